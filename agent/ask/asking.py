@@ -1,0 +1,97 @@
+"""One attempt inside a wall-clock deadline; retry, timing and success added the same for all.
+
+The one place of retries (at most twice more, only for UNREACHABLE, inside the deadline). Whoever asks raises `Trouble`
+with a Reason; whoever called `ask` gets a value. What is asked must not be known here.
+"""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import tenacity
+
+from agent.model import NotSeen, Seen, tidy
+from contract.vocabulary import Reason
+
+T = TypeVar("T")
+RETRY_PAUSE_S = 0.2
+MAX_ATTEMPTS = 3
+
+
+def boot_ms() -> int:
+    """Milliseconds since boot, suspend included: never jumps, never goes back (CLOCK_BOOTTIME)."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
+class Trouble(Exception):
+    """An attempt that failed, with its reason: the only exception that leaves a way of asking."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Deadline:
+    """A point on the monotonic clock that no read, retry or redirect can move."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds left, always > 0. Raises Trouble(TIMED_OUT) when none are."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise Trouble(Reason.TIMED_OUT, "deadline passed")
+        return left
+
+    def passed(self, in_s: float = 0.0) -> bool:
+        """Whether it has passed, or will have in `in_s` seconds."""
+        return time.monotonic() + in_s >= self._end
+
+    def within(self, seconds: float) -> "Deadline":
+        """The earlier of this deadline and `seconds` from now."""
+        earlier = Deadline(seconds)
+        earlier._end = min(self._end, earlier._end)
+        return earlier
+
+
+def _unreachable(error: BaseException) -> bool:
+    return isinstance(error, Trouble) and error.reason is Reason.UNREACHABLE
+
+
+def ask(question: Callable[[], T], *, deadline: Deadline) -> Seen[T] | NotSeen:
+    """Put one question and return what was seen, with start, duration and attempts.
+
+    Any exception other than Trouble is our own failure and comes back as AGENT_FAULT: a bug in one way of asking
+    must never look like a property of a camera, nor end the thread that watches it.
+    """
+    at, began = boot_ms(), time.monotonic()
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_unreachable),
+        stop=lambda state: state.attempt_number >= MAX_ATTEMPTS or deadline.passed(in_s=RETRY_PAUSE_S),
+        wait=tenacity.wait_fixed(RETRY_PAUSE_S),
+        reraise=True,
+    )
+    try:
+        value = retrying(question)
+    except Exception as error:
+        trouble = (
+            error if isinstance(error, Trouble) else Trouble(Reason.AGENT_FAULT, f"{type(error).__name__}: {error}")
+        )
+        return NotSeen(
+            reason=trouble.reason,
+            detail=tidy(trouble.detail),
+            at=at,
+            took_s=_since(began),
+            attempts=_attempts(retrying),
+        )
+    return Seen(value=value, at=at, took_s=_since(began), attempts=_attempts(retrying))
+
+
+def _since(began: float) -> float:
+    return round(time.monotonic() - began, 4)
+
+
+def _attempts(retrying: tenacity.Retrying) -> int:
+    return int(retrying.statistics.get("attempt_number", 1))

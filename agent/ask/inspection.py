@@ -1,0 +1,144 @@
+"""The parent's side of capability questions: a child asks ONVIF, then we look at the streams it named.
+
+zeep and lxml never enter this process. What the answers mean for a verdict must not be known here.
+"""
+
+import threading
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from queue import SimpleQueue
+
+import msgspec
+from msgspec import structs
+
+from agent.ask import jobs, rtsp, talk, vendor_talk, workers
+from agent.ask.asking import Trouble
+from agent.ask.jobs import Job
+from agent.ask.look import look
+from agent.model import Backchannel, Camera, Capabilities, Evidence, NotSeen, Seen, Talk
+from contract.vocabulary import Reason
+
+CHILD = "agent.ask.capability"
+MEMORY_MB = 256
+"""Address space of the child: with 64 cameras it uses 41 MB of memory and maps 73."""
+MARGIN_S = 0.5
+"""The child stops asking so long before its deadline and is killed so long after, so that what it learnt arrives."""
+LOOKERS = 8
+"""Streams looked at side by side."""
+LOOK_S = 5.0
+
+
+def ask_capabilities(
+    cameras: Sequence[Camera], *, log_in: Collection[str], auth: Mapping[str, str], deadline_s: float = 60.0
+) -> Iterator[tuple[str, Capabilities]]:
+    """The capabilities of every camera, exactly once each, as they are learnt; whole batch within `deadline_s` + 0.5 s.
+
+    `log_in`: slots whose login may be used; `auth`: slot -> the way to log in that worked before. A camera of which
+    nothing came has every question NotSeen: TIMED_OUT at the deadline, AGENT_FAULT when the child broke.
+    """
+    waiting = {camera.slot: camera for camera in cameras}
+    if not waiting:
+        return
+    batch = [
+        Job(
+            camera=camera,
+            log_in=slot in log_in,
+            auth=auth.get(slot, ""),
+            deadline_s=max(deadline_s - MARGIN_S, deadline_s / 2),
+        )
+        for slot, camera in waiting.items()
+    ]
+    results = workers.run(CHILD, map(jobs.encode_job, batch), deadline_s=deadline_s + MARGIN_S, memory_mb=MEMORY_MB)
+    try:
+        trouble = yield from _arriving(results, waiting)
+    finally:
+        results.close()  # the child goes with us
+    for slot in waiting:
+        yield slot, jobs.unanswered(trouble)
+
+
+def inspect(
+    cameras: Sequence[Camera],
+    *,
+    log_in: Collection[str],
+    auth: Mapping[str, str],
+    deadline_s: float = 60.0,
+    sound: bool = False,
+) -> Iterator[Evidence]:
+    """The evidence of every camera, exactly once each, as it is complete: capabilities, a look, the backchannel.
+
+    `deadline_s` is for the capabilities; look, backchannel and talk of one camera take at most LOOK_S each after them.
+    A camera that has just refused a login is looked at without one. `sound`: play a chirp through each camera that
+    offers a backchannel, one after the other; people hear it.
+    """
+    by_slot = {camera.slot: camera for camera in cameras}
+    todo: SimpleQueue[tuple[Camera, Capabilities] | None] = SimpleQueue()
+    done: SimpleQueue[Evidence] = SimpleQueue()
+
+    def question() -> None:
+        waiting = dict(by_slot)
+        try:
+            for slot, told in ask_capabilities(cameras, log_in=log_in, auth=auth, deadline_s=deadline_s):
+                todo.put((waiting.pop(slot), told))
+        finally:  # whatever broke, nobody waits for ever
+            for camera in waiting.values():
+                todo.put((camera, jobs.unanswered(Trouble(Reason.AGENT_FAULT, "the questions broke off"))))
+            todo.put(None)
+
+    def visit() -> None:
+        while task := todo.get():
+            camera, told = task
+            evidence = Evidence(slot=camera.slot, channel=camera.channel, panoramic=camera.panoramic, capabilities=told)
+            try:
+                evidence = _looked_at(evidence, camera, log_in=camera.slot in log_in, sound=sound)
+            finally:
+                done.put(evidence)
+        todo.put(None)  # for the next visitor
+
+    for work in (question, *[visit] * min(LOOKERS, len(by_slot))):
+        threading.Thread(target=work, name="inspection", daemon=True).start()
+    for _ in by_slot:
+        yield done.get()
+
+
+def _looked_at(evidence: Evidence, camera: Camera, *, log_in: bool, sound: bool) -> Evidence:
+    told = evidence.capabilities
+    uri, log_in = told.stream_uri, log_in and not told.logins_failed
+    enrolled = bool(camera.stream_path)
+    if not enrolled and isinstance(uri, Seen):
+        ports = structs.replace(camera.ports, rtsp=uri.value.port)
+        camera = structs.replace(camera, stream_path=uri.value.path, ports=ports)
+    seen = look(camera, log_in=log_in, deadline_s=LOOK_S)
+    if not camera.stream_path or not isinstance(seen.stream, Seen):
+        return structs.replace(evidence, look=seen)
+    camera = structs.replace(camera, stream_path=talk.onvif_path(camera.stream_path)) if enrolled else camera
+    offer = rtsp.backchannel(camera, log_in=log_in, deadline_s=LOOK_S)
+    tried = _tried(camera, offer, log_in=log_in, sound=sound)
+    return structs.replace(evidence, look=seen, backchannel=offer, talk=tried)
+
+
+def _tried(camera: Camera, offer: Seen[Backchannel] | NotSeen, *, log_in: bool, sound: bool) -> Talk:
+    """What becomes of the offer; where there is none, whether a vendor's own path answers instead."""
+    if isinstance(offer, NotSeen):
+        return Talk()
+    if not offer.value.offered:
+        return Talk(vendor=vendor_talk.vendor_path(camera, deadline_s=LOOK_S))
+    if sound:
+        return talk.sound(camera, log_in=log_in, deadline_s=LOOK_S)
+    return Talk(setup=talk.setup(camera, log_in=log_in, deadline_s=LOOK_S))
+
+
+def _arriving(
+    results: Generator[bytes, None, Trouble], waiting: dict[str, Camera]
+) -> Generator[tuple[str, Capabilities], None, Trouble]:
+    """Answers of the slots still waited for; returns the trouble of those that are left."""
+    while waiting:
+        try:
+            answer = jobs.decode_answer(next(results))
+        except StopIteration as end:
+            trouble: Trouble = end.value
+            return trouble
+        except msgspec.DecodeError:
+            continue  # its slot stays without an answer
+        if waiting.pop(answer.slot, None):
+            yield answer.slot, answer.capabilities
+    return Trouble(Reason.AGENT_FAULT, "nothing missing")

@@ -1,0 +1,200 @@
+"""Child only: what proves zoom and focus: things grow, and gain detail; sharpness goes and comes back.
+
+The focus is put back here, the zoom by whoever called. What a result means must not be known here.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from agent.ask import views
+from agent.ask.asking import Deadline
+from agent.ask.eye import Eye, Glance
+from agent.ask.standing import SETTLE_S, Faults, quietly, settle
+from agent.ask.steering import Steering
+from agent.ask.turning import FASTEST, FIRST, PATIENCE_S, RENEW_S
+from agent.ask.views import Frame
+from agent.model import FocusSeen, NotSeen, Span, ZoomSeen
+from contract.vocabulary import Reason
+
+ZOOM_WANTED = 1.6
+"""Magnification at which detail is compared."""
+ZOOM_SEEN = 1.08
+ZOOM_S = 8.0
+AVERAGED = 5
+"""Pictures averaged before detail is compared, so that noise does not count as detail."""
+OPTICAL = 1.3
+"""Gain of detail at edges above which it is real (views.detail_ratio)."""
+BLURRED = 0.6
+"""Sharpness lost to so much of what it was proves the focus motor."""
+FOCUS_S = 3.0
+
+
+# ---- zoom ---------------------------------------------------------------------------------------
+
+
+def zoom(eye: Eye, fine: Eye, head: Steering, faults: Faults, deadline: Deadline) -> ZoomSeen | NotSeen:
+    """Zoom in (out, where it stands at its long end) and compare size and detail; `fine` gives the main stream's."""
+    for way in (+1, -1):
+        start, before = eye.look(), _average(fine)
+        end = _zoomed(eye, head, way, start, faults, deadline)
+        found = views.match(start.view, end.view)
+        if found is None:
+            return NotSeen(reason=Reason.MALFORMED, detail="too little in the picture to measure the zoom by")
+        scale = found.scale
+        if max(scale, 1 / scale) >= ZOOM_SEEN:
+            return _compared(before, _average(fine), scale)
+    faults.add("ignores")
+    return ZoomSeen(scale=1.0, detail_ratio=1.0, optical=False)
+
+
+def _zoomed(eye: Eye, head: Steering, way: int, start: Glance, faults: Faults, deadline: Deadline) -> Glance:
+    """Zoom until things are ZOOM_WANTED times as large (or small), or nothing more happens."""
+    share, renewed_s, sizes = FIRST, start.at_s, [1.0]
+    head.enlarge(way * share)
+    while True:
+        now = eye.look()
+        found = views.match(start.view, now.view)
+        size = max(found.scale, 1 / found.scale) if found else sizes[-1]
+        sizes.append(size)
+        late = now.at_s - start.at_s > ZOOM_S or deadline.passed()
+        at_end = size >= ZOOM_SEEN and len(sizes) > 6 and max(sizes[-6:]) - min(sizes[-6:]) < 0.01
+        if size >= ZOOM_WANTED or found is None or late or at_end:
+            return settle(eye, head, faults)
+        brisk = min(share * 2.5, FASTEST) if now.at_s - start.at_s > PATIENCE_S and size < ZOOM_SEEN else share
+        if brisk != share or now.at_s - renewed_s > RENEW_S:
+            share, renewed_s = brisk, now.at_s
+            head.enlarge(way * share)
+
+
+def _compared(before: Frame, after: Frame, scale: float) -> ZoomSeen:
+    """Detail of the larger picture against the smaller one enlarged."""
+    small, large = (before, after) if scale >= 1 else (after, before)
+    found = views.match(views.view(small), views.view(large))
+    gain = views.detail_ratio(small, large, found) if found else 1.0
+    scale = found.scale if found else max(scale, 1 / scale)
+    return ZoomSeen(scale=round(scale, 2), detail_ratio=round(gain, 2), optical=gain >= OPTICAL)
+
+
+def _average(eye: Eye) -> Frame:
+    frames = [eye.look().frame.astype(np.float32) for _ in range(AVERAGED)]
+    return np.asarray(np.mean(frames, axis=0), np.uint8)
+
+
+# ---- focus --------------------------------------------------------------------------------------
+
+
+class FocusKept(NamedTuple):
+    """What to restore: AUTO, MANUAL or "" (unknown), and the motor's position where the camera tells it."""
+
+    mode: str
+    position: float | None
+
+    @property
+    def known(self) -> bool:
+        """Whether there is anything to go back to."""
+        return bool(self.mode) or self.position is not None
+
+
+def focus(eye: Eye, head: Steering, kept: FocusKept, deadline: Deadline) -> FocusSeen | NotSeen:
+    """Move the focus until the picture blurs, then put it back as `kept` says and wait until it is sharp again."""
+    before = _sharpness(eye)
+    if kept.mode == "AUTO":
+        quietly(partial(head.set_autofocus, "MANUAL"))  # some refuse Move otherwise
+    lowest, moves = before, _moves(head, kept)
+    undo: Callable[[], None] = _nothing
+    try:
+        for there, undo in moves:
+            there()
+            lowest = min(lowest, _lowest(eye, before, deadline))
+            quietly(head.halt_focus)
+            if lowest <= BLURRED * before:
+                break
+            undo()  # back to where it was, before the other way is tried
+            _sharp_again(eye, before)
+            quietly(head.halt_focus)
+    finally:
+        restore_focus(head, kept, undo)
+    return FocusSeen(before=round(before, 3), moved=round(lowest, 3), restored=round(_sharp_again(eye, before), 3))
+
+
+def _nothing() -> None:
+    pass
+
+
+def restore_focus(head: Steering, kept: FocusKept, undo: Callable[[], None] = _nothing) -> None:
+    """Put the focus back: the motor where its position is known, else the move undone; then the mode."""
+    quietly(head.halt_focus)
+    if kept.mode != "AUTO":
+        position = kept.position
+        options = head.means.focus
+        if position is not None and (options is None or options.absolute):
+            quietly(partial(head.focus, Absolute={"Position": position}))
+        else:
+            quietly(undo)
+    if kept.mode:
+        quietly(partial(head.set_autofocus, kept.mode))
+
+
+def _moves(head: Steering, kept: FocusKept) -> list[tuple[Callable[[], None], Callable[[], None]]]:
+    """Ways to lose focus, the gentlest first, each with what undoes it."""
+    options = head.means.focus
+    if options is None:
+        return []
+    if options.absolute and kept.position is not None:
+        home = partial(head.focus, Absolute={"Position": kept.position})
+        aside = _aside(options.absolute, kept.position)
+        return [(partial(head.focus, Absolute={"Position": to}), home) for to in aside]
+    if options.continuous:
+        speeds = [_end(options.continuous, side, 0.5) for side in (-1, 1)]
+        return [(partial(head.focus, Continuous={"Speed": s}), partial(_for_as_long, head, -s)) for s in speeds]
+    if options.relative:
+        steps = [_end(options.relative, side, 0.3) for side in (-1, 1)]
+        return [
+            (partial(head.focus, Relative={"Distance": s}), partial(head.focus, Relative={"Distance": -s}))
+            for s in steps
+        ]
+    return []
+
+
+def _for_as_long(head: Steering, speed: float) -> None:
+    head.focus(Continuous={"Speed": speed})
+    time.sleep(FOCUS_S / 2)
+
+
+def _aside(span: Span, home: float) -> list[float]:
+    """Positions a third of the way aside of `home`, within the span."""
+    low, high = span.low if span.low is not None else home - 1.0, span.high if span.high is not None else home + 1.0
+    step = (high - low) / 3
+    return [to for to in (home - step, home + step) if low <= to <= high] or [low, high]
+
+
+def _end(span: Span, side: int, share: float) -> float:
+    end = span.high if side > 0 else span.low
+    return share * (end if end is not None else float(side))
+
+
+def _sharpness(eye: Eye) -> float:
+    return statistics.median(views.sharpness(eye.look().frame) for _ in range(3))
+
+
+def _lowest(eye: Eye, before: float, deadline: Deadline) -> float:
+    """The least sharpness within FOCUS_S; no longer than until the blur is plain."""
+    until_s, lowest = time.monotonic() + FOCUS_S, before
+    while time.monotonic() < until_s and not deadline.passed():
+        lowest = min(lowest, views.sharpness(eye.look().frame))
+        if lowest <= BLURRED * before:
+            break
+    return lowest
+
+
+def _sharp_again(eye: Eye, before: float) -> float:
+    """The sharpness once it is what it was, or after SETTLE_S."""
+    until_s, now = time.monotonic() + SETTLE_S, 0.0
+    while now < 0.85 * before and time.monotonic() < until_s:
+        now = _sharpness(eye)
+    return now

@@ -1,0 +1,111 @@
+"""One look at one camera: TCP, the SOAP clock, RTSP DESCRIBE, all within one wall-clock deadline.
+
+What a look means for availability, and when the next one is due, must not be known here.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from agent.ask import reach, sdp
+from agent.ask.asking import Deadline, Trouble, ask, boot_ms
+from agent.ask.rtsp import LoginFailed, Rtsp
+from agent.ask.wire import NoConnection
+from agent.model import Camera, Look, NotSeen, Seen, Stream
+from contract.vocabulary import Reason
+
+T = TypeVar("T")
+_CLOCK_SHARE = 0.4
+"""Of the deadline, at most, for the clock: ONVIF daemons die and hang while RTSP lives."""
+
+
+def look(camera: Camera, *, log_in: bool, deadline_s: float = 5.0) -> Look:
+    """Look once; never raises, never takes longer than `deadline_s`.
+
+    The clock is asked without credentials, the stream with them when the camera wants a login and `log_in` allows it.
+    DESCRIBE without OPTIONS before it: it proves more, RFC 2326 does not ask for it, and some cameras close after it.
+    Without a stream path RTSP is asked for its OPTIONS only: the port is in `tcp`, `stream` stays UNASKED.
+    """
+    return _Visit(camera, log_in, deadline_s).look()
+
+
+class _Visit:
+    def __init__(self, camera: Camera, log_in: bool, deadline_s: float) -> None:
+        self._camera = camera
+        self._log_in = log_in
+        self._at = boot_ms()
+        self._deadline = Deadline(deadline_s)
+        self._for_clock = self._deadline.within(_CLOCK_SHARE * deadline_s)
+        self._accepted: set[int] = set()
+        self._failed: LoginFailed | None = None
+        self._logged_in = False
+
+    def look(self) -> Look:
+        camera, deadline = self._camera, self._for_clock
+        clock = ask(
+            self._at_port(camera.ports.onvif, lambda: reach.clock(camera, deadline=deadline)), deadline=deadline
+        )
+        question = self._describe if camera.stream_path else self._options
+        stream = ask(self._at_port(camera.ports.rtsp, question), deadline=self._deadline)
+        took_s = round((boot_ms() - self._at) / 1000, 3)
+        return Look(
+            at=self._at,
+            took_s=took_s,
+            tcp=self._tcp(clock, stream, took_s),
+            clock=clock,
+            stream=stream,
+            logins_failed=1 if self._failed else 0,
+            attempts_left=self._failed.attempts_left if self._failed else None,
+            logged_in=self._logged_in,
+        )
+
+    def _at_port(self, port: int, question: Callable[[], T]) -> Callable[[], T]:
+        """The question, which notes that the port accepted: so it did unless the question ended in NoConnection."""
+
+        def asked() -> T:
+            try:
+                value = question()
+            except NoConnection:
+                raise
+            except Trouble:
+                self._accepted.add(port)
+                raise
+            self._accepted.add(port)
+            return value
+
+        return asked
+
+    def _describe(self) -> Stream:
+        with Rtsp(self._camera, self._deadline, log_in=self._log_in) as client:
+            try:
+                description = client.describe(self._camera.stream_path)
+            except LoginFailed as failed:
+                self._failed = failed
+                raise
+            finally:
+                self._logged_in = client.logged_in
+        return _stream(self._camera.stream_path, description)
+
+    def _options(self) -> Stream:
+        with Rtsp(self._camera, self._deadline, log_in=False) as client:
+            status = client.options().status
+        raise Trouble(Reason.UNASKED, f"RTSP answers ({status}), no stream path known yet")
+
+    def _tcp(
+        self, clock: Seen[T] | NotSeen, stream: Seen[Stream] | NotSeen, took_s: float
+    ) -> Seen[tuple[int, ...]] | NotSeen:
+        if self._accepted:
+            return Seen(value=tuple(sorted(self._accepted)), at=self._at, took_s=took_s)
+        missed = [one for one in (stream, clock) if isinstance(one, NotSeen)]
+        ours = next((one for one in missed if one.reason is Reason.AGENT_FAULT), missed[0])
+        return NotSeen(reason=ours.reason, detail=ours.detail, at=self._at, took_s=took_s, attempts=ours.attempts)
+
+
+def _stream(path: str, description: bytes) -> Stream:
+    """What a description offers. Raises Trouble(UNSUPPORTED) when it has media but no video, MALFORMED without any."""
+    media = sdp.parse(description)
+    if not media:
+        raise Trouble(Reason.MALFORMED, "description without media")
+    videos = [one for one in media if one.kind == "video"]
+    if not videos:
+        raise Trouble(Reason.UNSUPPORTED, "no video in SDP")
+    return Stream(path=path, media=tuple(map(str, media)), codec="".join(videos[0].codecs[:1]))

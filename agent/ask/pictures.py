@@ -1,0 +1,121 @@
+"""The parent's side of the picture check: a child visits a batch of cameras, another decodes what it brought home.
+
+cv2 and numpy never enter this process, nor does a picture. What faults mean for a camera must not be known here.
+"""
+
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, MutableMapping, Sequence
+
+import msgspec
+
+from agent.ask import jobs, workers
+from agent.ask.asking import Trouble, boot_ms
+from agent.model import Camera, NotSeen, Picture, Seen, tidy
+from contract.vocabulary import Reason
+
+CHILD = "agent.ask.visits"
+MEMORY_MB = 800
+"""Address space of each child. The decoder maps 430 MB before the first picture; a real one in 4K needs 150 more."""
+MARGIN_S = 0.5
+"""How long after the deadline the child is killed."""
+RESERVE_S = 1.5
+"""The child stops visiting so long before the deadline, so that what it brought home is decoded."""
+SNAPSHOT = "snapshot"
+
+Refused = Callable[[str, int | None], None]
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One camera to be visited. `reference`: an earlier signature. `deadline_s`: when the last visit has to be over."""
+
+    camera: Camera
+    log_in: bool
+    source: str
+    snapshot_path: str
+    thresholds: Mapping[str, float]
+    reference: bytes
+    deadline_s: float
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What was seen of one slot. `refused`: the camera refused our login, `attempts_left` as it said."""
+
+    slot: str
+    picture: Seen[Picture] | NotSeen
+    signature: bytes = b""
+    refused: bool = False
+    attempts_left: int | None = None
+
+
+def check(
+    cameras: Sequence[Camera],
+    *,
+    log_in: Collection[str],
+    source: str,
+    thresholds: Mapping[str, float],
+    deadline_s: float,
+    snapshot_path: Mapping[str, str] | None = None,
+    signatures: MutableMapping[str, bytes] | None = None,
+    refused: Refused | None = None,
+) -> Iterator[tuple[str, Seen[Picture] | NotSeen]]:
+    """The picture of every camera, exactly once each, as it is seen; the whole batch within `deadline_s` + 0.5 s.
+
+    `source`: "main" or "sub" = the stream at `camera.stream_path`; "snapshot" = the JPEG at `snapshot_path[slot]` on
+    the ONVIF port. `log_in`: slots whose login may be used. `thresholds`: of the picture faults; none = faults are not
+    sought, and one picture is enough. `signatures`: slot -> small gray picture that the next visit is compared with;
+    kept up to date here with pictures without fault, so a view that has changed stays a fault until it is back or its
+    entry is deleted.
+    `refused(slot, attempts_left)` is called for each login that a camera refused.
+
+    NotSeen: as in footage and asking; MALFORMED also when what came cannot be decoded, HOSTILE for a picture larger
+    than any camera's, AGENT_FAULT when the pictures broke the decoder or were not decoded in
+    time, UNASKED when there was no time for the visit.
+    """
+    waiting = {camera.slot: camera for camera in cameras}
+    if not waiting:
+        return
+    paths, remembered = snapshot_path or {}, {} if signatures is None else signatures
+    batch = [
+        Job(
+            camera=camera,
+            log_in=slot in log_in,
+            source=source,
+            snapshot_path=paths.get(slot, ""),
+            thresholds=thresholds,
+            reference=remembered.get(slot, b""),
+            deadline_s=max(deadline_s - RESERVE_S, deadline_s / 2),
+        )
+        for slot, camera in waiting.items()
+    ]
+    results = workers.run(CHILD, map(jobs.in_clear, batch), deadline_s=deadline_s + MARGIN_S, memory_mb=MEMORY_MB)
+    try:
+        trouble = yield from _arriving(results, waiting, remembered, refused)
+    finally:
+        results.close()  # the children go with us
+    for slot in waiting:
+        # a visit ends in time by itself, so what is missing now is missing by our own fault
+        yield slot, NotSeen(reason=Reason.AGENT_FAULT, detail=tidy(trouble.detail), at=boot_ms())
+
+
+def _arriving(
+    results: Generator[bytes, None, Trouble],
+    waiting: dict[str, Camera],
+    signatures: MutableMapping[str, bytes],
+    refused: Refused | None,
+) -> Generator[tuple[str, Seen[Picture] | NotSeen], None, Trouble]:
+    """Pictures of the slots still waited for; returns the trouble of those that are left."""
+    while waiting:
+        try:
+            answer = msgspec.json.decode(next(results), type=Answer)
+        except StopIteration as end:
+            trouble: Trouble = end.value
+            return trouble
+        except msgspec.DecodeError:
+            continue  # its slot stays without an answer
+        if not waiting.pop(answer.slot, None):
+            continue
+        if answer.refused and refused:
+            refused(answer.slot, answer.attempts_left)
+        if answer.signature and isinstance(answer.picture, Seen) and not answer.picture.value.faults:
+            signatures[answer.slot] = answer.signature
+        yield answer.slot, answer.picture
+    return Trouble(Reason.AGENT_FAULT, "nothing missing")

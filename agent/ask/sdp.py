@@ -1,0 +1,118 @@
+"""Session descriptions (SDP, RFC 4566) as cameras really write them: read tolerantly, never raised at.
+
+Pure. How a description was fetched, and what it proves, must not be known here.
+"""
+
+import base64
+import binascii
+import re
+
+from msgspec import Struct
+
+from agent.model import tidy
+
+MAX_MEDIA = 32
+_DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
+_STATIC = {
+    "0": "PCMU",
+    "3": "GSM",
+    "4": "G723",
+    "8": "PCMA",
+    "9": "G722",
+    "14": "MPA",
+    "18": "G729",
+    "26": "JPEG",
+    "32": "MPV",
+    "33": "MP2T",
+}
+"""Payload types that need no rtpmap (RFC 3551, table 4 and 5)."""
+MAX_PAYLOAD_TYPE = 127
+MAX_SETS = 8
+_SPROP = re.compile(r"sprop-(?:vps|sps|pps|parameter-sets)\s*=\s*([A-Za-z0-9+/=,]{1,4096})", re.IGNORECASE)
+
+
+class Format(Struct, frozen=True, kw_only=True):
+    """One RTP payload type (0..127) of a media section: its codec and clock rate in Hz (0 = not said: the usual)."""
+
+    number: int
+    codec: str
+    rate: int
+
+
+class Media(Struct, frozen=True, kw_only=True):
+    """One m= section. `direction` is from the client's view: ONVIF's backchannel is an audio one with sendonly.
+
+    `kind`: video, audio, application...; `direction` is "sendrecv" when nothing is said (RFC 4566, 6); `control` as
+    written, never to be followed to another host.
+    """
+
+    kind: str
+    codecs: tuple[str, ...] = ()
+    direction: str = "sendrecv"
+    control: str = ""
+    formats: tuple[Format, ...] = ()
+    parameter_sets: tuple[bytes, ...] = ()
+    """NAL units for the decoder that may not come with the stream (sprop-..., RFC 6184, 8.1 and RFC 7798, 7.1)."""
+
+    def __str__(self) -> str:
+        return " ".join((self.kind, *self.codecs))
+
+
+def parse(description: bytes) -> tuple[Media, ...]:
+    """The media sections in order, at most 32; empty when there is none. Unknown and broken lines are passed over."""
+    head, *sections = re.split(r"(?:^|[\r\n])[ \t]*m=", description.decode("latin-1"))
+    direction = _direction(_attributes(head), "sendrecv")
+    return tuple(_media(section, direction) for section in sections[:MAX_MEDIA])
+
+
+def _media(section: str, inherited: str) -> Media:
+    words, attributes = re.split(r"[\r\n]", section, maxsplit=1)[0].split(), _attributes(section)
+    return Media(
+        kind=tidy(words[0].lower(), 40) if words else "",
+        codecs=_codecs(words[3:], attributes),
+        formats=_formats(words[3:], attributes),
+        parameter_sets=_parameter_sets(attributes),
+        direction=_direction(attributes, inherited),
+        control=tidy(next((a[8:].strip() for a in attributes if a.lower().startswith("control:")), "")),
+    )
+
+
+def _attributes(section: str) -> list[str]:
+    lines = (line.strip() for line in re.split(r"[\r\n]+", section))
+    return [line[2:].strip() for line in lines if line[:2].lower() == "a="]
+
+
+def _direction(attributes: list[str], inherited: str) -> str:
+    return next((a.lower() for a in attributes if a.lower() in _DIRECTIONS), inherited)
+
+
+def _codecs(formats: list[str], attributes: list[str]) -> tuple[str, ...]:
+    """Names of the payload types listed; of all rtpmaps when the list and they do not match."""
+    maps = [re.match(r"rtpmap:\s*(\d+)\s+([^/\s]+)", a, re.IGNORECASE) for a in attributes]
+    named = {match[1]: tidy(match[2].upper(), 40) for match in maps if match}
+    listed = [named.get(number) or _STATIC.get(number, "") for number in formats]
+    return tuple(dict.fromkeys([name for name in listed if name] or named.values()))
+
+
+def _formats(listed: list[str], attributes: list[str]) -> tuple[Format, ...]:
+    """The payload types listed whose codec is known, in order."""
+    maps = [re.match(r"rtpmap:\s*([0-9]{1,3})\s+([^/\s]+)(?:/([0-9]{1,6}))?", a, re.IGNORECASE) for a in attributes]
+    found = {n: Format(number=int(n), codec=_STATIC[n], rate=0) for n in listed if n in _STATIC}
+    for match in filter(None, maps):
+        number, codec, rate = match[1], tidy(match[2].upper(), 40), int(match[3] or 0)
+        if number in listed and int(number) <= MAX_PAYLOAD_TYPE:
+            found[number] = Format(number=int(number), codec=codec, rate=rate)
+    return tuple(found[n] for n in dict.fromkeys(listed) if n in found)
+
+
+def _parameter_sets(attributes: list[str]) -> tuple[bytes, ...]:
+    """Those that can be read, in order, at most MAX_SETS."""
+    texts = [text for a in attributes for found in _SPROP.findall(a) for text in found.split(",") if text]
+    return tuple(filter(None, map(_base64, texts[:MAX_SETS])))
+
+
+def _base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return b""

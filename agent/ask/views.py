@@ -1,0 +1,305 @@
+"""Child only: geometry of pictures: how far the camera turned, zoomed or lost focus between two frames. Pure.
+
+Frames are BGR or gray arrays (height, width[, 3]) of uint8. Who moved the camera, and why, must not be known here.
+
+Lengths are in widths of the frame, from its middle: whatever the size of the picture, x runs -0.5..0.5. The lens is
+taken for rectilinear and square-pixelled: one that bends lines (barrel distortion) makes angles come out too small, by
+about as much as its picture is bent. Angles of views that recur or overlap do not depend on the lens at all.
+"""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Frame = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+
+WIDTH_PX = 640
+"""Frames are looked at in this width; a larger one would show noise, not structure."""
+FEATURES = 1200
+BANDS = 0.09
+"""Share of the height at top and bottom without features: cameras write time and name there, which never move."""
+MIN_INLIERS = 18
+MIN_INLIER_RATIO = 0.3
+_REPROJECTION_PX = 2.5
+_RATIO = 0.8
+_MAX_POINTS = 160
+
+
+_AROUND: Floats = np.array([[x, y, 1.0] for x in (-0.15, 0.15) for y in (-0.1, 0.1)])
+
+
+class View(NamedTuple):
+    """What of one frame is compared: `gray` in WIDTH_PX, feature points (n, 2) in widths, their descriptors."""
+
+    gray: Frame
+    points: Floats
+    descriptors: Frame | None
+
+
+class Match(NamedTuple):
+    """The same things in two views: `a` and `b` (n, 2), in widths; `h`: the homography from a to b (3, 3)."""
+
+    a: Floats
+    b: Floats
+    h: Floats
+
+    @property
+    def moves(self) -> Floats:
+        """How far four points around the middle of the picture moved (4, 2), in widths: x to the right, y down."""
+        at = _AROUND @ self.h.T
+        return np.asarray(at[:, :2] / at[:, 2:] - _AROUND[:, :2])
+
+    @property
+    def moved(self) -> float:
+        """How far things moved in the picture, in widths."""
+        return float(np.mean(np.hypot(*self.moves.T)))
+
+    @property
+    def scale(self) -> float:
+        """How much larger things became (at the middle of the picture)."""
+        u, v, w = self.h @ np.array([0.0, 0.0, 1.0])
+        row = self.h[2, :2]
+        jacobian = (self.h[:2, :2] * w - np.outer([u, v], row)) / (w * w)
+        return float(np.sqrt(abs(np.linalg.det(jacobian))))
+
+
+def decoded(jpeg: bytes) -> Frame | None:
+    """The frame in a JPEG, None where it holds none."""
+    frame = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    return None if frame is None else np.asarray(frame, np.uint8)
+
+
+def view(frame: Frame) -> View:
+    """The features of a frame (ORB, Rublee et al. 2011)."""
+    gray = gray_of(frame)
+    height, width = gray.shape
+    mask = np.zeros_like(gray)
+    mask[int(height * BANDS) : int(height * (1 - BANDS))] = 255
+    orb = cv2.ORB.create(nfeatures=FEATURES, fastThreshold=8)
+    keypoints, descriptors = orb.detectAndCompute(gray, mask)
+    points = np.array([point.pt for point in keypoints], np.float64).reshape(-1, 2)
+    middle = np.array([(width - 1) / 2, (height - 1) / 2])
+    return View(gray, (points - middle) / width, descriptors)
+
+
+def gray_of(frame: Frame) -> Frame:
+    """The frame in gray and WIDTH_PX wide."""
+    gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) if frame.ndim == 3 else frame
+    height, width = gray.shape
+    if width == WIDTH_PX:
+        return np.ascontiguousarray(gray)
+    size = (WIDTH_PX, max(round(height * WIDTH_PX / width), 16))
+    shrinking = width > WIDTH_PX
+    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR), np.uint8)
+
+
+def match(a: View, b: View) -> Match | None:
+    """The same things in both views, or None where too few are found that agree on one homography (RANSAC)."""
+    if a.descriptors is None or b.descriptors is None or min(len(a.points), len(b.points)) < MIN_INLIERS:
+        return None
+    pairs = _pairs(a.descriptors, b.descriptors)
+    if len(pairs) < MIN_INLIERS:
+        return None
+    left, right = a.points[pairs[:, 0]], b.points[pairs[:, 1]]
+    cv2.setRNGSeed(1)  # the same frames give the same answer
+    h, mask = cv2.findHomography(left, right, cv2.RANSAC, _REPROJECTION_PX / WIDTH_PX, maxIters=2000)
+    if h is None or not _plausible(h):
+        return None
+    inlier = mask.ravel().astype(bool)
+    if inlier.sum() < max(MIN_INLIERS, MIN_INLIER_RATIO * len(pairs)):
+        return None
+    found = Match(left[inlier], right[inlier], np.asarray(h, np.float64))
+    return found if _spread(found.a) and _spread(found.b) else None
+
+
+def _pairs(a: Frame, b: Frame) -> NDArray[np.int64]:
+    """Indices of descriptors that are each other's nearest, and much nearer than the second nearest."""
+    matcher = cv2.BFMatcher(cv2.NORM_HAMMING)
+    forth = {}
+    for best in matcher.knnMatch(a, b, k=2):
+        if len(best) == 2 and best[0].distance < _RATIO * best[1].distance:
+            forth[best[0].queryIdx] = best[0].trainIdx
+    back = {m.queryIdx: m.trainIdx for m in matcher.match(b, a)}
+    return np.array([(i, j) for i, j in forth.items() if back.get(j) == i], np.int64).reshape(-1, 2)
+
+
+def _plausible(h: Floats) -> bool:
+    """Whether a homography may come from turning or zooming: not mirrored, nothing behind the camera, scale sane."""
+    corners = np.array([[x, y, 1.0] for x in (-0.2, 0.2) for y in (-0.12, 0.12)]) @ h.T
+    if not np.all(corners[:, 2] * h[2, 2] > 0) or np.linalg.det(h) * h[2, 2] <= 0:
+        return False
+    return 0.2 < Match(np.empty((0, 2)), np.empty((0, 2)), h).scale < 5.0
+
+
+def _spread(points: Floats) -> bool:
+    """Whether the points cover an area: a cluster or a line of them proves no view."""
+    return bool(np.min(np.linalg.eigvalsh(np.cov(points.T))) > 0.008**2)
+
+
+# ---- angles -------------------------------------------------------------------------------------
+
+FOCALS: Floats = np.geomspace(0.2, 16.0, 89)
+"""Focal lengths tried, in widths: fields of view from 136° down to 3.6°."""
+_SIGMA = 0.8 / WIDTH_PX
+
+
+class Turn(NamedTuple):
+    """The rotation between two views for each of FOCALS: `vectors` (f, 3) in degrees, `costs` (f,) how ill it fits."""
+
+    vectors: Floats
+    costs: Floats
+
+
+def turn(found: Match) -> Turn:
+    """The rotation that best explains a match, per focal length (Kabsch 1976 on the rays through the points)."""
+    step = max(len(found.a) // _MAX_POINTS, 1)
+    a, b = found.a[::step], found.b[::step]
+    rays_a, rays_b = _rays(a), _rays(b)
+    u, _, vt = np.linalg.svd(np.einsum("fni,fnj->fij", rays_a, rays_b))
+    v, ut = np.swapaxes(vt, 1, 2), np.swapaxes(u, 1, 2)
+    v[:, :, 2] *= np.sign(np.linalg.det(v @ ut))[:, None]
+    rotations = v @ ut
+    seen = np.einsum("fij,fnj->fni", rotations, rays_a)
+    projected = seen[..., :2] / np.maximum(seen[..., 2:], 1e-3) * FOCALS[:, None, None]
+    errors = np.sum((projected - b) ** 2, axis=2) / _SIGMA**2
+    return Turn(_vectors(rotations), np.minimum(errors, 25.0).sum(axis=1))
+
+
+def _rays(points: Floats) -> Floats:
+    """Unit rays (f, n, 3) through the points, per focal length."""
+    rays = np.empty((len(FOCALS), len(points), 3))
+    rays[..., :2] = points
+    rays[..., 2] = FOCALS[:, None]
+    return np.asarray(rays / np.linalg.norm(rays, axis=2, keepdims=True))
+
+
+def _vectors(rotations: Floats) -> Floats:
+    """Rotation vectors (axis times angle), degrees."""
+    cosine = np.clip((np.trace(rotations, axis1=1, axis2=2) - 1) / 2, -1.0, 1.0)
+    angle = np.arccos(cosine)
+    axis = np.stack(
+        [
+            rotations[:, 2, 1] - rotations[:, 1, 2],
+            rotations[:, 0, 2] - rotations[:, 2, 0],
+            rotations[:, 1, 0] - rotations[:, 0, 1],
+        ],
+        axis=1,
+    )
+    return np.asarray(np.degrees(axis / np.maximum(2 * np.sinc(angle / np.pi), 1e-9)[:, None]))
+
+
+class Lens(NamedTuple):
+    """An estimate of the focal length: the `row` of FOCALS, fractional; `spread`: its standard error, in rows."""
+
+    row: float
+    spread: float
+
+    @property
+    def fov_deg(self) -> float:
+        """Horizontal field of view."""
+        return fov_deg(self.row)
+
+
+def fov_deg(row: float) -> float:
+    """Horizontal field of view at a fractional row of FOCALS, degrees."""
+    focal = float(np.interp(row, np.arange(len(FOCALS)), FOCALS))
+    return float(np.degrees(2 * np.arctan(0.5 / focal)))
+
+
+def at(values: Floats, row: float) -> Floats:
+    """`values` (one per focal length) interpolated at a fractional row."""
+    low = min(max(int(row), 0), len(values) - 2)
+    part = row - low
+    return np.asarray(values[low] * (1 - part) + values[low + 1] * part)
+
+
+def lens(turns: list[Turn]) -> Lens | None:
+    """The focal length that explains all turns of one camera best, from how shifts grow towards the picture's edges.
+
+    None without turns. The error is found by drawing the turns anew (bootstrap): turns by small angles, and long
+    lenses, leave it large.
+    """
+    if not turns:
+        return None
+    costs = np.stack([one.costs for one in turns])
+    best = _lowest(costs.sum(axis=0))
+    draws = np.random.default_rng(1).integers(0, len(turns), (40, len(turns)))
+    guesses = [_lowest(costs[draw].sum(axis=0)) for draw in draws]
+    return Lens(best, float(np.std(guesses)) if len(turns) > 2 else len(FOCALS) / 4)
+
+
+def _lowest(costs: Floats) -> float:
+    """Row of the minimum, refined by a parabola through its neighbours."""
+    i = int(np.argmin(costs))
+    if not 0 < i < len(costs) - 1:
+        return float(i)
+    left, middle, right = costs[i - 1 : i + 2]
+    bend = left - 2 * middle + right
+    return i + float(0.5 * (left - right) / bend if bend > 0 else 0.0)
+
+
+# ---- sharpness and detail -----------------------------------------------------------------------
+
+
+def sharpness(frame: Frame) -> float:
+    """Energy of edges relative to the contrast of the picture; falls when focus is lost. Its unit is its own."""
+    gray = gray_of(frame).astype(np.float32)
+    edges = cv2.Laplacian(cv2.GaussianBlur(gray, (0, 0), 0.8), cv2.CV_32F)
+    return float(1000.0 * np.var(edges) / (np.var(gray) + 25.0))
+
+
+def detail_ratio(before: Frame, after: Frame, found: Match) -> float:
+    """How much sharper edges of `after` are than the same edges of `before` enlarged to their size.
+
+    0.7 to 1.2 = enlarged only, by whatever filter; a lens gives 1.5 and more, as far as the scene has detail.
+    `found` matches the views of both. Frames are compared in tiles and the middle tile counts, since people move; only
+    along edges that both have, since noise and coding are no detail.
+    """
+    old, new = _gray_full(before), _gray_full(after)
+    if old.shape != new.shape:
+        old = np.asarray(cv2.resize(old, new.shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
+    height, width = new.shape
+    to_px = np.array([[width, 0, (width - 1) / 2], [0, width, (height - 1) / 2], [0, 0, 1.0]])
+    h = to_px @ found.h @ np.linalg.inv(to_px)
+    enlarged = np.asarray(cv2.warpPerspective(old, h, (width, height), flags=cv2.INTER_CUBIC), np.float32)
+    blur_px = 1.5 * max(found.scale, 1.0)
+    edges = np.minimum(_slope(enlarged, blur_px), _slope(new, blur_px))
+    band = int(height * BANDS)
+    edges[:band] = edges[-band:] = 0
+    on_edge = edges > np.quantile(edges, 1 - _EDGES)
+    fine, coarse = _bend(new), _bend(enlarged)
+    gains = [
+        float(fine[tile][on_edge[tile]].sum() / max(coarse[tile][on_edge[tile]].sum(), 1e-6))
+        for tile in _tiles(height, width)
+        if on_edge[tile].sum() >= _MIN_EDGE_PX
+    ]
+    return float(np.median(gains)) if gains else 1.0
+
+
+_EDGES = 0.1
+"""Share of the picture that counts as edges."""
+_MIN_EDGE_PX = 200
+
+
+def _gray_full(frame: Frame) -> NDArray[np.float32]:
+    gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) if frame.ndim == 3 else frame
+    return np.asarray(gray, np.float32)
+
+
+def _tiles(height: int, width: int) -> list[tuple[slice, slice]]:
+    """Tiles of a grid of 8 by 6."""
+    ys, xs = np.linspace(0, height, 7).astype(int), np.linspace(0, width, 9).astype(int)
+    return [(slice(top, bottom), slice(left, right)) for top, bottom in pairwise(ys) for left, right in pairwise(xs)]
+
+
+def _slope(gray: NDArray[np.float32], blur_px: float) -> NDArray[np.float32]:
+    smooth = cv2.GaussianBlur(gray, (0, 0), blur_px)
+    return np.asarray(np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)), np.float32)
+
+
+def _bend(gray: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(cv2.Laplacian(cv2.GaussianBlur(gray, (0, 0), 0.5), cv2.CV_32F) ** 2, np.float32)

@@ -1,0 +1,216 @@
+"""A TCP or TLS connection to one enrolled camera, every wait cut by one wall-clock deadline.
+
+Only the literal address of the enrolment is ever dialled, no name is ever looked up. Protocols must not be known here.
+"""
+
+import errno
+import hashlib
+import re
+import socket
+import ssl
+from functools import cache
+from typing import Self
+
+from agent.ask.asking import Deadline, Trouble
+from agent.model import Camera
+from contract.vocabulary import Reason
+
+CONNECT_S = 3.0
+"""Longest wait for a connection: SYN and two repetitions (RFC 6298: after 1 s and 3 s)."""
+_READ = 16_384
+_THEIRS = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.ECONNRESET})
+
+
+class NoConnection(Trouble):
+    """The port did not accept. Every other Trouble of a conversation came after it had."""
+
+
+class Wire:
+    """One open connection. Reads are capped by the caller; `deadline` may be replaced between two exchanges."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self.deadline = deadline
+        self.heard = False
+        """Whether anything arrived since the last `send`."""
+        self._socket = sock
+        self._buffer = bytearray()
+
+    def send(self, data: bytes) -> None:
+        """Send everything. Raises Trouble(TIMED_OUT, UNREACHABLE)."""
+        self.heard = False
+        try:
+            self._socket.settimeout(self.deadline.left())
+            self._socket.sendall(data)
+        except OSError as error:
+            raise _broken(error) from None
+
+    def line(self, cap: int) -> bytes:
+        """One line without its end. Raises Trouble(HOSTILE) when it is longer than `cap` bytes."""
+        searched = 0
+        while (end := self._buffer.find(b"\n", searched)) < 0 and len(self._buffer) <= cap:
+            searched = len(self._buffer)
+            self._fill()
+        if not 0 <= end <= cap:
+            raise Trouble(Reason.HOSTILE, f"line longer than {cap} bytes")
+        return self._take(end + 1).rstrip(b"\r\n")
+
+    def exactly(self, size: int) -> bytes:
+        """The next `size` bytes; the caller has checked that it wants so many."""
+        while len(self._buffer) < size:
+            self._fill()
+        return self._take(size)
+
+    def rest(self, cap: int) -> bytes:
+        """All until the camera closes. Raises Trouble(HOSTILE) beyond `cap` bytes."""
+        while self._receive():
+            if len(self._buffer) > cap:
+                raise Trouble(Reason.HOSTILE, f"answer larger than {cap} bytes")
+        return self._take(len(self._buffer))
+
+    def skip_to(self, start: re.Pattern[bytes], cap: int) -> bytes:
+        """Drop what stands before `start`, return what matched without taking it.
+
+        Raises Trouble(MALFORMED) when the first `cap` bytes hold no such thing.
+        """
+        while not (match := start.search(self._buffer)) and len(self._buffer) < cap:
+            self._fill()
+        if not match or match.start() > cap:
+            raise Trouble(Reason.MALFORMED, f"no status line in the first {cap} bytes")
+        found = bytes(match[0])
+        del self._buffer[: match.start()]
+        return found
+
+    def idle(self) -> bool:
+        """Whether all that arrived has been read."""
+        return not self._buffer
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
+
+    def _fill(self) -> None:
+        if self._receive():
+            return
+        if self.heard:
+            raise Trouble(Reason.MALFORMED, "connection closed within the answer")
+        raise Trouble(Reason.UNREACHABLE, "connection closed without an answer")
+
+    def _receive(self) -> bool:
+        """Wait for more; the timeout is set anew each time, so that a dripping camera cannot outlive the deadline."""
+        try:
+            self._socket.settimeout(self.deadline.left())
+            data = self._socket.recv(_READ)
+        except OSError as error:
+            raise _broken(error) from None
+        self._buffer += data
+        self.heard = self.heard or bool(data)
+        return bool(data)
+
+
+def connect(camera: Camera, port: int, deadline: Deadline, *, tls: bool = False) -> Wire:
+    """Open a connection to the camera's enrolled address; with `tls` as `camera.tls` demands (verify or pin).
+
+    Raises NoConnection(UNREACHABLE: refused, host unreachable, SYN unanswered for 3 s; AGENT_FAULT: our own side has
+    no route, no descriptors, no permission); in the TLS handshake Trouble(HOSTILE: wrong certificate; MALFORMED: not
+    TLS; TIMED_OUT; UNREACHABLE: reset).
+    """
+    sock = _dial(camera.address, port, deadline)
+    try:
+        return Wire(_secured(sock, camera, deadline) if tls else sock, deadline)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def url_host(address: str) -> str:
+    """The address as it stands in a URL: IPv6 in brackets and without its scope."""
+    return f"[{address.partition('%')[0]}]" if ":" in address else address
+
+
+def _dial(address: str, port: int, deadline: Deadline) -> socket.socket:
+    if not 0 < port < 65536:
+        raise NoConnection(Reason.MALFORMED, "port out of range")
+    sock = None
+    try:
+        found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        family, kind, protocol, _, target = found[0]
+        sock = socket.socket(family, kind, protocol)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(deadline.within(CONNECT_S).left())
+        sock.connect(target)
+    except (OSError, Trouble) as error:
+        if sock:
+            sock.close()
+        raise _unconnected(error) from None
+    return sock
+
+
+def _unconnected(error: OSError | Trouble) -> NoConnection:
+    if isinstance(error, Trouble):
+        return NoConnection(error.reason, error.detail)
+    if isinstance(error, TimeoutError):
+        return NoConnection(Reason.UNREACHABLE, "no answer to the connection attempt")
+    reason = Reason.UNREACHABLE if error.errno in _THEIRS else Reason.AGENT_FAULT
+    return NoConnection(reason, error.strerror or type(error).__name__)
+
+
+def _broken(error: OSError) -> Trouble:
+    """What an error after the connection was made means."""
+    match error:
+        case TimeoutError():
+            return Trouble(Reason.TIMED_OUT, "no complete answer in time")
+        case ssl.SSLCertVerificationError():
+            return Trouble(Reason.HOSTILE, f"certificate refused: {error.verify_message}")
+        case ConnectionError() | ssl.SSLEOFError():
+            return Trouble(Reason.UNREACHABLE, "connection reset")
+        case ssl.SSLError():
+            return Trouble(Reason.MALFORMED, f"TLS: {error.reason}")
+    reason = Reason.UNREACHABLE if error.errno in _THEIRS else Reason.AGENT_FAULT
+    return Trouble(reason, error.strerror or type(error).__name__)
+
+
+# ---- TLS ----------------------------------------------------------------------------------------
+
+
+def _secured(sock: socket.socket, camera: Camera, deadline: Deadline) -> ssl.SSLSocket:
+    name = camera.address.partition("%")[0] if camera.tls == "verify" else None
+    try:
+        sock.settimeout(deadline.left())
+        secured = _context(camera.tls).wrap_socket(sock, server_hostname=name)
+    except OSError as error:
+        raise _broken(error) from None
+    if camera.tls == "pin" and _fingerprint(secured) != camera.tls_pin.replace(":", "").lower():
+        secured.close()
+        raise Trouble(Reason.HOSTILE, "certificate is not the pinned one")
+    return secured
+
+
+def _fingerprint(secured: ssl.SSLSocket) -> str:
+    return hashlib.sha256(secured.getpeercert(binary_form=True) or b"").hexdigest()
+
+
+@cache
+def _context(mode: str) -> ssl.SSLContext:
+    """`verify`: the system's authorities and the address in the certificate. `pin`: any certificate, compared after.
+
+    A pinned camera may be old: RSA 1024, SHA-1 and the unsafe renegotiation of before RFC 5746 are let pass, for the
+    pin proves the peer and the alternative is no TLS.
+    """
+    if mode != "pin":
+        return ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.options |= getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)  # named from Python 3.12 on
+    return context

@@ -1,0 +1,313 @@
+"""The command line: run, discover, inspect, status, check-config.
+
+Exit codes: 0 fine, 1 found a problem, 2 misuse or an unusable configuration; `run` with an unusable configuration: 78,
+so that systemd does not start it for ever. JSON goes to standard output with --json; tables are for people.
+"""
+
+import argparse
+import ipaddress
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from agent import __version__, show
+from agent.model import Camera, Credentials, Evidence, Ports, Seen
+from contract.messages import Verdict
+from contract.strict_yaml import ConfigError
+from contract.vocabulary import Standing
+
+if TYPE_CHECKING:
+    from agent.examine import Motion
+    from agent.settings import Settings
+    from contract.policy import Policy
+
+EX_CONFIG = 78
+MAX_AWAY_S = 120.0
+DEFAULT_CONFIG = Path("/etc/canteen-agent/agent.yaml")
+
+
+class Misuse(Exception):
+    """Something the caller must mend; the message says what."""
+
+
+def default_lang() -> str:
+    """Chinese, unless the locale says English."""
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    return "en" if locale.startswith("en") else "zh"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of `canteen-agent`."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.act(arguments))
+    except ConfigError as error:
+        for problem in error.problems:
+            print(problem.text(arguments.lang), file=sys.stderr)
+        return EX_CONFIG if arguments.command == "run" else 2
+    except Misuse as error:
+        print(f"canteen-agent: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    words: dict[str, Any] = {"choices": ("zh", "en"), "help": "language of what is shown 显示语言"}
+    parser = argparse.ArgumentParser(prog="canteen-agent", description="互联网+明厨亮灶 edge agent")
+    parser.add_argument("--lang", default=default_lang(), **words)
+    shared = argparse.ArgumentParser(add_help=False)  # the same option behind the command, without a default of its own
+    shared.add_argument("--lang", default=argparse.SUPPRESS, **words)
+    parser.add_argument("--version", action="version", version=f"canteen-agent {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(word: str, act: Any, summary: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(word, help=summary, description=summary, parents=[shared])
+        made.set_defaults(act=act)
+        return made
+
+    run = command("run", _run, "watch the cameras and tell the center 值守")
+    run.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
+
+    check = command("check-config", _check_config, "list every mistake of a configuration 检查配置")
+    check.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG)
+
+    find = command("discover", _discover, "list the ONVIF cameras on the network 发现摄像机")
+    find.add_argument("--interface", action="append", default=[], help="interface or address; default: every suitable")
+    find.add_argument("--subnet", action="append", default=[], metavar="CIDR", help="also ask each address of it")
+    find.add_argument("--timeout", type=float, default=4.5, metavar="S", help="seconds to listen, 1..60")
+    find.add_argument("--loopback", action="store_true", help="probe the loopback interface too (simulator)")
+    find.add_argument("--json", action="store_true")
+
+    inspect = command("inspect", _inspect, "ask cameras what they can do and judge it 检测摄像机")
+    inspect.add_argument("--address", metavar="HOST[:PORT]", help="one camera; without it, all of the configuration")
+    inspect.add_argument("--username")
+    inspect.add_argument("--password-file", type=Path)
+    inspect.add_argument("--rtsp-port", type=int, default=554)
+    inspect.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
+    inspect.add_argument("--policy", help="a shipped policy or a file; default: henan-2021-45, or the configuration's")
+    inspect.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds for all cameras together")
+    inspect.add_argument("--report", type=Path, metavar="DIR", help="also write a page to print there 检测报告")
+    inspect.add_argument(
+        "--move", action="store_true", help="turn, zoom and focus each camera, and put it back 转动验证"
+    )
+    inspect.add_argument("--sound", action="store_true", help="play one second of a test tone and listen 对讲验证")
+    inspect.add_argument("--json", action="store_true")
+
+    status = command("status", _status, "show what the running agent knows 查看状态")
+    status.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
+    status.add_argument("--json", action="store_true")
+    return parser
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(msgspec.to_builtins(value), ensure_ascii=False, indent=2))
+
+
+# ---- run, check-config --------------------------------------------------------------------------
+
+
+def _load(path: Path) -> "tuple[Settings, Policy]":
+    from agent import settings
+
+    loaded = settings.load(path)
+    return loaded, _policy(loaded.policy)
+
+
+def _policy(name: str) -> "Policy":
+    from contract.policy import load_policy
+
+    try:
+        return load_policy(name)
+    except OSError as error:
+        raise Misuse(f"cannot use the policy: {error}") from None
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from agent.daemon import Daemon
+
+    settings, policy = _load(arguments.config)
+    logging.basicConfig(level=settings.log.level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    return Daemon(settings, policy).run()
+
+
+def _check_config(arguments: argparse.Namespace) -> int:
+    settings, policy = _load(arguments.config)
+    words = {
+        "zh": "配置可用：网关 {0}，摄像机 {1} 台，政策 {2}",
+        "en": "usable: gateway {0}, {1} cameras, policy {2}",
+    }
+    print(words[arguments.lang].format(settings.gateway.id, len(settings.cameras), policy.id))
+    return 0
+
+
+# ---- discover -----------------------------------------------------------------------------------
+
+
+def _discover(arguments: argparse.Namespace) -> int:
+    from agent.ask import discovery
+
+    if not 1 <= arguments.timeout <= 60:
+        raise Misuse(f"--timeout must be 1 to 60 seconds, not {arguments.timeout:g}")
+    for subnet in arguments.subnet:
+        try:
+            ipaddress.IPv4Network(subnet, strict=False)
+        except ValueError:
+            raise Misuse(f"--subnet must be a network such as 192.168.2.0/24, not {subnet!r}") from None
+    found = discovery.probe(
+        discovery.DiscoveryOptions(
+            interfaces=tuple(arguments.interface),
+            subnets=tuple(arguments.subnet),
+            duration_s=arguments.timeout,
+            loopback=arguments.loopback,
+        )
+    )
+    if arguments.json:
+        _print_json(found.found)
+    else:
+        show.discovered(found, arguments.lang)
+    for note in found.notes:
+        print(f"! {note}", file=sys.stderr)
+    return 0 if found.found else 1
+
+
+# ---- inspect ------------------------------------------------------------------------------------
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    from agent.acceptance import Inspection, Report
+    from agent.ask import clocks
+    from agent.decide.judge import judge
+    from agent.examine import STEPS, examine
+
+    gateway, folder = "", Path.cwd()
+    if arguments.address:
+        cameras: Sequence[Camera] = [_camera(arguments)]
+        policy = _policy(arguments.policy or "henan-2021-45")
+    else:
+        settings, policy = _load(arguments.config)
+        cameras, gateway, folder = settings.cameras, settings.gateway.id, settings.state_dir
+        policy = _policy(arguments.policy) if arguments.policy else policy
+    with _writing():  # before any camera is asked
+        report = Report(arguments.report, gateway or arguments.address) if arguments.report else None
+    with show.progress(STEPS * len(cameras), arguments.lang) as advance:
+        found = examine(
+            cameras,
+            auth={},
+            deadline_s=arguments.timeout,
+            motion=_motion(arguments, cameras, folder),
+            sound=arguments.sound,
+            advance=advance,
+        )
+    results = [
+        Inspection(camera, evidence, judge(evidence, policy)) for camera, evidence in zip(cameras, found, strict=True)
+    ]
+    if not arguments.json:
+        for result in results:
+            show.inspected(*result, arguments.lang)
+    if arguments.json:
+        records = [_record(*result) for result in results]
+        _print_json(records[0] if arguments.address else records)
+    if report:
+        with _writing():
+            report.write(results, policy, gateway, lang=arguments.lang, clock_synced=clocks.clock().synced)
+        print(report.path, file=sys.stderr if arguments.json else sys.stdout)
+    return 0 if all(v.standing is Standing.MET for _, _, verdicts in results for v in verdicts) else 1
+
+
+def _motion(arguments: argparse.Namespace, cameras: Sequence[Camera], folder: Path) -> "Motion | None":
+    """Permission to move, after whatever an interrupted run left turned away has been put back."""
+    if not arguments.move:
+        return None
+    from agent.ask import moving
+    from agent.examine import Motion
+
+    by_slot = {camera.slot: camera for camera in cameras}
+    motion = Motion(max_away_s=MAX_AWAY_S, intent_file=folder / "moving.json")
+    for slot in moving.put_back(motion.intent_file, by_slot.get):
+        print(f"{slot}: an earlier run was interrupted; put back", file=sys.stderr)
+    return motion
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Misuse(f"cannot write the report: {error.filename}: {error.strerror}") from None
+
+
+def _camera(arguments: argparse.Namespace) -> Camera:
+    host, _, port = arguments.address.partition(":")
+    try:
+        return Camera(
+            slot="camera",
+            address=host,
+            ports=Ports(onvif=_port(port or "80"), rtsp=_port(str(arguments.rtsp_port))),
+            credentials=_credentials(arguments),
+        )
+    except ValueError:
+        raise Misuse(
+            "--address must be an IPv4 address such as 192.168.1.64 or 192.168.1.64:8000, ports 1 to 65535"
+        ) from None
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise ValueError(text)
+    return int(text)
+
+
+def _credentials(arguments: argparse.Namespace) -> Credentials | None:
+    if bool(arguments.username) != bool(arguments.password_file):
+        raise Misuse("--username and --password-file go together")
+    if not arguments.username:
+        return None
+    try:
+        password = arguments.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misuse(f"cannot read the password from {arguments.password_file}: {error}") from None
+    return Credentials(arguments.username, password)
+
+
+def _record(camera: Camera, evidence: Evidence, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    device = evidence.capabilities.device
+    return {
+        "camera": {"slot": camera.slot, "name": camera.name, "address": camera.address, "port": camera.ports.onvif},
+        "identity": device.value if isinstance(device, Seen) else None,
+        "look": evidence.look,
+        "evidence": evidence,
+        "verdicts": verdicts,
+    }
+
+
+# ---- status -------------------------------------------------------------------------------------
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from agent import settings, status
+
+    file = settings.load(arguments.config, secrets=False).state_dir / "status.json"
+    try:
+        now = status.read(file)
+    except FileNotFoundError:
+        raise Misuse(f"no running agent: {file} is not there") from None
+    except (OSError, msgspec.MsgspecError) as error:
+        raise Misuse(f"cannot read {file}: {error}") from None
+    age_s = time.time() - now.at_ms / 1000
+    if arguments.json:
+        _print_json(now)
+    else:
+        show.status(now, age_s, arguments.lang)
+    healthy = age_s < show.STALE_S and all(camera.availability == "online" for camera in now.cameras)
+    return 0 if healthy else 1

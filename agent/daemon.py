@@ -1,0 +1,307 @@
+"""Wires the rooms together, starts them, supervises them, stops them.
+
+Nothing is asked, decided or told here; this file only knows who needs whom. The cameras come first: what the first look
+does not need (discovery, questions, MQTT) is imported while it is on its way.
+"""
+
+import logging
+import random
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from agent.ask import clocks
+from agent.ask import look as looking
+from agent.ask.asking import boot_ms
+from agent.decide.availability import Change
+from agent.files import write_atomically
+from agent.inspector import Inspected, Inspector
+from agent.ledger import Ledger
+from agent.memory import Learnt, Memory
+from agent.model import Camera, Credentials, Evidence, Look, NotSeen, Picture, Seen
+from agent.settings import Settings
+from agent.tell.outbox import Outbox
+from agent.watch import Watch
+from contract.messages import Command, Result, Verdict
+from contract.policy import Policy
+from contract.vocabulary import Availability, Reason
+
+if TYPE_CHECKING:
+    from agent.ask.discovery import DiscoveryOptions
+    from agent.tell.uplink import Uplink
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.25
+STUCK_GRACE_S = 2.0
+"""A look may outlive its deadline by this much (a slow box) before it counts as stuck."""
+STATUS_EVERY_S = 15.0
+"""The status file is written when something changed, and so often in any case."""
+STOP_S = 8.0
+
+
+class Daemon:
+    """The running agent. `run` blocks until SIGTERM or SIGINT, then stops within ten seconds."""
+
+    def __init__(self, settings: Settings, policy: Policy) -> None:
+        self._settings, self._policy = settings, policy
+        self._ledger = Ledger(Outbox(), boot=clocks.boot_id(), session=secrets.token_hex(3), now=boot_ms)
+        self._memory = Memory(settings.state_dir / "learnt.json")
+        self._stopping = threading.Event()
+        self._changed = threading.Event()
+        """Set when a document or the status file no longer says what is known."""
+        self._watches = {camera.slot: self._watch(camera) for camera in settings.cameras}
+        self._inspector = Inspector(
+            self._cameras,
+            inspect=self._inspect,
+            decode=self._decode,
+            judge=self._judge,
+            told=self._told,
+            judged=self._judged,
+            now=boot_ms,
+            interval_s=settings.capability.interval,
+        )
+
+    def _watch(self, camera: Camera) -> Watch:
+        return Watch(
+            camera,
+            look=self._look,
+            record=self._record,
+            now=boot_ms,
+            policy=self._policy,
+            interval_s=self._settings.look.interval,
+            hurry_s=self._policy.online.confirm_after.value,
+            stuck_after_s=self._settings.look.deadline + STUCK_GRACE_S,
+        )
+
+    def _furnish(self) -> None:
+        """The rooms that the first look does not need."""
+        from agent.reporting import Reporter
+        from agent.scout import Scout
+
+        self._scout = Scout(
+            self._cameras,
+            options=self._discovery_options(),
+            hello=self._settings.discovery.hello,
+            ledger=self._ledger,
+            memory=self._memory,
+            moved=self._moved,
+            left=self._poke,
+        )
+        self._reporter = Reporter(
+            self._settings,
+            self._policy.id,
+            ledger=self._ledger,
+            memory=self._memory,
+            watches=self._watches,
+            inspector=self._inspector,
+            scout=self._scout,
+        )
+        self._uplink = self._make_uplink()
+
+    def _make_uplink(self) -> "Uplink":
+        from agent.tell.uplink import Endpoint, Uplink
+
+        settings, first = self._settings, self._settings.broker[0]
+        return Uplink(
+            [Endpoint(host=one.host, port=one.port, ca=one.ca, cert=one.cert, key=one.key) for one in settings.broker],
+            city=settings.gateway.city,
+            gateway=settings.gateway.id,
+            session=self._ledger.session,
+            username=first.username,
+            password=first.password.reveal if first.password else None,
+            keepalive_s=int(settings.keepalive),
+            outbox=self._ledger.outbox,
+            greet=self._reporter.greeting,
+            command=self._command,
+        )
+
+    def _discovery_options(self) -> "DiscoveryOptions":
+        from agent.ask.discovery import DiscoveryOptions
+
+        options = self._settings.discovery
+        return DiscoveryOptions(
+            interfaces=options.interfaces,
+            subnets=options.subnets,
+            duration_s=options.duration,
+            loopback=options.loopback,
+            ports=options.ports,
+        )
+
+    # ---- life ---------------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """Watch until told to stop; the exit code."""
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(sign, lambda *_: self._stopping.set())
+        self._ledger.anchor(clocks.utc_ms(), clocks.clock())
+        for watch in self._watches.values():
+            watch.start()
+        log.info("watching %d cameras as %s", len(self._watches), self._settings.gateway.id)
+        self._furnish()
+        self._inspector.start()
+        self._uplink.start()
+        if self._settings.discovery.enabled:
+            self._scout.start(self._settings.discovery.interval)
+        self._supervise()
+        self._stop()
+        return 0
+
+    def _supervise(self) -> None:
+        heartbeat_due = status_due = 0.0
+        was_connected = False
+        while not self._stopping.wait(TICK_S):
+            self._give_up_stuck_looks()
+            now, connected = time.monotonic(), self._uplink.connected.is_set()
+            if now >= heartbeat_due or (connected and not was_connected):
+                heartbeat_due = now + self._settings.heartbeat * random.uniform(0.9, 1.1)  # noqa: S311 - jitter
+                self._uplink.publish("hb", self._reporter.heartbeat())
+            was_connected = connected
+            changed = self._changed.is_set()
+            if changed:
+                self._changed.clear()
+                self._uplink.publish("inv", self._reporter.inventory(), retain=True)
+                self._uplink.publish("cap", self._reporter.capability(), retain=True)
+            if changed or now >= status_due:
+                status_due = now + STATUS_EVERY_S
+                self._write_status()
+            self._memory.save_if_changed()
+
+    def _give_up_stuck_looks(self) -> None:
+        for slot, watch in self._watches.items():
+            if watch.give_up_if_stuck():
+                log.warning("%s: the look hangs; reported as unknown until it ends", slot)
+                self._changed.set()
+
+    def _write_status(self) -> None:
+        status = self._reporter.status(connected=self._uplink.connected.is_set(), line=self._uplink.detail)
+        file = self._settings.state_dir / "status.json"
+        try:
+            write_atomically(file, msgspec.json.encode(status), mode=0o644)
+        except OSError as error:
+            log.warning("cannot write %s: %s", file, error)
+
+    def _stop(self) -> None:
+        self._inspector.stop()
+        self._scout.stop()
+        for watch in self._watches.values():
+            watch.stop()
+        self._uplink.publish("hb", self._reporter.heartbeat())
+        self._ledger.close(self._reporter.unsettled)
+        self._uplink.stop("stopped by request", STOP_S)
+        self._memory.save_if_changed()
+        (self._settings.state_dir / "status.json").unlink(missing_ok=True)
+
+    # ---- asking -------------------------------------------------------------------------------
+
+    def _cameras(self) -> list[Camera]:
+        return [watch.camera for watch in self._watches.values()]
+
+    def _may_log_in(self, camera: Camera, credentials: Credentials | None) -> bool:
+        barred = self._memory.is_barred(camera.slot)
+        return not barred and self._memory.may_log_in(camera.address, credentials, time.time())
+
+    def _look(self, camera: Camera) -> Look:
+        log_in = self._may_log_in(camera, camera.stream_credentials)
+        look = looking.look(self._memory.recall(camera), log_in=log_in, deadline_s=self._settings.look.deadline)
+        self._login_met(camera, look)
+        lost = isinstance(look.stream, NotSeen) and look.stream.reason in (Reason.UNASKED, Reason.UNSUPPORTED)
+        if lost and isinstance(look.tcp, Seen):
+            self._inspector.suggest(camera.slot)  # it answers, but where its stream is must be learnt (again)
+        return look
+
+    def _login_met(self, camera: Camera, look: Look) -> None:
+        self._memory.login_met(
+            camera.address,
+            camera.stream_credentials,
+            time.time(),
+            failed=look.logins_failed,
+            attempts_left=look.attempts_left,
+            worked=look.logged_in,
+        )
+
+    def _inspect(self, cameras: Sequence[Camera]) -> Iterator[Evidence]:
+        from agent.ask import inspection
+
+        allowed = {
+            camera.slot
+            for camera in cameras
+            if self._may_log_in(camera, camera.credentials) and self._may_log_in(camera, camera.stream_credentials)
+        }
+        auth = {camera.slot: self._memory.learnt(camera).auth for camera in cameras}
+        return inspection.inspect(cameras, log_in=allowed, auth=auth, deadline_s=self._settings.capability.deadline)
+
+    def _judge(self, evidence: Evidence) -> tuple[Verdict, ...]:
+        from agent.decide.judge import judge
+
+        return judge(evidence, self._policy)
+
+    def _decode(self, asked: Sequence[tuple[Camera, Evidence]]) -> Iterator[tuple[str, Seen[Picture] | NotSeen]]:
+        from agent.examine import decode
+
+        return decode(asked)
+
+    def _told(self, camera: Camera, evidence: Evidence) -> None:
+        told = evidence.capabilities
+        self._memory.login_met(
+            camera.address,
+            camera.credentials,
+            time.time(),
+            failed=told.logins_failed,
+            attempts_left=told.attempts_left,
+            worked=told.auth in ("wsse", "digest"),
+        )
+        if evidence.look:
+            self._login_met(camera, evidence.look)
+        if isinstance(told.stream_uri, Seen):
+            uri = told.stream_uri.value
+            learnt = Learnt(address=camera.address, stream_port=uri.port, stream_path=uri.path, auth=told.auth)
+            if self._memory.learn(camera, learnt):
+                self._poke(camera.slot)
+
+    def _judged(self, slot: str, before: Inspected | None, after: Inspected) -> None:
+        if before:
+            self._ledger.capability_changes(slot, before.verdicts.verdicts, after.verdicts.verdicts)
+        self._changed.set()
+
+    # ---- what follows -------------------------------------------------------------------------
+
+    def _record(self, slot: str, change: Change) -> None:
+        self._ledger.transition(slot, change)
+        log.info("%s: %s -> %s %s", slot, change.from_, change.to, change.reason or "")
+        if (change.from_, change.to) == (Availability.OFFLINE, Availability.ONLINE):
+            self._inspector.suggest(slot)  # it may have come back with another firmware
+        self._changed.set()
+
+    def _poke(self, slot: str) -> None:
+        self._watches[slot].poke()
+
+    def _moved(self, slot: str, address: str) -> None:
+        watch = self._watches[slot]
+        watch.camera = msgspec.structs.replace(watch.camera, address=address)
+        watch.poke()
+        self._inspector.request([slot])
+        self._changed.set()
+
+    def _command(self, command: Command) -> Result:
+        slots = [command.slot] if command.slot else list(self._watches)
+        if any(slot not in self._watches for slot in slots):
+            return Result(id=command.id, outcome="refused", detail="no such slot here")
+        match command.verb:
+            case "look":
+                for slot in slots:
+                    self._poke(slot)
+            case "inspect":
+                self._inspector.request(slots)
+            case "discover":
+                self._scout.hurry()
+            case "rebirth":
+                pass  # the uplink greets again
+            case _:
+                return Result(id=command.id, outcome="unsupported")
+        return Result(id=command.id, outcome="done")

@@ -1,0 +1,158 @@
+"""What looks say of a camera's availability, and when a change counts: two looks in a row must deny the old state.
+
+How a camera is looked at, and how a change travels, must not be known here.
+"""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from agent.model import Look, NotSeen, Seen
+from contract.policy import Policy
+from contract.vocabulary import Availability, Reason, Rung
+
+Outcome = tuple[Availability, Rung, Reason | None]
+"""What one look says: availability, how far it got, and why no further."""
+
+_LADDER = tuple(Rung)
+_HEARD = frozenset({Reason.REFUSED, Reason.BUSY, Reason.UNSUPPORTED})
+"""Failures that are themselves an intelligible answer of the camera."""
+
+
+# ---- one look -----------------------------------------------------------------------------------
+
+
+def read(look: Look, policy: Policy) -> Outcome:
+    """What this look alone says.
+
+    Offline only where the camera was seen not to be openable: no port accepts, the RTSP port does not accept though
+    ONVIF answers, or RTSP itself says that there is no such stream. What we could not find out is unknown.
+    """
+    rung = _rung(look)
+    reason = look.stream.reason if isinstance(look.stream, NotSeen) else None
+    if reason is Reason.BUSY or _LADDER.index(rung) >= _LADDER.index(policy.online.needs.rung):
+        return Availability.ONLINE, rung, Reason.BUSY if reason is Reason.BUSY else None
+    if isinstance(look.tcp, NotSeen) and look.tcp.reason is Reason.AGENT_FAULT:
+        return Availability.UNKNOWN, rung, Reason.AGENT_FAULT
+    if reason is Reason.UNSUPPORTED or (reason is Reason.UNREACHABLE and _tried(look)):
+        return Availability.OFFLINE, rung, reason
+    return Availability.UNKNOWN, rung, reason
+
+
+def _tried(look: Look) -> bool:
+    """Whether connecting was truly tried: some port accepted, or all are known to be unreachable."""
+    return isinstance(look.tcp, Seen) or look.tcp.reason is Reason.UNREACHABLE
+
+
+def _rung(look: Look) -> Rung:
+    if isinstance(look.stream, Seen):
+        return Rung.STREAMS
+    if isinstance(look.clock, Seen) or {look.stream.reason, look.clock.reason} & _HEARD:
+        return Rung.ANSWERS
+    return Rung.REACHABLE if isinstance(look.tcp, Seen) else Rung.UNREACHABLE
+
+
+# ---- looks in a row -----------------------------------------------------------------------------
+
+
+class Suspicion(Struct, frozen=True, kw_only=True):
+    """A look that differed from the state and is not confirmed yet. `since`: its start, boot ms."""
+
+    availability: Availability
+    level: Rung
+    reason: Reason | None
+    since: int
+
+
+class State(Struct, frozen=True, kw_only=True):
+    """What is known of one camera. `level`: how far the last look that agreed got."""
+
+    availability: Availability
+    level: Rung
+    reason: Reason | None
+    suspicion: Suspicion | None = None
+
+    @property
+    def hurry(self) -> bool:
+        """A second look is wanted soon."""
+        return self.suspicion is not None
+
+    @property
+    def unsettled_since(self) -> int | None:
+        """Start of the look that is not confirmed yet, boot ms; no later change will be dated before it."""
+        return self.suspicion.since if self.suspicion else None
+
+
+START = State(availability=Availability.UNKNOWN, level=Rung.UNREACHABLE, reason=Reason.UNASKED)
+"""Where every session begins: nothing carries over."""
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """A confirmed change. `at`: start of the first look that differed, boot ms."""
+
+    at: int
+    from_: Availability
+    to: Availability
+    level: Rung
+    reason: Reason | None
+
+
+def step(state: State, look: Look, policy: Policy) -> tuple[State, Change | None]:
+    """The state after this look, and the change that it confirms, if any.
+
+    A change needs two looks in a row that deny the state; it is dated by the first:
+
+    - both say the same availability: that is the new state;
+    - one says offline (or online) and the other unknown: the old state is over, the new one not known, so it is unknown
+      from the first look on; the second look stays a suspicion if it said more;
+    - the state is unknown anyway: the first look is dropped, the second becomes the suspicion.
+
+    A look that agrees with the state ends the suspicion. Where only the reason differs, a second look must repeat it.
+    So no moment is reported online, or offline, that two looks in a row denied.
+    """
+    seen = _suspect(look.at, read(look, policy))
+    if (seen.availability, seen.reason) == (state.availability, state.reason):
+        return _settled(seen), None
+    first = state.suspicion
+    if first is None:
+        return replace(state, suspicion=seen), None
+    if _confirms(state, first, seen):
+        return _settled(seen), _change(state, seen, at=first.since)
+    denied = state.availability not in {first.availability, seen.availability, Availability.UNKNOWN}
+    if not denied:
+        return replace(state, suspicion=seen), None
+    ended = first if first.availability is Availability.UNKNOWN else seen
+    after = _settled(ended) if ended is seen else replace(_settled(ended), suspicion=seen)
+    return after, _change(state, ended, at=first.since)
+
+
+def stuck(state: State, at: int) -> tuple[State, Change | None]:
+    """The supervisor gave up a look that began at boot ms `at`: unknown at once, since nothing will confirm it.
+
+    An open suspicion that denied the availability dates the change, as in `step`.
+    """
+    outcome = _suspect(at, (Availability.UNKNOWN, Rung.UNREACHABLE, Reason.TIMED_OUT))
+    if (state.availability, state.reason) == (outcome.availability, outcome.reason):
+        return _settled(outcome), None
+    first = state.suspicion
+    if first and state.availability not in {first.availability, Availability.UNKNOWN}:
+        at = first.since
+    return _settled(outcome), _change(state, outcome, at=at)
+
+
+def _confirms(state: State, first: Suspicion, second: Suspicion) -> bool:
+    if first.availability is not second.availability:
+        return False
+    return first.availability is not state.availability or first.reason is second.reason
+
+
+def _suspect(at: int, outcome: Outcome) -> Suspicion:
+    availability, level, reason = outcome
+    return Suspicion(availability=availability, level=level, reason=reason, since=at)
+
+
+def _settled(seen: Suspicion) -> State:
+    return State(availability=seen.availability, level=seen.level, reason=seen.reason)
+
+
+def _change(state: State, seen: Suspicion, *, at: int) -> Change:
+    return Change(at=at, from_=state.availability, to=seen.availability, level=seen.level, reason=seen.reason)

@@ -1,0 +1,30 @@
+"""When a slot is due: a grid of instants per slot, spread by a stable hash of its name.
+
+What is done then must not be known here, nor what time it is.
+"""
+
+import hashlib
+
+
+def offset_ms(slot: str, interval_s: float) -> int:
+    """Where in the interval the slot's instants lie, [0, interval), the same after every restart."""
+    digest = hashlib.blake2b(slot.encode(), digest_size=8).digest()
+    return int.from_bytes(digest) % _interval_ms(interval_s)
+
+
+def next_due_ms(slot: str, interval_s: float, *, after_ms: int) -> int:
+    """The slot's first instant later than `after_ms`, on the caller's millisecond clock.
+
+    Instants lie on a fixed grid, so lateness never adds up, and those missed while something was still in flight
+    are skipped rather than made up for. `interval_s` is at least 0.001. Raises ValueError for less.
+    """
+    interval = _interval_ms(interval_s)
+    offset = offset_ms(slot, interval_s)
+    return offset + ((after_ms - offset) // interval + 1) * interval
+
+
+def _interval_ms(interval_s: float) -> int:
+    interval = round(interval_s * 1000)
+    if interval < 1:
+        raise ValueError(f"an interval of {interval_s} s is less than a millisecond")
+    return interval

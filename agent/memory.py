@@ -1,0 +1,163 @@
+"""What one run leaves for the next: how each camera wants to be asked, and which logins must wait.
+
+Losing the file costs one round of questions, never a fact; verdicts and transitions must not be kept here.
+"""
+
+import hashlib
+import logging
+import math
+import secrets
+import threading
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from agent.decide.lockout import Guard
+from agent.files import write_atomically
+from agent.model import Camera, Credentials
+from contract.messages import Identity
+
+log = logging.getLogger(__name__)
+GRACE_S = 60.0
+
+
+class Learnt(Struct, frozen=True, kw_only=True):
+    """What the capability questions taught about one slot. `auth`: none, wsse or digest; "" = not learnt."""
+
+    address: str = ""
+    stream_port: int = 0
+    stream_path: str = ""
+    auth: str = ""
+
+
+class _File(Struct, kw_only=True):
+    salt: str
+    learnt: dict[str, Learnt] = {}
+    identities: dict[str, Identity] = {}
+    guards: dict[str, Guard] = {}
+    barred: set[str] = set()
+
+
+class Memory:
+    """Thread-safe. Guards are kept per address and credentials: the slots of one recorder share one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._changed = False
+        self._worked_s: dict[str, float] = {}
+        self._fingerprints: dict[Credentials, str] = {}
+        try:
+            self._file = msgspec.json.decode(path.read_bytes(), type=_File)
+        except FileNotFoundError:
+            self._file = _File(salt=secrets.token_hex(8))
+        except (OSError, msgspec.MsgspecError) as error:
+            log.warning("%s cannot be used (%s): asking the cameras anew", path, error)
+            self._file = _File(salt=secrets.token_hex(8))
+
+    def recall(self, camera: Camera) -> Camera:
+        """The camera with what was learnt of it: its identity, and its stream unless its settings name one."""
+        camera = msgspec.structs.replace(camera, identity=self._identity(camera))
+        learnt = self.learnt(camera)
+        if camera.stream_path or not learnt.stream_path:
+            return camera
+        ports = msgspec.structs.replace(camera.ports, rtsp=learnt.stream_port or camera.ports.rtsp)
+        return msgspec.structs.replace(camera, stream_path=learnt.stream_path, ports=ports)
+
+    def _identity(self, camera: Camera) -> Identity:
+        said, learnt = camera.identity, self._file.identities.get(camera.slot, Identity())
+        return Identity(mac=said.mac or learnt.mac, epr=said.epr or learnt.epr, serial=said.serial or learnt.serial)
+
+    def learnt(self, camera: Camera) -> Learnt:
+        learnt = self._file.learnt.get(camera.slot, Learnt())
+        return learnt if learnt.address == camera.address else Learnt()
+
+    def learn(self, camera: Camera, learnt: Learnt) -> bool:
+        """Keep it; whether it was news."""
+        with self._lock:
+            news = self._file.learnt.get(camera.slot) != learnt
+            if news:
+                self._file.learnt[camera.slot] = learnt
+                self._changed = True
+            return news
+
+    def learn_identity(self, slot: str, identity: Identity) -> None:
+        """Keep it; what the settings say of the slot's identity goes before it all the same."""
+        with self._lock:
+            if self._file.identities.get(slot) != identity:
+                self._file.identities[slot] = identity
+                self._changed = True
+
+    def may_log_in(self, address: str, credentials: Credentials | None, now_s: float) -> bool:
+        """Whether these credentials may be tried at this address now, after what earlier logins met."""
+        if not self._file.guards or not credentials:
+            return True
+        guard = self._file.guards.get(self._key(address, credentials))
+        return guard is None or guard.may_log_in(now_s)
+
+    def bar(self, slot: str) -> None:
+        """Another device stands at this slot: no login is sent there until the right one is recognised."""
+        with self._lock:
+            self._changed = self._changed or slot not in self._file.barred
+            self._file.barred.add(slot)
+
+    def lift(self, slot: str) -> None:
+        """The slot's own device was recognised by its identity."""
+        with self._lock:
+            self._changed = self._changed or slot in self._file.barred
+            self._file.barred.discard(slot)
+
+    def is_barred(self, slot: str) -> bool:
+        return slot in self._file.barred
+
+    def login_met(
+        self,
+        address: str,
+        credentials: Credentials | None,
+        now_s: float,
+        *,
+        failed: int,
+        attempts_left: int | None,
+        worked: bool,
+    ) -> None:
+        """Remember how logins with these credentials fared: `failed` refusals, or `worked`: one was accepted.
+
+        A refusal within a minute of an accepted login is no wrong password: some domes answer 401 for seconds after a
+        session has ended.
+        """
+        if not credentials or not (failed or worked):
+            return
+        key = self._key(address, credentials)
+        with self._lock:
+            if worked:
+                self._worked_s[key] = now_s
+            if failed and not 0 <= now_s - self._worked_s.get(key, -math.inf) < GRACE_S:
+                self._file.guards[key] = self._file.guards.get(key, Guard()).after(failed, attempts_left, now_s)
+                self._changed = True
+            elif worked and key in self._file.guards:
+                del self._file.guards[key]
+                self._changed = True
+
+    def save_if_changed(self) -> None:
+        """Write the file if anything changed. A file that cannot be written is said, not fatal."""
+        with self._lock:
+            if not self._changed:
+                return
+            self._changed = False
+            content = msgspec.json.encode(self._file)
+        try:
+            write_atomically(self._path, content, durable=True)
+        except OSError as error:
+            log.warning("cannot write %s: %s", self._path, error)
+
+    def _key(self, address: str, credentials: Credentials) -> str:
+        """Address and fingerprint: changed credentials begin anew, and two slots that share them share the guard.
+
+        Salted and slow, so that the file gives no password away.
+        """
+        if credentials not in self._fingerprints:
+            secret = f"{credentials.user}\0{credentials.reveal()}".encode()
+            digest = hashlib.scrypt(secret, salt=self._file.salt.encode(), n=2**13, r=8, p=1, dklen=8)
+            self._fingerprints[credentials] = digest.hex()
+        return f"{address} {self._fingerprints[credentials]}"

@@ -1,0 +1,260 @@
+"""The keys of agent.yaml: one frozen struct per section, each key with its unit and default.
+
+What a single value must look like is said here; what several values mean together must not be known here.
+"""
+
+import ipaddress
+import re
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from agent.model import ONVIF_PORTS
+from agent.settings.secret import Secret
+from contract.messages import Gateway, Slot
+from contract.strict_yaml import Duration, Unfit, Words, form, leaf
+
+_MAX_TEXT = 200
+_NAME = Words("letters, digits, '.', '_' or '-', at most 64", "字母、数字、“.”、“_”、“-”，最多 64 个")
+
+# ---- single values ------------------------------------------------------------------------------
+
+
+def _text(text: str) -> str:
+    if not text.isprintable() or len(text) > _MAX_TEXT:
+        raise Unfit("text", limit=_MAX_TEXT)
+    return text.strip()
+
+
+def _ipv4(text: str) -> str:
+    """Plain dotted decimal only: a C resolver reads 0x7f.1 and 2130706433 as addresses too."""
+    try:
+        address = ipaddress.IPv4Address(text)
+    except ValueError:
+        raise Unfit("ipv4") from None
+    if address.is_multicast or address.is_reserved or address in _THIS_NETWORK:
+        raise Unfit("ipv4")
+    return str(address)
+
+
+_THIS_NETWORK = ipaddress.IPv4Network("0.0.0.0/8")  # RFC 1122, 3.2.1.3
+
+
+def _subnet(text: str) -> str:
+    try:
+        return str(ipaddress.IPv4Network(text, strict=False))
+    except ValueError:
+        raise Unfit("subnet") from None
+
+
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"(?=.{{1,253}}$)({_LABEL}\.)*(?!([0-9]+|0[xX][0-9a-fA-F]*)$){_LABEL}")
+"""A name; one that ends in a number would be an address to a C resolver."""
+
+
+def _host(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        if not _HOST.fullmatch(text):
+            raise Unfit("host") from None
+        return text
+
+
+_URL_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/?%-]{0,499}")
+
+
+def _path(text: str) -> str:
+    """RFC 3986 characters of path and query, so that no control character reaches a request line; "" = none."""
+    if text and not _URL_PATH.fullmatch(text):
+        raise Unfit("path")
+    return text
+
+
+_HEX12 = re.compile(r"[0-9a-f]{12}")
+
+
+def _mac(text: str) -> str:
+    digits = re.sub("[:-]", "", text.lower())
+    if not _HEX12.fullmatch(digits):
+        raise Unfit("mac")
+    return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
+
+
+def _fingerprint(text: str) -> str:
+    digits = text.replace(":", "").lower()
+    if not re.fullmatch("[0-9a-f]{64}", digits):
+        raise Unfit("fingerprint")
+    return digits
+
+
+_TEXT = Words("text", "文本")
+Text = Annotated[str, leaf(_text, _TEXT)]
+Address = Annotated[str, leaf(_ipv4, Words("an IPv4 address", "IPv4 地址"))]
+Subnet = Annotated[str, leaf(_subnet, Words("a network such as 192.168.1.0/24", "网段（例如 192.168.1.0/24）"))]
+Host = Annotated[str, leaf(_host, Words("a host name or address", "主机名或地址"))]
+UrlPath = Annotated[str, leaf(_path, Words("a path such as /stream1", "路径（例如 /stream1）"))]
+Mac = Annotated[str, leaf(_mac, Words("a MAC address", "MAC 地址"))]
+Fingerprint = Annotated[str, leaf(_fingerprint, Words("a SHA-256 fingerprint", "SHA-256 指纹"))]
+FilePath = Annotated[str, Meta(min_length=1, max_length=1000), leaf(_text, Words("a path", "路径"))]
+Password = Annotated[
+    Secret, leaf(Secret, Words("env:NAME, file:PATH or credential:NAME", "env:名称、file:路径或 credential:名称"))
+]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Label = Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,64}$"), form(_NAME)]
+Interface = Annotated[
+    str, Meta(pattern="^[A-Za-z0-9._:@-]{1,64}$"), form(Words("an interface's name or address", "接口名称或地址"))
+]
+
+
+# ---- sections -----------------------------------------------------------------------------------
+
+
+class GatewayEntry(Struct, frozen=True, kw_only=True):
+    """Who this box is."""
+
+    id: Annotated[Gateway, form(Words("3 to 40 lower-case letters, digits or '-'", "3 至 40 个小写字母、数字或“-”"))]
+    """Enrolment id, unique in the whole country."""
+    city: Annotated[str, Meta(pattern="^[0-9]{4}$"), form(Words("four digits such as 4101", "四位数字（例如 4101）"))]
+    """First four digits of the administrative code."""
+
+
+class TlsEntry(Struct, frozen=True, kw_only=True):
+    """PEM files: a path, counted from the configuration's folder, or credential:NAME."""
+
+    ca: FilePath
+    """The authority that signed the broker's certificate."""
+    cert: FilePath | None = None
+    """Our own certificate; null = the broker asks for a password only."""
+    key: FilePath | None = None
+    """The private key of `cert`."""
+
+
+class BrokerEntry(Struct, frozen=True, kw_only=True):
+    """One address of the MQTT broker."""
+
+    host: Host
+    port: Port = 8883
+    """TCP port."""
+    tls: TlsEntry | None = None
+    """Null = unencrypted, which must be said, unless the broker is this very box."""
+    username: Text | None = None
+    """Null = {city}/{id}; all addresses share one account."""
+    password: Password | None = None
+    """Null = none (the certificate speaks for us)."""
+
+
+class LookEntry(Struct, frozen=True, kw_only=True):
+    """Whether each camera can be opened."""
+
+    interval: Annotated[Duration, Meta(ge=1, le=3600)] = 30.0
+    """Seconds from one look to the next."""
+    deadline: Annotated[Duration, Meta(ge=0.5)] = 5.0
+    """Seconds one look may take, retries included; less than `interval`."""
+
+
+class HeartbeatEntry(Struct, frozen=True, kw_only=True):
+    """The sign of life to the center, which calls a gateway dark after 180 s of silence."""
+
+    interval: Annotated[Duration, Meta(ge=1, le=150)] = 60.0
+    """Seconds, with 10 % of jitter."""
+
+
+class CapabilityEntry(Struct, frozen=True, kw_only=True):
+    """What each camera can do."""
+
+    interval: Annotated[Duration, Meta(ge=10)] = 86400.0
+    """Seconds from one inspection to the next."""
+    deadline: Annotated[Duration, Meta(ge=1)] = 60.0
+    """Seconds all cameras together may take; less than `interval`."""
+
+
+class DiscoveryEntry(Struct, frozen=True, kw_only=True):
+    """Looking for cameras by WS-Discovery."""
+
+    enabled: bool = True
+    interfaces: tuple[Interface, ...] = ()
+    """Names or addresses; empty = every suitable one."""
+    subnets: tuple[Subnet, ...] = ()
+    """Networks asked address by address, where multicast does not reach."""
+    allow_large: bool = False
+    """Allow subnets larger than /23."""
+    interval: Annotated[Duration, Meta(ge=10)] = 3600.0
+    """Seconds from one round to the next."""
+    duration: Annotated[Duration, Meta(ge=1, le=60)] = 4.5
+    """Seconds one round listens."""
+    ports: Annotated[tuple[Port, ...], Meta(min_length=1)] = ONVIF_PORTS
+    """TCP ports at which an answer may place a camera's ONVIF service; any other is noted, not used."""
+    hello: bool = True
+    """Hear cameras announce themselves (UDP 3702)."""
+    loopback: bool = False
+    """Ask on the loopback interface too, for simulated cameras."""
+
+
+class CredentialEntry(Struct, frozen=True, kw_only=True):
+    """A login that cameras refer to by name."""
+
+    user: Annotated[Text, Meta(min_length=1)]
+    password: Password
+
+
+class IdentityEntry(Struct, frozen=True, kw_only=True):
+    """Who the device is, as far as known; "" = not known."""
+
+    mac: Mac = ""
+    epr: Text = ""
+    """WS-Discovery endpoint reference, such as urn:uuid:…"""
+    serial: Text = ""
+
+
+class CameraEntry(Struct, frozen=True, kw_only=True):
+    """One slot: a required camera position and the device enrolled for it."""
+
+    slot: Annotated[Slot, form(_NAME)]
+    """Id of the position in the center's registry."""
+    address: Address
+    name: Text = ""
+    zone: Text = ""
+    onvif_port: Port = 80
+    rtsp_port: Port = 554
+    onvif_path: UrlPath = "/onvif/device_service"
+    stream_path: UrlPath = ""
+    """Path and query of the RTSP URL; "" = ask ONVIF."""
+    channel: Text = ""
+    """Video source or profile token, where one address carries many cameras."""
+    tls: Literal["off", "verify", "pin"] = "off"
+    tls_pin: Fingerprint = ""
+    """SHA-256 of the camera's certificate, for tls: pin."""
+    credentials: Label | None = None
+    """Name under `credentials`; null = never log in."""
+    rtsp_credentials: Label | None = None
+    """Where RTSP has a login of its own; null = as `credentials`."""
+    allow_basic: bool = False
+    """Show this camera the password unencrypted if it offers nothing better."""
+    panoramic: bool = False
+    """A fixed camera that sees all around (fisheye or several lenses)."""
+    identity: IdentityEntry = IdentityEntry()
+
+
+class LogEntry(Struct, frozen=True, kw_only=True):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class File(Struct, frozen=True, kw_only=True):
+    """The whole of agent.yaml."""
+
+    gateway: GatewayEntry
+    broker: Annotated[tuple[BrokerEntry, ...], Meta(min_length=1, max_length=10)]
+    """Addresses of one broker or cluster, tried in turn."""
+    keepalive: Annotated[Duration, Meta(ge=5, le=600)] = 60.0
+    """Seconds of MQTT silence after which the line counts as dead (times 1.5)."""
+    state_dir: FilePath = "/var/lib/canteen-agent"
+    policy: Annotated[Text, Meta(min_length=1)] = "henan-2021-45"
+    """Name of a shipped policy, or the path of a file."""
+    look: LookEntry = LookEntry()
+    heartbeat: HeartbeatEntry = HeartbeatEntry()
+    capability: CapabilityEntry = CapabilityEntry()
+    discovery: DiscoveryEntry = DiscoveryEntry()
+    credentials: dict[Label, CredentialEntry] = {}
+    cameras: Annotated[tuple[CameraEntry, ...], Meta(max_length=200)]
+    log: LogEntry = LogEntry()

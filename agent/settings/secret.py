@@ -1,0 +1,150 @@
+"""Secrets: where they are kept, how they are read, and that they are never shown.
+
+A secret is written as `env:NAME`, `file:PATH`, `credential:NAME` (systemd's LoadCredential), or in clear. What it opens
+must not be known here.
+"""
+
+import errno
+import os
+import re
+import stat
+from pathlib import Path
+
+from contract.strict_yaml import Unfit, Words
+
+MAX_CHARS = 256
+_MAX_FILE_BYTES = 4096
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_REFERENCE = re.compile(r"(env|file|credential):(.+)")
+_NEARLY = re.compile(r"\s*(env|environment|file|credentials?)\s*:.*", re.IGNORECASE)
+_NAME = {"env": re.compile(r"[A-Za-z_][A-Za-z0-9_]*"), "credential": re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")}
+
+
+class Secret:
+    """A text that never appears in a repr, a log or a message; msgspec refuses to encode it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The secret itself, for the line that hands it over."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "***"
+
+
+def resolve(written: Secret, *, folder: Path, holder: Path, status: os.stat_result) -> Secret:
+    """The secret meant by what is written in the file `holder`, whose status is `status`.
+
+    Paths are counted from `folder`. Raises Unfit; its params name places, never the secret.
+    """
+    text = written.reveal()
+    if not (reference := _split(text)):
+        _check_private(status, holder, code="clear")
+        return _checked(text)
+    kind, name = reference
+    if kind == "env":
+        return _checked(_variable(name))
+    path = _credential(name) if kind == "credential" else folder / name
+    content, found = read(path, _MAX_FILE_BYTES)
+    if kind == "file":  # systemd guards its own directory, by an access list that the mode does not tell of
+        _check_private(found, path, code="too_open")
+    return _from_file(content, path)
+
+
+def pem_file(text: str, folder: Path, *, private: bool) -> Path:
+    """The readable file meant by `credential:NAME` or by a path counted from `folder`. Raises Unfit.
+
+    A `private` key may be shared with a group, as Debian's ssl-cert does, but not with everybody.
+    """
+    reference = _split(text)
+    path = _credential(reference[1]) if reference and reference[0] == "credential" else folder / text
+    _, status = read(path, 0)
+    if private and status.st_mode & 0o007:
+        raise Unfit("too_open", path=str(path))
+    return path
+
+
+def read(path: Path, limit: int) -> tuple[bytes, os.stat_result]:
+    """Up to `limit` + 1 bytes of a regular file, and the status of just that file. Raises Unfit."""
+    try:
+        # A FIFO must not block us, nor a terminal become ours.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        with os.fdopen(handle, "rb") as file:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EISDIR, "not a regular file")
+            return file.read(limit + 1), status
+    except (OSError, ValueError) as error:
+        raise Unfit("file", path=str(path), why=_why(error)) from None
+
+
+def _split(text: str) -> tuple[str, str] | None:
+    """Kind and name of a reference, None for a secret in clear. Raises Unfit for what looks like a reference only."""
+    match = _REFERENCE.fullmatch(text)
+    if match and (match[1] not in _NAME or _NAME[match[1]].fullmatch(match[2])):
+        return match[1], match[2]
+    if _NEARLY.fullmatch(text):
+        raise Unfit("reference")
+    return None
+
+
+def _credential(name: str) -> Path:
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not directory:
+        raise Unfit("no_credentials", name=name)
+    return Path(directory) / name
+
+
+def _variable(name: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        raise Unfit("no_variable", name=name)
+    return value
+
+
+def _from_file(content: bytes, path: Path) -> Secret:
+    """One line; the line end that every editor adds is not part of the secret."""
+    try:
+        text = content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise Unfit("secret_form", limit=MAX_CHARS) from None
+    if not text:
+        raise Unfit("secret_empty", path=str(path))
+    return _checked(text)
+
+
+def _checked(text: str) -> Secret:
+    if len(text) > MAX_CHARS or _CONTROL.search(text):
+        raise Unfit("secret_form", limit=MAX_CHARS)
+    return Secret(text)
+
+
+def _check_private(status: os.stat_result, path: Path, *, code: str) -> None:
+    """Nobody but its owner may read it, and the owner is us or root."""
+    if status.st_mode & 0o077:
+        raise Unfit(code, path=str(path))
+    if status.st_uid not in (0, os.geteuid()):
+        raise Unfit("foreign", path=str(path), uid=status.st_uid)
+
+
+_WHY = {
+    errno.ENOENT: Words("there is no such file", "文件不存在"),
+    errno.EACCES: Words("permission denied", "权限不足"),
+    errno.EISDIR: Words("it is not a regular file", "不是普通文件"),
+}
+
+
+def _why(error: OSError | ValueError) -> Words:
+    number = error.errno if isinstance(error, OSError) else None
+    text = os.strerror(number) if number else "the path is not usable"
+    return _WHY.get(number or 0, Words(text, text))

@@ -1,0 +1,129 @@
+"""Tables for people: what was discovered, what an inspection says, what the agent knows. The one user of rich here.
+
+rich is loaded when something is shown, never by the daemon.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from agent.model import Camera, Evidence, Seen
+from agent.status import Status
+from contract.messages import Verdict
+from contract.vocabulary import Standing, name
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from agent.ask.discovery import Round
+
+STALE_S = 45
+"""A status older than this is not the present."""
+COLOURS = {Standing.MET: "green", Standing.NOT_MET: "red", Standing.UNPROVEN: "yellow", Standing.UNKNOWN: "magenta"}
+
+
+def _show(*things: Any) -> None:
+    from rich.console import Console
+
+    Console().print(*things, sep="\n")
+
+
+def _table(*columns: str) -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column, overflow="fold")  # Chinese has no spaces to break at, and nothing may be cut off
+    return table
+
+
+def _plain(text: str) -> str:
+    """Text of a camera must not be read as rich's markup."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def discovered(found: "Round", lang: str) -> None:
+    zh = lang == "zh"
+    table = _table(
+        *(
+            ("地址", "端口", "名称", "型号", "MAC", "EPR")
+            if zh
+            else ("address", "port", "name", "hardware", "MAC", "EPR")
+        )
+    )
+    for one in found.found:
+        cells = (one.address, str(one.port), one.name, one.hardware, one.mac or one.claimed_mac, one.epr)
+        table.add_row(*map(_plain, cells))
+    links = ", ".join(found.interfaces) or ("无" if zh else "none")
+    count = f"共 {len(found.found)} 台（接口：{links}）" if zh else f"{len(found.found)} found (interfaces: {links})"
+    _show(*([table] if found.found else []), count)
+
+
+def inspected(camera: Camera, evidence: Evidence, verdicts: Sequence[Verdict], lang: str) -> None:
+    from contract.reasons import explain
+
+    zh = lang == "zh"
+    device = evidence.capabilities.device
+    who = f"{device.value.manufacturer} {device.value.model}" if isinstance(device, Seen) else ""
+    table = _table(*(("条款", "判定", "证据", "说明") if zh else ("clause", "verdict", "evidence", "explanation")))
+    for verdict in verdicts:
+        standing = f"[{COLOURS[verdict.standing]}]{name(verdict.standing, lang)}[/]"
+        level = f"{verdict.level} {name(verdict.level, lang)}"
+        table.add_row(name(verdict.clause, lang), standing, level, _plain(explain(verdict, lang)))
+    _show(_plain(f"{camera.name or camera.slot}  {camera.address}  {who}"), table)
+
+
+@contextmanager
+def progress(total: int, lang: str) -> Iterator[Callable[[], None]]:
+    """A bar on standard error while cameras are asked, on a terminal only; the result is called after each camera."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    words = "检测摄像机" if lang == "zh" else "inspecting cameras"
+    with Progress(
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        redirect_stdout=sys.stdout.isatty(),  # tables appear above the bar; a pipe keeps what is its own
+    ) as bar:
+        task = bar.add_task(words, total=total)
+        yield lambda: bar.advance(task)
+
+
+def status(now: Status, age_s: float, lang: str) -> None:
+    zh = lang == "zh"
+    table = _table(
+        *(
+            ("点位", "名称", "地址", "状态", "程度", "原因", "能力")
+            if zh
+            else ("slot", "name", "address", "state", "level", "reason", "capability")
+        )
+    )
+    for one in now.cameras:
+        colour = {"online": "green", "offline": "red"}.get(one.availability, "yellow")
+        reason = " ".join(filter(None, (name(one.reason, lang) if one.reason else "", one.detail)))
+        met = sum(verdict.standing is Standing.MET for verdict in one.verdicts)
+        table.add_row(
+            _plain(one.slot),
+            _plain(one.name),
+            one.address,
+            f"[{colour}]{name(one.availability, lang)}[/]",
+            name(one.level, lang),
+            _plain(reason),
+            f"{met}/{len(one.verdicts)}" if one.verdicts else "-",
+        )
+    head = f"{now.city}/{now.gateway}  {now.uplink.detail}  " + (
+        f"待确认事件 {now.uplink.pending}" if zh else f"{now.uplink.pending} events not acknowledged"
+    )
+    lines = [_plain(head), table]
+    if age_s >= STALE_S:
+        old = f"{age_s:.0f} 秒前的状态：代理可能已停止" if zh else f"{age_s:.0f} s old: the agent may have stopped"
+        lines.append(f"[red]{old}[/]")
+    _show(*lines)

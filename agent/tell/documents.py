@@ -1,0 +1,64 @@
+"""The agent's snapshots as messages: birth, heartbeat, inventory, capability. Pure.
+
+How a snapshot was gathered and how it travels must not be known here.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from agent.model import Camera, Device, DiscoveredDevice
+from contract.messages import (
+    MAX_DOCUMENT_BYTES,
+    Capability,
+    Found,
+    Identity,
+    Inventory,
+    InventorySlot,
+    SlotVerdicts,
+)
+
+
+def inventory(
+    gateway: str, cameras: Sequence[Camera], devices: Mapping[str, Device], strangers: Iterable[DiscoveredDevice]
+) -> Inventory:
+    """What hangs on the gateway; `devices` by slot as far as they told who they are."""
+    slots = tuple(_slot(camera, devices.get(camera.slot, Device())) for camera in cameras)
+    return Inventory(gateway=gateway, slots=slots, unregistered=tuple(_found(one) for one in strangers))
+
+
+def _slot(camera: Camera, device: Device) -> InventorySlot:
+    declared = camera.identity
+    return InventorySlot(
+        slot=camera.slot,
+        name=camera.name,
+        zone=camera.zone,
+        address=camera.address,
+        identity=Identity(mac=declared.mac or device.mac, epr=declared.epr, serial=declared.serial or device.serial),
+        manufacturer=device.manufacturer,
+        model=device.model,
+        firmware=device.firmware,
+    )
+
+
+def _found(device: DiscoveredDevice) -> Found:
+    identity = Identity(mac=device.mac or device.claimed_mac, epr=device.epr, serial=device.serial)
+    return Found(address=device.address, identity=identity, name=device.name, hardware=device.hardware)
+
+
+def short_hash(document: bytes) -> str:
+    """Twelve hexadecimal digits that change when the document does."""
+    return hashlib.sha256(document).hexdigest()[:12]
+
+
+def capability(gateway: str, boot: str, policy: str, slots: Sequence[SlotVerdicts]) -> Capability:
+    """All verdicts of the gateway. Proofs are left out when it would grow beyond 256 kB."""
+    document = Capability(gateway=gateway, boot=boot, policy=policy, slots=tuple(slots))
+    if len(msgspec.json.encode(document)) <= MAX_DOCUMENT_BYTES:
+        return document
+    bare = tuple(
+        msgspec.structs.replace(one, verdicts=tuple(msgspec.structs.replace(v, proof=()) for v in one.verdicts))
+        for one in slots
+    )
+    return msgspec.structs.replace(document, slots=bare)

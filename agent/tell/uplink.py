@@ -1,0 +1,267 @@
+"""The line to the broker: birth, will, goodbye, heartbeat, documents, events and their acknowledgement, commands.
+
+A publish that the broker confirmed is not delivered: events leave the outbox only when the center acknowledges them.
+What the messages mean must not be known here.
+"""
+
+import logging
+import random
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+
+from agent.tell.outbox import Outbox
+from contract import topics
+from contract.messages import Ack, CenterState, Command, Events, Goodbye, Result, Will
+
+log = logging.getLogger(__name__)
+
+WINDOW = 200
+"""Events sent and not yet acknowledged by the center, at most."""
+MAX_UNCONFIRMED = 20
+"""Publishes without PUBACK, at most: an election in the broker's cluster withholds PUBACKs for 10-20 s."""
+NO_PROGRESS_S = 3.0
+BACKOFF_MAX_S = 300.0
+CONNACK_S = 6.0
+MAX_DOWN_BYTES = 32_000
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One broker address. `ca`, `cert`, `key` are PEM files; `ca` None = no TLS."""
+
+    host: str
+    port: int
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+
+class Uplink:
+    """Connects for ever, rotating over the endpoints; every method may be called from any thread.
+
+    `greet` returns what is published, retained, at each connection: (leaf, encoded document) pairs, the birth first.
+    `command` carries out one command and returns its result; it must not block for long.
+    """
+
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        *,
+        city: str,
+        gateway: str,
+        session: str,
+        username: str,
+        password: Callable[[], str] | None,
+        keepalive_s: int,
+        outbox: Outbox,
+        greet: Callable[[], Sequence[tuple[str, bytes]]],
+        command: Callable[[Command], Result],
+    ) -> None:
+        self._endpoints = list(endpoints)
+        self._city, self._gateway, self._session = city, gateway, session
+        self._keepalive_s = keepalive_s
+        self._outbox = outbox
+        self._greet = greet
+        self._command = command
+        self._unconfirmed: list[mqtt.MQTTMessageInfo] = []
+        self._sent = 0  # highest seq published since the last rewind; the pump's own, like the four around it
+        self._oldest = 0
+        self._progress_at = time.monotonic()
+        self._patience_s = NO_PROGRESS_S
+        self._reconnected = threading.Event()
+        self._center_up = True
+        self._stopping = threading.Event()
+        self.connected = threading.Event()
+        self.detail = "not connected yet"
+        """For a person: the state of the line in one sentence."""
+        self._client = self._make_client(username, password)
+        self._pump = threading.Thread(target=self._pump_forever, name="uplink-pump", daemon=True)
+
+    def _make_client(self, username: str, password: Callable[[], str] | None) -> mqtt.Client:
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=username, protocol=mqtt.MQTTv311)
+        client.username_pw_set(username, password() if password else None)
+        client.will_set(self._up("state"), self._encode(Will(gateway=self._gateway, session=self._session)), 1, True)
+        client.connect_timeout = CONNACK_S
+        client.reconnect_delay_set(1, int(BACKOFF_MAX_S))
+        client.max_inflight_messages_set(MAX_UNCONFIRMED)
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.on_message = self._on_message
+        self._tls(client)
+        return client
+
+    def _tls(self, client: mqtt.Client) -> None:
+        secured = [endpoint for endpoint in self._endpoints if endpoint.ca]
+        if secured:
+            context = ssl.create_default_context()
+            for endpoint in secured:
+                context.load_verify_locations(endpoint.ca)
+            if secured[0].cert:
+                context.load_cert_chain(secured[0].cert, secured[0].key)
+            client.tls_set_context(context)
+
+    # ---- life ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin connecting, in the background and for ever."""
+        self._dial()
+        self._client.loop_start()
+        self._pump.start()
+
+    def stop(self, why: str, deadline_s: float) -> None:
+        """Send what is pending as far as the deadline allows, say goodbye, disconnect."""
+        end = time.monotonic() + deadline_s
+        while self._outbox.pending and self.connected.is_set() and time.monotonic() < end - 1.0:
+            self._outbox.grown.set()
+            time.sleep(0.05)
+        self._stopping.set()
+        self._outbox.grown.set()
+        if self.connected.is_set():
+            goodbye = self._client.publish(
+                self._up("state"), self._encode(Goodbye(gateway=self._gateway, session=self._session, why=why)), 1, True
+            )
+            while not goodbye.is_published() and self.connected.is_set() and time.monotonic() < end:
+                time.sleep(0.02)
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _dial(self) -> None:
+        endpoint = self._endpoints[0]
+        self._client.connect_async(endpoint.host, endpoint.port, keepalive=self._keepalive_s)
+
+    def _rotate(self) -> None:
+        """The next address for the next attempt; the client id stays."""
+        if len(self._endpoints) > 1 and not self._stopping.is_set():
+            self._endpoints.append(self._endpoints.pop(0))
+            self._dial()
+
+    # ---- sending ------------------------------------------------------------------------------
+
+    def publish(self, leaf: str, payload: bytes, *, retain: bool = False) -> None:
+        """Send a snapshot now if the line is up; drop it otherwise, the next one replaces it."""
+        if self.connected.is_set():
+            self._client.publish(self._up(leaf), payload, 1, retain)
+
+    def _pump_forever(self) -> None:
+        while not self._stopping.is_set():
+            self._outbox.grown.wait(timeout=0.5)
+            self._outbox.grown.clear()
+            if self.connected.is_set() and self._center_up:
+                self._unconfirmed = [info for info in self._unconfirmed if not info.is_published()]
+                self._rewind_if_stalled()
+                self._send_batches()
+
+    def _rewind_if_stalled(self) -> None:
+        """Resend from the oldest when the center acknowledges nothing, never over a copy that is still on its way."""
+        now, oldest = time.monotonic(), self._outbox.oldest
+        if self._sent < oldest:  # nothing sent waits for an answer, on whichever connection
+            self._reconnected.clear()
+        elif oldest == self._oldest:
+            impatient = self._reconnected.is_set() or now - self._progress_at > self._patience_s
+            if impatient and not self._unconfirmed:
+                self._sent, self._progress_at = 0, now
+                self._patience_s = min(BACKOFF_MAX_S, self._patience_s * random.uniform(1.5, 2.5))  # noqa: S311 - jitter
+                self._reconnected.clear()
+            return
+        self._oldest, self._progress_at, self._patience_s = oldest, now, NO_PROGRESS_S
+
+    def _send_batches(self) -> None:
+        while len(self._unconfirmed) < MAX_UNCONFIRMED:
+            oldest = self._outbox.oldest
+            batch = self._outbox.batch(max(self._sent, oldest - 1), oldest - 1 + WINDOW)
+            if not batch:
+                return
+            info = self._client.publish(self._up("ev"), self._encode(Events(store=self._outbox.store, events=batch)), 1)
+            if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+                return  # the line just broke; after the reconnection all is sent again
+            self._unconfirmed.append(info)
+            self._sent = batch[-1].seq
+
+    # ---- paho's callbacks, on its thread ------------------------------------------------------
+
+    def _on_connect(self, client: mqtt.Client, _: Any, __: Any, code: Any, ___: Any) -> None:
+        if code.is_failure:
+            self._say(f"broker refused the connection: {code}")
+            self._rotate()
+            return
+        client.subscribe([(self._down("ack"), 1), (self._down("cmd"), 1), (topics.CENTER_STATE, 1)])
+        for leaf, document in self._greet():
+            client.publish(self._up(leaf), document, 1, True)
+        self._reconnected.set()
+        self.connected.set()
+        self._say(f"connected to {self._where()}")
+        self._outbox.grown.set()
+
+    def _on_connect_fail(self, *_: Any) -> None:
+        self._say(f"cannot reach the broker at {self._where()}; trying again, watching goes on")
+        self._rotate()
+
+    def _on_disconnect(self, _: mqtt.Client, __: Any, ___: Any, code: Any, ____: Any) -> None:
+        if self.connected.is_set():  # paho may call this twice
+            self.connected.clear()
+            if not self._stopping.is_set():
+                self._say(f"connection to {self._where()} lost: {code}")
+                self._rotate()
+
+    def _on_publish(self, *_: Any) -> None:
+        self._outbox.grown.set()
+
+    def _on_message(self, _: mqtt.Client, __: Any, message: mqtt.MQTTMessage) -> None:
+        try:
+            self._receive(message)
+        except msgspec.MsgspecError as error:
+            log.warning("ignored an unreadable message on %s: %s", message.topic, error)
+
+    def _receive(self, message: mqtt.MQTTMessage) -> None:
+        if len(message.payload) > MAX_DOWN_BYTES:
+            log.warning("ignored a message of %d bytes on %s", len(message.payload), message.topic)
+        elif message.topic == self._down("ack"):
+            self._take_ack(msgspec.json.decode(message.payload, type=Ack))
+        elif message.topic == topics.CENTER_STATE:
+            self._center_up = msgspec.json.decode(message.payload, type=CenterState).state == "up"
+            self._outbox.grown.set()
+        elif message.topic == self._down("cmd") and not message.retain:
+            self._take_command(msgspec.json.decode(message.payload, type=Command))
+
+    def _take_ack(self, ack: Ack) -> None:
+        if ack.store == self._outbox.store and ack.seq <= self._outbox.seq_high:
+            self._outbox.trim(ack.seq)
+            self._outbox.grown.set()
+
+    def _take_command(self, command: Command) -> None:
+        if command.not_after < time.time() * 1000:
+            result = Result(id=command.id, outcome="refused", detail="expired")
+        else:
+            result = self._command(command)
+        if command.verb == "rebirth" and result.outcome == "done":
+            for leaf, document in self._greet():
+                self._client.publish(self._up(leaf), document, 1, True)
+        self._client.publish(self._up("res"), self._encode(result), 1)
+
+    # ---- small ones ---------------------------------------------------------------------------
+
+    def _say(self, detail: str) -> None:
+        if detail != self.detail:
+            log.info("%s", detail)
+        self.detail = detail
+
+    def _where(self) -> str:
+        return f"{self._endpoints[0].host}:{self._endpoints[0].port}"
+
+    def _up(self, leaf: str) -> str:
+        return topics.up(self._city, self._gateway, leaf)
+
+    def _down(self, leaf: str) -> str:
+        return topics.down(self._city, self._gateway, leaf)
+
+    @staticmethod
+    def _encode(message: msgspec.Struct) -> bytes:
+        return msgspec.json.encode(message)

@@ -1,0 +1,153 @@
+"""One camera's loop: look, decide, record.
+
+The loop is given its way of looking and of recording; what is asked and how it travels must not be known here.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+
+import msgspec
+
+from agent.decide import availability, schedule
+from agent.model import Camera, Look, NotSeen, tidy
+from contract.policy import Policy
+from contract.vocabulary import Reason
+
+log = logging.getLogger(__name__)
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one camera at this moment."""
+
+    camera: Camera
+    state: availability.State
+    last: Look | None
+    since: int | None
+    """Boot ms of the last confirmed change."""
+    late_ms: int
+    """How long after its due time the last look began."""
+    stuck: bool
+
+
+class Watch:
+    """Watches one camera in a thread of its own, one look in flight at a time.
+
+    `look(camera)` returns a Look within its deadline, or hangs; `record(slot, change)` keeps a confirmed change;
+    `now()` is boot milliseconds. A supervisor in another thread calls `give_up_if_stuck`.
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        *,
+        look: Callable[[Camera], Look],
+        record: Callable[[str, availability.Change], None],
+        now: Callable[[], int],
+        policy: Policy,
+        interval_s: float,
+        hurry_s: float,
+        stuck_after_s: float,
+    ) -> None:
+        self.camera = camera
+        """May be replaced at any time: the next look uses it."""
+        self._look, self._record, self._now = look, record, now
+        self._policy = policy
+        self._interval_s, self._hurry_s = interval_s, hurry_s
+        self._stuck_after_ms = int(stuck_after_s * 1000)
+        self._state = availability.START
+        self._last: Look | None = None
+        self._looking_since: int | None = None
+        self._changed_at: int | None = None
+        self._late_ms = 0
+        self._stuck = False
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stop = False
+        self.thread = threading.Thread(target=self._run, name=f"watch-{camera.slot}", daemon=True)
+
+    # ---- its own thread -----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        due_ms = self._now()  # the first look is at once; the offset spreads the following ones
+        while not self._stop:
+            self._late_ms = max(0, self._now() - due_ms)
+            self._once()
+            due_ms = schedule.next_due_ms(self.camera.slot, self._interval_s, after_ms=self._now())
+            if self._state.hurry:
+                due_ms = min(due_ms, self._now() + int(self._hurry_s * 1000))
+            self._wake.wait(timeout=max(0.0, (due_ms - self._now()) / 1000))
+            self._wake.clear()
+
+    def _once(self) -> None:
+        self._looking_since = self._now()
+        look = self._look_or_fault()
+        with self._lock:
+            if self._stuck:  # given up meanwhile: what it saw is old news
+                self._stuck = False
+                self._looking_since = None
+                self._wake.set()
+                return
+            state, change = availability.step(self._state, look, self._policy)
+            self._keep(change)
+            self._last = look
+            # Recorded first, then settled: whoever reads `unsettled_since` before the outbox never claims too much.
+            self._state = state
+            self._looking_since = None
+
+    def _keep(self, change: availability.Change | None) -> None:
+        if change:
+            self._record(self.camera.slot, change)
+            self._changed_at = change.at
+
+    def _look_or_fault(self) -> Look:
+        """A bug in a way of asking is our fault, not the camera's, and must not end the watch."""
+        at = self._now()
+        try:
+            return self._look(self.camera)
+        except Exception as error:
+            log.exception("looking at %s failed", self.camera.slot)
+            return Look(at=at, took_s=0.0, tcp=NotSeen(reason=Reason.AGENT_FAULT, detail=tidy(repr(error)), at=at))
+
+    # ---- for other threads --------------------------------------------------------------------
+
+    def start(self) -> None:
+        self.thread.start()
+
+    def stop(self) -> None:
+        """No further look; one in flight is not waited for."""
+        self._stop = True
+        self._wake.set()
+
+    def poke(self) -> None:
+        """Look now instead of at the next tick."""
+        self._wake.set()
+
+    def give_up_if_stuck(self) -> bool:
+        """Report a look that outlived its deadline as unknown, once; True when that happened now."""
+        with self._lock:
+            since = self._looking_since
+            if self._stuck or since is None or self._now() - since < self._stuck_after_ms:
+                return False
+            state, change = availability.stuck(self._state, since)
+            self._keep(change)
+            self._state = state
+            self._stuck = True  # after the record, for the same reason as above
+            return True
+
+    @property
+    def unsettled_since(self) -> int | None:
+        """Start of the earliest look in flight or unconfirmed, boot ms; None when all is known."""
+        in_flight = None if self._stuck else self._looking_since
+        starts = [at for at in (in_flight, self._state.unsettled_since) if at is not None]
+        return min(starts, default=None)
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(
+            camera=self.camera,
+            state=self._state,
+            last=self._last,
+            since=self._changed_at,
+            late_ms=self._late_ms,
+            stuck=self._stuck,
+        )

@@ -1,0 +1,78 @@
+"""Reading what a process costs, and saying on which machine."""
+
+import os
+import platform
+import re
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Memory(NamedTuple):
+    """Megabytes (10^6 bytes)."""
+
+    rss_mb: float
+    private_dirty_mb: float
+
+
+class Figure(NamedTuple):
+    """One line of the table. `goal` = the largest value that meets it, None = for information."""
+
+    name: str
+    what: str
+    value: float
+    unit: str
+    goal: float | None = None
+    note: str = ""
+
+    @property
+    def missed(self) -> bool:
+        return self.goal is not None and self.value > self.goal
+
+
+def cpu_s(pid: int) -> float:
+    """User and system seconds of a process and of its children that ended (proc(5), stat fields 14 to 17)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(int(field) for field in fields[11:15]) / _TICKS
+
+
+def memory(pid: int) -> Memory:
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    kib = {match[1]: int(match[2]) for match in re.finditer(r"^(\w+):\s+(\d+) kB", text, re.MULTILINE)}
+    return Memory(kib["Rss"] * 1024 / 1e6, kib["Private_Dirty"] * 1024 / 1e6)
+
+
+def machine() -> str:
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    return f"{model}, {os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}"
+
+
+def spread(values: Sequence[float]) -> str:
+    return f"{min(values):.3g} to {max(values):.3g} over {len(values)}"
+
+
+def median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, str]:
+    """Median of the pairwise ratios, and their spread."""
+    ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+    return statistics.median(ratios), spread(ratios)
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """A Markdown table."""
+    lines = ["| # | figure | measured | goal | |", "|---|---|---|---|---|"]
+    for one in figures:
+        goal = "" if one.goal is None else f"<= {one.goal:g} {one.unit}"
+        verdict = "" if one.goal is None else ("**missed**" if one.missed else "met")
+        note = f" ({one.note})" if one.note else ""
+        lines.append(f"| {one.name} | {one.what}{note} | {one.value:.3g} {one.unit} | {goal} | {verdict} |")
+    return "\n".join(lines)

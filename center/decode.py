@@ -1,0 +1,156 @@
+"""From a topic and its bytes to a checked message, or to the reason why it is set aside.
+
+Pure and total: no input raises. What is registered and what is already held must not be known here.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+from msgspec import Meta, Struct
+
+from contract import topics
+from contract.messages import (
+    MAX_BATCH_BYTES,
+    MAX_BATCH_EVENTS,
+    MAX_DOCUMENT_BYTES,
+    Ack,
+    BootMs,
+    Capability,
+    Event,
+    Gap,
+    Heartbeat,
+    Inventory,
+    Result,
+    Seq,
+    ShortId,
+    State,
+)
+from contract.topics import Origin
+
+
+class Incoming(NamedTuple):
+    """One MQTT message. `retained`: the broker's stored copy, not a sign of life. `received_ms`: UTC."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    received_ms: int
+
+
+class Poison(NamedTuple):
+    """Set aside: `reason` for a person; `seq` where it could still be read, so that the journal can go on."""
+
+    reason: str
+    payload: bytes
+    seq: int = 0
+
+
+class Item(NamedTuple):
+    """One event of a batch. `event` is None for a kind this version does not know. `raw` is its JSON as received."""
+
+    seq: int
+    boot: str
+    session: str
+    at: int
+    kind: str
+    raw: bytes
+    event: Event | None
+
+
+class Batch(NamedTuple):
+    store: str
+    items: tuple[Item, ...]
+    poison: tuple[Poison, ...]
+
+
+Message = State | Heartbeat | Batch | Inventory | Capability | Result | Ack
+
+
+class _Envelope(Struct, frozen=True):
+    store: ShortId
+    events: Annotated[tuple[msgspec.Raw, ...], Meta(max_length=MAX_BATCH_EVENTS)]
+
+
+class _Header(Struct, frozen=True):
+    seq: Seq
+    boot: ShortId
+    session: ShortId
+    at: BootMs
+    kind: ShortId
+
+
+class _Numbered(Struct, frozen=True):
+    seq: Seq
+
+
+_HEADER = msgspec.json.Decoder(_Header)
+_NUMBERED = msgspec.json.Decoder(_Numbered)
+_EVENT: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+KINDS = frozenset(kind.__struct_config__.tag for kind in Event.__args__)
+"""The event kinds this version knows."""
+
+_TYPES: dict[str, Any] = {
+    "state": State,
+    "hb": Heartbeat,
+    "inv": Inventory,
+    "cap": Capability,
+    "res": Result,
+    "ack": Ack,
+}
+_DECODE: dict[str, Callable[[bytes], Any]] = {leaf: msgspec.json.Decoder(t).decode for leaf, t in _TYPES.items()}
+_LIMIT = {"inv": MAX_DOCUMENT_BYTES, "cap": MAX_DOCUMENT_BYTES}
+_BROKEN = (msgspec.MsgspecError, UnicodeError, RecursionError)
+
+
+def origin(topic: str) -> Origin | None:
+    return topics.parse_up(topic) or topics.parse_ack(topic)
+
+
+def decode(source: Origin, payload: bytes) -> Message | Poison:
+    """The message on this topic. Poison when it is too large, not what the contract says, or another gateway's."""
+    if len(payload) > _LIMIT.get(source.leaf, MAX_BATCH_BYTES):
+        return Poison(f"oversize: {len(payload)} bytes", payload)
+    try:
+        message = _batch(payload) if source.leaf == "ev" else _DECODE[source.leaf](payload)
+    except _BROKEN as error:
+        return Poison(f"undecodable: {error}"[:200], payload)
+    if getattr(message, "gateway", source.gateway) != source.gateway:
+        return Poison("names another gateway than its topic", payload)
+    checked: Message = message
+    return checked
+
+
+def _batch(payload: bytes) -> Batch:
+    """Each event is read alone: a broken one costs no other."""
+    envelope = _ENVELOPE.decode(payload)
+    read = [_item(bytes(raw)) for raw in envelope.events]
+    return Batch(
+        envelope.store,
+        tuple(item for item in read if isinstance(item, Item)),
+        tuple(item for item in read if isinstance(item, Poison)),
+    )
+
+
+def _item(raw: bytes) -> Item | Poison:
+    try:
+        head = _HEADER.decode(raw)
+        event = _EVENT.decode(raw) if head.kind in KINDS else None
+    except _BROKEN as error:
+        return Poison(f"undecodable event: {error}"[:200], raw, _seq(raw))
+    if isinstance(event, Gap) and not event.from_seq <= event.to_seq < event.seq:
+        return Poison("a gap must name earlier seqs", raw, head.seq)
+    return Item(head.seq, head.boot, head.session, head.at, head.kind, raw, event)
+
+
+def _seq(raw: bytes) -> int:
+    try:
+        return _NUMBERED.decode(raw).seq
+    except _BROKEN:
+        return 0
+
+
+def same(a: bytes, b: bytes) -> bool:
+    """Whether two copies of one event say the same, however they are spelt."""
+    return a == b or bool(msgspec.json.decode(a) == msgspec.json.decode(b))

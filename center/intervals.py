@@ -1,0 +1,71 @@
+"""Half-open intervals of integer milliseconds: union, intersection, difference, total.
+
+Pure arithmetic; what an interval means (online, in service, dark) must not be known here.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+
+Span = tuple[int, int]
+Intervals = tuple[Span, ...]
+"""Sorted, disjoint, not touching, none empty: two equal sets of moments are equal tuples."""
+
+EMPTY: Intervals = ()
+
+
+def normal(spans: Iterable[Span]) -> Intervals:
+    """Any spans [from, to), in any order, overlapping or empty, as Intervals."""
+    merged: list[Span] = []
+    for begin, end in sorted(s for s in spans if s[0] < s[1]):
+        if merged and begin <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((begin, end))
+    return tuple(merged)
+
+
+def union(*sets: Intervals) -> Intervals:
+    return normal(span for one in sets for span in one)
+
+
+def intersection(a: Intervals, b: Intervals) -> Intervals:
+    found: list[Span] = []
+    i = j = 0
+    while i < len(a) and j < len(b):
+        begin, end = max(a[i][0], b[j][0]), min(a[i][1], b[j][1])
+        if begin < end:
+            found.append((begin, end))
+        if a[i][1] < b[j][1]:
+            i += 1
+        else:
+            j += 1
+    return tuple(found)
+
+
+def difference(a: Intervals, b: Intervals) -> Intervals:
+    """The moments of `a` that are not in `b`."""
+    left: list[Span] = []
+    j = 0
+    for begin, end in a:
+        at = begin
+        while j < len(b) and b[j][1] <= at:
+            j += 1
+        k = j
+        while k < len(b) and b[k][0] < end:
+            if at < b[k][0]:
+                left.append((at, b[k][0]))
+            at = max(at, b[k][1])
+            k += 1
+        if at < end:
+            left.append((at, end))
+    return tuple(left)
+
+
+def total(a: Intervals) -> int:
+    return sum(end - begin for begin, end in a)
+
+
+def holding(a: Intervals, moment: int) -> Span | None:
+    """The interval that holds this moment, if any."""
+    i = bisect_right(a, moment, key=lambda span: span[0]) - 1
+    return a[i] if i >= 0 and moment < a[i][1] else None

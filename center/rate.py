@@ -1,0 +1,141 @@
+"""The online rate (在线率): what part of its service time a slot was proven online, as whole milliseconds.
+
+Pure: intervals of what is registered and known come in, figures go out; neither database nor clock is known here.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Literal, NamedTuple
+
+from center.intervals import Intervals, difference, holding, intersection, normal, total
+from center.timeline import Known
+
+SHANGHAI = timezone(timedelta(hours=8))
+"""Asia/Shanghai. China has kept +08:00 without summer time since 1991, so no time zone database is needed."""
+
+Dark = Literal["visible", "local"]
+
+
+class Rules(NamedTuple):
+    """The policy's settings that the rate rests on."""
+
+    dark: Dark = "visible"
+    """visible: time in which the center heard nothing of the gateway is not proven online, whatever is said later."""
+    dark_after_ms: int = 180_000
+
+
+class Figures(NamedTuple):
+    """Milliseconds of one slot or the sum of many: assessed (E), known online, known offline; the rest is unknown."""
+
+    slots: int = 0
+    assessed: int = 0
+    on: int = 0
+    off: int = 0
+
+    @property
+    def unknown(self) -> int:
+        return self.assessed - self.on - self.off
+
+    def plus(self, other: "Figures") -> "Figures":
+        return Figures(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+def figures(service: Intervals, known: Known, dark: Intervals, rules: Rules) -> Figures:
+    """One slot's figures. `service`: when it is assessed; dark turns online into unknown, never into offline."""
+    on = difference(known.on, dark) if rules.dark == "visible" else known.on
+    return Figures(
+        slots=1,
+        assessed=total(service),
+        on=total(intersection(on, service)),
+        off=total(intersection(known.off, service)),
+    )
+
+
+def service(accepted_ms: int, ended_ms: int | None, span: tuple[int, int]) -> Intervals:
+    """From acceptance to the registry act that ends it, within `span`: unplugging a camera does not end it."""
+    end = span[1] if ended_ms is None else min(ended_ms, span[1])
+    return normal([(max(accepted_ms, span[0]), end)])
+
+
+def dark(receipts: Intervals, uptime: Intervals, rules: Rules) -> Intervals:
+    """Moments at which the center, up and connected that long, had heard nothing of the gateway for `dark_after_ms`.
+
+    `receipts`: times of messages as [first, last], those nearer to each other than `dark_after_ms` in one.
+    """
+    heard = normal((first, last + rules.dark_after_ms) for first, last in receipts)
+    listening = normal((begin + rules.dark_after_ms, end) for begin, end in uptime)
+    return difference(listening, heard)
+
+
+# ---- point in time ------------------------------------------------------------------------------
+
+
+class Count(NamedTuple):
+    """Slots at one moment. Every registered slot is in exactly one of the four others."""
+
+    registered: int = 0
+    online: int = 0
+    offline: int = 0
+    unknown: int = 0
+    never_seen: int = 0
+
+    def plus(self, other: "Count") -> "Count":
+        return Count(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+def count(state: str, *, seen: bool) -> Count:
+    """One slot. A camera of which nothing was ever known counts as registered all the same."""
+    if state == "online":
+        return Count(registered=1, online=1)
+    if state == "offline":
+        return Count(registered=1, offline=1)
+    return Count(registered=1, unknown=1) if seen else Count(registered=1, never_seen=1)
+
+
+def state_at(known: Known, moment: int) -> str:
+    if holding(known.on, moment):
+        return "online"
+    return "offline" if holding(known.off, moment) else "unknown"
+
+
+# ---- months and printing ------------------------------------------------------------------------
+
+
+def month_span(month: str) -> tuple[int, int]:
+    """[from, to) in UTC ms of "YYYY-MM" in Asia/Shanghai. ValueError for anything else."""
+    if not re.fullmatch(r"(19|20)[0-9]{2}-(0[1-9]|1[0-2])", month):
+        raise ValueError(month)
+    year, number = int(month[:4]), int(month[5:])
+    begin = datetime(year, number, 1, tzinfo=SHANGHAI)
+    end = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=SHANGHAI)
+    return to_ms(begin), to_ms(end)
+
+
+def month_of(ms: int) -> str:
+    return local(ms).strftime("%Y-%m")
+
+
+def to_ms(moment: datetime) -> int:
+    """Exactly, without the floating point of timestamp()."""
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def local(ms: int) -> datetime:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)).astimezone(SHANGHAI)
+
+
+def percent(numerator: int, denominator: int) -> str:
+    """Truncated, never rounded: "99.99%" is below one; "n/a" where there is nothing to assess."""
+    if denominator == 0:
+        return "n/a"
+    hundredths = numerator * 10_000 // denominator
+    return f"{hundredths // 100}.{hundredths % 100:02d}%"
+
+
+def pooled(all_of: Iterable[Figures]) -> Figures:
+    """Sum of the parts over the sum of the wholes: not a mean of means."""
+    result = Figures()
+    for one in all_of:
+        result = result.plus(one)
+    return result

@@ -1,0 +1,228 @@
+"""The registry's import: a CSV of required camera positions, checked whole, then taken over in one transaction or not.
+
+What a gateway reports must not be known here: a slot is registered because a person registered it.
+"""
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from center.model import Kind, Slot
+from center.rate import SHANGHAI, local, to_ms
+from center.store import Store
+from contract.messages import GATEWAY_PATTERN, SLOT_PATTERN
+
+COLUMNS = ("city", "county", "unit", "kind", "zone", "slot", "gateway", "accepted_at")
+OPTIONAL = ("ended_at",)
+KINDS: dict[str, Kind] = {
+    "canteen": "canteen",
+    "caterer": "caterer",
+    "学校食堂": "canteen",
+    "校外供餐单位": "caterer",
+}
+MAX_BYTES = 64_000_000
+MAX_TEXT = 200
+_SLASHED = re.compile(r"([0-9]{4})[/.]([0-9]{1,2})[/.]([0-9]{1,2})(?:[ T]([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?)?")
+
+
+class Problem(NamedTuple):
+    """`line` of the file, beginning with 1; 0 for the file as a whole."""
+
+    line: int
+    text: str
+
+
+class Unfit(Exception):
+    """A file that cannot be taken over, with all its problems."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__(f"{len(problems)} problems")
+        self.problems = problems
+
+
+class Diff(NamedTuple):
+    """`changed`: (before, after). `absent`: registered, not in the file, and left as they are."""
+
+    added: tuple[Slot, ...]
+    changed: tuple[tuple[Slot, Slot], ...]
+    unchanged: int
+    absent: int
+
+    @property
+    def ended(self) -> tuple[Slot, ...]:
+        """Those whose service the file ends, among added and changed."""
+        ended = [after for before, after in self.changed if after.ended_ms is not None and before.ended_ms is None]
+        return tuple(ended)
+
+
+# ---- reading ------------------------------------------------------------------------------------
+
+
+def read(data: bytes) -> list[Slot]:
+    """The slots of a CSV in UTF-8 (with or without BOM) or GB 18030. Raises Unfit with every problem."""
+    if len(data) > MAX_BYTES:
+        raise Unfit([Problem(0, f"larger than {MAX_BYTES} bytes")])
+    problems: list[Problem] = []
+    slots: dict[tuple[str, str], tuple[int, Slot]] = {}
+    for line, fields in _records(_text(data), problems):
+        slot = _slot(fields, line, problems)
+        if slot is None:
+            continue
+        first, _ = slots.setdefault((slot.gateway, slot.slot), (line, slot))
+        if first != line:
+            problems.append(Problem(line, f"slot {slot.slot} of gateway {slot.gateway} stands in line {first} already"))
+    problems += _cities(slots.values())
+    if problems:
+        raise Unfit(sorted(problems))
+    return [slot for _, slot in slots.values()]
+
+
+def _text(data: bytes) -> str:
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise Unfit([Problem(0, "neither UTF-8 nor GB 18030")])
+
+
+def _records(text: str, problems: list[Problem]) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line, column -> value) of every row that has as many fields as the header."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        problems += _header(header)
+        if problems:
+            return
+        for row in reader:
+            fields = [field.strip() for field in row]
+            if len(fields) == len(header):
+                yield reader.line_num, dict(zip(header, fields, strict=True))
+            elif any(fields):
+                problems.append(Problem(reader.line_num, f"{len(fields)} fields instead of {len(header)}"))
+    except csv.Error as error:
+        problems.append(Problem(reader.line_num, f"not a CSV: {error}"))
+
+
+def _header(names: list[str]) -> Iterator[Problem]:
+    yield from (Problem(1, f"column {name} is missing") for name in COLUMNS if name not in names)
+    yield from (Problem(1, f"unknown column {name!r}") for name in names if name not in COLUMNS + OPTIONAL)
+    yield from (Problem(1, f"column {name} stands twice") for name in set(names) if names.count(name) > 1)
+
+
+def _slot(fields: dict[str, str], line: int, problems: list[Problem]) -> Slot | None:
+    """The row as a slot; None, and its problems noted, if anything is wrong with it."""
+    if not any(fields.values()):
+        return None
+    wrong: list[str] = []
+    for name, pattern in (("city", "^[0-9]{4}$"), ("gateway", GATEWAY_PATTERN), ("slot", SLOT_PATTERN)):
+        if not re.fullmatch(pattern.strip("^$"), fields[name]):
+            wrong.append(f"{name} {fields[name][:MAX_TEXT]!r} does not match {pattern}")
+    for name in ("county", "unit", "zone"):
+        if not fields[name] or len(fields[name]) > MAX_TEXT or not fields[name].isprintable():
+            wrong.append(f"{name} must be 1 to {MAX_TEXT} printable characters")
+    kind = KINDS.get(fields["kind"])
+    if kind is None:
+        wrong.append(f"kind {fields['kind'][:MAX_TEXT]!r} is none of {', '.join(KINDS)}")
+    accepted_ms = _moment("accepted_at", fields["accepted_at"], wrong)
+    ended = fields.get("ended_at", "")
+    ended_ms = _moment("ended_at", ended, wrong) if ended else None
+    if ended_ms is not None and accepted_ms is not None and ended_ms < accepted_ms:
+        wrong.append("ended_at lies before accepted_at")
+    problems += (Problem(line, text) for text in wrong)
+    if wrong or kind is None or accepted_ms is None:
+        return None
+    places = (fields["city"], fields["county"], fields["unit"], kind, fields["zone"])
+    return Slot(fields["gateway"], fields["slot"], *places, accepted_ms, ended_ms)
+
+
+def _moment(name: str, text: str, wrong: list[str]) -> int | None:
+    """UTC ms of ISO 8601, or of a date with slashes as spreadsheets write it; without an offset Asia/Shanghai."""
+    try:
+        slashed = _SLASHED.fullmatch(text)
+        if slashed:
+            year, month, day, hour, minute, second = (int(part or 0) for part in slashed.groups())
+            moment = datetime(year, month, day, hour, minute, second, tzinfo=SHANGHAI)
+        else:
+            moment = datetime.fromisoformat(text)
+        milliseconds = to_ms(moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI))
+    except (ValueError, OverflowError):
+        milliseconds = -1
+    if milliseconds < 0:
+        wrong.append(f"{name} {text[:40]!r} is not a time such as 2026-09-01T08:00:00+08:00 or 2026-09-01 08:00")
+        return None
+    return milliseconds
+
+
+def _cities(rows: Iterable[tuple[int, Slot]]) -> Iterator[Problem]:
+    """A gateway's id stands in its topic after the city: it cannot be in two."""
+    first: dict[str, Slot] = {}
+    for line, slot in rows:
+        city = first.setdefault(slot.gateway, slot).city
+        if city != slot.city:
+            yield Problem(line, f"gateway {slot.gateway} is in city {slot.city} here and in {city} above")
+
+
+# ---- taking over --------------------------------------------------------------------------------
+
+
+def take_over(store: Store, data: bytes, source: str, now_ms: int) -> Diff:
+    """Registers what the file says, every change on record; the same file again changes nothing. Raises Unfit."""
+    wanted = read(data)
+    with store.write() as tx:
+        there = {(slot.gateway, slot.slot): slot for slot in tx.slots()}
+        diff = compare(there, wanted)
+        conflicts = list(_cities((0, slot) for slot in (there | {(s.gateway, s.slot): s for s in wanted}).values()))
+        if conflicts:
+            raise Unfit([problem._replace(text=f"{problem.text} (registered before)") for problem in conflicts])
+        if diff.added or diff.changed:
+            counts = (len(diff.added), len(diff.changed), diff.unchanged)
+            number = tx.add_import(now_ms, source, hashlib.sha256(data).hexdigest(), counts)
+            pairs = [(None, slot) for slot in diff.added] + list(diff.changed)
+            tx.add_changes([_change(number, before, after) for before, after in pairs])
+            tx.put_slots(after for _, after in pairs)
+    return diff
+
+
+def compare(there: dict[tuple[str, str], Slot], wanted: list[Slot]) -> Diff:
+    """An empty ended_at leaves an end that is registered as it is."""
+    pairs = [_pair(there.get((slot.gateway, slot.slot)), slot) for slot in wanted]
+    return Diff(
+        added=tuple(after for before, after in pairs if before is None),
+        changed=tuple((before, after) for before, after in pairs if before is not None and before != after),
+        unchanged=sum(before == after for before, after in pairs),
+        absent=len(there) - sum(before is not None for before, _ in pairs),
+    )
+
+
+def _pair(before: Slot | None, after: Slot) -> tuple[Slot | None, Slot]:
+    if before and after.ended_ms is None:
+        after = after._replace(ended_ms=before.ended_ms)
+    return before, after
+
+
+def _change(number: int, before: Slot | None, after: Slot) -> dict[str, object]:
+    record = {"import_id": number, "gateway": after.gateway, "slot": after.slot}
+    was = msgspec.json.encode(before._asdict()).decode() if before else ""
+    return record | {"before": was, "after": msgspec.json.encode(after._asdict()).decode()}
+
+
+def lines(diff: Diff) -> Iterator[str]:
+    """The diff for a person: + added, ~ changed with the fields that differ."""
+    for slot in diff.added:
+        yield f"+ {slot.gateway}/{slot.slot}  {slot.unit} {slot.zone}"
+    for before, after in diff.changed:
+        differing = (name for name in Slot._fields if getattr(before, name) != getattr(after, name))
+        fields = ", ".join(f"{name}: {_shown(before, name)} -> {_shown(after, name)}" for name in differing)
+        yield f"~ {after.gateway}/{after.slot}  {fields}"
+
+
+def _shown(slot: Slot, name: str) -> str:
+    value = getattr(slot, name)
+    return local(value).isoformat() if name.endswith("_ms") and value is not None else str(value)

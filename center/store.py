@@ -1,0 +1,459 @@
+"""The center's memory in SQL: what was registered, what arrived, what was set aside. Only here is SQLAlchemy known.
+
+SQLite by default, any URL by choice. Events are only ever inserted. What a row means for the rate is not known here.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
+
+from center.intervals import Intervals, normal
+from center.model import AnchorRow, EventRow, LostRow, Slot, Spoilt
+from center.timeline import AnchorPoint, Claim, Held, Lost
+
+SCHEMA = 1
+COALESCE_MS = 90_000
+"""Messages of a gateway nearer to each other than this make one receipt interval (a heartbeat comes every 60 s)."""
+QUARANTINE_ROWS = 1000
+"""How many unreadable messages are kept per gateway, and how much of each; those with a seq are kept all."""
+QUARANTINE_BYTES = 4096
+
+_meta = sa.MetaData()
+
+
+def _table(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    return sa.Table(name, _meta, *columns, sqlite_with_rowid=False)
+
+
+def _key(name: str, kind: type[sa.types.TypeEngine[Any]] = sa.Text) -> sa.Column[Any]:
+    return sa.Column(name, kind, primary_key=True, autoincrement=False)
+
+
+def _text(name: str) -> sa.Column[Any]:
+    return sa.Column(name, sa.Text, nullable=False, server_default="")
+
+
+def _whole(name: str, *, nullable: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, sa.BigInteger, nullable=nullable, server_default=None if nullable else "0")
+
+
+_BIG = sa.BigInteger
+settings = _table("settings", _key("name"), _text("value"))
+slots = _table(
+    "slots",
+    *(_key("gateway"), _key("slot"), _text("city"), _text("county"), _text("unit"), _text("kind"), _text("zone")),
+    *(_whole("accepted_ms"), _whole("ended_ms", nullable=True)),
+)
+imports = sa.Table(
+    "imports",
+    _meta,
+    sa.Column("id", sa.Integer, primary_key=True),
+    *(_whole("at_ms"), _text("source"), _text("sha256"), _whole("added"), _whole("changed"), _whole("unchanged")),
+)
+changes = _table(
+    "registry_changes",
+    *(_key("import_id", _BIG), _key("gateway"), _key("slot"), _text("before"), _text("after")),
+)
+sessions = _table(
+    "sessions",
+    *(_key("gateway"), _key("session"), _text("boot"), _text("store"), _text("version"), _text("state"), _text("why")),
+    *(_whole("born_ms", nullable=True), _whole("heard_ms")),
+)
+journals = _table("journals", _key("gateway"), _key("store"), _whole("acked"))
+events = _table(
+    "events",
+    *(_key("gateway"), _key("store"), _key("seq", _BIG), _text("session"), _text("boot"), _text("kind"), _text("slot")),
+    *(_whole("at"), _whole("received_ms"), sa.Column("payload", sa.LargeBinary, nullable=False)),
+)
+anchors = _table(
+    "anchors",
+    *(_key("gateway"), _key("store"), _key("seq", _BIG), _text("boot")),
+    *(_whole("at"), _whole("utc_ms"), _whole("err_ms"), _whole("received_ms")),
+)
+lost = _table(
+    "lost",
+    *(_key("gateway"), _key("store"), _key("from_seq", _BIG), _key("to_seq", _BIG)),
+    *(_text("boot"), _whole("from_at"), _whole("to_at"), _text("why")),
+)
+claims = _table(
+    "claims",
+    *(_key("gateway"), _key("store"), _key("session"), _key("boot"), _key("seq_high", _BIG)),
+    *(_key("watching_since", _BIG), _whole("settled_to"), _whole("received_ms")),
+)
+sightings = _table("sightings", _key("gateway"), _key("slot"))
+documents = _table(
+    "documents",
+    *(_key("gateway"), _key("kind"), _whole("received_ms"), sa.Column("payload", sa.LargeBinary, nullable=False)),
+)
+receipts = _table("receipts", _key("gateway"), _key("from_ms", _BIG), _whole("to_ms"))
+uptime = _table("uptime", _key("from_ms", _BIG), _whole("to_ms"))
+quarantine = sa.Table(
+    "quarantine",
+    _meta,
+    *(sa.Column("digest", sa.Text, primary_key=True), _text("gateway"), _text("topic"), _text("reason")),
+    *(_text("store"), _whole("seq"), sa.Column("payload", sa.LargeBinary, nullable=False)),
+    *(_whole("first_ms"), _whole("last_ms"), _whole("count")),
+    sa.Index("quarantine_of", "gateway", "store", "seq"),
+)
+
+
+# ---- statements of the intake, built once -------------------------------------------------------
+
+
+def _at(table: sa.Table, *names: str) -> sa.ColumnElement[bool]:
+    """Equality of these columns with parameters named `the_...`."""
+    return sa.and_(*(table.c[name] == sa.bindparam(f"the_{name}") for name in names))
+
+
+def _later(column: sa.Column[Any], parameter: str) -> sa.ColumnElement[int]:
+    new = sa.bindparam(parameter, type_=sa.BigInteger)
+    return sa.case((column > new, column), else_=new)
+
+
+_CLAIM_KEY = ("gateway", "store", "session", "boot", "seq_high", "watching_since")
+_AFTER = sa.bindparam("after", type_=sa.BigInteger)
+_REGISTRY_VERSION = sa.select(sa.func.coalesce(sa.func.max(imports.c.id), 0))
+_HELD = sa.select(events.c.seq, events.c.payload).where(
+    _at(events, "gateway", "store") & events.c.seq.in_(sa.bindparam("seqs", expanding=True))
+)
+_COUNT_OWN = sa.select(sa.func.count()).where(
+    _at(events, "gateway", "store")
+    & (events.c.seq > _AFTER)
+    & (events.c.seq <= sa.bindparam("to"))
+    & ((events.c.session == sa.bindparam("the_session")) | (events.c.kind == "coverage"))
+)
+_SPOILT_IN = sa.select(quarantine.c.seq).where(
+    _at(quarantine, "gateway", "store") & (quarantine.c.seq > _AFTER) & (quarantine.c.seq <= sa.bindparam("to"))
+)
+_CLAIM_COLUMNS = [claims.c[name] for name in ("gateway", *Claim._fields)]
+_CLAIMS_OF = sa.select(*_CLAIM_COLUMNS).where(_at(claims, "gateway", "store", "session", "boot")).order_by("seq_high")
+_EXTEND_CLAIM = (
+    sa.update(claims)
+    .where(_at(claims, *_CLAIM_KEY))
+    .values(settled_to=_later(claims.c.settled_to, "until"), received_ms=sa.bindparam("at_ms"))
+)
+_DROP_CLAIM = sa.delete(claims).where(_at(claims, *_CLAIM_KEY))
+_BORN = sa.select(sessions.c.session).where(_at(sessions, "gateway", "session") & sessions.c.born_ms.is_not(None))
+_HEAR_SESSION = (
+    sa.update(sessions).where(_at(sessions, "gateway", "session")).values(heard_ms=_later(sessions.c.heard_ms, "at_ms"))
+)
+_ACKED = sa.select(journals.c.acked).where(_at(journals, "gateway", "store"))
+_KNOWN = sa.union_all(
+    *(sa.select(t.c.seq).where(_at(t, "gateway", "store") & (t.c.seq > _AFTER)) for t in (events, quarantine))
+).subquery()
+_ONWARD = sa.select(_KNOWN.c.seq).order_by(_KNOWN.c.seq).limit(500)
+_BRIDGE = sa.select(sa.func.max(lost.c.to_seq)).where(
+    _at(lost, "gateway", "store") & (lost.c.from_seq <= _AFTER + 1) & (lost.c.to_seq > _AFTER)
+)
+_NEWEST_RECEIPT = sa.select(sa.func.max(receipts.c.from_ms)).where(_at(receipts, "gateway")).scalar_subquery()
+_EXTEND_RECEIPT = (
+    sa.update(receipts)
+    .where(
+        _at(receipts, "gateway")
+        & (receipts.c.from_ms == _NEWEST_RECEIPT)
+        & (receipts.c.to_ms >= sa.bindparam("first_ms") - COALESCE_MS)
+    )
+    .values(to_ms=_later(receipts.c.to_ms, "last_ms"))
+)
+
+
+class Unavailable(Exception):
+    """The database cannot be used now (locked, full, gone, of another version); nothing of the transaction was kept."""
+
+
+class Store:
+    """A database by URL or file path, its tables made when missing. Raises Unavailable."""
+
+    def __init__(self, where: str, *, create: bool = True) -> None:
+        url = where if "://" in where else f"sqlite:///{where}"
+        if url.startswith("sqlite:///") and not create and not Path(url.removeprefix("sqlite:///")).exists():
+            raise Unavailable(f"{where}: no such database")
+        self._engine = sa.create_engine(url)
+        if self._engine.dialect.name == "sqlite":
+            sa.event.listen(self._engine, "connect", _set_up_sqlite)
+            sa.event.listen(self._engine, "begin", _begin_sqlite)
+        with self.write() as tx:
+            tx.make_tables()
+
+    @contextmanager
+    def write(self) -> Iterator["Writer"]:
+        """One transaction: all or nothing, durable when the block has ended without an exception."""
+        with _translated(), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+            yield Writer(connection)
+
+    @contextmanager
+    def read(self) -> Iterator["Reader"]:
+        """One consistent snapshot."""
+        with _translated(), self._engine.connect() as connection, connection.begin():
+            yield Reader(connection)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver shall not begin transactions on its own
+    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes the lock at once: one that read first and then wants to write could only fail."""
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The database's own troubles as Unavailable; a value it refuses stays what it is: a fault of the message."""
+    try:
+        yield
+    except (DataError, IntegrityError, InterfaceError):
+        raise
+    except DBAPIError as error:
+        raise Unavailable(f"database: {type(error.orig).__name__}: {error.orig}") from error
+
+
+class Reader:
+    def __init__(self, connection: Connection) -> None:
+        self._c = connection
+
+    def _rows(self, statement: sa.Select[Any], **parameters: object) -> Sequence[Any]:
+        return self._c.execute(statement, parameters).all()
+
+    def _number(self, statement: sa.Select[Any], **parameters: object) -> int:
+        """The single number asked for; 0 where there is none."""
+        return int(self._c.execute(statement, parameters).scalar() or 0)
+
+    # ---- registry
+
+    def slots(self, *, city: str = "") -> list[Slot]:
+        chosen = sa.select(*(slots.c[name] for name in Slot._fields)).order_by(slots.c.gateway, slots.c.slot)
+        return [Slot(*row) for row in self._rows(chosen.where(slots.c.city == city) if city else chosen)]
+
+    def registry_version(self) -> int:
+        return self._number(_REGISTRY_VERSION)
+
+    # ---- what arrived
+
+    def held(self, gateway: str, store: str, seqs: Sequence[int]) -> dict[int, bytes]:
+        """Which of these seqs are held, with their payload."""
+        rows = self._rows(_HELD, the_gateway=gateway, the_store=store, seqs=seqs)
+        return {seq: payload for seq, payload in rows}  # noqa: C416  # a Row is no tuple for the type checker
+
+    def all_held(self, claim: Claim, gateway: str, after: int) -> bool:
+        """Whether every seq in (after, claim.seq_high] is held, valid, and of the claim's session or a closing one."""
+        span = {"the_gateway": gateway, "the_store": claim.store, "after": after, "to": claim.seq_high}
+        if self._number(_COUNT_OWN, the_session=claim.session, **span) < claim.seq_high - after:
+            return False
+        return not self._rows(_SPOILT_IN, **span)
+
+    def claims_of(self, gateway: str, store: str, session: str, boot: str) -> list[Claim]:
+        """Of one run, by rising seq_high."""
+        rows = self._rows(_CLAIMS_OF, the_gateway=gateway, the_store=store, the_session=session, the_boot=boot)
+        return [Claim(*rest) for _, *rest in rows]
+
+    def claims(self, gateways: Sequence[str]) -> list[tuple[str, Claim]]:
+        rows = self._rows(sa.select(*_CLAIM_COLUMNS).where(claims.c.gateway.in_(gateways)).order_by("seq_high"))
+        return [(gateway, Claim(*rest)) for gateway, *rest in rows]
+
+    def anchors(self, gateways: Sequence[str]) -> list[tuple[str, str, int, AnchorPoint]]:
+        """(gateway, store, seq, anchor)."""
+        columns = (anchors.c[name] for name in ("gateway", "store", "seq", *AnchorPoint._fields))
+        rows = self._rows(sa.select(*columns).where(anchors.c.gateway.in_(gateways)))
+        return [(gateway, store, seq, AnchorPoint(*rest)) for gateway, store, seq, *rest in rows]
+
+    def lost(self, gateways: Sequence[str]) -> list[tuple[str, Lost]]:
+        columns = (lost.c[name] for name in ("gateway", "boot", "from_at", "to_at"))
+        rows = self._rows(sa.select(*columns).where(lost.c.gateway.in_(gateways) & (lost.c.boot != "")))
+        return [(gateway, Lost(*rest)) for gateway, *rest in rows]
+
+    def spoilt(self, gateways: Sequence[str]) -> list[tuple[str, str, int]]:
+        """(gateway, store, seq) of what was set aside."""
+        c = quarantine.c
+        rows = self._rows(sa.select(c.gateway, c.store, c.seq).where(c.gateway.in_(gateways) & (c.seq > 0)))
+        return [(gateway, store, seq) for gateway, store, seq in rows]
+
+    def events(self, gateways: Sequence[str], of: Iterable[str] | None) -> list[tuple[str, Held, bytes]]:
+        """(gateway, event, payload) of these sessions (None: all) and every closing coverage event.
+
+        The payload only of transitions.
+        """
+        payload = sa.case((events.c.kind == "transition", events.c.payload))
+        columns = ("gateway", "store", "seq", "session", "boot", "kind", "slot", "at")
+        chosen = sa.select(*(events.c[name] for name in columns), payload).where(events.c.gateway.in_(gateways))
+        if of is not None:
+            chosen = chosen.where(events.c.session.in_(sorted(of)) | (events.c.kind == "coverage"))
+        rows = self._rows(chosen)
+        return [
+            (gateway, Held(store, seq, session, boot, kind == "coverage", slot, at), raw or b"")
+            for gateway, store, seq, session, boot, kind, slot, at, raw in rows
+        ]
+
+    def sessions(self, gateways: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Gateway -> (session, state) of the session heard last."""
+        s = sessions.c
+        rows = self._rows(
+            sa.select(s.gateway, s.session, s.state).where(s.gateway.in_(gateways)).order_by(s.heard_ms, s.born_ms)
+        )
+        return {gateway: (session, state) for gateway, session, state in rows}
+
+    def born(self, gateway: str, session: str) -> bool:
+        return bool(self._rows(_BORN, the_gateway=gateway, the_session=session))
+
+    def sightings(self, gateways: Sequence[str]) -> set[tuple[str, str]]:
+        rows = self._rows(sa.select(sightings.c.gateway, sightings.c.slot).where(sightings.c.gateway.in_(gateways)))
+        return {(gateway, slot) for gateway, slot in rows}
+
+    def receipts(self, gateways: Sequence[str]) -> dict[str, Intervals]:
+        """Gateway -> [first, last] of messages that came close to one another."""
+        rows = self._rows(sa.select(receipts).where(receipts.c.gateway.in_(gateways)).order_by(receipts.c.from_ms))
+        found: dict[str, list[tuple[int, int]]] = {}
+        for gateway, begin, end in rows:
+            found.setdefault(gateway, []).append((begin, end))
+        return {gateway: tuple(spans) for gateway, spans in found.items()}
+
+    def uptime(self) -> Intervals:
+        return normal((begin, end) for begin, end in self._rows(sa.select(uptime)))
+
+    def acked(self, gateway: str, store: str) -> int:
+        return self._number(_ACKED, the_gateway=gateway, the_store=store)
+
+    def quarantined(self) -> list[tuple[str, str, int, int]]:
+        """(gateway, reason, seq, how often) of everything set aside, oldest first."""
+        q = quarantine.c
+        rows = self._rows(sa.select(q.gateway, q.reason, q.seq, q.count).order_by(q.first_ms, q.digest))
+        return [(gateway, reason, seq, count) for gateway, reason, seq, count in rows]
+
+    def document(self, gateway: str, kind: str) -> bytes | None:
+        mine = (documents.c.gateway == gateway) & (documents.c.kind == kind)
+        return self._c.execute(sa.select(documents.c.payload).where(mine)).scalar()
+
+
+class Writer(Reader):
+    def make_tables(self) -> None:
+        _meta.create_all(self._c)
+        self._ignore(settings, [{"name": "schema", "value": str(SCHEMA)}])
+        found = self._c.execute(sa.select(settings.c.value).where(settings.c.name == "schema")).scalar_one()
+        if found != str(SCHEMA):
+            raise Unavailable(f"the database is of version {found}, this program of version {SCHEMA}")
+
+    def _insert(self, table: sa.Table) -> Any:
+        """The dialect's insert: both know ON CONFLICT, with the same words."""
+        return (sqlite if self._c.dialect.name == "sqlite" else postgresql).insert(table)
+
+    def _ignore(self, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+        if rows:
+            self._c.execute(self._insert(table).on_conflict_do_nothing(), rows)
+
+    def _replace(self, table: sa.Table, row: dict[str, Any]) -> None:
+        keys = [column.name for column in table.primary_key]
+        values = {name: value for name, value in row.items() if name not in keys}
+        self._c.execute(self._insert(table).values(row).on_conflict_do_update(index_elements=keys, set_=values))
+
+    # ---- registry
+
+    def put_slots(self, rows: Iterable[Slot]) -> None:
+        for row in rows:
+            self._replace(slots, row._asdict())
+
+    def add_import(self, at_ms: int, source: str, sha256: str, counts: tuple[int, int, int]) -> int:
+        added, changed, unchanged = counts
+        row = {"at_ms": at_ms, "source": source, "sha256": sha256, "added": added, "changed": changed}
+        added_row = sa.insert(imports).values(row | {"unchanged": unchanged}).returning(imports.c.id)
+        return int(self._c.execute(added_row).scalar_one())
+
+    def add_changes(self, rows: Sequence[dict[str, Any]]) -> None:
+        if rows:
+            self._c.execute(sa.insert(changes), rows)
+
+    # ---- what arrives
+
+    def add_events(self, rows: Sequence[EventRow]) -> None:
+        self._ignore(events, [row._asdict() for row in rows])
+
+    def add_anchors(self, rows: Sequence[AnchorRow]) -> None:
+        self._ignore(anchors, [row._asdict() for row in rows])
+
+    def add_lost(self, rows: Sequence[LostRow]) -> None:
+        self._ignore(lost, [row._asdict() for row in rows])
+
+    def add_sightings(self, seen: Iterable[tuple[str, str]]) -> None:
+        self._ignore(sightings, [{"gateway": gateway, "slot": slot} for gateway, slot in sorted(seen)])
+
+    def extend_claim(self, gateway: str, claim: Claim) -> bool:
+        """Moves settled_to forward where the same claim stands already; False if there is none."""
+        new = {"until": claim.settled_to, "at_ms": claim.received_ms}
+        return self._c.execute(_EXTEND_CLAIM, _claim_key(gateway, claim) | new).rowcount > 0
+
+    def add_claim(self, gateway: str, claim: Claim) -> None:
+        self._ignore(claims, [{"gateway": gateway, **claim._asdict()}])
+
+    def drop_claim(self, gateway: str, claim: Claim) -> None:
+        self._c.execute(_DROP_CLAIM, _claim_key(gateway, claim))
+
+    def hear_session(self, gateway: str, session: str, boot: str, store: str, at_ms: int) -> None:
+        heard = {"the_gateway": gateway, "the_session": session, "at_ms": at_ms}
+        if not self._c.execute(_HEAR_SESSION, heard).rowcount:
+            row = {"gateway": gateway, "session": session, "boot": boot, "store": store, "heard_ms": at_ms}
+            self._c.execute(sa.insert(sessions), row)
+
+    def set_session(self, gateway: str, session: str, values: dict[str, Any]) -> None:
+        mine = (sessions.c.gateway == gateway) & (sessions.c.session == session)
+        self._c.execute(sa.update(sessions).where(mine).values(values))
+
+    def put_document(self, gateway: str, kind: str, payload: bytes, received_ms: int) -> None:
+        row = {"gateway": gateway, "kind": kind, "payload": payload, "received_ms": received_ms}
+        self._replace(documents, row)
+
+    def add_receipt(self, gateway: str, first_ms: int, last_ms: int) -> None:
+        heard = {"the_gateway": gateway, "first_ms": first_ms, "last_ms": last_ms}
+        if not self._c.execute(_EXTEND_RECEIPT, heard).rowcount:
+            self._ignore(receipts, [{"gateway": gateway, "from_ms": first_ms, "to_ms": last_ms}])
+
+    def put_uptime(self, from_ms: int, to_ms: int) -> None:
+        self._replace(uptime, {"from_ms": from_ms, "to_ms": max(from_ms, to_ms)})
+
+    def set_aside(self, spoilt: Spoilt) -> bool:
+        """Keeps it once, however often it comes; True if it is new."""
+        payload = spoilt.payload[:QUARANTINE_BYTES]
+        head = "\n".join((spoilt.gateway, spoilt.topic, spoilt.reason, spoilt.store, str(spoilt.seq)))
+        digest = hashlib.sha256(head.encode(errors="replace") + b"\n" + spoilt.payload).hexdigest()
+        again = sa.update(quarantine).where(quarantine.c.digest == digest)
+        if self._c.execute(again.values(count=quarantine.c.count + 1, last_ms=spoilt.received_ms)).rowcount:
+            return False
+        full = sa.select(sa.func.count()).where((quarantine.c.gateway == spoilt.gateway) & (quarantine.c.seq == 0))
+        if not spoilt.seq and self._c.execute(full).scalar_one() >= QUARANTINE_ROWS:
+            return False
+        row = spoilt._asdict() | {"payload": payload, "digest": digest, "count": 1}
+        row |= {"first_ms": row["received_ms"], "last_ms": row.pop("received_ms")}
+        self._c.execute(sa.insert(quarantine).values(row))
+        return True
+
+    def advance(self, gateway: str, store: str) -> int:
+        """Moves the acknowledged seq over everything held, set aside or declared lost; returns it."""
+        acked = before = self.acked(gateway, store)
+        while (onward := self._onward(gateway, store, acked)) > acked:
+            acked = onward
+        if acked > before:
+            self._replace(journals, {"gateway": gateway, "store": store, "acked": acked})
+        return acked
+
+    def _onward(self, gateway: str, store: str, acked: int) -> int:
+        """How far the next 500 known seqs lead without a hole."""
+        for (seq,) in self._rows(_ONWARD, the_gateway=gateway, the_store=store, after=acked):
+            if seq > acked + 1:
+                break
+            acked = seq
+        return self._number(_BRIDGE, the_gateway=gateway, the_store=store, after=acked) or acked
+
+
+def _claim_key(gateway: str, claim: Claim) -> dict[str, object]:
+    return {"the_gateway": gateway} | {f"the_{name}": getattr(claim, name) for name in _CLAIM_KEY[1:]}

@@ -1,0 +1,1 @@
+"""Policies, regions and examples, packaged so that they travel with the wheel."""

@@ -1,0 +1,36 @@
+"""Finds the data files that ship with the package: policies and regions, by name or by path.
+
+What stands in them must not be known here.
+"""
+
+import re
+from importlib import resources
+from pathlib import Path
+from typing import TypeVar
+
+from contract import strict_yaml
+
+T = TypeVar("T")
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
+
+
+def load(kind: str, name_or_path: str, type_: type[T]) -> T:
+    """The shipped file config/{kind}/{name}.yaml, or the file at a path, read strictly.
+
+    A path contains a slash or ends in .yaml. Raises ConfigError (all that is wrong) or FileNotFoundError (no such file;
+    the message names those that are shipped).
+    """
+    source = Path(name_or_path)
+    if "/" in name_or_path or name_or_path.endswith(".yaml"):
+        return strict_yaml.load(source.read_bytes(), type_, source=str(source))
+    shipped = resources.files("config").joinpath(kind)
+    found = shipped.joinpath(f"{name_or_path}.yaml")
+    if not _NAME.fullmatch(name_or_path) or not found.is_file():
+        raise FileNotFoundError(f"no {kind} named {name_or_path!r}; shipped: {', '.join(names(kind))}")
+    return strict_yaml.load(found.read_bytes(), type_, source=f"{kind}/{name_or_path}.yaml")
+
+
+def names(kind: str) -> list[str]:
+    """Names of the shipped files of this kind, sorted."""
+    files = resources.files("config").joinpath(kind).iterdir()
+    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))

@@ -1,0 +1,35 @@
+"""Topic names `mclz/v1/{city}/{gateway}/...`: built and taken apart in one place."""
+
+import re
+from typing import NamedTuple
+
+CENTER_STATE = "mclz/v1/center/state"
+UP = ("state", "hb", "ev", "inv", "cap", "res")
+_ACK = re.compile(r"mclz/v1/([0-9]{4})/([a-z0-9-]{3,40})/down/(ack)")
+_UP = re.compile(r"mclz/v1/([0-9]{4})/([a-z0-9-]{3,40})/up/([a-z]+)")
+
+
+class Origin(NamedTuple):
+    city: str
+    gateway: str
+    leaf: str
+
+
+def up(city: str, gateway: str, leaf: str) -> str:
+    return f"mclz/v1/{city}/{gateway}/up/{leaf}"
+
+
+def down(city: str, gateway: str, leaf: str) -> str:
+    return f"mclz/v1/{city}/{gateway}/down/{leaf}"
+
+
+def parse_up(topic: str) -> Origin | None:
+    """City, gateway and leaf of an upward topic; None for any other."""
+    match = _UP.fullmatch(topic)
+    return Origin(*match.groups()) if match and match[3] in UP else None
+
+
+def parse_ack(topic: str) -> Origin | None:
+    """City and gateway of a down/ack topic, which the center reads back when it starts; None for any other."""
+    match = _ACK.fullmatch(topic)
+    return Origin(*match.groups()) if match else None

@@ -1,0 +1,105 @@
+# Shared by the scripts: makes the virtual environment and installs what is missing, quickly and silently the second time.
+# Sourced, not run. Needs: bash, coreutils; Debian or Ubuntu for apt.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+export LC_ALL="${LC_ALL:-C.UTF-8}"
+venv="$root/.venv"
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+    say "error: $1"
+    [ $# -gt 1 ] && say "  to do: $2"
+    exit 2
+}
+
+# quietly WHAT COMMAND... : one line when it starts, its output only when it fails.
+quietly() {
+    local what=$1 log
+    shift
+    log=$(mktemp)
+    say "$what ..."
+    if ! "$@" >"$log" 2>&1; then
+        tail -n 25 "$log" >&2
+        rm -f "$log"
+        return 1
+    fi
+    rm -f "$log"
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        return 126
+    fi
+}
+
+# apt_install PACKAGE... : installs with as few questions and services as possible.
+apt_install() {
+    command -v apt-get >/dev/null ||
+        fail "missing: $* - and this is not Debian or Ubuntu, so it cannot be installed here" "install it by hand, then run this again"
+    [ "$(id -u)" = 0 ] || command -v sudo >/dev/null ||
+        fail "missing: $* - installing needs root or sudo" "ask an administrator to run: apt-get install $*"
+    [ -n "${lists_read:-}" ] || quietly "Reading the package lists" as_root apt-get update -q ||
+        fail "the Debian package lists cannot be read" "check the network and /etc/apt/sources.list"
+    lists_read=yes
+    quietly "Installing $*" as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" ||
+        fail "apt-get could not install: $*" "see the lines above"
+}
+
+# need COMMAND PACKAGE : remembers the package when the command is missing; install_needed gets them all at once.
+needed=()
+need() {
+    PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null || needed+=("$2")
+}
+
+install_needed() {
+    [ ${#needed[@]} -eq 0 ] && return
+    local packages=("${needed[@]}")
+    needed=()
+    apt_install "${packages[@]}"
+    # The distribution starts a broker of its own; ours are private and on free ports.
+    case " ${packages[*]} " in
+    *" mosquitto "*)
+        if [ -d /run/systemd/system ]; then as_root systemctl disable --now mosquitto >/dev/null 2>&1 || true; fi
+        ;;
+    esac
+}
+
+suits() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+
+find_python() {
+    local candidate
+    for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
+        if command -v "$candidate" >/dev/null && suits "$candidate"; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+# ensure_venv EXTRAS : e.g. "center,simulator,dev". Rebuilt when pyproject.toml, the extras or the place change.
+ensure_venv() {
+    local extras=$1 python want
+    want=$(cat pyproject.toml <(printf '%s %s' "$extras" "$root") | sha256sum)
+    [ -f "$venv/.ready" ] && [ "$(cat "$venv/.ready")" = "$want" ] && return
+    if ! python=$(find_python); then
+        apt_install python3 python3-venv
+        python=$(find_python) ||
+            fail "Python 3.11 or newer is needed; this system offers $(python3 --version 2>&1)" "use Debian 12, Ubuntu 24.04 or newer"
+    fi
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
+    rm -f "$venv/.ready"
+    [ -x "$venv/bin/python" ] && suits "$venv/bin/python" || { rm -rf "$venv" && "$python" -m venv "$venv"; }
+    quietly "Installing the Python packages into .venv (a few minutes the first time)" \
+        "$venv/bin/python" -m pip install --disable-pip-version-check -q -e ".[$extras]" ||
+        fail "pip could not install the packages" "see the lines above; the package index must be reachable"
+    printf '%s' "$want" >"$venv/.ready"
+}
+
+extras="center,simulator,dev"

@@ -1,0 +1,15 @@
+"""An agent that moves one camera, for a test to kill: python -m tests.agent.ask.mover FOLDER (order.json inside)."""
+
+import sys
+from pathlib import Path
+
+from agent.ask import intent, moving
+
+
+def main(folder: Path) -> None:
+    order = intent.decode_order((folder / "order.json").read_bytes())
+    moving.move(order.camera, order.capabilities, max_away_s=60.0, intent_file=folder / "moving.json")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,33 @@
+"""Cameras asked for their capabilities: in this process, or by the child."""
+
+from agent.ask import inspection
+from agent.ask.asking import Deadline
+from agent.ask.interview import Interview
+from agent.ask.jobs import Job
+from agent.ask.login import Login
+from agent.ask.questions import ask_all
+from agent.model import Camera, Capabilities, NotSeen, Seen
+from contract.vocabulary import Reason
+
+
+def interviewed(camera: Camera, *, log_in: bool = True, auth: str = "", login: Login | None = None) -> Capabilities:
+    """What one camera answers, asked in this process."""
+    login = login or Login(auth)
+    interview = Interview(Job(camera=camera, log_in=log_in), login, Deadline(20))
+    try:
+        told = ask_all(interview)
+    finally:
+        interview.close()
+    return told
+
+
+def by_child(*cameras: Camera, deadline_s: float = 20.0, log_in: bool = True) -> dict[str, Capabilities]:
+    """What the cameras answer, asked by the child; every slot exactly once."""
+    slots = [camera.slot for camera in cameras] if log_in else []
+    told = list(inspection.ask_capabilities(cameras, log_in=slots, auth={}, deadline_s=deadline_s))
+    assert sorted(slot for slot, _ in told) == sorted(camera.slot for camera in cameras)
+    return dict(told)
+
+
+def reason(observation: Seen[object] | NotSeen) -> Reason | None:
+    return observation.reason if isinstance(observation, NotSeen) else None

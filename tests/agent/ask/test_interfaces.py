@@ -1,0 +1,93 @@
+"""Which links are probed, and who is on them."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.ask import arp, host
+from agent.ask.host import NicAddress
+from agent.ask.interfaces import suitable
+
+
+def nic(name: str, address: str = "10.0.0.2", **more: bool) -> NicAddress:
+    return NicAddress(name=name, address=address, prefix=24, **more)
+
+
+@pytest.mark.parametrize("name", ["eth0", "enp3s0", "wlan0", "br0", "br-lan", "bond0", "eth0.20", "eth0:1", "end0"])
+def test_every_ordinary_link_is_probed(name: str) -> None:
+    """Wired, wireless, bridged, bonded and tagged links, and further addresses of one link, are all suitable."""
+    assert suitable([nic(name)]) == ((nic(name),), ())
+
+
+@pytest.mark.parametrize(
+    "name", ["docker0", "br-0123456789ab", "veth12ab", "virbr0", "tun0", "tap0", "wg0", "ppp0", "tailscale0", "zt1"]
+)
+def test_virtual_links_are_passed_over_unless_named(name: str) -> None:
+    """Bridges of containers, veth ends and tunnels are left out with a note, and taken when they are configured."""
+    assert suitable([nic(name)])[0] == ()
+    assert name in suitable([nic(name)])[1][0]
+    assert suitable([nic(name)], [name]) == ((nic(name),), ())
+
+
+def test_point_to_point_and_down_links_are_passed_over() -> None:
+    """A point-to-point link of any name has no cameras on it; a link that is down has none now."""
+    assert suitable([nic("x0", point_to_point=True), nic("eth0", up=False)])[0] == ()
+
+
+def test_the_loopback_only_when_configured() -> None:
+    """127.0.0.1 is probed from by the loopback option or by name, and its absence is not worth a note."""
+    lo = nic("lo", "127.0.0.1")
+    assert suitable([lo]) == ((), ())
+    assert suitable([lo], loopback=True)[0] == (lo,)
+    assert suitable([lo], ["lo"])[0] == (lo,)
+    assert suitable([lo], ["127.0.0.1"])[0] == (lo,)
+
+
+def test_link_local_never() -> None:
+    """An address of 169.254/16 is not probed from, named or not, while the link's other address is."""
+    apipa, good = nic("eth0", "169.254.7.7"), nic("eth0")
+    assert suitable([apipa, good])[0] == (good,)
+    assert suitable([apipa], ["eth0"])[0] == ()
+
+
+def test_named_links_exclude_the_others_and_a_missing_one_is_noted() -> None:
+    """Configured interfaces are the only ones; one that does not exist is named in a note."""
+    chosen, notes = suitable([nic("eth0"), nic("eth1")], ["eth1", "eth9"])
+    assert chosen == (nic("eth1"),)
+    assert notes == ("eth9 not probed: no such interface with an IPv4 address",)
+
+
+def test_the_box_lists_its_loopback() -> None:
+    """The kernel's own list holds 127.0.0.1/8 on lo, up."""
+    lo = [one for one in host.addresses() if one.address == "127.0.0.1"]
+    assert lo == [NicAddress(name="lo", address="127.0.0.1", prefix=8)]
+
+
+ARP = """\
+IP address       HW type     Flags       HW address            Mask     Device
+192.168.1.64     0x1         0x2         BC:BA:C2:AA:BB:CC     *        eth0
+192.168.1.65     0x1         0x0         00:00:00:00:00:00     *        eth0
+192.168.1.66     0x1         0x6         00:11:22:33:44:55     *        eth0
+192.168.1.67     0x1         0x2         00:00:00:00:00:00     *        eth0
+broken
+1 2 zz 4 5 6
+"""
+
+
+def test_only_complete_arp_entries_count() -> None:
+    """Neighbours that answered are listed in lower case; incomplete, zero and broken rows are not."""
+    assert arp.parse(ARP) == {"192.168.1.64": "bc:ba:c2:aa:bb:cc", "192.168.1.66": "00:11:22:33:44:55"}
+
+
+def test_an_unreadable_table_is_an_empty_one(tmp_path: Path) -> None:
+    """Where the kernel shows no table, no MAC is known and nothing is raised."""
+    assert arp.neighbours(tmp_path / "none") == {}
+    assert isinstance(arp.neighbours(), dict)
+
+
+@given(st.text())
+def test_no_text_of_a_table_raises(text: str) -> None:
+    """Any text is parsed."""
+    arp.parse(text)

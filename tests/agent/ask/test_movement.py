@@ -1,0 +1,179 @@
+"""Cameras really moved: judged by their pictures, put back whatever happens, left alone where they move themselves."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from agent.ask import intent as intents
+from agent.ask import moving
+from agent.ask.inspection import ask_capabilities
+from agent.ask.intent import Intent, Order
+from agent.ask.steering import TIMEOUT_S
+from agent.model import UNASKED, Camera, Capabilities, Credentials, NotSeen, Ports, Rotation, Seen
+from contract.vocabulary import Reason
+from simulator.canteen import CameraSpec, Canteen
+from simulator.unit import Unit
+
+
+@contextmanager
+def enrolled(persona: str) -> Iterator[tuple[Unit, Camera, Capabilities]]:
+    with Canteen([CameraSpec(slot="stove", persona=persona, noise=2.0, seed=3)]) as canteen:
+        unit = canteen.camera("stove")
+        camera = Camera(
+            slot="stove",
+            address=unit.address,
+            ports=Ports(onvif=unit.onvif_port, rtsp=unit.rtsp_port),
+            credentials=Credentials(unit.spec.user, unit.spec.password),
+        )
+        ((_, told),) = ask_capabilities([camera], log_in={"stove"}, auth={}, deadline_s=20.0)
+        yield unit, camera, told
+
+
+def pan(unit: Unit) -> float:
+    return (unit.mount.pose(unit.clock()).pan + 180.0) % 360.0 - 180.0
+
+
+def wait_until(true: Callable[[], bool], within_s: float = 15.0) -> None:
+    end = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def away(unit: Unit) -> bool:
+    return abs(pan(unit)) > 20.0
+
+
+def child_of(agent: "subprocess.Popen[bytes]") -> int:
+    return int(Path(f"/proc/{agent.pid}/task/{agent.pid}/children").read_text().split()[0])
+
+
+def test_an_endless_head_is_seen_to_come_round_and_is_put_back(tmp_path: Path) -> None:
+    """The sweep ends when the start recurs; view, preset list and intent file are then as before."""
+    with enrolled("ptz-mirrored") as (unit, camera, told):
+        movement = moving.move(camera, told, max_away_s=60.0, intent_file=tmp_path / "moving.json")
+        assert isinstance(movement.rotation, Seen)
+        assert movement.rotation.value == Rotation(span_deg=None, closed=True, method="recurrence")
+        assert movement.restored
+        assert movement.faults == ()
+        assert pan(unit) == pytest.approx(0.0, abs=0.5)
+        assert unit.mount.presets == {}
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_zoom_by_cutting_out_adds_no_detail(tmp_path: Path) -> None:
+    """A digital zoom is seen to enlarge and to add nothing; what the camera has not is not tried."""
+    with enrolled("zoom-digital") as (unit, camera, told):
+        movement = moving.move(camera, told, max_away_s=60.0, intent_file=tmp_path / "moving.json")
+        assert isinstance(movement.zoom, Seen)
+        assert movement.zoom.value.scale > 1.4
+        assert not movement.zoom.value.optical
+        assert (movement.rotation, movement.focus) == (UNASKED, UNASKED)
+        assert movement.restored
+        assert unit.mount.pose(unit.clock()).zoom == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_camera_that_moves_by_itself_is_left_alone(tmp_path: Path) -> None:
+    """A drifting head is reported and given no command; nothing is written down, for nothing was begun."""
+    with enrolled("ptz-drifts") as (unit, camera, told):
+        movement = moving.move(camera, told, max_away_s=60.0, intent_file=tmp_path / "moving.json")
+        assert movement.faults == ("drifts",)
+        assert isinstance(movement.rotation, NotSeen)
+        assert movement.rotation.reason is Reason.UNASKED
+        assert not {asked.operation for asked in unit.asked} & {"ContinuousMove", "SetPreset", "GotoPreset"}
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_frozen_picture_proves_nothing(tmp_path: Path) -> None:
+    """Where the picture stands still though its clock runs, the camera is not moved and not called stuck."""
+    with enrolled("ptz-ignores") as (unit, camera, told):
+        unit.suffer("freeze")
+        movement = moving.move(camera, told, max_away_s=60.0, intent_file=tmp_path / "moving.json")
+        assert isinstance(movement.rotation, NotSeen)
+        assert movement.faults == ()
+
+
+@pytest.mark.parametrize("child_too", [False, True])
+def test_killed_in_the_middle_of_a_sweep(tmp_path: Path, *, child_too: bool) -> None:
+    """Kill -9 of the agent: the head stops, the intent is on disk, and at restart the camera is put back.
+
+    The child stops the head when the agent dies; where both die at once, the camera's own timeout does.
+    """
+    with enrolled("ptz-no-stop") as (unit, camera, told):
+        order = Order(camera=camera, capabilities=told)
+        (tmp_path / "order.json").write_bytes(intents.encode_order(order))
+        agent = subprocess.Popen([sys.executable, "-m", "tests.agent.ask.mover", str(tmp_path)])
+        try:
+            wait_until(lambda: away(unit))
+            if child_too:
+                os.kill(child_of(agent), signal.SIGKILL)
+        finally:
+            agent.kill()
+            agent.wait()
+        wait_until(lambda: not unit.mount.moving(unit.clock()), within_s=TIMEOUT_S + 0.5 if child_too else 1.5)
+        file = tmp_path / "moving.json"
+        assert b"canteen-2021" not in file.read_bytes()
+        assert set(intents.read(file)) == {"stove"}
+        assert moving.put_back(file, {"stove": camera}.get) == ["stove"]
+        assert pan(unit) == pytest.approx(0.0, abs=0.5)
+        assert unit.mount.presets == {}
+        assert not file.exists()
+        assert moving.put_back(file, {"stove": camera}.get) == []
+
+
+def test_a_child_that_dies_on_the_way_does_not_leave_the_camera_there(tmp_path: Path) -> None:
+    """Whatever kills the child, the parent puts the camera back and says that nothing was seen."""
+    with enrolled("ptz-preset-only") as (unit, camera, told):
+        (tmp_path / "order.json").write_bytes(intents.encode_order(Order(camera=camera, capabilities=told)))
+        agent = subprocess.Popen([sys.executable, "-m", "tests.agent.ask.mover", str(tmp_path)])
+        wait_until(lambda: away(unit))
+        os.kill(child_of(agent), signal.SIGKILL)
+        assert agent.wait(30.0) == 0
+        assert pan(unit) == pytest.approx(0.0, abs=0.5)
+        assert not (tmp_path / "moving.json").exists()
+
+
+# ---- what is written down -----------------------------------------------------------------------
+
+
+def test_intents_of_several_slots_stand_side_by_side(tmp_path: Path) -> None:
+    """A camera that cannot be put back yet keeps its intent, and hinders no other."""
+    file = tmp_path / "moving.json"
+    for slot in ("stove", "sink"):
+        intents.write(file, Intent(slot=slot, at=1, profile="p", preset="7"))
+    intents.erase(file, "stove")
+    assert set(intents.read(file)) == {"sink"}
+    intents.erase(file, "sink")
+    assert not file.exists()
+
+
+def test_an_unreadable_intent_is_set_aside(tmp_path: Path) -> None:
+    """What cannot be read stops nothing and is not lost."""
+    file = tmp_path / "moving.json"
+    file.write_bytes(b"{ half a file")
+    assert intents.read(file) == {}
+    assert (tmp_path / "moving.json.unreadable").exists()
+
+
+def test_a_camera_no_longer_enrolled_is_forgotten(tmp_path: Path) -> None:
+    """Nobody can put back what is not there any more."""
+    file = tmp_path / "moving.json"
+    intents.write(file, Intent(slot="stove", at=1, profile="p"))
+    assert moving.put_back(file, lambda _slot: None) == []
+    assert not file.exists()
+
+
+def test_without_a_login_nothing_moves(tmp_path: Path) -> None:
+    """A camera whose login has not worked is not asked again for the sake of a movement."""
+    camera = Camera(slot="stove", address="127.0.0.9", credentials=Credentials("admin", "x"))
+    movement = moving.move(camera, Capabilities(), max_away_s=10.0, intent_file=tmp_path / "moving.json")
+    assert isinstance(movement.rotation, NotSeen)
+    assert movement.rotation.reason is Reason.REFUSED
+    assert movement.restored

@@ -1,0 +1,215 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from agent.decide import availability
+from agent.decide.availability import START, Change, State, read, step, stuck
+from agent.model import Look
+from contract.vocabulary import Availability, Reason, Rung
+from tests.agent.decide.builders import POLICY, look
+
+ONLINE, OFFLINE, UNKNOWN = Availability.ONLINE, Availability.OFFLINE, Availability.UNKNOWN
+NONE = Reason.UNREACHABLE
+
+READINGS = [
+    ("streams", look(), (ONLINE, Rung.STREAMS, None)),
+    ("streams while ONVIF is dead", look(tcp=(554,), clock=NONE), (ONLINE, Rung.STREAMS, None)),
+    ("busy", look(Reason.BUSY), (ONLINE, Rung.ANSWERS, Reason.BUSY)),
+    ("nothing accepts", look(NONE, tcp=NONE, clock=NONE), (OFFLINE, Rung.UNREACHABLE, NONE)),
+    ("RTSP port closed, ONVIF answers", look(NONE, tcp=(80,), clock=None), (OFFLINE, Rung.ANSWERS, NONE)),
+    ("RTSP port closed, ONVIF hangs", look(NONE, tcp=(80,)), (OFFLINE, Rung.REACHABLE, NONE)),
+    ("no such stream", look(Reason.UNSUPPORTED), (OFFLINE, Rung.ANSWERS, Reason.UNSUPPORTED)),
+    ("refused", look(Reason.REFUSED), (UNKNOWN, Rung.ANSWERS, Reason.REFUSED)),
+    ("hangs", look(Reason.TIMED_OUT), (UNKNOWN, Rung.REACHABLE, Reason.TIMED_OUT)),
+    ("hangs, ONVIF answers", look(Reason.TIMED_OUT, clock=None), (UNKNOWN, Rung.ANSWERS, Reason.TIMED_OUT)),
+    ("garbage", look(Reason.MALFORMED), (UNKNOWN, Rung.REACHABLE, Reason.MALFORMED)),
+    ("redirect", look(Reason.HOSTILE), (UNKNOWN, Rung.REACHABLE, Reason.HOSTILE)),
+    ("our bug", look(Reason.AGENT_FAULT), (UNKNOWN, Rung.REACHABLE, Reason.AGENT_FAULT)),
+    ("no path yet", look(Reason.UNASKED, clock=None), (UNKNOWN, Rung.ANSWERS, Reason.UNASKED)),
+    (
+        "own link down",
+        look(NONE, tcp=Reason.AGENT_FAULT, clock=Reason.AGENT_FAULT),
+        (UNKNOWN, Rung.UNREACHABLE, Reason.AGENT_FAULT),
+    ),
+    (
+        "connecting was never tried to the end",
+        look(NONE, tcp=Reason.TIMED_OUT),
+        (UNKNOWN, Rung.UNREACHABLE, NONE),
+    ),
+]
+
+
+@pytest.mark.parametrize(("seen", "expected"), [row[1:] for row in READINGS], ids=[row[0] for row in READINGS])
+def test_one_look(seen: Look, expected: availability.Outcome) -> None:
+    """Offline only where the camera was seen not to be openable; what we could not find out is unknown."""
+    assert read(seen, POLICY) == expected
+
+
+@pytest.mark.parametrize(("needs", "expected"), [("streams", OFFLINE), ("answers", ONLINE), ("reachable", ONLINE)])
+def test_the_policy_says_which_rung_online_needs(needs: Any, expected: Availability) -> None:
+    """A camera that answers but has no such stream is online only to a policy that asks for less."""
+    lenient = replace(POLICY, online=replace(POLICY.online, needs=replace(POLICY.online.needs, value=needs)))
+    assert read(look(Reason.UNSUPPORTED), lenient)[0] is expected
+
+
+SAYS: dict[str, Any] = {
+    "on": look(),
+    "busy": look(Reason.BUSY),
+    "off": look(NONE, tcp=NONE, clock=NONE),
+    "404": look(Reason.UNSUPPORTED),
+    "hang": look(Reason.TIMED_OUT),
+    "refused": look(Reason.REFUSED),
+}
+
+
+def run(words: list[str], start: State = START) -> tuple[list[State], list[Change | None]]:
+    """The state after each look and the change it confirmed; the n-th look begins at 10 n."""
+    states, changes = [], []
+    for n, word in enumerate(words):
+        start, change = step(start, replace(SAYS[word], at=10 * n), POLICY)
+        states.append(start)
+        changes.append(change)
+    return states, changes
+
+
+def told(words: str) -> list[tuple[int, str, str, str]]:
+    """Changes as (at, from, to, reason)."""
+    return [(c.at, c.from_, c.to, c.reason or "") for c in run(words.split())[1] if c]
+
+
+STORIES = [
+    ("on", []),
+    ("on on", [(0, "unknown", "online", "")]),
+    ("on on on on", [(0, "unknown", "online", "")]),
+    ("on on off on on", [(0, "unknown", "online", "")]),
+    ("on on off off", [(0, "unknown", "online", ""), (20, "online", "offline", "UNREACHABLE")]),
+    ("hang hang", [(0, "unknown", "unknown", "TIMED_OUT")]),
+    ("hang off off", [(10, "unknown", "offline", "UNREACHABLE")]),
+    ("off on on", [(10, "unknown", "online", "")]),
+    ("on on busy busy", [(0, "unknown", "online", ""), (20, "online", "online", "BUSY")]),
+    ("on on busy on", [(0, "unknown", "online", "")]),
+    ("on on off 404", [(0, "unknown", "online", ""), (20, "online", "offline", "UNSUPPORTED")]),
+    ("on on off hang", [(0, "unknown", "online", ""), (20, "online", "unknown", "TIMED_OUT")]),
+    ("on on hang off", [(0, "unknown", "online", ""), (20, "online", "unknown", "TIMED_OUT")]),
+    (
+        "on on hang off off",
+        [
+            (0, "unknown", "online", ""),
+            (20, "online", "unknown", "TIMED_OUT"),
+            (30, "unknown", "offline", "UNREACHABLE"),
+        ],
+    ),
+    (
+        "off off on hang on on",
+        [
+            (0, "unknown", "offline", "UNREACHABLE"),
+            (20, "offline", "unknown", "TIMED_OUT"),
+            (40, "unknown", "online", ""),
+        ],
+    ),
+    ("off off hang refused", [(0, "unknown", "offline", "UNREACHABLE"), (20, "offline", "unknown", "REFUSED")]),
+    ("on on busy off off", [(0, "unknown", "online", ""), (30, "online", "offline", "UNREACHABLE")]),
+]
+
+
+@pytest.mark.parametrize(("words", "expected"), STORIES, ids=[row[0] for row in STORIES])
+def test_changes(words: str, expected: list[tuple[int, str, str, str]]) -> None:
+    """A change counts when a second look in a row denies the state too, and is dated by the first."""
+    assert told(words) == expected
+
+
+def test_a_suspicion_hurries_and_is_not_settled() -> None:
+    """From a look that differs until it is confirmed or dropped, a second is hurried and nothing is settled."""
+    states, _ = run(["on", "on", "off", "on", "off", "off"])
+    assert [s.hurry for s in states] == [True, False, True, False, True, False]
+    assert [s.unsettled_since for s in states] == [0, None, 20, None, 40, None]
+
+
+def test_a_higher_rung_alone_is_no_change() -> None:
+    """A camera that is offline and now answers ONVIF is still offline: no transition, but the level is kept current."""
+    states, _ = run(["off", "off"])
+    state, change = step(states[-1], look(NONE, tcp=(80,), clock=None, at=20), POLICY)
+    assert (change, state.availability, state.level, state.hurry) == (None, OFFLINE, Rung.ANSWERS, False)
+
+
+def test_a_stuck_look_is_unknown_at_once() -> None:
+    """A look that is given up is unknown from its start, without confirmation, and said once."""
+    online = run(["on", "on"])[0][-1]
+    state, change = stuck(online, 55)
+    assert change == Change(at=55, from_=ONLINE, to=UNKNOWN, level=Rung.UNREACHABLE, reason=Reason.TIMED_OUT)
+    assert state.unsettled_since is None
+    assert stuck(state, 99) == (state, None)
+
+
+def test_a_stuck_look_after_a_contradiction_is_dated_by_that() -> None:
+    """A look that said offline and then one that hung: not online since the first of them."""
+    suspected = run(["on", "on", "off"])[0][-1]
+    _, change = stuck(suspected, 55)
+    assert change is not None
+    assert (change.at, change.to) == (20, UNKNOWN)
+
+
+def test_recovery_from_a_stuck_look_needs_two_looks() -> None:
+    """After a stuck look the camera is online again from the first of two looks that say so."""
+    state, _ = stuck(run(["on", "on"])[0][-1], 15)
+    _, changes = run(["on", "on", "on"], state)
+    assert [c and (c.at, c.from_, c.to) for c in changes] == [None, (0, UNKNOWN, ONLINE), None]
+
+
+words = st.lists(st.sampled_from(sorted(SAYS)), max_size=24)
+
+
+@given(words)
+def test_nothing_is_claimed_that_two_looks_deny(story: list[str]) -> None:
+    """Settled time is claimed online or offline only where the look of that time, or the one after it, says so."""
+    states, changes = run(story)
+    says = [read(SAYS[word], POLICY)[0] for word in story]
+    settled = states[-1].unsettled_since if states and states[-1].hurry else 10 * len(story)
+    for n in range(len(story)):
+        at = 10 * n
+        claimed = next((c.to for c in reversed(changes) if c and c.at <= at), UNKNOWN)
+        if settled is not None and at < settled and claimed is not UNKNOWN:
+            assert claimed in says[n : n + 2]
+
+
+@given(words)
+def test_every_change_is_confirmed_by_two_looks_from_its_time(story: list[str]) -> None:
+    """The look that a change is dated by and the next one both agree with it, or both deny what was before."""
+    says = [read(SAYS[word], POLICY) for word in story]
+    for n, change in enumerate(run(story)[1]):
+        if change is None:
+            continue
+        first, second = says[n - 1], says[n]
+        assert change.at == 10 * (n - 1)
+        if change.to is not UNKNOWN:
+            assert {first[0], second[0]} == {change.to}
+        elif change.from_ is UNKNOWN:
+            assert (first[0], first[2]) == (second[0], second[2]) == (UNKNOWN, change.reason)
+        else:
+            assert change.from_ not in {first[0], second[0]}
+            assert (UNKNOWN, change.reason) in {(a, r) for a, _, r in (first, second)}
+
+
+@given(st.lists(st.sampled_from([*sorted(SAYS), "stuck"]), max_size=24))
+def test_no_change_is_dated_before_what_was_settled(story: list[str]) -> None:
+    """What `unsettled_since` has once left behind is never touched again: it is the earliest look not yet confirmed."""
+    state, settled = START, 0
+    for n, word in enumerate(story):
+        at = 10 * n
+        state, change = stuck(state, at) if word == "stuck" else step(state, replace(SAYS[word], at=at), POLICY)
+        assert change is None or change.at >= settled
+        since = state.unsettled_since
+        assert since is None or settled <= since <= at
+        assert (since is not None) == state.hurry
+        settled = at if since is None else since
+
+
+@given(words, st.sampled_from(sorted(SAYS)))
+def test_three_equal_looks_settle_anything(story: list[str], word: str) -> None:
+    """Whatever came before, a camera that keeps saying one thing is known to be so."""
+    states, _ = run([*story, word, word, word])
+    said, _, reason = read(SAYS[word], POLICY)
+    assert (states[-1].availability, states[-1].reason, states[-1].hurry) == (said, reason, False)

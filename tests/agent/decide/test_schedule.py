@@ -1,0 +1,39 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.decide.schedule import next_due_ms, offset_ms
+
+slots = st.text(min_size=1, max_size=20)
+intervals = st.floats(0.001, 86_400)
+
+
+@given(slots, intervals, st.integers(0, 10**12))
+def test_due_within_one_interval_on_a_fixed_grid(slot: str, interval_s: float, after_ms: int) -> None:
+    """The next instant is later than now, at most one interval away, and always on the slot's grid."""
+    due, interval = next_due_ms(slot, interval_s, after_ms=after_ms), round(interval_s * 1000)
+    assert after_ms < due <= after_ms + interval
+    assert (due - offset_ms(slot, interval_s)) % interval == 0
+
+
+def test_missed_instants_are_skipped() -> None:
+    """Being late by several intervals costs those instants: none is made up for."""
+    first = next_due_ms("a", 30, after_ms=0)
+    assert next_due_ms("a", 30, after_ms=first + 100_000) == first + 120_000
+
+
+def test_the_offset_is_the_same_after_every_restart() -> None:
+    """The offset is a stable hash of the slot, not of this process."""
+    assert offset_ms("kitchen-1", 30) == 17_670
+
+
+def test_slots_are_spread_over_the_interval() -> None:
+    """A hundred slots fall into every tenth of the interval."""
+    tenths = {offset_ms(f"slot-{n}", 30) // 3000 for n in range(100)}
+    assert tenths == set(range(10))
+
+
+def test_an_interval_of_nothing_is_refused() -> None:
+    """An interval below a millisecond would be a busy loop."""
+    with pytest.raises(ValueError, match="less than a millisecond"):
+        next_due_ms("a", 0, after_ms=0)

@@ -1,0 +1,68 @@
+"""The command line as a person meets it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agent.cli import main
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("inspect --address camera.local", "--address must be an IPv4 address"),
+        ("inspect --address 127.0.0.9:70000", "--address must be an IPv4 address"),
+        ("inspect --address 2130706433", "--address must be an IPv4 address"),
+        ("inspect --address 127.0.0.9 --rtsp-port 0", "--address must be an IPv4 address"),
+        ("inspect --address 127.0.0.9 --username admin", "--username and --password-file go together"),
+        ("inspect --address 127.0.0.9 --username a --password-file /nowhere", "cannot read the password from /nowhere"),
+        ("inspect --address 127.0.0.9 --policy mars", "no policy named 'mars'; shipped: henan-2021-45"),
+        ("inspect --address 127.0.0.9 --policy /nowhere/p.yaml", "cannot use the policy"),
+        ("discover --subnet 10.0.0.0/40", "--subnet must be a network such as 192.168.2.0/24"),
+        ("discover --timeout 0", "--timeout must be 1 to 60 seconds"),
+    ],
+)
+def test_misuse_is_named_with_its_remedy(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong word ends with code 2 and one sentence that says what to write instead."""
+    assert main(words.split()) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_camera_that_is_not_there_is_unknown_in_every_capability(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is concluded of a camera that cannot be reached; offline is the only thing that was seen."""
+    assert main(["inspect", "--json", "--address", "127.201.3.9:9", "--rtsp-port", "9"]) == 1
+    record = json.loads(capsys.readouterr().out)
+    assert set(record) == {"camera", "identity", "look", "evidence", "verdicts"}
+    standings = {one["clause"]: (one["standing"], one["reason"]) for one in record["verdicts"]}
+    assert standings.pop("online") == ("NOT_MET", "UNREACHABLE")
+    assert set(standings.values()) == {("UNKNOWN", "UNREACHABLE")}
+
+
+@pytest.mark.parametrize(("lang", "word"), [("zh", "未知"), ("en", "unknown")])
+def test_a_person_reads_every_word_of_the_explanation(lang: str, word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The table is in the language asked for, and nothing in it is cut off."""
+    main(["--lang", lang, "inspect", "--address", "127.201.3.9:9", "--rtsp-port", "9"])
+    shown = capsys.readouterr().out
+    assert word in shown
+    assert "…" not in shown
+
+
+def test_no_interface_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """Discovery without a suitable interface says so, finds nothing, and ends with 1."""
+    assert main(["discover", "--timeout", "1", "--interface", "nosuch0", "--json"]) == 1
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == []
+    assert "no interface to probe from" in captured.err
+
+
+def test_a_password_file_in_another_encoding_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A password file that is no UTF-8 is refused without showing its content."""
+    file = tmp_path / "password"
+    file.write_bytes(b"secret\xff\n")
+    assert main(["inspect", "--address", "127.0.0.9", "--username", "a", "--password-file", str(file)]) == 2
+    error = capsys.readouterr().err
+    assert "cannot read the password" in error
+    assert "secret" not in error

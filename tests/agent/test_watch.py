@@ -1,0 +1,141 @@
+"""One camera's loop."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from agent.ask.asking import boot_ms
+from agent.decide.availability import Change
+from agent.model import Camera, ClockReading, Look, NotSeen, Seen, Stream
+from agent.watch import Watch
+from contract.policy import load_policy
+from contract.vocabulary import Availability, Reason
+
+CAMERA = Camera(slot="kitchen-1", address="127.0.0.1")
+ONLINE, OFFLINE, UNKNOWN = Availability.ONLINE, Availability.OFFLINE, Availability.UNKNOWN
+
+
+def good(_: Camera) -> Look:
+    return Look(
+        at=boot_ms(),
+        took_s=0.0,
+        tcp=Seen(value=(80, 554)),
+        clock=Seen(value=ClockReading(skew_s=0.0)),
+        stream=Seen(value=Stream(path="/", media=("video H264",))),
+    )
+
+
+def gone(_: Camera) -> Look:
+    missing = NotSeen(reason=Reason.UNREACHABLE)
+    return Look(at=boot_ms(), took_s=0.0, tcp=missing, clock=missing, stream=missing)
+
+
+@contextmanager
+def watching(
+    look: Callable[[Camera], Look], *, interval_s: float = 0.1, stuck_after_s: float = 5.0
+) -> Iterator[tuple[Watch, list[Change]]]:
+    changes: list[Change] = []
+    watch = Watch(
+        CAMERA,
+        look=look,
+        record=lambda _, change: changes.append(change),
+        now=boot_ms,
+        policy=load_policy("henan-2021-45"),
+        interval_s=interval_s,
+        hurry_s=0.02,
+        stuck_after_s=stuck_after_s,
+    )
+    watch.start()
+    try:
+        yield watch, changes
+    finally:
+        watch.stop()
+
+
+def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.005)
+
+
+def test_a_change_is_dated_by_the_first_look_that_differed() -> None:
+    """A change is recorded once, when a second look agrees, with the start of the first."""
+    now, seen = {"look": good}, []
+
+    def look(camera: Camera) -> Look:
+        seen.append(now["look"](camera))
+        return seen[-1]
+
+    with watching(look) as (_, changes):
+        until(lambda: len(changes) == 1)
+        now["look"] = gone
+        until(lambda: len(changes) == 2)
+    first_gone = next(one for one in seen if isinstance(one.stream, NotSeen))
+    assert [(c.from_, c.to) for c in changes] == [(UNKNOWN, ONLINE), (ONLINE, OFFLINE)]
+    assert changes[1].at == first_gone.at
+
+
+def test_the_claim_never_reaches_into_a_look_that_may_differ() -> None:
+    """While a look is in flight or unconfirmed, its start is unsettled."""
+    release = threading.Event()
+
+    def slow(camera: Camera) -> Look:
+        look = gone(camera)
+        release.wait(5)
+        return look
+
+    before = boot_ms()
+    with watching(slow, interval_s=60) as (watch, changes):
+        until(lambda: watch.unsettled_since is not None)
+        since = watch.unsettled_since
+        assert since is not None
+        assert before <= since <= boot_ms()
+        release.set()
+        until(lambda: changes)
+        until(lambda: watch.unsettled_since is None)
+        assert since <= changes[0].at
+
+
+def test_a_stuck_look_is_reported_once_and_its_recovery_once() -> None:
+    """The supervisor reports a hanging look as unknown once, starts no second one, and looks again when it ends."""
+    release, calls = threading.Event(), []
+
+    def look(camera: Camera) -> Look:
+        calls.append(boot_ms())
+        if len(calls) == 3:
+            release.wait(10)
+        return good(camera)
+
+    with watching(look, interval_s=0.05, stuck_after_s=0.1) as (watch, changes):
+        until(lambda: len(calls) == 3)
+        until(watch.give_up_if_stuck)
+        for _ in range(20):
+            assert not watch.give_up_if_stuck()
+            time.sleep(0.005)
+        assert len(calls) == 3
+        assert [c.to for c in changes] == [ONLINE, UNKNOWN]
+        assert changes[1].reason is Reason.TIMED_OUT
+        assert changes[1].at <= calls[2]
+        assert watch.unsettled_since is None
+        release.set()
+        until(lambda: len(changes) == 3)
+        assert changes[2].to is ONLINE
+
+
+def test_a_bug_in_asking_is_our_fault_and_ends_nothing() -> None:
+    """An exception in the way of looking makes the camera unknown with AGENT_FAULT, and the watch goes on."""
+    broken = [True]
+
+    def look(camera: Camera) -> Look:
+        if broken[0]:
+            raise RuntimeError("a bug")
+        return good(camera)
+
+    with watching(look) as (_, changes):
+        until(lambda: changes)
+        assert (changes[0].to, changes[0].reason) == (UNKNOWN, Reason.AGENT_FAULT)
+        broken[0] = False
+        until(lambda: len(changes) == 2)
+        assert changes[1].to is ONLINE

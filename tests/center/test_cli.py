@@ -1,0 +1,136 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from center.cli import main
+from center.record import Recorder
+from center.store import Store
+from tests.center.letters import CITY, T0, anchor, beat, birth, events, letter, moved
+
+CSV = (
+    "city,county,unit,kind,zone,slot,gateway,accepted_at\n"
+    "4101,金水区,一小,canteen,灶台,k1,zz-0001,2026-11-01\n"
+    "4101,金水区,一小,canteen,洗消,k2,zz-0001,2026-11-01\n"
+    "4101,二七区,快餐公司,caterer,灶台,k1,zz-0002,2026-11-01\n"
+    "4102,中牟,二小,canteen,灶台,k1,zz-0003,2026-11-02\n"
+)
+HOUR = 3_600_000
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> str:
+    (tmp_path / "registry.csv").write_text(CSV, "utf-8")
+    database = str(tmp_path / "center.db")
+    assert main(["registry", "import", str(tmp_path / "registry.csv"), "--database", database]) == 0
+    store = Store(database)
+    rows = (anchor(1), moved(2, 0, "online"), moved(3, HOUR, "offline"), moved(4, 0, "offline", "k2"))
+    Recorder(store).record(
+        [letter("state", birth()), letter("ev", events(*rows)), letter("hb", beat(2 * HOUR, 4), at=T0 + 2 * HOUR)]
+    )
+    store.close()
+    return database
+
+
+def rate(capsys: pytest.CaptureFixture[str], database: str, *more: str) -> dict[str, Any]:
+    capsys.readouterr()
+    assert main(["rate", "--database", database, "--json", "--month", "2026-11", *more]) == 0
+    made: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return made
+
+
+def test_rate_pools_upwards_from_the_registry(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two hours in: k1 was online one of them; slots never heard of count in full, one not yet accepted not at all."""
+    at = "2026-10-31T18:00:00"
+    made = rate(capsys, database, "--level", "county", "--at", at)
+    rows = {row["key"]: row for row in made["rows"]}
+    assert (made["from"], made["to"]) == ("2026-11-01T00:00:00+08:00", "2026-11-01T02:00:00+08:00")
+    assert list(rows) == ["4101/二七区", "4101/金水区"]
+    assert rows["4101/金水区"]["E_ms"] == 4 * HOUR
+    assert rows["4101/金水区"]["on_ms"] == HOUR
+    assert rows["4101/金水区"]["off_ms"] == 3 * HOUR
+    assert rows["4101/二七区"]["unknown_ms"] == 2 * HOUR
+    assert made["readings"] == {"time": {"numerator": HOUR, "denominator": 6 * HOUR, "text": "16.66%"}}
+    total = made["total"]
+    assert total["evidence"]["text"] == "66.66%"
+    assert total["upper"]["text"] == "50.00%"
+
+
+@pytest.mark.parametrize(
+    ("level", "keys"),
+    [
+        ("province", ["41"]),
+        ("city", ["4101", "4102"]),
+        ("unit", ["4101/二七区/快餐公司/caterer", "4101/金水区/一小/canteen", "4102/中牟/二小/canteen"]),
+        ("slot", ["zz-0001/k1", "zz-0001/k2", "zz-0002/k1", "zz-0003/k1"]),
+    ],
+)
+def test_every_level_has_the_same_total(
+    database: str, capsys: pytest.CaptureFixture[str], level: str, keys: list[str]
+) -> None:
+    """Rows of a level are sorted by key and add up to what the slots add up to."""
+    made = rate(capsys, database, "--level", level, "--at", "2026-11-03T00:00:00+08:00")
+    rows: list[dict[str, Any]] = made["rows"]
+    assert [row["key"] for row in rows] == keys
+    for name in ("slots", "E_ms", "on_ms", "off_ms", "unknown_ms"):
+        assert sum(row[name] for row in rows) == made["total"][name]
+
+
+def test_a_past_moment_is_counted_by_what_is_proven(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Half an hour in k1 was online and k2 offline; never seen are those of which nothing was ever known."""
+    made = rate(capsys, database, "--at", "2026-11-01T00:30:00+08:00")
+    point: dict[str, object] = made["point_in_time"]
+    counts = {name: point[name] for name in ("registered", "online", "offline", "unknown", "never_seen")}
+    assert counts == {"registered": 3, "online": 1, "offline": 1, "unknown": 0, "never_seen": 1}
+    assert point["share"] == {"numerator": 1, "denominator": 3, "text": "33.33%"}
+
+
+def test_silence_while_the_center_listened_is_not_online(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Heard at 0:00 and 2:00 only: with the shipped policy the time from 0:03 on is unknown, offline time stays."""
+    store = Store(database)
+    with store.write() as tx:
+        tx.put_uptime(T0 - 10 * HOUR, T0 + 3 * HOUR)
+    store.close()
+    made = rate(capsys, database, "--level", "slot", "--at", "2026-11-01T02:00:00+08:00")
+    k1 = made["rows"][0]
+    assert (k1["on_ms"], k1["off_ms"], k1["unknown_ms"]) == (180_000, HOUR, HOUR - 180_000)
+
+
+def test_before_the_month_began_there_is_nothing_to_assess(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """An empty E is n/a, neither 0 nor 100."""
+    made = rate(capsys, database, "--at", "2026-10-01T00:00:00Z")
+    assert made["readings"]["time"] == {"numerator": 0, "denominator": 0, "text": "n/a"}
+
+
+def test_for_people_in_two_languages(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The table and the two lines speak Chinese by default and English on request."""
+    for lang, words in ((), ("在线率", "合计", "从未上线")), (("--lang", "en"), ("online rate", "total", "never seen")):
+        capsys.readouterr()
+        assert main(["rate", "--database", database, *lang]) == 0
+        out = capsys.readouterr().out
+        assert all(word in out for word in words)
+        assert CITY in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["rate", "--database", "{tmp}/none.db"],
+        ["rate", "--database", "{db}", "--month", "2026-13"],
+        ["rate", "--database", "{db}", "--at", "noon"],
+        ["rate", "--database", "{db}", "--policy", "nowhere"],
+        ["registry", "import", "{tmp}/none.csv", "--database", "{db}"],
+        ["registry", "import", "{tmp}/bad.csv", "--database", "{db}"],
+        ["serve", "--database", "{db}", "--broker", "nowhere"],
+        ["serve", "--database", "{db}", "--password-file", "{tmp}/none"],
+    ],
+)
+def test_misuse_is_told_and_exits_2(
+    database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    """What cannot be done as asked says why on standard error and changes nothing."""
+    (tmp_path / "bad.csv").write_text("a,b\n")
+    assert main([one.format(tmp=tmp_path, db=database) for one in arguments]) == 2
+    assert capsys.readouterr().err.startswith("canteen-center: ")
+    assert not (tmp_path / "none.db").exists()

@@ -1,0 +1,206 @@
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from center.store import Store
+from contract import topics
+from contract.messages import Ack
+from tests.broker import Broker
+from tests.center.letters import CITY, GATEWAY, T0, anchor, beat, birth, event, events, moved, register
+
+
+class Center:
+    """`canteen-center serve` as a process of its own."""
+
+    def __init__(self, broker: Broker, database: Path, *more: str) -> None:
+        command = [sys.executable, "-m", "center.cli", "serve", "--database", str(database), "--lang", "en"]
+        command += ["--broker", f"{broker.host}:{broker.port}", "--print-interval", "0.5", *more]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> "Center":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+    def stop(self) -> tuple[int, str, str]:
+        """SIGTERM; exit code, standard output, log."""
+        self.process.terminate()
+        out, err = self.process.communicate(timeout=15)
+        return self.process.returncode, out, err
+
+
+class Gateway:
+    """The gateway's side: keeps what is not acknowledged, sends it again when asked to."""
+
+    def __init__(self, broker: Broker, user: str = "", password: str = "") -> None:
+        self.acked = 0
+        self.commands: list[bytes] = []
+        self.center: list[str] = []
+        self._changed = threading.Condition()
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=user or f"{CITY}/{GATEWAY}")
+        if user:
+            self.client.username_pw_set(user, password)
+        self.client.on_connect = lambda c, *_: c.subscribe(
+            [(topics.down(CITY, GATEWAY, "#"), 1), (topics.CENTER_STATE, 1)]
+        )
+        self.client.on_message = self._heard
+        self.client.connect(broker.host, broker.port)
+        self.client.loop_start()
+
+    def _heard(self, _client: object, _data: object, message: mqtt.MQTTMessage) -> None:
+        with self._changed:
+            if message.topic == topics.CENTER_STATE:
+                self.center.append(json.loads(message.payload)["state"])
+            elif message.topic.endswith("/ack"):
+                self.acked = msgspec.json.decode(message.payload, type=Ack).seq
+            else:
+                self.commands.append(bytes(message.payload))
+            self._changed.notify_all()
+
+    def says(self, leaf: str, payload: bytes, *, retain: bool = False) -> None:
+        self.client.publish(topics.up(CITY, GATEWAY, leaf), payload, qos=1, retain=retain)
+
+    def until(self, condition: Callable[[], bool], seconds: float = 15) -> bool:
+        with self._changed:
+            return self._changed.wait_for(condition, seconds)
+
+    def leave(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    with Broker() as running:
+        yield running
+
+
+@pytest.fixture
+def gateway(broker: Broker) -> Iterator[Gateway]:
+    one = Gateway(broker)
+    yield one
+    one.leave()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    store = Store(str(tmp_path / "center.db"))
+    register(store, "k1", "k2")
+    store.close()
+    return tmp_path / "center.db"
+
+
+def held(database: Path) -> set[int]:
+    store = Store(str(database))
+    with store.read() as reader:
+        seqs = {h.seq for _, h, _ in reader.events([GATEWAY], None)}
+    store.close()
+    return seqs
+
+
+def test_from_gateway_to_printed_rate(broker: Broker, gateway: Gateway, database: Path) -> None:
+    """Registered slots of which one is online: acknowledged, printed, said up and down, quarantined where poisoned."""
+    with Center(broker, database) as center:
+        assert gateway.until(lambda: "up" in gateway.center)
+        now = time.time_ns() // 1_000_000
+        gateway.says("hb", beat(100, 0))
+        assert gateway.until(lambda: bool(gateway.commands))
+        assert b"rebirth" in gateway.commands[0]
+        gateway.says("state", birth(), retain=True)
+        gateway.says("ev", b"{poison")
+        gateway.says("ev", events(anchor(1, 0, now - 60_000), moved(2, 100, "online")))
+        gateway.says("hb", beat(60_000, 2))
+        assert gateway.until(lambda: gateway.acked == 2)
+        time.sleep(1.2)
+        code, out, err = center.stop()
+    assert code == 0
+    assert "registered 2  online 1  offline 0  unknown 0  never seen 1  online now 50.00%" in out
+    assert "online rate (time-weighted)" in out
+    assert err.count("connected to") == 1
+    assert "set aside from mclz/v1/4101/zz-0001/up/ev: undecodable" in err
+    assert gateway.until(lambda: gateway.center[-1] == "down")
+
+
+def test_killed_and_restarted_center_loses_nothing(broker: Broker, gateway: Gateway, database: Path) -> None:
+    """kill -9 amid a stream: all that was acknowledged is stored, and what is sent again fills the rest."""
+    for goal in (400, 800, 1200):
+        with Center(broker, database) as center:
+            assert gateway.until(lambda: gateway.center[-1:] == ["up"])
+            for first in range(1, 1201, 20):
+                gateway.says("ev", events(*(event(seq) for seq in range(first, first + 20))))
+            assert gateway.until(lambda goal=goal: gateway.acked >= goal)  # type: ignore[misc]
+            center.process.kill()
+            acked = gateway.acked
+        assert gateway.until(lambda: gateway.center[-1] == "down")
+        assert set(range(1, acked + 1)) <= held(database)
+    assert held(database) == set(range(1, 1201))
+
+
+def test_a_message_sent_while_the_center_was_away_arrives(broker: Broker, gateway: Gateway, database: Path) -> None:
+    """The broker keeps the center's session: even a heartbeat published meanwhile is not lost."""
+    with Center(broker, database) as center:
+        assert gateway.until(lambda: "up" in gateway.center)
+        center.stop()
+    gateway.says("hb", beat(100, 0))
+    with Center(broker, database):
+        assert gateway.until(lambda: bool(gateway.commands))
+
+
+def test_the_broker_may_go_and_come_back(broker: Broker, gateway: Gateway, database: Path) -> None:
+    """The center reconnects by itself and says each change of the connection once."""
+    with Center(broker, database) as center:
+        assert gateway.until(lambda: "up" in gateway.center)
+        broker.stop()
+        time.sleep(1.3)
+        broker.start()
+        assert gateway.until(lambda: gateway.client.is_connected() and gateway.center[-1] == "up")
+        gateway.says("ev", events(event(1)))
+        assert gateway.until(lambda: gateway.acked == 1)
+        code, _, err = center.stop()
+    assert code == 0
+    assert err.count(": connected to") == 2
+    assert err.count("no connection to") <= 1
+
+
+def test_under_the_production_configuration(database: Path, tmp_path: Path) -> None:
+    """With config/broker, each by user and password: the center's subscriptions and answers are all permitted."""
+    secret = tmp_path / "secret"
+    secret.write_text("c\n")
+    with Broker({"center": "c", f"{CITY}/{GATEWAY}": "g"}) as broker:
+        gateway = Gateway(broker, f"{CITY}/{GATEWAY}", "g")
+        with Center(broker, database, "--username", "center", "--password-file", str(secret)) as center:
+            assert gateway.until(lambda: "up" in gateway.center)
+            gateway.says("ev", events(event(1), anchor(2, 0, T0)))
+            gateway.says("hb", beat(100, 2))
+            assert gateway.until(lambda: gateway.acked == 2 and bool(gateway.commands))
+            assert center.stop()[0] == 0
+        gateway.leave()
+
+
+def test_a_refused_center_says_so(tmp_path: Path) -> None:
+    """A wrong password is named in the log, once, and the center goes on trying."""
+    secret = tmp_path / "secret"
+    secret.write_text("wrong-canary\n")
+    with Broker({"center": "c"}) as broker:
+        more = ("--username", "center", "--password-file", str(secret))
+        with Center(broker, tmp_path / "center.db", *more) as center:
+            time.sleep(2)
+            code, _, err = center.stop()
+    assert code == 0
+    assert err.count("refuses us: Not authorized") == 1
+    assert "canary" not in err

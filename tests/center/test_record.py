@@ -1,0 +1,334 @@
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from center.decode import Incoming, decode
+from center.rate import Rules, month_span
+from center.record import Outgoing, Recorder
+from center.report import When, as_json, report
+from center.store import Store, Unavailable
+from contract import topics
+from contract.messages import Ack, Command
+from contract.topics import Origin
+from tests.center.agents import World, world
+from tests.center.letters import CITY, GATEWAY, T0, anchor, beat, birth, event, events, letter, moved, register
+
+ACK = topics.down(CITY, GATEWAY, "ack")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    made = Store(str(tmp_path / "center.db"))
+    register(made, "k1", "k2")
+    yield made
+    made.close()
+
+
+def acks(said: list[Outgoing]) -> list[tuple[str, int]]:
+    found = [msgspec.json.decode(one.payload, type=Ack) for one in said if one.topic == ACK]
+    return [(ack.store, ack.seq) for ack in found]
+
+
+def reasons(store: Store) -> list[str]:
+    with store.read() as reader:
+        return [reason for _, reason, _, _ in reader.quarantined()]
+
+
+def figures(store: Store, at: int) -> dict[str, Any]:
+    when = When("2026-11", (month_span("2026-11")[0], at), at, live=False)
+    with store.read() as reader:
+        return as_json(report(reader, when, "slot", Rules("local")))
+
+
+def test_acknowledges_what_it_holds_without_a_hole(store: Store) -> None:
+    """The acknowledged seq is the highest below which nothing is missing, from 1."""
+    recorder = Recorder(store)
+    assert acks(recorder.record([letter("ev", events(event(2), event(3)))])) == [("j1", 0)]
+    assert acks(recorder.record([letter("ev", events(event(5)))])) == [("j1", 0)]
+    assert acks(recorder.record([letter("ev", events(event(1)))])) == [("j1", 3)]
+    assert acks(recorder.record([letter("ev", events(event(4)))])) == [("j1", 5)]
+
+
+def test_acknowledges_long_journals_and_each_store_apart(store: Store) -> None:
+    """More seqs than one query reads are walked all; another store begins at 1 again."""
+    recorder = Recorder(store)
+    parts = [events(*(event(seq) for seq in range(n, n + 100))) for n in range(1, 1201, 100)]
+    for part in parts[1:]:
+        assert acks(recorder.record([letter("ev", part)])) == [("j1", 0)]
+    both = recorder.record([letter("ev", parts[0]), letter("ev", events(event(1), store="j2"))])
+    assert acks(both) == [("j1", 1200), ("j2", 1)]
+
+
+def test_a_gap_lets_the_acknowledgement_pass(store: Store) -> None:
+    """Seqs the agent declares evicted are not waited for."""
+    recorder = Recorder(store)
+    gap = event(8, "gap", **{"from_seq": 1, "to_seq": 6, "from": 0, "to": 50})
+    assert acks(recorder.record([letter("ev", events(event(7), gap))])) == [("j1", 8)]
+
+
+@pytest.mark.parametrize("span", [(1, 8), (6, 5)])
+def test_a_gap_that_names_no_earlier_seqs_is_set_aside(store: Store, span: tuple[int, int]) -> None:
+    """A gap reaching to its own seq or backwards acknowledges nothing it should not."""
+    gap = event(8, "gap", **{"from_seq": span[0], "to_seq": span[1], "from": 0, "to": 50})
+    assert acks(Recorder(store).record([letter("ev", events(gap))])) == [("j1", 0)]
+    assert reasons(store) == ["a gap must name earlier seqs"]
+
+
+def test_a_birth_is_answered_with_the_acknowledgement(store: Store) -> None:
+    """Each birth learns how far its journal is stored, also when nothing is."""
+    recorder = Recorder(store)
+    assert acks(recorder.record([letter("state", birth())])) == [("j1", 0)]
+    recorder.record([letter("ev", events(event(1)))])
+    assert acks(recorder.record([letter("state", birth("s2"))])) == [("j1", 1)]
+
+
+def test_a_center_behind_its_own_ack_records_the_loss_and_goes_on(store: Store) -> None:
+    """A retained ack ahead of what is stored, or a journal that begins later, is a loss: not waited for."""
+    recorder = Recorder(store)
+    recorder.record([letter("ev", events(event(1), event(9)))])
+    retained = Incoming(ACK, b'{"store":"j1","seq":5}', True, T0)
+    assert acks(recorder.record([retained])) == [("j1", 5)]
+    assert acks(recorder.record([letter("state", birth(oldest=9))])) == [("j1", 9)]
+
+
+def test_the_echo_of_an_own_ack_is_no_news(store: Store) -> None:
+    """Only the broker's retained copy counts, not an acknowledgement as it is published."""
+    echo = Incoming(ACK, b'{"store":"j1","seq":5}', False, T0)
+    assert Recorder(store).record([echo]) == []
+
+
+def test_a_gateway_whose_birth_is_unknown_is_asked_for_it_once_a_minute(store: Store) -> None:
+    """A heartbeat of an unknown session is answered with a short-lived rebirth command, not at every beat."""
+    recorder = Recorder(store)
+    said = [recorder.record([letter("hb", beat(1000, 0), at=T0 + at)]) for at in (0, 30_000, 60_000)]
+    assert [len(one) for one in said] == [1, 0, 1]
+    command = msgspec.json.decode(said[0][0].payload, type=Command)
+    assert (said[0][0].topic, said[0][0].retained) == (topics.down(CITY, GATEWAY, "cmd"), False)
+    assert (command.verb, command.not_after) == ("rebirth", T0 + 60_000)
+    recorder.record([letter("state", birth())])
+    assert recorder.record([letter("hb", beat(2000, 0), at=T0 + 200_000)]) == []
+    assert Recorder(store).record([letter("hb", beat(3000, 0), at=T0 + 300_000)]) == []
+
+
+@pytest.mark.parametrize(
+    ("leaf", "payload", "reason"),
+    [
+        ("hb", b"{", "undecodable"),
+        ("hb", b'{"boot":"b"}', "undecodable"),
+        ("ev", b"\xff\xfe", "undecodable"),
+        ("ev", b"[" * 30_000, "undecodable"),
+        ("hb", b" " * 32_001, "oversize"),
+        ("inv", b" " * 256_001, "oversize"),
+        ("state", birth(gateway="zz-0002"), "names another gateway"),
+        ("ev", events(*(event(n) for n in range(1, 102))), "undecodable"),
+        ("hb", b'{"boot":"b","session":"s","store":"j","at":1e400}', "undecodable"),
+    ],
+)
+def test_poison_is_set_aside_and_costs_nothing_else(store: Store, leaf: str, payload: bytes, reason: str) -> None:
+    """A message that cannot be read is kept with its reason; those around it are stored."""
+    around = [letter("ev", events(event(1))), letter(leaf, payload), letter("ev", events(event(2)))]
+    assert acks(Recorder(store).record(around)) == [("j1", 2)]
+    assert len(reasons(store)) == 1
+    assert reasons(store)[0].startswith(reason)
+
+
+def test_poison_that_comes_again_is_counted_not_kept_again(store: Store) -> None:
+    """The same unreadable message a thousand times is one row."""
+    recorder = Recorder(store)
+    for _ in range(3):
+        recorder.record([letter("hb", b"{")])
+    with store.read() as reader:
+        assert [count for *_, count in reader.quarantined()] == [3]
+
+
+def test_strangers_are_set_aside(store: Store) -> None:
+    """Unregistered gateways, another city's topic and foreign topics are not stored and not answered."""
+    foreign = letter("ev", events(event(1)), gateway="zz-9999")
+    elsewhere = Incoming(topics.up("4102", GATEWAY, "ev"), events(event(1)), False, T0)
+    odd = Incoming("mclz/v1/4101/zz-0001/up/xx", b"", False, T0)
+    assert Recorder(store).record([foreign, elsewhere, odd]) == []
+    assert sorted(reasons(store)) == ["gateway not registered in this city"] * 2 + ["not a topic of the contract"]
+
+
+def test_a_broken_event_does_not_block_its_journal_but_its_time_is_unknown(store: Store) -> None:
+    """A poisoned event with a readable seq is acknowledged, and is a hole for what it might have said."""
+    rows = (anchor(1), moved(2, 10, "online"), moved(3, 20, "sideways"), moved(4, 60, "online"))
+    said = Recorder(store).record(
+        [letter("hb", beat(15, 2)), letter("ev", events(*rows)), letter("hb", beat(90, 4))],
+    )
+    assert ("j1", 4) in acks(said)
+    assert figures(store, T0 + 100)["total"]["on_ms"] == 5 + 30
+
+
+def test_one_seq_with_two_contents_is_a_duplicate_identity(store: Store) -> None:
+    """The first copy stays, the second is set aside, and the span proves nothing; another spelling is no conflict."""
+    recorder = Recorder(store)
+    recorder.record([letter("ev", events(anchor(1), moved(2, 10, "online"))), letter("hb", beat(90, 2))])
+    spaced = msgspec.json.format(events(moved(2, 10, "online")), indent=2)
+    recorder.record([letter("ev", spaced)])
+    assert reasons(store) == []
+    assert acks(recorder.record([letter("ev", events(moved(2, 10, "offline")))])) == [("j1", 2)]
+    assert reasons(store) == ["duplicate_identity: one seq with two contents"]
+    assert figures(store, T0 + 100)["total"]["unknown_ms"] == 200
+
+
+def test_a_slot_registered_later_counts_from_what_was_reported_before(store: Store) -> None:
+    """Events of an unregistered slot are noted and kept; they count as soon as the slot is registered."""
+    recorder = Recorder(store)
+    rows = (anchor(1), moved(2, 10, "online", "k9"))
+    assert acks(recorder.record([letter("ev", events(*rows)), letter("hb", beat(90, 2))])) == [("j1", 2)]
+    assert reasons(store) == ["slot k9 is not registered to this gateway"]
+    assert figures(store, T0 + 100)["total"]["on_ms"] == 0
+    register(store, "k9")
+    assert figures(store, T0 + 100)["total"]["on_ms"] == 80
+
+
+def test_what_gateways_write_cannot_forge_a_log_line(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    """Text from outside reaches the log and the quarantine as one bounded line."""
+    Recorder(store).record([letter("ev", events(event(1, slot="k\n2026 INFO forged" + "x" * 5000)))])
+    assert "\n" not in caplog.messages[0] + reasons(store)[0]
+    assert max(len(caplog.messages[0]), len(reasons(store)[0])) < 300
+
+
+def test_an_unknown_kind_is_kept_and_blocks_nothing(store: Store) -> None:
+    """A kind of a later version is stored, noted and acknowledged, and is no hole."""
+    rows = (anchor(1), moved(2, 10, "online"), event(3, "novelty"))
+    said = Recorder(store).record([letter("ev", events(*rows)), letter("hb", beat(90, 3))])
+    assert acks(said) == [("j1", 3)]
+    assert reasons(store) == ["unknown kind of event: novelty"]
+    assert figures(store, T0 + 100)["total"]["on_ms"] == 80
+
+
+def test_claims_that_prove_no_more_than_a_later_one_are_dropped(store: Store) -> None:
+    """A session of a month keeps one claim as long as nothing is missing, and few when something is."""
+    recorder = Recorder(store)
+    for seq in range(1, 40):
+        if seq != 20:
+            recorder.record([letter("ev", events(event(seq)))])
+        recorder.record([letter("hb", beat(seq * 10 + at, seq)) for at in range(3)])
+    with store.read() as reader:
+        assert [c.seq_high for _, c in reader.claims([GATEWAY])] == [19, 39]
+    recorder.record([letter("ev", events(event(20), event(40))), letter("hb", beat(900, 40))])
+    with store.read() as reader:
+        assert [c.seq_high for _, c in reader.claims([GATEWAY])] == [40]
+
+
+def test_an_unusable_database_is_said_and_nothing_is_answered(store: Store, tmp_path: Path) -> None:
+    """When nothing can be committed, nothing is acknowledged; the same messages are stored once it can."""
+    recorder, message = Recorder(store), [letter("ev", events(event(1)))]
+    full = Store(str(tmp_path / "center.db"))
+    with full.write() as tx:
+        tx._c.exec_driver_sql("PRAGMA max_page_count = 1")
+    small = Recorder(full)
+    bulk = [letter("ev", events(*(event(n * 100 + i, what="x" * 200) for i in range(100)))) for n in range(1, 100)]
+    with pytest.raises(Unavailable):
+        small.record(bulk)
+    with full.read() as reader:
+        assert reader.events([GATEWAY], None) == []
+    full.close()
+    assert acks(recorder.record(message)) == [("j1", 1)]
+
+
+# ---- properties ---------------------------------------------------------------------------------
+
+
+def letters(w: World) -> list[Incoming]:
+    """The simulated gateway's messages, each event in a batch of its own; times shifted to the month."""
+    made = [
+        letter("ev", msgspec.json.encode({"store": "j1", "events": [row]}))
+        for row in (
+            *(
+                {"seq": 900 + i, "boot": a.boot, "session": "dating", "at": a.at, "kind": "anchor"}
+                | {"utc_ms": T0 + a.utc_ms, "err_ms": 0, "source": "ntp"}
+                for i, a in enumerate(w.anchors)
+            ),
+            *(_row(h.seq, h.session, h.boot, h.at, h.slot, h.to, h.closing, w) for h in w.held),
+        )
+    ]
+    beats = (
+        {"boot": c.boot, "session": c.session, "store": "j1", "at": c.settled_to, "n": 3}
+        | {"watching_since": c.watching_since, "settled_to": c.settled_to, "seq_high": c.seq_high}
+        for c in w.claims
+    )
+    return made + [letter("hb", msgspec.json.encode(one)) for one in beats]
+
+
+def _row(seq: int, session: str, boot: str, at: int, slot: str, to: str, closing: bool, w: World) -> dict[str, object]:
+    base: dict[str, object] = {"seq": seq, "boot": boot, "session": session, "at": at}
+    if closing:
+        last = max((c for c in w.claims if c.session == session), key=lambda c: c.settled_to)
+        span = {"from": last.watching_since, "to": last.settled_to, "seq_high": last.seq_high}
+        return base | {"kind": "coverage"} | span
+    if to:
+        return base | {"kind": "transition", "slot": slot, "from": "unknown", "to": to, "level": "streams"}
+    return base | {"kind": "fault", "what": "x"}
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 2**32).map(Random))
+def test_order_and_repetition_change_nothing(tmp_path_factory: pytest.TempPathFactory, rnd: Random) -> None:
+    """Shuffled, doubled and regrouped input gives the identical figures, and those of the pure timeline's truth."""
+    w = world(rnd, interruptions=False)
+    messages = letters(w)
+    results = []
+    for disorder in (False, True):
+        store = Store(str(tmp_path_factory.mktemp("c") / "center.db"))
+        register(store, "a", "b", "c")
+        recorder = Recorder(store)
+        sent = rnd.sample(messages, len(messages)) + rnd.choices(messages, k=9) if disorder else messages
+        while sent:
+            count = rnd.randint(1, 12) if disorder else len(sent)
+            recorder.record(sent[:count])
+            sent = sent[count:]
+        results.append(figures(store, T0 + 100_000))
+        store.close()
+    assert results[0] == results[1]
+    truth = sum(
+        min(e, c[1]) - max(b, c[0])
+        for slot in ("a", "b", "c")
+        for b, e in w.truth.get((slot, "online"), ())
+        for c in w.covered
+        if min(e, c[1]) > max(b, c[0])
+    )
+    assert results[0]["total"]["on_ms"] == truth
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(("seq", "at", "x")), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(("state", "hb", "ev", "inv", "cap", "res", "ack")),
+    st.binary(max_size=60) | JSON.map(lambda value: msgspec.json.encode(value, order=None)),
+)
+def test_decoding_never_raises(leaf: str, payload: bytes) -> None:
+    """Whatever bytes arrive, a message or a reason comes out."""
+    assert decode(Origin(CITY, GATEWAY, leaf), payload) is not None
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_mutated_messages_never_stop_the_recorder(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Any contract message with any field replaced by anything is stored or set aside; the next one is acknowledged."""
+    store = Store(str(tmp_path_factory.mktemp("c") / "center.db"))
+    register(store, "k1")
+    good = msgspec.json.decode(data.draw(st.sampled_from([birth(), beat(5, 1), events(moved(1, 5, "online"))])))
+    target = good["events"][0] if "events" in good and data.draw(st.booleans()) else good
+    target[data.draw(st.sampled_from(sorted(target)))] = data.draw(JSON)
+    leaf = "ev" if "events" in good else "hb" if "seq_high" in good else "state"
+    recorder = Recorder(store)
+    recorder.record([letter(leaf, msgspec.json.encode(good))])
+    assert acks(recorder.record([letter("ev", events(event(1), store="other"))])) == [("other", 1)]
+    store.close()

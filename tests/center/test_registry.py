@@ -1,0 +1,118 @@
+from pathlib import Path
+
+import pytest
+
+from center.rate import local
+from center.registry import Unfit, lines, read, take_over
+from center.store import Store
+
+HEAD = "city,county,unit,kind,zone,slot,gateway,accepted_at"
+ROW = "4101,金水区,第一小学,学校食堂,灶台,kitchen-1,zz-0001,2026-09-01T08:00:00+08:00"
+
+
+def csv(*rows: str, head: str = HEAD) -> bytes:
+    return "\n".join((head, *rows, "")).encode()
+
+
+def problems(data: bytes) -> list[tuple[int, str]]:
+    with pytest.raises(Unfit) as caught:
+        read(data)
+    return [(problem.line, problem.text) for problem in caught.value.problems]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "center.db"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_encodings_of_spreadsheets_are_read(encoding: str) -> None:
+    """UTF-8 with and without BOM and GB 18030 give the same slots; CRLF and blank rows do no harm."""
+    text = f"{HEAD}\r\n{ROW}\r\n,,,,,,,\r\n\r\n"
+    (slot,) = read(text.encode(encoding))
+    assert (slot.county, slot.unit, slot.kind, slot.zone) == ("金水区", "第一小学", "canteen", "灶台")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("2026-09-01T00:00:00Z", "2026-09-01T08:00:00+08:00"),
+        ("2026-09-01T08:00:00+08:00", "2026-09-01T08:00:00+08:00"),
+        ("2026-09-01 08:00", "2026-09-01T08:00:00+08:00"),
+        ("2026-09-01", "2026-09-01T00:00:00+08:00"),
+        ("2026/9/1", "2026-09-01T00:00:00+08:00"),
+        ("2026/9/1 8:05", "2026-09-01T08:05:00+08:00"),
+    ],
+)
+def test_times_without_an_offset_are_those_of_shanghai(text: str, wanted: str) -> None:
+    """ISO 8601 and a spreadsheet's slashes; an offset is kept, none means +08:00."""
+    (slot,) = read(csv(ROW.rpartition(",")[0] + "," + text))
+    assert local(slot.accepted_ms).isoformat() == wanted
+
+
+def test_all_errors_at_once_with_their_lines() -> None:
+    """Every problem of every row is named, in the order of the file."""
+    rows = (
+        ROW,
+        "41,金水区,第一小学,食堂,灶台,kit chen,ZZ,tomorrow",
+        ROW,
+        "4101,,第一小学,caterer,灶台,k2,zz-0001,2026-09-01",
+        "4102,中牟,二小,caterer,灶台,k3,zz-0001,2026-09-01",
+        "4101,too,few",
+    )
+    assert problems(csv(*rows)) == [
+        (3, "accepted_at 'tomorrow' is not a time such as 2026-09-01T08:00:00+08:00 or 2026-09-01 08:00"),
+        (3, "city '41' does not match ^[0-9]{4}$"),
+        (3, "gateway 'ZZ' does not match ^[a-z0-9-]{3,40}$"),
+        (3, "kind '食堂' is none of canteen, caterer, 学校食堂, 校外供餐单位"),
+        (3, "slot 'kit chen' does not match ^[A-Za-z0-9._-]{1,64}$"),
+        (4, "slot kitchen-1 of gateway zz-0001 stands in line 2 already"),
+        (5, "county must be 1 to 200 printable characters"),
+        (6, "gateway zz-0001 is in city 4102 here and in 4101 above"),
+        (7, "3 fields instead of 8"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        (csv(ROW, head=HEAD.replace("zone", "zon")), [(1, "column zone is missing"), (1, "unknown column 'zon'")]),
+        (b"", [(1, f"column {name} is missing") for name in sorted(HEAD.split(","))]),
+        (b"\xff\xff\xff", [(0, "neither UTF-8 nor GB 18030")]),
+        (csv('"open'), [(2, "not a CSV: unexpected end of data")]),
+        (csv(ROW + ",2026-08-01", head=HEAD + ",ended_at"), [(2, "ended_at lies before accepted_at")]),
+    ],
+)
+def test_what_is_no_registry_is_refused(data: bytes, wanted: list[tuple[int, str]]) -> None:
+    """A wrong header, encoding or quoting is named, not guessed at."""
+    assert sorted(problems(data)) == wanted
+
+
+def test_importing_again_changes_nothing(store: Store) -> None:
+    """The same file twice adds once; a changed field is a change and is told."""
+    first = take_over(store, csv(ROW), "f.csv", 1)
+    assert (len(first.added), len(first.changed), first.unchanged) == (1, 0, 0)
+    again = take_over(store, csv(ROW), "f.csv", 2)
+    assert (len(again.added), len(again.changed), again.unchanged) == (0, 0, 1)
+    moved = take_over(store, csv(ROW.replace("灶台", "洗消间")), "f.csv", 3)
+    assert list(lines(moved)) == ["~ zz-0001/kitchen-1  zone: 灶台 -> 洗消间"]
+
+
+def test_an_unfit_file_changes_nothing(store: Store) -> None:
+    """One bad row, and none of the good ones is taken over; nor is a gateway that is registered in another city."""
+    for bad in (csv(ROW, "x" * 9), csv(ROW.replace("4101", "4102"))):
+        take_over(store, csv(ROW.replace("kitchen-1", "k0")), "f.csv", 1)
+        with pytest.raises(Unfit):
+            take_over(store, bad, "f.csv", 2)
+        with store.read() as reader:
+            assert [slot.slot for slot in reader.slots()] == ["k0"]
+            assert reader.registry_version() == 1
+
+
+def test_slots_not_in_the_file_stay_and_an_end_is_an_act(store: Store) -> None:
+    """A file of one county ends nothing elsewhere; ended_at ends a slot, a later file without it revives nothing."""
+    take_over(store, csv(ROW, ROW.replace("kitchen-1", "k2")), "f.csv", 1)
+    assert take_over(store, csv(ROW), "f.csv", 2).absent == 1
+    ended = take_over(store, csv(ROW + ",2026-10-01", head=HEAD + ",ended_at"), "f.csv", 3)
+    assert [slot.slot for slot in ended.ended] == ["kitchen-1"]
+    assert take_over(store, csv(ROW), "f.csv", 4).unchanged == 1

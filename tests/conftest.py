@@ -1,0 +1,18 @@
+"""What all tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+import requests_file  # noqa: F401 - with these loaded, the capability child's stand-ins for requests are not used in
+import requests_toolbelt.multipart.decoder  # noqa: F401 - this process, whose other tests need zeep with the real ones
+
+
+@pytest.fixture(scope="session")
+def captures() -> Path:
+    """The folder with replies of real cameras, one JSON file per device; the test is skipped where there is none."""
+    default = Path(__file__).parents[2] / "shared" / "captures"
+    folder = Path(os.environ.get("CANTEEN_CAPTURES", default))
+    if not folder.is_dir():
+        pytest.skip(f"no replies of real cameras in {folder} (CANTEEN_CAPTURES names another folder)")
+    return folder

@@ -1,0 +1,103 @@
+"""The house's floors: who may import whom. Fails with the sentence that is broken."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("agent", "contract", "center", "simulator")
+
+FLOORS = {
+    "model": 1,
+    "files": 1,
+    "ask": 2,
+    "decide": 2,
+    "tell": 2,
+    "settings": 2,
+    "watch": 3,
+    "memory": 3,
+    "ledger": 3,
+    "inspector": 3,
+    "examine": 3,
+    "status": 3,
+    "scout": 4,
+    "acceptance": 4,
+    "reporting": 5,
+    "daemon": 6,
+    "show": 6,
+    "cli": 7,
+    "__main__": 8,
+}
+"""Floor of each room of the agent; a room imports only from lower floors, or from its own folder."""
+
+OWNERS = {
+    "yaml": {"contract/strict_yaml.py"},
+    "tenacity": {"agent/ask/asking.py"},
+    "psutil": {"agent/ask/host.py"},
+    "paho": {"agent/tell/uplink.py", "center/intake.py"},
+    "rich": {"agent/show.py", "center/cli.py"},
+    "sqlalchemy": {"center/store.py"},
+    "av": {"simulator/video.py"},
+    "zeep": {"agent/ask/soap.py"},
+    "onvif": {"agent/ask/soap.py"},
+    "lxml": {"agent/ask/envelope.py", "agent/ask/wsdl.py"},
+}
+"""Third-party library -> the files that may import it (one on each side)."""
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Dotted names that a file imports, wherever in it; `from a import b` counts as a.b."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file.relative_to(ROOT)}: relative imports hide the floor"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def everything() -> Iterator[tuple[str, str]]:
+    for package in PACKAGES:
+        for file in sorted((ROOT / package).rglob("*.py")):
+            for name in imports(file):
+                yield file.relative_to(ROOT).as_posix(), name
+
+
+def test_agent_center_and_simulator_never_import_each_other() -> None:
+    """agent, center and simulator meet only in contract; contract knows none of them."""
+    broken = [
+        f"{file} imports {name}"
+        for file, name in everything()
+        for other in ("agent", "center", "simulator")
+        if name.split(".")[0] == other and not file.startswith(other + "/")
+    ]
+    assert not broken, broken
+
+
+def test_floors_of_the_agent() -> None:
+    """A room of the agent imports only from the floors below it, or from its own folder."""
+    broken = []
+    for file, name in everything():
+        target = name.split(".")
+        if not file.startswith("agent/") or target[0] != "agent" or len(target) < 2:
+            continue
+        room = Path(file).parts[1].removesuffix(".py")
+        if target[1] in FLOORS and target[1] != room and FLOORS[target[1]] >= FLOORS[room]:
+            broken.append(f"{file} (floor {FLOORS[room]}) imports {name} (floor {FLOORS[target[1]]})")
+    assert not broken, broken
+
+
+def test_deciding_is_pure() -> None:
+    """agent/decide imports no socket, file, clock, thread or process."""
+    impure = {"socket", "time", "datetime", "threading", "subprocess", "os", "pathlib", "asyncio", "random", "sqlite3"}
+    broken = [f"{f} imports {n}" for f, n in everything() if f.startswith("agent/decide") and n.split(".")[0] in impure]
+    assert not broken, broken
+
+
+def test_each_library_has_one_owner() -> None:
+    """A third-party library is imported in the one file that owns it."""
+    broken = [
+        f"{file} imports {name}; {name.split('.')[0]} belongs to {sorted(OWNERS[name.split('.')[0]])}"
+        for file, name in everything()
+        if file not in OWNERS.get(name.split(".")[0], {file})
+    ]
+    assert not broken, broken

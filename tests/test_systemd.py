@@ -1,0 +1,41 @@
+"""The unit file, as systemd itself reads it."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+UNIT = Path(__file__).resolve().parent.parent / "systemd" / "canteen-agent.service"
+pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+
+
+@pytest.fixture
+def unit(tmp_path: Path) -> Path:
+    """The unit with a program that exists on this machine, for systemd checks that it does."""
+    lines = UNIT.read_text().splitlines()
+    changed = ["ExecStart=/bin/true" if line.startswith("ExecStart=") else line for line in lines]
+    assert changed != lines
+    copy = tmp_path / UNIT.name
+    copy.write_text("\n".join(changed) + "\n")
+    return copy
+
+
+def test_systemd_understands_every_line(unit: Path) -> None:
+    """`verify` says nothing; it ends with 0 even for unknown keys, so its silence is what counts."""
+    done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_service_is_hardly_exposed(unit: Path) -> None:
+    """Exposure, reckoned offline, is at most 1.5 of 10."""
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", str(unit)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-400:]
+
+
+def test_an_unusable_configuration_is_not_tried_for_ever() -> None:
+    """systemd leaves the service alone after the exit code that `run` gives for an unusable configuration."""
+    from agent.cli import EX_CONFIG
+
+    assert f"RestartPreventExitStatus={EX_CONFIG}" in UNIT.read_text().splitlines()
