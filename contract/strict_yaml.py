@@ -133,6 +133,8 @@ class _Builder:
             if 0 < number <= len(lines) and "\t" in lines[number - 1][: _indent(lines[number - 1])]:
                 self._stop(number, "tab")
         said = f"{error.problem or ''} {error.context or ''}"
+        if "nesting depth" in said:  # libyaml from 0.2.6 on has a bound of its own and reads ahead of the events
+            self._stop(line, "deep", limit=MAX_DEPTH)
         if error.context_mark and any(words in said for words in _UNCLOSED):
             self._stop(_line(error.context_mark), "unclosed")
         self._stop(line, "syntax", why=next((ours for theirs, ours in _WHY.items() if theirs in said), _INDENTATION))

@@ -119,7 +119,9 @@ def test_snapshots_come_over_one_login() -> None:
         for _ in range(3):
             assert stills.take(Deadline(5.0)).startswith(b"\xff\xd8")
         stills.close()
-        assert [one.authenticated for one in unit.asked[before:]] == [False, True, True, True]
+        # only snapshots: whoever looks for cameras on loopback meanwhile may ask this one for its clock
+        asked = [one.authenticated for one in unit.asked[before:] if one.operation == "snapshot"]
+        assert asked == [False, True, True, True]
 
 
 def test_a_refused_snapshot_login_is_sent_once() -> None:
