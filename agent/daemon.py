@@ -1,11 +1,10 @@
-"""Wires the rooms together, starts them, supervises them, stops them.
+"""Wires the rooms together, starts them, stops them.
 
 Nothing is asked, decided or told here; this file only knows who needs whom. The cameras come first: what the first look
 does not need (discovery, questions, MQTT) is imported while it is on its way.
 """
 
 import logging
-import random
 import secrets
 import signal
 import threading
@@ -19,7 +18,6 @@ from agent.ask import clocks
 from agent.ask import look as looking
 from agent.ask.asking import boot_ms
 from agent.decide.availability import Change
-from agent.files import write_atomically
 from agent.inspector import Inspected, Inspector
 from agent.ledger import Ledger
 from agent.memory import Learnt, Memory
@@ -37,11 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TICK_S = 0.25
 STUCK_GRACE_S = 2.0
 """A look may outlive its deadline by this much (a slow box) before it counts as stuck."""
-STATUS_EVERY_S = 15.0
-"""The status file is written when something changed, and so often in any case."""
 STOP_S = 8.0
 
 
@@ -83,6 +78,7 @@ class Daemon:
         """The rooms that the first look does not need."""
         from agent.reporting import Reporter
         from agent.scout import Scout
+        from agent.supervisor import Supervisor
 
         self._scout = Scout(
             self._cameras,
@@ -103,6 +99,15 @@ class Daemon:
             scout=self._scout,
         )
         self._uplink = self._make_uplink()
+        self._supervisor = Supervisor(
+            watches=self._watches,
+            reporter=self._reporter,
+            uplink=self._uplink,
+            memory=self._memory,
+            changed=self._changed,
+            heartbeat_s=self._settings.heartbeat,
+            status_file=self._settings.state_dir / "status.json",
+        )
 
     def _make_uplink(self) -> "Uplink":
         from agent.tell.uplink import Endpoint, Uplink
@@ -148,43 +153,9 @@ class Daemon:
         self._uplink.start()
         if self._settings.discovery.enabled:
             self._scout.start(self._settings.discovery.interval)
-        self._supervise()
+        self._supervisor.run(self._stopping)
         self._stop()
         return 0
-
-    def _supervise(self) -> None:
-        heartbeat_due = status_due = 0.0
-        was_connected = False
-        while not self._stopping.wait(TICK_S):
-            self._give_up_stuck_looks()
-            now, connected = time.monotonic(), self._uplink.connected.is_set()
-            if now >= heartbeat_due or (connected and not was_connected):
-                heartbeat_due = now + self._settings.heartbeat * random.uniform(0.9, 1.1)  # noqa: S311 - jitter
-                self._uplink.publish("hb", self._reporter.heartbeat())
-            was_connected = connected
-            changed = self._changed.is_set()
-            if changed:
-                self._changed.clear()
-                self._uplink.publish("inv", self._reporter.inventory(), retain=True)
-                self._uplink.publish("cap", self._reporter.capability(), retain=True)
-            if changed or now >= status_due:
-                status_due = now + STATUS_EVERY_S
-                self._write_status()
-            self._memory.save_if_changed()
-
-    def _give_up_stuck_looks(self) -> None:
-        for slot, watch in self._watches.items():
-            if watch.give_up_if_stuck():
-                log.warning("%s: the look hangs; reported as unknown until it ends", slot)
-                self._changed.set()
-
-    def _write_status(self) -> None:
-        status = self._reporter.status(connected=self._uplink.connected.is_set(), line=self._uplink.detail)
-        file = self._settings.state_dir / "status.json"
-        try:
-            write_atomically(file, msgspec.json.encode(status), mode=0o644)
-        except OSError as error:
-            log.warning("cannot write %s: %s", file, error)
 
     def _stop(self) -> None:
         self._inspector.stop()

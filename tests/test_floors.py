@@ -23,10 +23,11 @@ FLOORS = {
     "scout": 4,
     "acceptance": 4,
     "reporting": 5,
-    "daemon": 6,
-    "show": 6,
-    "cli": 7,
-    "__main__": 8,
+    "supervisor": 6,
+    "daemon": 7,
+    "show": 7,
+    "cli": 8,
+    "__main__": 9,
 }
 """Floor of each room of the agent; a room imports only from lower floors, or from its own folder."""
 
