@@ -4,9 +4,9 @@ Nothing is asked, decided or told here; this file only knows who needs whom. The
 does not need (discovery, questions, MQTT) is imported while it is on its way.
 """
 
+import contextlib
 import logging
 import random
-import secrets
 import signal
 import threading
 import time
@@ -25,7 +25,7 @@ from agent.ledger import Ledger
 from agent.memory import Learnt, Memory
 from agent.model import Camera, Credentials, Evidence, Look, NotSeen, Picture, Seen
 from agent.settings import Settings
-from agent.tell.outbox import Outbox
+from agent.tell.journal import Journal
 from agent.watch import Watch
 from contract.messages import Command, Result, Verdict
 from contract.policy import Policy
@@ -43,6 +43,8 @@ STUCK_GRACE_S = 2.0
 STATUS_EVERY_S = 15.0
 """The status file is written when something changed, and so often in any case."""
 STOP_S = 8.0
+CHECKPOINT_S = 60.0
+"""What was watched is kept so often, in place: a crash loses at most this much of the claim, and no transition."""
 
 
 class Daemon:
@@ -50,7 +52,8 @@ class Daemon:
 
     def __init__(self, settings: Settings, policy: Policy) -> None:
         self._settings, self._policy = settings, policy
-        self._ledger = Ledger(Outbox(), boot=clocks.boot_id(), session=secrets.token_hex(3), now=boot_ms)
+        self._journal = Journal(settings.state_dir / "journal.db")
+        self._ledger = Ledger(self._journal, boot=clocks.boot_id(), now=boot_ms)
         self._memory = Memory(settings.state_dir / "learnt.json")
         self._stopping = threading.Event()
         self._changed = threading.Event()
@@ -112,11 +115,11 @@ class Daemon:
             [Endpoint(host=one.host, port=one.port, ca=one.ca, cert=one.cert, key=one.key) for one in settings.broker],
             city=settings.gateway.city,
             gateway=settings.gateway.id,
-            session=self._ledger.session,
+            session=lambda: self._ledger.session,
             username=first.username,
             password=first.password.reveal if first.password else None,
             keepalive_s=int(settings.keepalive),
-            outbox=self._ledger.outbox,
+            journal=self._journal,
             greet=self._reporter.greeting,
             command=self._command,
         )
@@ -154,6 +157,7 @@ class Daemon:
 
     def _supervise(self) -> None:
         heartbeat_due = status_due = 0.0
+        checkpoint_due = time.monotonic() + CHECKPOINT_S / 6
         was_connected = False
         while not self._stopping.wait(TICK_S):
             self._give_up_stuck_looks()
@@ -171,6 +175,10 @@ class Daemon:
                 status_due = now + STATUS_EVERY_S
                 self._write_status()
             self._memory.save_if_changed()
+            self._ledger.tend()
+            if now >= checkpoint_due:
+                checkpoint_due = now + CHECKPOINT_S
+                self._ledger.checkpoint(self._reporter.unsettled)
 
     def _give_up_stuck_looks(self) -> None:
         for slot, watch in self._watches.items():
@@ -194,8 +202,10 @@ class Daemon:
         self._uplink.publish("hb", self._reporter.heartbeat())
         self._ledger.close(self._reporter.unsettled)
         self._uplink.stop("stopped by request", STOP_S)
+        self._journal.close()
         self._memory.save_if_changed()
-        (self._settings.state_dir / "status.json").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (self._settings.state_dir / "status.json").unlink(missing_ok=True)
 
     # ---- asking -------------------------------------------------------------------------------
 
