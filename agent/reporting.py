@@ -88,11 +88,11 @@ class Reporter:
             gateway=self._settings.gateway.id,
             session=self._ledger.session,
             boot=self._ledger.boot,
-            store=self._ledger.outbox.store,
+            store=self._ledger.store,
             version=__version__,
             clock=clocks.clock(),
             inventory_hash=documents.short_hash(inventory),
-            oldest=self._ledger.outbox.oldest,
+            oldest=self._ledger.journal.oldest,
         )
         return [("state", msgspec.json.encode(birth)), ("inv", inventory), ("cap", self.capability())]
 
@@ -111,7 +111,7 @@ class Reporter:
             at_ms=clocks.utc_ms(),
             clock=clocks.clock(),
             host=self._health,
-            uplink=UplinkStatus(connected=connected, detail=line, pending=self._ledger.outbox.pending),
+            uplink=UplinkStatus(connected=connected, detail=line, pending=self._ledger.journal.pending),
             discovery=self._discovery(),
             cameras=tuple(self._camera(watch) for watch in self._watches.values()),
         )

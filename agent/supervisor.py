@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agent.files import write_atomically
+from agent.ledger import Ledger
 from agent.memory import Memory
 from agent.reporting import Reporter
 from agent.watch import Watch
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 TICK_S = 0.25
 STATUS_EVERY_S = 15.0
 """The status file is written when something changed, and so often in any case."""
+CHECKPOINT_S = 60.0
+"""What was watched is kept so often, in place: a crash loses at most this much of the claim, and no transition."""
 
 
 class Supervisor:
@@ -37,14 +40,17 @@ class Supervisor:
         watches: Mapping[str, Watch],
         reporter: Reporter,
         uplink: "Uplink",
+        ledger: Ledger,
         memory: Memory,
         changed: threading.Event,
         heartbeat_s: float,
         status_file: Path,
     ) -> None:
         self._watches, self._reporter, self._uplink, self._memory = watches, reporter, uplink, memory
+        self._ledger = ledger
         self._changed, self._heartbeat_s, self._status_file = changed, heartbeat_s, status_file
         self._heartbeat_due = self._status_due = 0.0
+        self._checkpoint_due = time.monotonic() + CHECKPOINT_S / 6
         self._was_connected = False
 
     def run(self, stopping: threading.Event) -> None:
@@ -54,6 +60,7 @@ class Supervisor:
             self._beat()
             self._publish_changes()
             self._memory.save_if_changed()
+            self._keep()
 
     def _give_up_stuck_looks(self) -> None:
         for slot, watch in self._watches.items():
@@ -77,6 +84,12 @@ class Supervisor:
         if changed or now >= self._status_due:
             self._status_due = now + STATUS_EVERY_S
             self._write_status()
+
+    def _keep(self) -> None:
+        self._ledger.tend()
+        if time.monotonic() >= self._checkpoint_due:
+            self._checkpoint_due = time.monotonic() + CHECKPOINT_S
+            self._ledger.checkpoint(self._reporter.unsettled)
 
     def _write_status(self) -> None:
         status = self._reporter.status(connected=self._uplink.connected.is_set(), line=self._uplink.detail)

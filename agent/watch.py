@@ -91,7 +91,7 @@ class Watch:
             state, change = availability.step(self._state, look, self._policy)
             self._keep(change)
             self._last = look
-            # Recorded first, then settled: whoever reads `unsettled_since` before the outbox never claims too much.
+            # Recorded first, then settled: whoever reads `unsettled_since` before the journal never claims too much.
             self._state = state
             self._looking_since = None
 

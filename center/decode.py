@@ -23,6 +23,7 @@ from contract.messages import (
     Inventory,
     Result,
     Seq,
+    SeqHigh,
     ShortId,
     State,
 )
@@ -59,9 +60,12 @@ class Item(NamedTuple):
 
 
 class Batch(NamedTuple):
+    """`oldest`: what the journal lacks below this seq will never come; 0 where nothing is said."""
+
     store: str
     items: tuple[Item, ...]
     poison: tuple[Poison, ...]
+    oldest: int = 0
 
 
 Message = State | Heartbeat | Batch | Inventory | Capability | Result | Ack
@@ -70,6 +74,7 @@ Message = State | Heartbeat | Batch | Inventory | Capability | Result | Ack
 class _Envelope(Struct, frozen=True):
     store: ShortId
     events: Annotated[tuple[msgspec.Raw, ...], Meta(max_length=MAX_BATCH_EVENTS)]
+    oldest: SeqHigh = 0
 
 
 class _Header(Struct, frozen=True):
@@ -130,6 +135,7 @@ def _batch(payload: bytes) -> Batch:
         envelope.store,
         tuple(item for item in read if isinstance(item, Item)),
         tuple(item for item in read if isinstance(item, Poison)),
+        envelope.oldest,
     )
 
 

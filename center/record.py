@@ -240,6 +240,8 @@ class _Work:
                 reason = "duplicate_identity: one seq with two contents"
                 self._aside(source, incoming, Poison(reason, item.raw, item.seq), batch.store)
         self._store(source, incoming, batch.store, fresh)
+        if batch.oldest:
+            self._never_to_come(source, batch.store, batch.oldest - 1, "no longer in the journal")
         self._acks[source.city, source.gateway, batch.store] = None
 
     def _store(self, source: Origin, incoming: Incoming, store: str, items: list[Item]) -> None:

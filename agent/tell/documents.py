@@ -62,3 +62,9 @@ def capability(gateway: str, boot: str, policy: str, slots: Sequence[SlotVerdict
         for one in slots
     )
     return msgspec.structs.replace(document, slots=bare)
+
+
+def events(store: str, bodies: Sequence[bytes], oldest: int) -> bytes:
+    """An Events message of events that are JSON already. `oldest`: lowest seq left where others were given up, or 0."""
+    batch = {"store": store, "events": [msgspec.Raw(body) for body in bodies]}
+    return msgspec.json.encode(batch | ({"oldest": oldest} if oldest else {}))
