@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from benchmarks import measure
 from benchmarks.measure import Figure
-from tests.chaos import kill
+from tests.chaos import cameras, clock, disk, kill, loss, power, soak, stop, uplink
 from tests.chaos.options import Options, is_root
 
 
@@ -23,6 +23,14 @@ class Scenario(NamedTuple):
 
 SCENARIOS = {
     "kill": Scenario("R1 R2 R3: kill -9 of agent, broker, center, mixed", kill.run),
+    "stop": Scenario("R1 R3: SIGSTOP and SIGCONT of agent, broker, center", stop.run),
+    "power": Scenario("R4: power cuts", power.run, "loop mounts"),
+    "uplink": Scenario("R5 R8: fourteen days without uplink; a half-open uplink", uplink.run),
+    "disk": Scenario("R6: disk full, read-only, journal corrupt", disk.run, "mounts"),
+    "clock": Scenario("R7: boot in 1970, leaps of ten years", clock.run),
+    "cameras": Scenario("R9 R10 P11: faulty cameras named right and in time; a hostile one among sixteen", cameras.run),
+    "loss": Scenario("R9: 30 % of all datagrams lost; a port behind a firewall", loss.run, "network namespaces"),
+    "soak": Scenario("S9 R1: random faults for --minutes; nothing grows", soak.run),
 }
 QUICK = {"cycles": 14, "minutes": 0.5}
 

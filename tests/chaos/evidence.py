@@ -1,6 +1,6 @@
-"""What the agent recorded, what the center holds, what the simulator really did: three witnesses held against each other.
+"""What the agent recorded, what the center holds, what the simulator really did: three witnesses.
 
-The journal's file is only ever read: a copy of it while the agent is down, a read-only connection while it runs.
+The journal's file is never opened, only copies of it.
 """
 
 import contextlib
@@ -36,53 +36,66 @@ _SAID = re.compile(r"^INFO agent\.daemon: (\S+): (\w+) -> (\w+)", re.MULTILINE)
 
 
 class Journal(NamedTuple):
-    """A journal's file at one moment. `high`: the highest seq ever given out in it; `rows`: what is still in it."""
+    """A journal's file at one moment. `high`: each store's highest seq; `rows`: the events that are still in it."""
 
-    store: str
-    high: int
-    rows: dict[int, dict[str, Any]]
+    high: dict[str, int]
+    rows: dict[Key, dict[str, Any]]
 
 
 def journal_file(state: Path) -> Path:
     return state / "journal.db"
 
 
-def read_journal(file: Path) -> Journal:
-    """Raises sqlite3.Error, or OSError when there is none. Never alters the file."""
-    if not file.exists():
-        raise FileNotFoundError(file)
-    with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=5)) as db:
-        db.execute("BEGIN")
-        return _journal(db)
+def read_journal(file: Path, attempts: int = 50) -> Journal:
+    """What stands in the file, read from a copy: the agent keeps it locked, and SQLite would recover it in place.
 
-
-def read_copy(file: Path) -> Journal:
-    """The same of a file that nobody has open: SQLite would recover it in place, so a copy is opened."""
-    if not file.exists():
-        raise FileNotFoundError(file)
+    A copy counts only if neither file changed meanwhile. Raises OSError when there is no journal, or no quiet moment;
+    sqlite3.Error when it is not one.
+    """
     with tempfile.TemporaryDirectory(prefix="chaos-journal-") as folder:
-        for suffix in ("", "-wal"):
-            with contextlib.suppress(FileNotFoundError):
-                shutil.copy(f"{file}{suffix}", f"{folder}/copy.db{suffix}")
-        with contextlib.closing(sqlite3.connect(f"{folder}/copy.db")) as db:
-            return _journal(db)
+        for _ in range(attempts):
+            before = _stamps(file)
+            for suffix in ("", "-wal"):
+                copy = Path(f"{folder}/copy.db{suffix}")
+                copy.unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.copyfile(f"{file}{suffix}", copy)
+            if _stamps(file) == before:
+                with contextlib.closing(sqlite3.connect(f"{folder}/copy.db")) as db:
+                    return _journal(db)
+            time.sleep(0.01)
+    raise OSError(f"{file} never stood still")
+
+
+def _stamps(file: Path) -> list[tuple[int, int, int]]:
+    """Raises FileNotFoundError when there is no journal."""
+    main, wal = file.stat(), Path(f"{file}-wal")
+    both = [main, wal.stat()] if wal.exists() else [main]
+    return [(one.st_ino, one.st_size, one.st_mtime_ns) for one in both]
 
 
 def _journal(db: sqlite3.Connection) -> Journal:
-    (store,) = db.execute("SELECT value FROM meta WHERE name = 'store'").fetchone()
-    high = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
-    rows = {seq: json.loads(payload) for seq, payload in db.execute("SELECT seq, event FROM events")}
-    return Journal(store, high[0] if high else 0, rows)
+    names = {number: (name, gone) for number, name, gone in db.execute("SELECT number, name, gone FROM store")}
+    high = dict(names.values())
+    rows: dict[Key, dict[str, Any]] = {}
+    for key, body in db.execute("SELECT id, body FROM event"):
+        store, seq = names[key >> SEQ_BITS][0], key & (1 << SEQ_BITS) - 1
+        rows[store, seq] = json.loads(body)
+        high[store] = max(seq, high[store])
+    return Journal(high, rows)
+
+
+SEQ_BITS = 40
+"""A row's id is its store's number, then its seq in so many bits."""
 
 
 class Witness:
     """Reads the site's journal several times a second and remembers every row and every seq it ever saw.
 
-    SQLite shows a reader only what is committed; so what is remembered here was durably recorded. Since seqs are given
-    out without holes, `high` also stands for the rows that came and went between two readings.
+    Since seqs are given out without holes, `high` also stands for the rows that came and went between two readings.
     """
 
-    def __init__(self, site: Site, every_s: float = 0.2) -> None:
+    def __init__(self, site: Site, every_s: float = 0.4) -> None:
         self._file, self._every_s = journal_file(site.state), every_s
         self.high: dict[str, int] = {}
         self.rows: dict[Key, dict[str, Any]] = {}
@@ -102,19 +115,15 @@ class Witness:
 
     def _watch(self) -> None:
         while not self._stopping.wait(self._every_s):
-            with contextlib.suppress(sqlite3.Error, OSError, TypeError):  # just being made, moved or replaced
-                self._keep(read_journal(self._file))
+            self.look()
 
-    def after_kill(self) -> Journal:
-        """The agent is down: what it left. Raises FileNotFoundError when it never came to make a journal."""
-        left = read_copy(self._file)
-        self._keep(left)
-        return left
-
-    def _keep(self, seen: Journal) -> None:
-        with self._lock:
-            self.high[seen.store] = max(seen.high, self.high.get(seen.store, 0))
-            self.rows.update({(seen.store, seq): row for seq, row in seen.rows.items()})
+    def look(self) -> None:
+        """Once more now; a journal that is just being made, moved or spoilt is left for the next time."""
+        with contextlib.suppress(sqlite3.Error, OSError, KeyError):
+            seen = read_journal(self._file)
+            with self._lock:
+                self.rows.update(seen.rows)
+                self.high.update({store: max(high, self.high.get(store, 0)) for store, high in seen.high.items()})
 
     def recorded(self) -> set[Key]:
         with self._lock:

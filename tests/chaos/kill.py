@@ -2,7 +2,6 @@
 
 import random
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.measure import Figure
@@ -48,8 +47,7 @@ def campaign(home: Path, kills: int, *, persistence: bool, seed: int) -> list[Fi
             until(site.watched, 60, "every camera is seen online again", 0.2)
         settled = trials.drained(site, witness)
         site.end_of("agent")
-        with suppress(FileNotFoundError):
-            witness.after_kill()
+        witness.look()
         drained = trials.drained(site, witness, 15)
         counts = {who: victims(kills, seed).count(who) for who in SHARES}
         note = ", ".join(f"{count} x {who}" for who, count in counts.items())
@@ -75,8 +73,7 @@ def _storm(site: Site, witness: Witness, chosen: list[str], rnd: random.Random) 
         for who in down:
             site.kill(who)
         if "agent" in down:
-            with suppress(FileNotFoundError):
-                witness.after_kill()
+            witness.look()
         for who in rnd.sample(down, len(down)):
             site.launch(who)
         time.sleep(rnd.uniform(0.2, 5.0) if "agent" in down else rnd.uniform(0.2, 2.5))
