@@ -36,35 +36,33 @@ class WallClock:
 def run(options: Options) -> list[Figure]:
     stay_s, rounds = (6.0, 1) if options.quick else (20.0, 5)
     with folder(options, "clock") as home:
-        site = Site(home, cast_of(4))
-        wall = WallClock(home, site)
-        wall.set(-int(time.time()) + 1000, synced=False)  # 1 January 1970
-        with site, Witness(site) as witness:
-            began_ms = time.time() * 1000
-            trials.started(site)
-            with Weather(site, dwell_s=(2.5, 6), seed=options.seed):
-                untold = _leaps(site, wall, stay_s, rounds)
-            fresh = trials.fresh_transition_s(site, site.cast[0].slot)
-            settled = trials.drained(site, witness)
-            site.end_of("agent")
-            witness.look()
-            trials.drained(site, witness, 15)
-            what = f"boot in 1970 and {2 * rounds} leaps of 10 years"
-            return [
-                Figure(
-                    "R7",
-                    f"{what}: wrong clocks of which the center was not told",
-                    len(untold),
-                    "",
-                    0,
-                    "; ".join(untold),
-                ),
-                Figure("R7", f"{what}: time counted beyond what passed", _too_much_s(site, began_ms), "s", 0),
-                *trials.conservation("R7", what, evidence.account(site, witness)),
-                *trials.truthfulness("R7", what, evidence.truth(site, tolerance_ms=TOLERANCE_MS), least_known=0.3),
-                Figure("R7", f"{what}: fresh transition at the end", fresh, "s", 30),
-                Figure("R7", f"{what}: all of it at the center", settled, "s", None),
-            ]
+        return trial(home, stay_s=stay_s, rounds=rounds, seed=options.seed)
+
+
+def trial(home: Path, *, stay_s: float, rounds: int, seed: int) -> list[Figure]:
+    """The clock is wrong for `stay_s` seconds, then right for as long: once in 1970, then each round twice."""
+    site = Site(home, cast_of(4))
+    wall = WallClock(home, site)
+    wall.set(-int(time.time()) + 1000, synced=False)  # 1 January 1970
+    with site, Witness(site) as witness:
+        began_ms = time.time() * 1000
+        trials.started(site)
+        with Weather(site, dwell_s=(2.5, 6), seed=seed):
+            untold = _leaps(site, wall, stay_s, rounds)
+        fresh = trials.fresh_transition_s(site, site.cast[0].slot)
+        settled = trials.drained(site, witness)
+        site.end_of("agent")
+        witness.look()
+        trials.drained(site, witness, 15)
+        what = f"boot in 1970 and {2 * rounds} leaps of 10 years"
+        return [
+            Figure("R7", f"{what}: wrong times untold", len(untold), "", 0, "; ".join(untold)),
+            Figure("R7", f"{what}: time counted beyond what passed", _too_much_s(site, began_ms), "s", 0),
+            *trials.conservation("R7", what, evidence.account(site, witness)),
+            *trials.truthfulness("R7", what, evidence.truth(site, tolerance_ms=TOLERANCE_MS), least_known=0.3),
+            Figure("R7", f"{what}: fresh transition at the end", fresh, "s", 30),
+            Figure("R7", f"{what}: all of it at the center", settled, "s", None),
+        ]
 
 
 def _leaps(site: Site, wall: WallClock, stay_s: float, rounds: int) -> list[str]:

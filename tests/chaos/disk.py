@@ -46,7 +46,11 @@ class Trial:
 
 def run(options: Options) -> list[Figure]:
     rounds = 2 if options.quick else 20
-    return full(options, rounds) + read_only(options, rounds) + corrupt(options, rounds)
+    figures = []
+    for name, harm in (("full", full), ("readonly", read_only), ("corrupt", corrupt)):
+        with folder(options, name) as home:
+            figures += harm(home, rounds, seed=options.seed)
+    return figures
 
 
 # ---- what is told --------------------------------------------------------------------------------
@@ -93,22 +97,21 @@ def durable(site: Site) -> bool:
 # ---- the harms -----------------------------------------------------------------------------------
 
 
-def full(options: Options, rounds: int) -> list[Figure]:
+def full(home: Path, rounds: int, *, seed: int) -> list[Figure]:
     trial = Trial("disk full")
-    with folder(options, "full") as home:
-        site = Site(home, cast_of(4))
-        with Tmpfs(site.state, "4m") as disk, site, Witness(site) as witness:
-            trials.started(site)
-            for i in range(rounds):
-                since = trials.boot_ms()
-                with Weather(site, dwell_s=(2, 5), seed=options.seed + i):
-                    _while(disk.fill, 12.0)
-                    _tells(site, since, trial, "full")
-                _lives(site, trial)
-                began = time.monotonic()
-                disk.relieve()
-                _recovers(site, trial, began)
-            return trial.figures() + _afterwards(site, witness, "disk full")
+    site = Site(home, cast_of(4))
+    with Tmpfs(site.state, "4m") as disk, site, Witness(site) as witness:
+        trials.started(site)
+        for i in range(rounds):
+            since = trials.boot_ms()
+            with Weather(site, dwell_s=(2, 5), seed=seed + i):
+                _while(disk.fill, 12.0)
+                _tells(site, since, trial, "full")
+            _lives(site, trial)
+            began = time.monotonic()
+            disk.relieve()
+            _recovers(site, trial, began)
+        return trial.figures() + _afterwards(site, witness, "disk full")
 
 
 def _while(act: Callable[[], object], seconds: float) -> None:
@@ -137,43 +140,42 @@ def _afterwards(site: Site, witness: Witness, what: str) -> list[Figure]:
     ]
 
 
-def read_only(options: Options, rounds: int) -> list[Figure]:
+def read_only(home: Path, rounds: int, *, seed: int) -> list[Figure]:
     """Half of them strike while the agent runs; half are there when it starts."""
     trial = Trial("read-only disk")
-    with folder(options, "readonly") as home:
-        site = Site(home, cast_of(4))
-        with Ext4(site.state, 16) as disk, site, Witness(site) as witness:
-            trials.started(site)
-            for i in range(rounds):
-                since = trials.boot_ms()
-                with Weather(site, dwell_s=(2, 5), seed=options.seed + i):
-                    if i % 2 == 0:
-                        disk.fail()
-                    else:
-                        site.kill("agent")
-                        disk.unmount()
-                        disk.mount(read_only=True)
-                        site.launch("agent")
-                    _tells(site, since, trial)
-                _lives(site, trial)
-                began = time.monotonic()
+    site = Site(home, cast_of(4))
+    with Ext4(site.state, 16) as disk, site, Witness(site) as witness:
+        trials.started(site)
+        for i in range(rounds):
+            since = trials.boot_ms()
+            with Weather(site, dwell_s=(2, 5), seed=seed + i):
                 if i % 2 == 0:
-                    disk.repair_elsewhere()
+                    disk.fail()
                 else:
-                    disk.make_writable()
-                _recovers(site, trial, began)
-            return trial.figures() + _afterwards(site, witness, "read-only disk")
+                    site.kill("agent")
+                    disk.unmount()
+                    disk.mount(read_only=True)
+                    site.launch("agent")
+                _tells(site, since, trial)
+            _lives(site, trial)
+            began = time.monotonic()
+            if i % 2 == 0:
+                disk.repair_elsewhere()
+            else:
+                disk.make_writable()
+            _recovers(site, trial, began)
+        return trial.figures() + _afterwards(site, witness, "read-only disk")
 
 
-def corrupt(options: Options, rounds: int) -> list[Figure]:
+def corrupt(home: Path, rounds: int, *, seed: int) -> list[Figure]:
     """Sectors of the journal are overwritten: half of them while the agent is down, half while it runs."""
     trial = Trial("corrupt journal")
-    rnd = random.Random(options.seed)
-    with folder(options, "corrupt") as home, Site(home, cast_of(4)) as site:
+    rnd = random.Random(seed)
+    with Site(home, cast_of(4)) as site:
         trials.started(site)
         for i in range(rounds):
             site.freeze("center")  # so that there is something in it
-            with Weather(site, dwell_s=(2, 4), seed=options.seed + i):
+            with Weather(site, dwell_s=(2, 4), seed=seed + i):
                 time.sleep(8)
             since = trials.boot_ms()
             if i % 2 == 0:

@@ -2,6 +2,7 @@
 
 import random
 import time
+from pathlib import Path
 
 from benchmarks.measure import Figure
 from tests.chaos import evidence, trials
@@ -15,8 +16,14 @@ TOLERANCE_MS = 2500
 
 def run(options: Options) -> list[Figure]:
     rounds, long_s = (1, 8.0) if options.quick else (6, 30.0)
-    rnd = random.Random(options.seed)
-    with folder(options, "stop") as home, Site(home, cast_of(6)) as site, Witness(site) as witness:
+    with folder(options, "stop") as home:
+        return trial(home, rounds=rounds, long_s=long_s, seed=options.seed)
+
+
+def trial(home: Path, *, rounds: int, long_s: float, seed: int) -> list[Figure]:
+    """Each of the three stands still `rounds` times, for `long_s` seconds at most."""
+    rnd = random.Random(seed)
+    with Site(home, cast_of(6)) as site, Witness(site) as witness:
         trials.started(site)
         for who in ("agent", "broker", "center") * rounds:
             with Weather(site, dwell_s=(2.5, 6), seed=rnd.randrange(2**32)):

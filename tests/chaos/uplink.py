@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.tell.journal import Journal
@@ -22,7 +22,6 @@ FIELD_A_DAY = 20
 """Transitions of a camera: ten power cuts or reboots each day, which is a bad kitchen."""
 FLAPPING_A_DAY = 288
 """One each five minutes, all cameras at once: a switch with a loose contact, for two weeks."""
-KEEPALIVE_S = 10
 
 
 def run(options: Options) -> list[Figure]:
@@ -90,36 +89,41 @@ def _make(slot: str, from_: Availability, to: Availability, at: int) -> Callable
 
 
 def half_open(options: Options) -> list[Figure]:
-    outages_s = (20.0,) if options.quick else (20.0, 60.0, 120.0, 300.0)
-    noticed, back = [], []
+    lengths_s = (20.0,) if options.quick else (20.0, 60.0, 120.0, 300.0)
     with folder(options, "halfopen") as home:
-        site = Site(home, cast_of(4))
-        with Proxy(site.port) as proxy, site, Witness(site) as witness:
-            site.agent_broker(proxy.port, keepalive_s=KEEPALIVE_S)
-            trials.started(site)
-            for outage_s in outages_s:
-                with Weather(site, dwell_s=(3, 8), seed=options.seed):
-                    time.sleep(5)
-                    began = time.monotonic()
-                    proxy.swallow()
-                    until(lambda: proxy.gave_up_at > 0, 120, "the agent gives the dead connection up", 0.05)
-                    noticed.append(proxy.gave_up_at - began)
-                    time.sleep(max(0.0, began + outage_s - time.monotonic()))
-                    returned = time.monotonic()
-                    proxy.pass_on()
-                    until(lambda: proxy.answered_at > 0, 400, "the broker hears the agent again", 0.05)
-                    back.append(proxy.answered_at - returned)
-            fresh = trials.fresh_transition_s(site, site.cast[0].slot)
-            trials.drained(site, witness)
-            site.end_of("agent")
-            witness.look()
-            trials.drained(site, witness, 15)
-            found = evidence.account(site, witness)
-            told = evidence.truth(site, tolerance_ms=2500)
-    note = ", ".join(f"{s:.1f} after {o:.0f}" for s, o in zip(back, outages_s, strict=True))
+        return outages(home, lengths_s, keepalive_s=10, seed=options.seed)
+
+
+def outages(home: Path, lengths_s: Sequence[float], *, keepalive_s: int, seed: int) -> list[Figure]:
+    """The uplink turns into a hole, that long each time."""
+    noticed, back = [], []
+    site = Site(home, cast_of(4))
+    with Proxy(site.port) as proxy, site, Witness(site) as witness:
+        site.agent_broker(proxy.port, keepalive_s=keepalive_s)
+        trials.started(site)
+        for length_s in lengths_s:
+            with Weather(site, dwell_s=(3, 8), seed=seed):
+                time.sleep(2)
+                began = time.monotonic()
+                proxy.swallow()
+                until(lambda: proxy.gave_up_at > 0, 120, "the agent gives the dead connection up")
+                noticed.append(proxy.gave_up_at - began)
+                time.sleep(max(0.0, began + length_s - time.monotonic()))
+                returned = time.monotonic()
+                proxy.pass_on()
+                until(lambda: proxy.answered_at > 0, 400, "the broker hears the agent again")
+                back.append(proxy.answered_at - returned)
+        fresh = trials.fresh_transition_s(site, site.cast[0].slot)
+        trials.drained(site, witness)
+        site.end_of("agent")
+        witness.look()
+        trials.drained(site, witness, 15)
+        found = evidence.account(site, witness)
+        told = evidence.truth(site, tolerance_ms=2500)
+    note = ", ".join(f"{s:.1f} after {o:.0f}" for s, o in zip(back, lengths_s, strict=True))
     return [
         Figure(
-            "R8", "half-open uplink noticed", max(noticed), "s", 1.5 * KEEPALIVE_S + 5, f"keepalive {KEEPALIVE_S} s"
+            "R8", "half-open uplink noticed", max(noticed), "s", 1.5 * keepalive_s + 5, f"keepalive {keepalive_s} s"
         ),
         Figure("R8", "uplink returns to box back", max(back), "s", 10, note),
         Figure("R3", "uplink returns, then a fresh transition", fresh, "s", 30),
