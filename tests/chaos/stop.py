@@ -1,0 +1,46 @@
+"""SIGSTOP and SIGCONT of agent, broker and center: whoever did not watch must not claim that he did."""
+
+import random
+import time
+from pathlib import Path
+
+from benchmarks.measure import Figure
+from tests.chaos import evidence, trials
+from tests.chaos.evidence import Witness
+from tests.chaos.options import Options, folder
+from tests.chaos.site import Site, cast_of
+from tests.chaos.weather import Weather
+
+TOLERANCE_MS = 2500
+
+
+def run(options: Options) -> list[Figure]:
+    rounds, long_s = (1, 8.0) if options.quick else (6, 30.0)
+    with folder(options, "stop") as home:
+        return trial(home, rounds=rounds, long_s=long_s, seed=options.seed)
+
+
+def trial(home: Path, *, rounds: int, long_s: float, seed: int) -> list[Figure]:
+    """Each of the three stands still `rounds` times, for `long_s` seconds at most."""
+    rnd = random.Random(seed)
+    with Site(home, cast_of(6)) as site, Witness(site) as witness:
+        trials.started(site)
+        for who in ("agent", "broker", "center") * rounds:
+            with Weather(site, dwell_s=(2.5, 6), seed=rnd.randrange(2**32)):
+                time.sleep(rnd.uniform(3, 6))
+                site.freeze(who)
+                time.sleep(rnd.uniform(long_s / 2, long_s))
+                site.thaw(who)
+                time.sleep(rnd.uniform(4, 8))
+            site.complain_of_dead()
+        fresh = trials.fresh_transition_s(site, site.cast[0].slot)
+        settled = trials.drained(site, witness)
+        site.end_of("agent")
+        witness.look()
+        trials.drained(site, witness, 15)
+        return [
+            Figure("R3", "SIGSTOP of each: faults end to fresh transition", fresh, "s", 30),
+            Figure("R1", "SIGSTOP of each: all of it at the center", settled, "s", None),
+            *trials.conservation("R1", "SIGSTOP of each", evidence.account(site, witness)),
+            *trials.truthfulness("R1", "SIGSTOP of each", evidence.truth(site, tolerance_ms=TOLERANCE_MS), 0.1),
+        ]
