@@ -22,7 +22,7 @@ def test_whatever_is_lost_the_result_is_true_or_unknown(rnd: Random) -> None:
     anchors = [a for a in w.anchors if rnd.random() < 0.9]
     spoilt = frozenset((h.store, h.seq) for h in held if rnd.random() < 0.05)
     held = [h._replace(to="online", at=h.at - 1) if (h.store, h.seq) in spoilt else h for h in held]
-    held = [h._replace(session="clone") if rnd.random() < 0.05 and not h.closing else h for h in held]
+    held = [h._replace(session="clone") if rnd.random() < 0.05 else h for h in held]
     rnd.shuffle(held)
     rnd.shuffle(claims)
     for slot, its in known(History(tuple(held), tuple(claims * 2), tuple(anchors), (), spoilt)).items():
@@ -44,7 +44,7 @@ def test_nothing_lost_everything_known(rnd: Random) -> None:
 
 
 def held(seq: int, at: int, to: str = "", slot: str = "a", session: str = "s") -> Held:
-    return Held("j", seq, session, "b", False, slot, at, to)
+    return Held("j", seq, session, "b", slot, at, to)
 
 
 def claim(settled: int, high: int, since: int = 0, session: str = "s") -> Claim:
@@ -87,6 +87,13 @@ def test_an_interruption_of_the_watching_is_not_bridged() -> None:
     events = (held(1, 10, "online"), held(2, 80, "offline"))
     its = known(History(events, (claim(30, 1), claim(99, 2, 50)), ANCHOR))["a"]
     assert its == Known(on=((10, 30),), off=((80, 99),))
+
+
+def test_a_closing_coverage_never_stands_in_for_a_lost_transition() -> None:
+    """A card lost its last row, seq 2: the next session's coverage event at seq 2 proves nothing of the one before."""
+    events = (held(1, 10, "online"), held(3, 95, "online", session="t"))
+    claims = (claim(30, 1), claim(50, 2), claim(99, 3, 90, "t"))
+    assert known(History(events, claims, ANCHOR))["a"].on == ((10, 30), (95, 99))
 
 
 def test_evicted_time_is_unknown() -> None:
