@@ -46,7 +46,7 @@ def recall(reader: Reader, gateways: Sequence[str], span: Span) -> dict[str, Pas
     newest = reader.sessions(gateways)
     of = {session for session, _ in newest.values()}
     for gateway in gateways:
-        of |= _bearing(claims[gateway], datings(anchors[gateway]), span)
+        of |= _bearing(claims[gateway], datings(anchors[gateway], claims[gateway]), span)
     held = _held(reader, gateways, of)
     broken = [g for g in gateways if spoilt[g] or not _whole(held[g], claims[g])]
     every = _by_gateway(reader.claims(broken))

@@ -26,7 +26,8 @@ from center.intervals import EMPTY, Cover, Intervals, Span, difference, intersec
 AHEAD_MS = 300_000
 """A time more than 5 min ahead of its receipt is not believed."""
 UNSURE_MS = 60_000
-"""Anchors this far off (clocks that nobody disciplines) date a boot only where there is no better one."""
+"""An anchor this far off (a clock that nobody disciplines) dates a boot only where there is no better one and the
+center's own clock bears it out: a box without a battery clock believes after a power cut that no time has passed."""
 
 
 class Held(NamedTuple):
@@ -97,10 +98,12 @@ class Dating:
     Monotonic: where a later anchor says an earlier time, what came before it is squeezed, never doubled.
     """
 
-    def __init__(self, anchors: Iterable[AnchorPoint]) -> None:
+    def __init__(self, anchors: Iterable[AnchorPoint], zero_ms: int) -> None:
+        """`zero_ms`: the boot's millisecond 0 by the center's clock, as the least delayed message shows it."""
         believed = sorted(a for a in anchors if a.utc_ms <= a.received_ms + AHEAD_MS)
         sure = [a for a in believed if a.err_ms < UNSURE_MS]
-        latest = {a.at: a.utc_ms for a in sure or believed}
+        borne_out = (a for a in believed if abs(a.utc_ms - a.at - zero_ms) <= AHEAD_MS)
+        latest = {a.at: a.utc_ms for a in sure or borne_out}
         self._at = sorted(latest)
         self._utc = [latest[at] for at in self._at]
         for i in range(len(self._utc) - 2, -1, -1):
@@ -123,11 +126,16 @@ class Dating:
         return min(utc, self._utc[i + 1]) if i + 1 < len(self._utc) else utc
 
 
-def datings(anchors: Iterable[AnchorPoint]) -> dict[str, Dating]:
+def datings(anchors: Iterable[AnchorPoint], claims: Iterable[Claim]) -> dict[str, Dating]:
+    """Every boot that has an anchor."""
     by_boot: dict[str, list[AnchorPoint]] = defaultdict(list)
     for anchor in anchors:
         by_boot[anchor.boot].append(anchor)
-    return {boot: Dating(points) for boot, points in by_boot.items()}
+    zero_ms = {boot: min(a.received_ms - a.at for a in points) for boot, points in by_boot.items()}
+    for c in claims:
+        if c.boot in zero_ms:
+            zero_ms[c.boot] = min(zero_ms[c.boot], c.received_ms - c.settled_to)
+    return {boot: Dating(points, zero_ms[boot]) for boot, points in by_boot.items()}
 
 
 # ---- one session --------------------------------------------------------------------------------
@@ -203,7 +211,7 @@ def sessions(history: History) -> dict[Run, Session]:
 
 def known(history: History) -> dict[str, Known]:
     """Each slot's online and offline time; where two sessions contradict each other, neither is believed."""
-    dates = datings(history.anchors)
+    dates = datings(history.anchors, history.claims)
     spans: dict[tuple[str, str], list[Span]] = defaultdict(list)
     for (_, _, boot), run in sessions(history).items():
         if boot not in dates:

@@ -132,7 +132,7 @@ def test_nothing_is_known_of_what_lies_after_the_last_word() -> None:
 @given(st.lists(st.tuples(st.integers(0, 200), st.integers(0, 400)), min_size=1, max_size=6), st.data())
 def test_dating_is_monotonic_and_never_doubles_time(points: list[tuple[int, int]], data: st.DataObject) -> None:
     """However the clock jumped, dated spans follow one another and are no longer than the boot time they stand for."""
-    dating = Dating(AnchorPoint("b", at, utc, RECEIVED) for at, utc in points)
+    dating = Dating((AnchorPoint("b", at, utc, RECEIVED) for at, utc in points), 0)
     cuts = sorted(data.draw(st.lists(st.integers(0, 250), min_size=2, max_size=6)))
     spans = [span for begin, end in pairwise(cuts) for span in dating.spans(begin, end)]
     edges = [edge for span in spans for edge in span]
@@ -143,15 +143,26 @@ def test_dating_is_monotonic_and_never_doubles_time(points: list[tuple[int, int]
 def test_a_disciplined_clock_overrules_one_that_nobody_vouches_for() -> None:
     """An anchor of an undisciplined clock dates a boot until a better one arrives, then no part of it."""
     wild, sure = AnchorPoint("b", 0, 0, RECEIVED, 60_000), AnchorPoint("b", 100, 5_100, RECEIVED, 20)
-    assert list(Dating([wild]).spans(0, 50)) == [(0, 50)]
-    assert list(Dating([wild, sure]).spans(0, 50)) == [(5_000, 5_050)]
+    assert list(Dating([wild], 0).spans(0, 50)) == [(0, 50)]
+    assert list(Dating([wild, sure], 0).spans(0, 50)) == [(5_000, 5_050)]
+
+
+def test_a_clock_that_nobody_vouches_for_must_agree_with_the_centers() -> None:
+    """A box that woke hours behind dates nothing by itself; messages that were all held up for long prove nothing."""
+    wild = AnchorPoint("b", 0, 0, RECEIVED, 60_000)
+    assert list(Dating([wild], 300_000).spans(0, 50)) == [(0, 50)]
+    assert list(Dating([wild], 300_001).spans(0, 50)) == []
+    events = (held(1, 10, "online"),)
+    prompt, late = claim(90, 1)._replace(received_ms=100), claim(90, 1)._replace(received_ms=400_000)
+    assert known(History(events, (prompt,), (wild,)))["a"].on == ((10, 90),)
+    assert known(History(events, (late,), (wild,))).get("a", Known()) == Known()
 
 
 def test_dating_squeezes_a_backward_jump_and_leaves_a_forward_jump_to_nobody() -> None:
     """A clock set back costs known time, a clock set forward leaves a hole: neither invents any."""
-    back = Dating([AnchorPoint("b", 0, 1000, RECEIVED), AnchorPoint("b", 100, 1050, RECEIVED)])
+    back = Dating([AnchorPoint("b", 0, 1000, RECEIVED), AnchorPoint("b", 100, 1050, RECEIVED)], 0)
     assert list(back.spans(0, 200)) == [(1000, 1050), (1050, 1150)]
-    forth = Dating([AnchorPoint("b", 0, 1000, RECEIVED), AnchorPoint("b", 100, 5000, RECEIVED)])
+    forth = Dating([AnchorPoint("b", 0, 1000, RECEIVED), AnchorPoint("b", 100, 5000, RECEIVED)], 0)
     assert list(forth.spans(0, 200)) == [(1000, 1100), (5000, 5100)]
 
 
