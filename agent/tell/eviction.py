@@ -14,7 +14,7 @@ from contract.messages import Coverage, Gap
 
 SHARE = 16
 """One part in so many of all rows goes at a time."""
-_LEAST = 16
+_LEAST = 100
 
 
 class _Head(Struct, frozen=True):
@@ -30,8 +30,8 @@ class _Head(Struct, frozen=True):
 _HEAD = msgspec.json.Decoder(_Head)
 
 
-def evict(database: Database, number: int) -> None:
-    """The oldest rows of the store leave; gaps tell it, one for each boot. Raises Trouble.
+def evict(database: Database, number: int) -> bool:
+    """The oldest rows of the store leave; gaps tell it, one for each boot. False: it has none to give. Raises Trouble.
 
     Anchors and earlier gaps are written again: all that is left of their boot would be undated, or untold. An open
     session is closed, since what it claims from now on would rest on what has left.
@@ -41,6 +41,8 @@ def evict(database: Database, number: int) -> None:
     high = next(row.high for row in database.stores() if row.number == number)
     kept = [body for head, body in going if head.kind in ("anchor", "gap")]
     gone = [head for head, _ in going if head.kind not in ("anchor", "gap")]
+    if not gone:
+        return False
     rows = [_again(body, high + i) for i, body in enumerate(kept, 1)]
     rows += [Row(gap.seq, msgspec.json.encode(gap)) for gap in _gaps(gone, high + len(rows))]
     claim = database.claims().get(number)
@@ -49,6 +51,7 @@ def evict(database: Database, number: int) -> None:
         database.insert(number, rows)
         if claim:
             close_session(database, number, claim)
+    return True
 
 
 def _again(body: bytes, seq: int) -> Row:

@@ -300,8 +300,9 @@ class Journal:
             if any(one.gone > one.removed for one in self._stores):
                 self._commit(lambda: None)
                 return
-            oldest = next(one for one in self._stores if one.pending)
-            evict(self._base, oldest.number)
+            oldest = next((one for one in self._stores if one.pending and evict(self._base, one.number)), None)
+            if oldest is None:
+                raise Trouble(Kind.QUOTA, "nothing is left to give up")
         except Trouble as trouble:
             self._fall(trouble)
             return

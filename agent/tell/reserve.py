@@ -72,11 +72,15 @@ def set_aside(path: Path) -> Path:
 
 
 def make_folder(path: Path) -> None:
-    """The folder that the journal stands in. Raises Trouble."""
+    """The folder that the journal stands in, if it is not there. Raises Trouble, also when nothing can be written."""
     try:
         path.mkdir(parents=True, exist_ok=True)
+        if os.statvfs(path).f_flag & os.ST_RDONLY:
+            raise Trouble(Kind.READONLY, "the filesystem is mounted read-only")
     except OSError as error:
         raise named(error) from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise Trouble(Kind.MISSING, f"no right to write into {path}")
 
 
 def named(error: OSError) -> Trouble:
