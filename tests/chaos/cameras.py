@@ -26,10 +26,6 @@ FAULTS: Mapping[str, Named] = {
 HOSTILE = ("hang", "drip", "garbage", "tenmegabytes", "redirect", "rtsp-drip", "rtsp-huge-length", "rtsp-huge-frame")
 
 
-def run(options: Options) -> list[Figure]:
-    return named(options) + hostile(options)
-
-
 # ---- R9, P11: named ------------------------------------------------------------------------------
 
 

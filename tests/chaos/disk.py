@@ -44,13 +44,23 @@ class Trial:
         ]
 
 
-def run(options: Options) -> list[Figure]:
-    rounds = 2 if options.quick else 20
-    figures = []
-    for name, harm in (("full", full), ("readonly", read_only), ("corrupt", corrupt)):
-        with folder(options, name) as home:
-            figures += harm(home, rounds, seed=options.seed)
-    return figures
+def filled(options: Options) -> list[Figure]:
+    with folder(options, "full") as home:
+        return full(home, _rounds(options), seed=options.seed)
+
+
+def protected(options: Options) -> list[Figure]:
+    with folder(options, "readonly") as home:
+        return read_only(home, _rounds(options), seed=options.seed)
+
+
+def spoilt(options: Options) -> list[Figure]:
+    with folder(options, "corrupt") as home:
+        return corrupt(home, _rounds(options), seed=options.seed)
+
+
+def _rounds(options: Options) -> int:
+    return 2 if options.quick else 20
 
 
 # ---- what is told --------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.tell.journal import Journal
-
 from benchmarks.measure import Figure
 from contract.messages import Transition
 from contract.vocabulary import Availability, Rung
@@ -24,13 +23,15 @@ FLAPPING_A_DAY = 288
 """One each five minutes, all cameras at once: a switch with a loose contact, for two weeks."""
 
 
-def run(options: Options) -> list[Figure]:
-    rates = ((FIELD_A_DAY, 1),) if options.quick else ((FIELD_A_DAY, 1), (FLAPPING_A_DAY, 32))
-    figures = [figure for a_day, group in rates for figure in fortnight(options, a_day, group)]
-    return figures + half_open(options)
-
-
 # ---- R5 ------------------------------------------------------------------------------------------
+
+
+def field(options: Options) -> list[Figure]:
+    return fortnight(options, FIELD_A_DAY, group=1)
+
+
+def flapping(options: Options) -> list[Figure]:
+    return fortnight(options, FLAPPING_A_DAY, group=32)
 
 
 def fortnight(options: Options, a_day: int, group: int) -> list[Figure]:
