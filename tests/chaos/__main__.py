@@ -16,21 +16,23 @@ from tests.chaos.options import Options, is_root
 
 class Scenario(NamedTuple):
     about: str
-    run: Callable[[Options], list[Figure]]
+    parts: tuple[Callable[[Options], list[Figure]], ...]
     root: str = ""
     """What it needs root for; "" = it does not."""
 
 
 SCENARIOS = {
-    "kill": Scenario("R1 R2 R3: kill -9 of agent, broker, center, mixed", kill.run),
-    "stop": Scenario("R1 R3: SIGSTOP and SIGCONT of agent, broker, center", stop.run),
-    "power": Scenario("R4: power cuts", power.run, "loop mounts"),
-    "uplink": Scenario("R5 R8: fourteen days without uplink; a half-open uplink", uplink.run),
-    "disk": Scenario("R6: disk full, read-only, journal corrupt", disk.run, "mounts"),
-    "clock": Scenario("R7: boot in 1970, leaps of ten years", clock.run),
-    "cameras": Scenario("R9 R10 P11: faulty cameras named right and in time; a hostile one among sixteen", cameras.run),
-    "loss": Scenario("R9: 30 % of all datagrams lost; a port behind a firewall", loss.run, "network namespaces"),
-    "soak": Scenario("S9 R1: random faults for --minutes; nothing grows", soak.run),
+    "kill": Scenario("R1 R2 R3: kill -9 of agent, broker, center, mixed", (kill.forgetful, kill.keeping)),
+    "stop": Scenario("R1 R3: SIGSTOP of agent, broker, center; the center long away", (stop.frozen, stop.absent)),
+    "power": Scenario("R4: power cuts", (power.run,), "loop mounts"),
+    "uplink": Scenario(
+        "R5 R8: 14 days without uplink; a half-open one", (uplink.field, uplink.flapping, uplink.half_open)
+    ),
+    "disk": Scenario("R6: disk full, read-only, journal corrupt", (disk.filled, disk.protected, disk.spoilt), "mounts"),
+    "clock": Scenario("R7: boot in 1970, leaps of ten years", (clock.run,)),
+    "cameras": Scenario("R9 R10 P11: cameras named right and in time; a hostile one", (cameras.named, cameras.hostile)),
+    "loss": Scenario("R9: 30 % of all datagrams lost; a port behind a firewall", (loss.run,), "network namespaces"),
+    "soak": Scenario("S9 R1: random faults for --minutes; nothing grows", (soak.run,)),
 }
 QUICK = {"cycles": 14, "minutes": 0.5}
 
@@ -46,16 +48,8 @@ def main() -> int:
             print(f"chaos: {name} needs root ({one.root}): skipped", file=sys.stderr)
             failed += [f"{name}: needs root ({one.root})"] if asked else []
             continue
-        began = time.monotonic()
-        print(f"chaos: {name} ...", file=sys.stderr, flush=True)
-        try:
-            found = one.run(options)
-        except Exception:
-            traceback.print_exc()
-            failed.append(f"{name}: could not be carried through, see above")
-            continue
-        figures += found
-        print(f"{measure.table(found)}\n\n{name}: {time.monotonic() - began:.0f} s\n", flush=True)
+        for part in one.parts:
+            figures += _carry_out(name, part, options, failed)
     print(f"{measure.machine()}\n\n{measure.table(figures)}")
     failed += [
         f"{one.name}: {one.what}: {one.value:.3g} {one.unit}, goal {one.goal:g}" for one in figures if one.missed
@@ -63,6 +57,19 @@ def main() -> int:
     for line in failed:
         print(f"missed {line}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _carry_out(name: str, part: Callable[[Options], list[Figure]], options: Options, failed: list[str]) -> list[Figure]:
+    began = time.monotonic()
+    print(f"chaos: {name} {part.__name__} ...", file=sys.stderr, flush=True)
+    try:
+        found = part(options)
+    except Exception:
+        traceback.print_exc()
+        failed.append(f"{name}: {part.__name__} could not be carried through, see above")
+        return []
+    print(f"{measure.table(found)}\n\n{name}: {time.monotonic() - began:.0f} s\n", flush=True)
+    return found
 
 
 def _arguments() -> tuple[Options, list[str]]:

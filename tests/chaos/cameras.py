@@ -26,10 +26,6 @@ FAULTS: Mapping[str, Named] = {
 HOSTILE = ("hang", "drip", "garbage", "tenmegabytes", "redirect", "rtsp-drip", "rtsp-huge-length", "rtsp-huge-frame")
 
 
-def run(options: Options) -> list[Figure]:
-    return named(options) + hostile(options)
-
-
 # ---- R9, P11: named ------------------------------------------------------------------------------
 
 
@@ -100,7 +96,6 @@ class Child(NamedTuple):
 
 def hostile(options: Options) -> list[Figure]:
     look_s, deadline_s, stay_s = (2.0, 1.5, 6.0) if options.quick else (5.0, 3.0, 60.0)
-    villain = "slot-00"
     late_ms, rss_mb = 0, 0.0
     children: dict[int, Child] = {}
     with (
@@ -108,6 +103,7 @@ def hostile(options: Options) -> list[Figure]:
         Site(home, cast_of(16), look_s=look_s, deadline_s=deadline_s, capability_s=31) as site,
     ):
         trials.started(site)
+        villain = site.cast[0].slot
         agent = site.running["agent"].pid
         for fault in HOSTILE:
             site.suffer(villain, fault)

@@ -37,8 +37,9 @@ class Ext4:
         self.unmount(lazily=True)
 
     def mount(self, *, read_only: bool = False) -> None:
-        mode = "ro" if read_only else "rw"
-        _run("mount", "-o", f"loop,errors=remount-ro,{mode}", str(self.image), str(self.point))
+        _run("mount", "-o", "loop,errors=remount-ro", str(self.image), str(self.point))
+        if read_only:
+            _run("mount", "-o", "remount,ro", str(self.point))
 
     def unmount(self, *, lazily: bool = False) -> None:
         """`lazily`: also where somebody has files open; what he has open stays as it is."""

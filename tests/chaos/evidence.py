@@ -225,9 +225,12 @@ class Lie(NamedTuple):
 
 
 class Truth(NamedTuple):
-    """`known_ratio`: share of the slots' time that the center knows; `lies` are longer than what was tolerated."""
+    """`known_ratio`: share of the slots' time that the center knows; `wrong_ratio`: of that, what the simulator denies,
+    which is never none since a change is noticed late; `lies` are later than that can be.
+    """
 
     known_ratio: float
+    wrong_ratio: float
     lies: list[Lie]
     overlaps: int
     """Moments that the center holds for online and offline at once: intervals of them."""
@@ -243,16 +246,21 @@ def known(site: Site) -> dict[str, timeline.Known]:
         store.close()
 
 
-def truth(site: Site, *, tolerance_ms: int, since_ms: int = 0) -> Truth:
-    """What the center is sure of against the simulator's own log.
+def tolerance_ms(site: Site) -> int:
+    """A change is dated by the first look that differs: so late may the center rightly be, at worst.
 
-    A change is noticed at the first look that differs, so by `tolerance_ms` the center may rightly be late.
+    A look may last its deadline and two seconds, and begin as late after it was due, before it counts as none.
     """
+    return round(1000 * (site.look_s + 2 * (site.deadline_s + 2)))
+
+
+def truth(site: Site) -> Truth:
+    """What the center is sure of against the simulator's own log."""
     log = read_log(site.log.read_text().splitlines())
-    from_ms = since_ms or min(entry.utc_ms for entry in log)
+    from_ms = min(entry.utc_ms for entry in log)
     to_ms = int(time.time() * 1000)
     lies: list[Lie] = []
-    sure_ms = overlaps = 0
+    sure_ms = wrong_ms = overlaps = 0
     for slot, its in known(site).items():
         spans = intervals(log, slot, from_ms, to_ms)
         for state, believed, opposite in (
@@ -261,12 +269,14 @@ def truth(site: Site, *, tolerance_ms: int, since_ms: int = 0) -> Truth:
         ):
             sure_ms += total(intersection(believed, ((from_ms, to_ms),)))
             really = normal((s.from_ms, s.to_ms) for s in spans if s.standing is opposite)
-            lies += _lies(slot, state, intersection(believed, really), tolerance_ms)
+            wrong = intersection(believed, really)
+            wrong_ms += total(wrong)
+            lies += _lies(slot, state, wrong, tolerance_ms(site))
         overlaps += len(intersection(its.on, its.off))
-    return Truth(sure_ms / max(1, (to_ms - from_ms) * len(site.cast)), lies, overlaps)
+    return Truth(sure_ms / max(1, (to_ms - from_ms) * len(site.cast)), wrong_ms / max(1, sure_ms), lies, overlaps)
 
 
-def _lies(slot: str, state: str, wrong: Intervals, tolerance_ms: int) -> Iterator[Lie]:
+def _lies(slot: str, state: str, wrong: Intervals, tolerated_ms: int) -> Iterator[Lie]:
     for begin, end in wrong:
-        if end - begin > tolerance_ms:
+        if end - begin > tolerated_ms:
             yield Lie(slot, state, begin, end)

@@ -4,6 +4,7 @@ What is done to it, and what has to hold afterwards, must not be known here.
 """
 
 import os
+import secrets
 import signal
 import subprocess
 import time
@@ -22,7 +23,11 @@ TITLES = ("broker", "simulator", "center", "agent")
 
 
 def cast_of(count: int, persona: str = "dahua-bullet") -> list[tuple[str, str, str]]:
-    return [(f"slot-{i:02d}", "kitchen", persona) for i in range(count)]
+    """Slots of no other site on this machine: simulated cameras of one slot and persona have one serial number, and
+    discovery on loopback would find them all.
+    """
+    tag = secrets.token_hex(2)
+    return [(f"{tag}-{i:02d}", "kitchen", persona) for i in range(count)]
 
 
 def until(condition: Callable[[], object], seconds: float, what: str, every_s: float = 0.05) -> float:

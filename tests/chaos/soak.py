@@ -22,7 +22,6 @@ FAULTS = (
 )
 SAMPLE_S = 3.0
 GROWTH_PERCENT = 5.0
-TOLERANCE_MS = 6000
 
 
 class Sample(NamedTuple):
@@ -62,7 +61,7 @@ def run(options: Options) -> list[Figure]:
             site.end_of("agent")
             witness.look()
             trials.drained(site, witness, 15)
-            found, told = evidence.account(site, witness), evidence.truth(site, tolerance_ms=TOLERANCE_MS)
+            found, told = evidence.account(site, witness), evidence.truth(site)
     note = ", ".join(f"{count} x {name}" for name, count in sorted(counts.items()))
     return [
         *grown(samples, options.minutes),
