@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from center.alarms import AHEAD, DUPLICATE, FLOOD, TOLD_DUPLICATE
 from center.decode import Batch, Incoming, Item, Message, Poison, apart, decode, origin, same, single
 from center.intervals import normal
 from center.model import AnchorRow, EventRow, LostRow, Spoilt
@@ -25,6 +26,7 @@ from contract.messages import (
     Capability,
     Command,
     Coverage,
+    DuplicateIdentity,
     Gap,
     Goodbye,
     Heartbeat,
@@ -40,7 +42,6 @@ log = logging.getLogger(__name__)
 REBIRTH_EVERY_MS = 60_000
 ANOTHER_REBIRTH_MS = 600_000
 """How long between two such requests of a gateway that is known, but whose journal has a hole in front."""
-DUPLICATE = "duplicate_identity: one seq with two contents"
 
 
 class Outgoing(NamedTuple):
@@ -79,10 +80,13 @@ class Recorder:
                 return self._refuse(parts[0], error)
         return [answer for part in parts for answer in self.record([part])]
 
-    def flooded(self, gateway: str, messages: int, now_ms: int) -> None:
-        """Keeps on record that so many messages were not taken: they came faster than they could be stored."""
+    def flooded(self, lane: str, messages: int, now_ms: int) -> None:
+        """Keeps on record that so many messages of this city/gateway came faster than they could be stored."""
         with self._store.write() as tx:
-            tx.set_aside(Spoilt(gateway, "", "flood: not taken, the gateway sends them again", b"", now_ms), messages)
+            self._refresh(tx)
+            city, _, gateway = lane.partition("/")
+            gateway = gateway if self._registry.cities.get(gateway) == city else ""
+            tx.set_aside(Spoilt(gateway, _line(lane), FLOOD, b"", now_ms), messages)
 
     def _commit(self, messages: Sequence[Incoming]) -> list[Outgoing]:
         with self._store.write() as tx:
@@ -306,8 +310,10 @@ class _Work:
             self._aside(source, incoming, Poison(f"slot {row.slot} is not registered to this gateway", item.raw))
         if item.event is None:
             self._aside(source, incoming, Poison(f"unknown kind of event: {item.kind}", item.raw))
+        if isinstance(item.event, DuplicateIdentity):
+            self._aside(source, incoming, Poison(TOLD_DUPLICATE, item.raw))
         if isinstance(item.event, Anchor) and item.event.utc_ms > incoming.received_ms + AHEAD_MS:
-            self._aside(source, incoming, Poison("anchor ahead of its receipt", item.raw))
+            self._aside(source, incoming, Poison(AHEAD, item.raw))
 
     def _aside(self, source: Origin, incoming: Incoming, poison: Poison, store: str = "") -> None:
         topic, reason = _line(incoming.topic), _line(poison.reason)

@@ -282,13 +282,6 @@ class Reader:
             chosen = chosen.where(events.c.session.in_(sorted(of)))
         return [(gateway, Held(*rest), raw or b"") for gateway, *rest, raw in self._rows(chosen)]
 
-    def seqs(self, gateway: str) -> dict[str, set[int]]:
-        """Store -> every seq held of this gateway."""
-        found: dict[str, set[int]] = {}
-        for store, seq in self._rows(sa.select(events.c.store, events.c.seq).where(events.c.gateway == gateway)):
-            found.setdefault(store, set()).add(seq)
-        return found
-
     def sessions(self, gateways: Sequence[str]) -> dict[str, tuple[str, bool]]:
         """Gateway -> (session, whether it said goodbye) of the session heard last."""
         s = sessions.c
@@ -329,6 +322,10 @@ class Reader:
         columns = (q[name] for name in Aside._fields[:-1])
         chosen = sa.select(*columns, q.count).order_by(q.first_ms, q.digest)
         return [Aside(*row) for row in self._rows(chosen.where(q.gateway == gateway) if gateway else chosen)]
+
+    def count_held(self, gateway: str, store: str, from_seq: int, to_seq: int) -> int:
+        mine = (events.c.gateway == gateway) & (events.c.store == store)
+        return self._number(sa.select(sa.func.count()).where(mine & events.c.seq.between(from_seq, to_seq)))
 
     def losses(self, gateway: str = "") -> list[LostRow]:
         """What will never come (of one gateway), as told by gateways and found by the center."""

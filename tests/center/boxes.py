@@ -83,7 +83,7 @@ class Session:
         return self.k.utc - self.boot.zero
 
     def live(self) -> None:
-        acts = [self.look] * 8 + [self.beat] * 3 + [self.checkpoint] * 2 + [self.publish] * 3
+        acts = [self.look] * 6 + [self.change] * 3 + [self.beat] * 3 + [self.checkpoint] * 2 + [self.publish] * 3
         acts += [self.note, self.anchor, self.trim, self.birth]
         if self.k.faults.evicts:
             acts.append(self.evict)
@@ -99,13 +99,22 @@ class Session:
         if seen == was:
             self.pending.pop(slot, None)
         elif self.pending.get(slot, (0, ""))[1] == seen:
-            at, _ = self.pending.pop(slot)
-            self._passed(slot, at)
-            self.state[slot] = (seen, at)
-            words = {"slot": slot, "from": was, "to": seen, "level": "streams"}
-            self.journal.add("transition", self.boot.name, self.name, at, **words)
+            self._confirm(slot, self.pending.pop(slot)[0], seen)
         else:
             self.pending[slot] = (self.now, seen)
+
+    def change(self) -> None:
+        """A slot flips, and the next looks agree."""
+        slot = self.rnd.choice(SLOTS)
+        self.pending.pop(slot, None)
+        self._confirm(slot, self.now, "offline" if self.state[slot][0] == "online" else "online")
+        self.k.utc += self.rnd.randint(1, 5_000)
+
+    def _confirm(self, slot: str, at: int, seen: str) -> None:
+        self._passed(slot, at)
+        words = {"slot": slot, "from": self.state[slot][0], "to": seen, "level": "streams"}
+        self.journal.add("transition", self.boot.name, self.name, at, **words)
+        self.state[slot] = (seen, at)
 
     def _passed(self, slot: str, until: int) -> None:
         was, start = self.state[slot]
@@ -179,6 +188,10 @@ class Session:
             self.k.send("state", encode(Goodbye(gateway=GATEWAY, session=self.name, why="stopped")))
         else:
             self.k.send("state", encode(Will(gateway=GATEWAY, session=self.name)))
+            if self.rnd.random() < 0.5:  # cut off just after it told of a change that nobody has yet
+                self.publish()
+                self.change()
+                self.beat()
         for slot in SLOTS:
             self._passed(slot, self.now)
         claimed = normal(self.claims)
@@ -249,7 +262,7 @@ class Kitchen:
 
     def _worn(self, journal: Journal) -> Journal:
         """The card lied when it said that its last rows were written; their numbers will be given out again."""
-        lost = self.rnd.randint(1, 4)
+        lost = self.rnd.choice((1, 1, 2, 4))
         journal.rows = [row for row in journal.rows if row["seq"] <= journal.seq - lost]
         journal.seq = max(0, journal.seq - lost)
         if journal.checkpoint and journal.checkpoint["seq_high"] > journal.seq:

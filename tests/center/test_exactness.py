@@ -21,7 +21,7 @@ from center.timeline import Known, known
 from tests.center.boxes import SLOTS, Faults, Kitchen, World
 from tests.center.letters import GATEWAY, T0, register
 
-EXAMPLES = int(os.environ.get("CANTEEN_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("CANTEEN_EXAMPLES", "60"))
 """For each property; a long run sets more."""
 randoms = st.integers(0, 2**48).map(Random)
 anything = st.builds(Faults, *(st.booleans() for _ in Faults._fields))
