@@ -8,6 +8,7 @@ import hashlib
 import re
 import socket
 import ssl
+import struct
 from functools import cache
 from typing import Self
 
@@ -34,15 +35,32 @@ class Wire:
         """Whether anything arrived since the last `send`."""
         self._socket = sock
         self._buffer = bytearray()
+        self._plain = not isinstance(sock, ssl.SSLSocket)
+        if self._plain:
+            sock.settimeout(None)  # the kernel keeps the time: a third of the system calls
 
     def send(self, data: bytes) -> None:
         """Send everything. Raises Trouble(TIMED_OUT, UNREACHABLE)."""
         self.heard = False
         try:
-            self._socket.settimeout(self.deadline.left())
-            self._socket.sendall(data)
+            sent = self._sent_at_once(data)
+            if sent < len(data):
+                self._socket.settimeout(self.deadline.left())
+                self._socket.sendall(data[sent:])
+                if self._plain:
+                    self._socket.settimeout(None)
         except OSError as error:
             raise _broken(error) from None
+
+    def _sent_at_once(self, data: bytes) -> int:
+        """How many bytes went without waiting."""
+        if not self._plain:
+            return 0
+        self.deadline.left()
+        try:
+            return self._socket.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
 
     def line(self, cap: int) -> bytes:
         """One line without its end. Raises Trouble(HOSTILE) when it is longer than `cap` bytes."""
@@ -66,6 +84,21 @@ class Wire:
             if len(self._buffer) > cap:
                 raise Trouble(Reason.HOSTILE, f"answer larger than {cap} bytes")
         return self._take(len(self._buffer))
+
+    def lines(self, cap: int) -> list[bytes] | None:
+        """All lines up to the empty one, which is taken too; None, and nothing taken, unless they are here and plain.
+
+        Plain: CR LF at each end and nowhere else, at most `cap` bytes together.
+        """
+        end = self._buffer.find(b"\r\n\r\n", 0, cap)
+        if end < 0:
+            return None
+        whole = bytes(self._buffer[:end])
+        lines = whole.split(b"\r\n")
+        if not whole.count(b"\r") == whole.count(b"\n") == len(lines) - 1:
+            return None
+        del self._buffer[: end + 4]
+        return lines
 
     def skip_to(self, start: re.Pattern[bytes], cap: int) -> bytes:
         """Drop what stands before `start`, return what matched without taking it.
@@ -107,8 +140,12 @@ class Wire:
 
     def _receive(self) -> bool:
         """Wait for more; the timeout is set anew each time, so that a dripping camera cannot outlive the deadline."""
+        left = self.deadline.left()
         try:
-            self._socket.settimeout(self.deadline.left())
+            if self._plain:
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(left))
+            else:
+                self._socket.settimeout(left)
             data = self._socket.recv(_READ)
         except OSError as error:
             raise _broken(error) from None
@@ -130,6 +167,12 @@ def connect(camera: Camera, port: int, deadline: Deadline, *, tls: bool = False)
     except BaseException:
         sock.close()
         raise
+
+
+def _timeval(seconds: float) -> bytes:
+    """As setsockopt wants it, a millisecond at least, for 0 would mean for ever (socket(7))."""
+    microseconds = max(int(seconds * 1e6), 1000)
+    return struct.pack("@ll", microseconds // 1_000_000, microseconds % 1_000_000)
 
 
 def url_host(address: str) -> str:
@@ -167,7 +210,7 @@ def _unconnected(error: OSError | Trouble) -> NoConnection:
 def _broken(error: OSError) -> Trouble:
     """What an error after the connection was made means."""
     match error:
-        case TimeoutError():
+        case TimeoutError() | BlockingIOError():
             return Trouble(Reason.TIMED_OUT, "no complete answer in time")
         case ssl.SSLCertVerificationError():
             return Trouble(Reason.HOSTILE, f"certificate refused: {error.verify_message}")
