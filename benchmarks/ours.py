@@ -24,7 +24,7 @@ def main() -> None:
     told = dict(inspection.ask_capabilities(cameras, log_in=set(addresses), auth={}, deadline_s=300))
     wall_s, own_s = time.monotonic() - began, time.process_time() - spent
     for slot, one in told.items():
-        parts = (one.device, one.profiles, one.nodes, one.configurations, one.status, one.stream_uri, one.audio_decoders)
+        parts = (one.device, one.profiles, one.configurations, one.status, one.stream_uri, one.audio_decoders)
         assert all(isinstance(part, Seen) and part.value for part in parts), (slot, one)
     child = resource.getrusage(resource.RUSAGE_CHILDREN)
     cost = {"cpu_s": child.ru_utime + child.ru_stime + own_s, "wall_s": wall_s, "peak_mb": child.ru_maxrss * 1024 / 1e6}

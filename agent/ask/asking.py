@@ -115,4 +115,3 @@ def _unreachable(error: BaseException) -> bool:
 
 def _since(began: float) -> float:
     return round(time.monotonic() - began, 4)
-

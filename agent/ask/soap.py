@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from agent.ask import wsdl
 from agent.model import Credentials
@@ -51,7 +51,9 @@ _STAND_INS = {
     "requests_toolbelt": (),
     "requests_toolbelt.multipart": (),
     "requests_toolbelt.multipart.decoder": ("MultipartDecoder",),
+    "importlib.metadata": ("PackageNotFoundError", "version"),
 }
+_REFUSED = ("httpx", "packaging", "packaging.version")
 
 
 class Message(NamedTuple):
@@ -162,7 +164,7 @@ def load() -> None:
 
 @cache
 def _library() -> _Library:
-    with _without_requests(), _undisturbed():
+    with _lean(), _undisturbed():
         import onvif
         import zeep
         from onvif.client import UsernameDigestTokenDtDiff
@@ -205,17 +207,17 @@ def _undisturbed() -> Iterator[None]:
 
 
 @contextmanager
-def _without_requests() -> Iterator[None]:
-    """Empty stand-ins for requests while zeep is imported, for its own transport is never used here.
+def _lean() -> Iterator[None]:
+    """What only zeep's own transport and its version number need is not loaded while zeep is imported.
 
-    The real one would take 15 MB and 70 ms of a child that may have 45 MB; and what is not loaded follows no redirect,
-    asks no proxy and unpacks nothing.
+    requests alone would take 15 MB and 70 ms of a child that may have 45 MB, importlib.metadata another 15 ms; and what
+    is not loaded follows no redirect, asks no proxy and unpacks nothing.
     """
-    absent = {name: kinds for name, kinds in _STAND_INS.items() if name not in sys.modules}
-    for name, kinds in absent.items():
-        module = ModuleType(name)
-        module.__dict__.update({kind: type(kind, (), {}) for kind in kinds})
-        sys.modules[name] = module
+    absent: dict[str, ModuleType | None] = {name: ModuleType(name) for name in _STAND_INS if name not in sys.modules}
+    for name, module in absent.items():
+        vars(module).update({kind: type(kind, (str,), {}) for kind in _STAND_INS[name]})
+    absent |= {name: None for name in _REFUSED if name not in sys.modules}  # None: importing it fails
+    sys.modules.update(cast("dict[str, ModuleType]", absent))
     try:
         yield
     finally:

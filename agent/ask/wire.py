@@ -4,12 +4,9 @@ Only the literal address of the enrolment is ever dialled, no name is ever looke
 """
 
 import errno
-import hashlib
 import re
 import socket
-import ssl
 import struct
-from functools import cache
 from typing import Self
 
 from agent.ask.asking import Deadline, Trouble
@@ -19,6 +16,7 @@ from contract.vocabulary import Reason
 CONNECT_S = 3.0
 """Longest wait for a connection: SYN and two repetitions (RFC 6298: after 1 s and 3 s)."""
 _READ = 16_384
+_TIMEVAL = struct.Struct("@ll" if socket.SO_RCVTIMEO == 20 else "=qq")  # the option's newer number has 64-bit time
 _THEIRS = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.ECONNRESET})
 
 
@@ -35,7 +33,7 @@ class Wire:
         """Whether anything arrived since the last `send`."""
         self._socket = sock
         self._buffer = bytearray()
-        self._plain = not isinstance(sock, ssl.SSLSocket)
+        self._plain = type(sock) is socket.socket
         if self._plain:
             sock.settimeout(None)  # the kernel keeps the time: a third of the system calls
 
@@ -169,10 +167,24 @@ def connect(camera: Camera, port: int, deadline: Deadline, *, tls: bool = False)
         raise
 
 
+def _secured(sock: socket.socket, camera: Camera, deadline: Deadline) -> socket.socket:
+    from agent.ask import tls  # 3 MB and 4 ms that most cameras do not ask for
+
+    try:
+        sock.settimeout(deadline.left())
+        secured = tls.wrapped(sock, camera)
+    except OSError as error:
+        raise _broken(error) from None
+    if not tls.is_pinned(secured, camera):
+        secured.close()
+        raise Trouble(Reason.HOSTILE, "certificate is not the pinned one")
+    return secured
+
+
 def _timeval(seconds: float) -> bytes:
     """As setsockopt wants it, a millisecond at least, for 0 would mean for ever (socket(7))."""
     microseconds = max(int(seconds * 1e6), 1000)
-    return struct.pack("@ll", microseconds // 1_000_000, microseconds % 1_000_000)
+    return _TIMEVAL.pack(*divmod(microseconds, 1_000_000))
 
 
 def url_host(address: str) -> str:
@@ -212,48 +224,11 @@ def _broken(error: OSError) -> Trouble:
     match error:
         case TimeoutError() | BlockingIOError():
             return Trouble(Reason.TIMED_OUT, "no complete answer in time")
-        case ssl.SSLCertVerificationError():
-            return Trouble(Reason.HOSTILE, f"certificate refused: {error.verify_message}")
-        case ConnectionError() | ssl.SSLEOFError():
+        case ConnectionError():
             return Trouble(Reason.UNREACHABLE, "connection reset")
-        case ssl.SSLError():
-            return Trouble(Reason.MALFORMED, f"TLS: {error.reason}")
+    if type(error).__module__ == "ssl":
+        from agent.ask import tls
+
+        return Trouble(*tls.meaning(error))
     reason = Reason.UNREACHABLE if error.errno in _THEIRS else Reason.AGENT_FAULT
     return Trouble(reason, error.strerror or type(error).__name__)
-
-
-# ---- TLS ----------------------------------------------------------------------------------------
-
-
-def _secured(sock: socket.socket, camera: Camera, deadline: Deadline) -> ssl.SSLSocket:
-    name = camera.address.partition("%")[0] if camera.tls == "verify" else None
-    try:
-        sock.settimeout(deadline.left())
-        secured = _context(camera.tls).wrap_socket(sock, server_hostname=name)
-    except OSError as error:
-        raise _broken(error) from None
-    if camera.tls == "pin" and _fingerprint(secured) != camera.tls_pin.replace(":", "").lower():
-        secured.close()
-        raise Trouble(Reason.HOSTILE, "certificate is not the pinned one")
-    return secured
-
-
-def _fingerprint(secured: ssl.SSLSocket) -> str:
-    return hashlib.sha256(secured.getpeercert(binary_form=True) or b"").hexdigest()
-
-
-@cache
-def _context(mode: str) -> ssl.SSLContext:
-    """`verify`: the system's authorities and the address in the certificate. `pin`: any certificate, compared after.
-
-    A pinned camera may be old: RSA 1024, SHA-1 and the unsafe renegotiation of before RFC 5746 are let pass, for the
-    pin proves the peer and the alternative is no TLS.
-    """
-    if mode != "pin":
-        return ssl.create_default_context()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    context.options |= getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)  # named from Python 3.12 on
-    return context
