@@ -1,7 +1,8 @@
 """Our capability probe in its shipped form: the child started, fed and read as the daemon does it.
 
-Run as a child: python -m benchmarks.ours PORT USER, password and addresses as lines on standard input. Prints what it
-cost: the child's own account, and what this process spent on it once its modules were there, as they are in a daemon.
+Run as a child: python -m benchmarks.ours PORT USER BEGAN, password and addresses as lines on standard input. Prints
+what it cost: the child's own account, and what this process spent on it once its modules were there, as they are in a
+daemon.
 """
 
 import json
