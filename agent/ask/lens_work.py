@@ -32,6 +32,8 @@ OPTICAL = 1.3
 BLURRED = 0.6
 """Sharpness lost to so much of what it was proves the focus motor."""
 FOCUS_S = 3.0
+FOCUS_LOOKS = 4
+"""And so many pictures at least are looked at, however slowly they come, before a motor is said to stand."""
 
 
 # ---- zoom ---------------------------------------------------------------------------------------
@@ -48,24 +50,27 @@ def zoom(eye: Eye, fine: Eye, head: Steering, faults: Faults, deadline: Deadline
         scale = found.scale
         if max(scale, 1 / scale) >= ZOOM_SEEN:
             return _compared(before, _average(fine), scale)
+        if deadline.passed():
+            return NotSeen(reason=Reason.TIMED_OUT, detail="nothing grew in the time allowed")
     faults.add("ignores")
     return ZoomSeen(scale=1.0, detail_ratio=1.0, optical=False)
 
 
 def _zoomed(eye: Eye, head: Steering, way: int, start: Glance, faults: Faults, deadline: Deadline) -> Glance:
     """Zoom until things are ZOOM_WANTED times as large (or small), or nothing more happens."""
-    share, renewed_s, sizes = FIRST, start.at_s, [1.0]
+    share, sizes = FIRST, [1.0]
     head.enlarge(way * share)
+    begun_s = renewed_s = time.monotonic()
     while True:
         now = eye.look()
         found = views.match(start.view, now.view)
         size = max(found.scale, 1 / found.scale) if found else sizes[-1]
         sizes.append(size)
-        late = now.at_s - start.at_s > ZOOM_S or deadline.passed()
+        late = now.at_s - begun_s > ZOOM_S or deadline.passed()
         at_end = size >= ZOOM_SEEN and len(sizes) > 6 and max(sizes[-6:]) - min(sizes[-6:]) < 0.01
         if size >= ZOOM_WANTED or found is None or late or at_end:
             return settle(eye, head, faults)
-        brisk = min(share * 2.5, FASTEST) if now.at_s - start.at_s > PATIENCE_S and size < ZOOM_SEEN else share
+        brisk = min(share * 2.5, FASTEST) if now.at_s - begun_s > PATIENCE_S and size < ZOOM_SEEN else share
         if brisk != share or now.at_s - renewed_s > RENEW_S:
             share, renewed_s = brisk, now.at_s
             head.enlarge(way * share)
@@ -81,8 +86,10 @@ def _compared(before: Frame, after: Frame, scale: float) -> ZoomSeen:
 
 
 def _average(eye: Eye) -> Frame:
-    frames = [eye.look().frame.astype(np.float32) for _ in range(AVERAGED)]
-    return np.asarray(np.mean(frames, axis=0), np.uint8)
+    total = eye.look().frame.astype(np.uint16)
+    for _ in range(AVERAGED - 1):
+        total += eye.look().frame
+    return np.asarray(total // AVERAGED, np.uint8)
 
 
 # ---- focus --------------------------------------------------------------------------------------
@@ -119,6 +126,8 @@ def focus(eye: Eye, head: Steering, kept: FocusKept, deadline: Deadline) -> Focu
             quietly(head.halt_focus)
     finally:
         restore_focus(head, kept, undo)
+    if lowest > BLURRED * before and deadline.passed():
+        return NotSeen(reason=Reason.TIMED_OUT, detail="nothing blurred in the time allowed")
     return FocusSeen(before=round(before, 3), moved=round(lowest, 3), restored=round(_sharp_again(eye, before), 3))
 
 
@@ -184,9 +193,9 @@ def _sharpness(eye: Eye) -> float:
 
 def _lowest(eye: Eye, before: float, deadline: Deadline) -> float:
     """The least sharpness within FOCUS_S; no longer than until the blur is plain."""
-    until_s, lowest = time.monotonic() + FOCUS_S, before
-    while time.monotonic() < until_s and not deadline.passed():
-        lowest = min(lowest, views.sharpness(eye.look().frame))
+    until_s, looks, lowest = time.monotonic() + FOCUS_S, 0, before
+    while (time.monotonic() < until_s or looks < FOCUS_LOOKS) and not deadline.passed():
+        lowest, looks = min(lowest, views.sharpness(eye.look().frame)), looks + 1
         if lowest <= BLURRED * before:
             break
     return lowest

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 WIDTH_PX = 640
 """Frames are looked at in this width; a larger one would show noise, not structure."""
-FEATURES = 1200
+FEATURES = 600
 BANDS = 0.09
 """Share of the height at top and bottom without features: cameras write time and name there, which never move."""
 MIN_INLIERS = 18
@@ -118,13 +118,14 @@ def match(a: View, b: View) -> Match | None:
 
 def _pairs(a: Frame, b: Frame) -> NDArray[np.int64]:
     """Indices of descriptors that are each other's nearest, and much nearer than the second nearest."""
-    matcher = cv2.BFMatcher(cv2.NORM_HAMMING)
-    forth = {}
-    for best in matcher.knnMatch(a, b, k=2):
-        if len(best) == 2 and best[0].distance < _RATIO * best[1].distance:
-            forth[best[0].queryIdx] = best[0].trainIdx
-    back = {m.queryIdx: m.trainIdx for m in matcher.match(b, a)}
-    return np.array([(i, j) for i, j in forth.items() if back.get(j) == i], np.int64).reshape(-1, 2)
+    distances, nearest = cv2.batchDistance(a, b, cv2.CV_32S, normType=cv2.NORM_HAMMING, K=2)
+    forth = np.flatnonzero(distances[:, 0] < _RATIO * distances[:, 1])
+    if not len(forth):
+        return np.empty((0, 2), np.int64)
+    there = nearest[forth, 0]
+    _, back = cv2.batchDistance(b[there], a, cv2.CV_32S, normType=cv2.NORM_HAMMING, K=1)
+    mutual = back[:, 0] == forth
+    return np.stack([forth[mutual], there[mutual]], axis=1).astype(np.int64)
 
 
 def _plausible(h: Floats) -> bool:
