@@ -19,7 +19,9 @@ Floats = NDArray[np.float64]
 
 WIDTH_PX = 640
 """Frames are looked at in this width; a larger one would show noise, not structure."""
-FEATURES = 600
+FEATURES = 1200
+MANY_FEATURES = 3000
+"""For two pictures that nothing links but their one comparison."""
 BANDS = 0.09
 """Share of the height at top and bottom without features: cameras write time and name there, which never move."""
 MIN_INLIERS = 18
@@ -73,13 +75,13 @@ def decoded(jpeg: bytes) -> Frame | None:
     return None if frame is None else np.asarray(frame, np.uint8)
 
 
-def view(frame: Frame) -> View:
-    """The features of a frame (ORB, Rublee et al. 2011)."""
+def view(frame: Frame, features: int = FEATURES) -> View:
+    """The features of a frame (ORB, Rublee et al. 2011), `features` at most."""
     gray = gray_of(frame)
     height, width = gray.shape
     mask = np.zeros_like(gray)
     mask[int(height * BANDS) : int(height * (1 - BANDS))] = 255
-    orb = cv2.ORB.create(nfeatures=FEATURES, fastThreshold=8)
+    orb = cv2.ORB.create(nfeatures=features, fastThreshold=8)
     keypoints, descriptors = orb.detectAndCompute(gray, mask)
     points = np.array([point.pt for point in keypoints], np.float64).reshape(-1, 2)
     middle = np.array([(width - 1) / 2, (height - 1) / 2])
