@@ -20,7 +20,7 @@ import msgspec
 
 from agent import __version__, show
 from agent.model import Camera, Credentials, Evidence, Ports, Seen
-from contract.messages import Verdict
+from contract.messages import BROKEN_JSON, Verdict
 from contract.strict_yaml import ConfigError
 from contract.vocabulary import Standing
 
@@ -302,7 +302,7 @@ def _status(arguments: argparse.Namespace) -> int:
         now = status.read(file)
     except FileNotFoundError:
         raise Misuse(f"no running agent: {file} is not there") from None
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, *BROKEN_JSON) as error:
         raise Misuse(f"cannot read {file}: {error}") from None
     age_s = time.time() - now.at_ms / 1000
     if arguments.json:

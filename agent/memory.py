@@ -16,7 +16,7 @@ from msgspec import Struct
 from agent.decide.lockout import Guard
 from agent.files import write_atomically
 from agent.model import Camera, Credentials
-from contract.messages import Identity
+from contract.messages import BROKEN_JSON, Identity
 
 log = logging.getLogger(__name__)
 GRACE_S = 60.0
@@ -52,7 +52,7 @@ class Memory:
             self._file = msgspec.json.decode(path.read_bytes(), type=_File)
         except FileNotFoundError:
             self._file = _File(salt=secrets.token_hex(8))
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, *BROKEN_JSON) as error:
             log.warning("%s cannot be used (%s): asking the cameras anew", path, error)
             self._file = _File(salt=secrets.token_hex(8))
 

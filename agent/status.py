@@ -74,5 +74,5 @@ class Status(Struct, frozen=True, kw_only=True):
 
 
 def read(path: Path) -> Status:
-    """The status in the file. Raises OSError, or msgspec.MsgspecError for another version's file."""
+    """The status in the file. Raises OSError, or one of BROKEN_JSON for another version's file."""
     return msgspec.json.decode(path.read_bytes(), type=Status)

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from agent.memory import Learnt, Memory
 from agent.model import Camera, Credentials
 from contract.messages import Identity
@@ -88,10 +90,11 @@ def test_a_barred_slot_stays_barred_until_its_device_is_back(tmp_path: Path) -> 
     assert not again.is_barred("one")
 
 
-def test_an_unreadable_file_costs_one_round_of_questions(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"\x00garbage", b'{"salt":"\xff"}', b'{"salt":' + b"[" * 100_000])
+def test_an_unreadable_file_costs_one_round_of_questions(tmp_path: Path, content: bytes) -> None:
     """Garbage in the file is said and replaced, not fatal."""
     file = tmp_path / "learnt.json"
-    file.write_bytes(b"\x00garbage")
+    file.write_bytes(content)
     memory = Memory(file)
     memory.bar("one")
     memory.save_if_changed()
