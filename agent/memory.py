@@ -66,7 +66,11 @@ class Memory:
         return msgspec.structs.replace(camera, stream_path=learnt.stream_path, ports=ports)
 
     def _identity(self, camera: Camera) -> Identity:
+        """What the settings say before what was learnt; where they differ a person has named another device."""
         said, learnt = camera.identity, self._file.identities.get(camera.slot, Identity())
+        pairs = zip(_ids(said), _ids(learnt), strict=True)
+        if any(named and known and named.lower() != known.lower() for named, known in pairs):
+            return said
         return Identity(mac=said.mac or learnt.mac, epr=said.epr or learnt.epr, serial=said.serial or learnt.serial)
 
     def learnt(self, camera: Camera) -> Learnt:
@@ -161,3 +165,7 @@ class Memory:
             digest = hashlib.scrypt(secret, salt=self._file.salt.encode(), n=2**13, r=8, p=1, dklen=8)
             self._fingerprints[credentials] = digest.hex()
         return f"{address} {self._fingerprints[credentials]}"
+
+
+def _ids(identity: Identity) -> tuple[str, str, str]:
+    return identity.mac, identity.epr, identity.serial

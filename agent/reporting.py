@@ -153,6 +153,7 @@ class Reporter:
                 self._memory.may_log_in(now.camera.address, one, clocks.utc_ms() / 1000)
                 for one in (now.camera.credentials, now.camera.stream_credentials)
             ),
+            identity_changed=self._memory.is_barred(now.camera.slot),
             model=f"{device.manufacturer} {device.model}".strip() if device else "",
             verdicts=inspected.verdicts.verdicts if inspected else (),
         )

@@ -32,6 +32,8 @@ class CameraStatus(Struct, frozen=True, kw_only=True):
     skew_s: float | None
     stuck: bool
     login_paused: bool
+    identity_changed: bool = False
+    """Another device stands there: no login until it is back, or a person has named the new one in the settings."""
     model: str
     verdicts: tuple[Verdict, ...]
 
