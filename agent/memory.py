@@ -162,7 +162,8 @@ class Memory:
         """
         if credentials not in self._fingerprints:
             secret = f"{credentials.user}\0{credentials.reveal()}".encode()
-            digest = hashlib.scrypt(secret, salt=self._file.salt.encode(), n=2**13, r=8, p=1, dklen=8)
+            # eight rounds of 1 MB, not one of 8: the daemon would keep them
+            digest = hashlib.scrypt(secret, salt=self._file.salt.encode(), n=2**10, r=8, p=8, dklen=8)
             self._fingerprints[credentials] = digest.hex()
         return f"{address} {self._fingerprints[credentials]}"
 

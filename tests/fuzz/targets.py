@@ -57,7 +57,7 @@ class Target(NamedTuple):
 
     run: Callable[[bytes], None]
     seeds: Callable[[], Iterable[bytes]]
-    max_bytes: int = 2_048
+    max_bytes: int = 1_024
     native: bool = False
 
 
@@ -323,7 +323,7 @@ def _registry(data: bytes) -> None:
 
 
 TARGETS: dict[str, Target] = {
-    "probe_match": Target(_probe_match, seeds.probe_match),
+    "probe_match": Target(_probe_match, seeds.probe_match, 2_048),
     "xaddr": Target(_xaddr, seeds.xaddr, 512),
     "arp": Target(_neighbours, seeds.arp, 512),
     "clock": Target(_clock, seeds.clock, 1_024, native=True),
@@ -331,17 +331,17 @@ TARGETS: dict[str, Target] = {
     "http": Target(_http, seeds.http),
     "digest": Target(_digest, seeds.digest, 512),
     "rtsp": Target(_rtsp, seeds.rtsp),
-    "rtsp_session": Target(_rtsp_session, seeds.rtsp_session),
-    "film": Target(_film, seeds.rtsp_session),
+    "rtsp_session": Target(_rtsp_session, seeds.rtsp_session, 1_536),
+    "film": Target(_film, seeds.rtsp_session, 1_536),
     "sdp": Target(_sdp, seeds.sdp),
-    "rtp": Target(_rtp, seeds.rtp),
+    "rtp": Target(_rtp, seeds.rtp, 512),
     "g711": Target(_g711, seeds.g711, 256),
-    "config": Target(partial(_yaml, entries.File), seeds.config, 4_096, native=True),
-    "policy": Target(partial(_yaml, Policy), seeds.policy, 4_096, native=True),
+    "config": Target(partial(_yaml, entries.File), seeds.config, 2_048, native=True),
+    "policy": Target(partial(_yaml, Policy), seeds.policy, 2_048, native=True),
     "downward": Target(receive, seeds.downward, 512, native=True),
     "upward": Target(_upward, seeds.upward, 1_024, native=True),
-    "files": Target(_files, seeds.files, 1_024, native=True),
-    "child": Target(_child, seeds.child, 1_024, native=True),
+    "files": Target(_files, seeds.files, 512, native=True),
+    "child": Target(_child, seeds.child, 1_536, native=True),
     "registry": Target(_registry, seeds.registry, 512),
 }
 """Name -> target."""
