@@ -20,7 +20,7 @@ from scripts.stage import tool
 from tests import evil
 from tests.agent.ask import players
 from tests.agent.ask.devices import Device, Onvif
-from tests.agent.ask.wsd import Responder, camera
+from tests.agent.ask.wsd import Responder, camera, one, probe_matches
 from tests.agent.tell.test_uplink import Ear
 from tests.agent.test_daemon import until
 from tests.broker import Broker
@@ -123,6 +123,25 @@ def test_another_device_gets_no_login_until_a_person_names_it(tmp_path: Path) ->
         ear.client.disconnect()
         ear.client.loop_stop()
     assert PASSWORD not in read(tmp_path / "log") + read(tmp_path / "learnt.json") + repr(ear.heard)
+
+
+def test_a_stranger_is_listed_and_left_alone(tmp_path: Path) -> None:
+    """A device that no slot claims is told to the center; neither it nor the host its XAddr names is ever connected."""
+    with ExitStack() as stack:
+        broker, place = stack.enter_context(Broker()), Place(stack)
+        stranger, elsewhere = (stack.enter_context(Device(Onvif())) for _ in range(2))
+        xaddrs = f"http://{stranger.address}:{stranger.port}/a http://{elsewhere.address}:{elsewhere.port}/b"
+        reply = one("ProbeMatch", xaddrs, "urn:uuid:stranger")
+        stack.enter_context(Responder(stranger.address, lambda _, to: probe_matches(reply, relates_to=to)))
+        stack.enter_context(place.discovered_as(OWN))
+        ear = Ear(broker)
+        with running(tmp_path, settings(tmp_path, broker, place.entry())) as status:
+            until(lambda: any(stranger.address in json.dumps(inventory) for inventory in ear.of("inv")), 40)
+            until(lambda: status()["availability"] == "online", 40)
+            until(lambda: "GetProfiles" in place.onvif.operations, 40)
+        ear.client.disconnect()
+        ear.client.loop_stop()
+        assert (stranger.connections, elsewhere.connections) == (0, 0)
 
 
 def test_a_login_that_is_not_allowed_is_not_sent_for_a_picture_either() -> None:
