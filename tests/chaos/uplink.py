@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.tell.journal import Journal
-
 from benchmarks.measure import Figure
 from contract.messages import Transition
 from contract.vocabulary import Availability, Rung

@@ -1,15 +1,23 @@
 """What the broker hands down to the agent, given to a real uplink that is not connected."""
 
+import tempfile
+from collections import deque
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
 import paho.mqtt.client as mqtt
 
-from agent.tell.outbox import Outbox
-from agent.tell.uplink import Endpoint, Uplink
-from contract.messages import Command, Result
+from agent.tell.journal import Journal
+from agent.tell.uplink import Uplink
+from tests.agent.tell.test_uplink import DOWN, uplink
 
-TOPICS = (b"mclz/v1/4101/box-0001/down/ack", b"mclz/v1/4101/box-0001/down/cmd", b"mclz/v1/center/state", b"mclz/v1/x")
-_made: list[Uplink] = []
-_OUTBOX = Outbox()
-_OUTBOX.store = "s1"
+TOPICS = (f"{DOWN}ack".encode(), f"{DOWN}cmd".encode(), b"mclz/v1/center/state", b"mclz/v1/x")
+
+
+class _Nowhere(NamedTuple):
+    host: str = "127.0.0.1"
+    port: int = 9
 
 
 def receive(data: bytes) -> None:
@@ -20,25 +28,9 @@ def receive(data: bytes) -> None:
     _uplink()._on_message(None, None, message)  # type: ignore[arg-type]
 
 
+@cache
 def _uplink() -> Uplink:
-    if not _made:
-        made = Uplink(
-            [Endpoint(host="127.0.0.1", port=9)],
-            city="4101",
-            gateway="box-0001",
-            session="s",
-            username="4101/box-0001",
-            password=None,
-            keepalive_s=60,
-            outbox=_OUTBOX,
-            greet=list,
-            command=_obey,
-        )
-        made._client.max_queued_messages_set(1)  # what it would answer goes nowhere
-        _made.append(made)
-    return _made[0]
-
-
-def _obey(command: Command) -> Result:
-    assert command.not_after >= 0
-    return Result(id=command.id, outcome="done")
+    journal = Journal(Path(tempfile.mkdtemp(prefix="fuzz-journal-")) / "journal.db")
+    made = uplink(_Nowhere(), journal, deque(maxlen=1))  # type: ignore[arg-type]
+    made._client.max_queued_messages_set(1)  # what it would answer goes nowhere
+    return made
