@@ -219,7 +219,8 @@ class Daemon:
     def _decode(self, asked: Sequence[tuple[Camera, Evidence]]) -> Iterator[tuple[str, Seen[Picture] | NotSeen]]:
         from agent.examine import decode
 
-        return decode(asked)
+        allowed = {camera.slot for camera, _ in asked if self._may_log_in(camera, camera.stream_credentials)}
+        return decode(asked, log_in=allowed)
 
     def _told(self, camera: Camera, evidence: Evidence) -> None:
         told = evidence.capabilities

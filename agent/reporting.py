@@ -14,7 +14,7 @@ from agent.ask.asking import boot_ms
 from agent.inspector import Inspector
 from agent.ledger import Ledger
 from agent.memory import Memory
-from agent.model import NotSeen, Seen
+from agent.model import NotSeen, Seen, tidy
 from agent.scout import Scout
 from agent.settings import Settings
 from agent.status import CameraStatus, DiscoveryStatus, Status, UplinkStatus
@@ -153,7 +153,8 @@ class Reporter:
                 self._memory.may_log_in(now.camera.address, one, clocks.utc_ms() / 1000)
                 for one in (now.camera.credentials, now.camera.stream_credentials)
             ),
-            model=f"{device.manufacturer} {device.model}".strip() if device else "",
+            identity_changed=self._memory.is_barred(now.camera.slot),
+            model=tidy(f"{device.manufacturer} {device.model}") if device else "",
             verdicts=inspected.verdicts.verdicts if inspected else (),
         )
 

@@ -355,3 +355,5 @@ class CenterState(Struct, frozen=True, kw_only=True):
 
 
 encode = msgspec.json.encode
+BROKEN_JSON = (msgspec.MsgspecError, UnicodeError, RecursionError)
+"""What msgspec raises for bytes that are not the message: also for text that is no UTF-8 and for deep nesting."""

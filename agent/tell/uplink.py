@@ -19,7 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from agent.tell import documents
 from agent.tell.journal import Journal
 from contract import topics
-from contract.messages import Ack, CenterState, Command, Goodbye, Result, Will
+from contract.messages import BROKEN_JSON, Ack, CenterState, Command, Goodbye, Result, Will
 
 log = logging.getLogger(__name__)
 
@@ -253,7 +253,7 @@ class Uplink:
     def _on_message(self, _: mqtt.Client, __: Any, message: mqtt.MQTTMessage) -> None:
         try:
             self._receive(message)
-        except msgspec.MsgspecError as error:
+        except BROKEN_JSON as error:
             log.warning("ignored an unreadable message on %s: %s", message.topic, error)
 
     def _receive(self, message: mqtt.MQTTMessage) -> None:

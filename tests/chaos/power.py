@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent.tell.journal import Journal
-
 from benchmarks.measure import Figure
 from tests.chaos import evidence, trials
 from tests.chaos.disks import Ext4, mounted

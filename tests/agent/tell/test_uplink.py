@@ -185,7 +185,8 @@ def test_old_and_retained_commands_are_not_carried_out() -> None:
 def test_garbage_from_above_costs_nothing() -> None:
     """Unreadable and oversized messages are dropped; the line goes on."""
     with line() as (_, ear, journal, up, verbs):
-        for payload in (b"", b"{", b"[]", b'{"store":1}', b"\xff" * 100, b"x" * 40_000):
+        nested, no_utf8 = b'{"x":' + b"[" * 20_000, b'{"store":"\xff","id":"\xff"}'
+        for payload in (b"", b"{", b"[]", b'{"store":1}', b"\xff" * 100, b"x" * 40_000, nested, no_utf8):
             for leaf in ("ack", "cmd"):
                 ear.client.publish(DOWN + leaf, payload, 1).wait_for_publish(5)
         ear.say(DOWN + "cmd", Command(id="c1", not_after=later(), verb="look"))
