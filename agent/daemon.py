@@ -8,7 +8,6 @@ import logging
 import secrets
 import signal
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from agent.memory import Learnt, Memory
 from agent.model import Camera, Credentials, Evidence, Look, NotSeen, Picture, Seen
 from agent.settings import Settings
 from agent.tell.outbox import Outbox
+from agent.timekeeper import Timekeeper
 from agent.watch import Watch
 from contract.messages import Command, Result, Verdict
 from contract.policy import Policy
@@ -46,6 +46,12 @@ class Daemon:
     def __init__(self, settings: Settings, policy: Policy) -> None:
         self._settings, self._policy = settings, policy
         self._ledger = Ledger(Outbox(), boot=clocks.boot_id(), session=secrets.token_hex(3), now=boot_ms)
+        self._time = Timekeeper(
+            settings.state_dir / "clock.json",
+            boot=self._ledger.boot,
+            anchor=self._ledger.anchor,
+            fault=self._ledger.fault,
+        )
         self._memory = Memory(settings.state_dir / "learnt.json")
         self._stopping = threading.Event()
         self._changed = threading.Event()
@@ -94,6 +100,7 @@ class Daemon:
             self._policy.id,
             ledger=self._ledger,
             memory=self._memory,
+            time=self._time,
             watches=self._watches,
             inspector=self._inspector,
             scout=self._scout,
@@ -104,6 +111,7 @@ class Daemon:
             reporter=self._reporter,
             uplink=self._uplink,
             memory=self._memory,
+            time=self._time,
             changed=self._changed,
             heartbeat_s=self._settings.heartbeat,
             status_file=self._settings.state_dir / "status.json",
@@ -124,6 +132,7 @@ class Daemon:
             outbox=self._ledger.outbox,
             greet=self._reporter.greeting,
             command=self._command,
+            passed=self._time.passed,
         )
 
     def _discovery_options(self) -> "DiscoveryOptions":
@@ -144,7 +153,7 @@ class Daemon:
         """Watch until told to stop; the exit code."""
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, lambda *_: self._stopping.set())
-        self._ledger.anchor(clocks.utc_ms(), clocks.clock())
+        self._time.poll()
         for watch in self._watches.values():
             watch.start()
         log.info("watching %d cameras as %s", len(self._watches), self._settings.gateway.id)
@@ -166,6 +175,7 @@ class Daemon:
         self._ledger.close(self._reporter.unsettled)
         self._uplink.stop("stopped by request", STOP_S)
         self._memory.save_if_changed()
+        self._time.save()
         (self._settings.state_dir / "status.json").unlink(missing_ok=True)
 
     # ---- asking -------------------------------------------------------------------------------
@@ -175,7 +185,7 @@ class Daemon:
 
     def _may_log_in(self, camera: Camera, credentials: Credentials | None) -> bool:
         barred = self._memory.is_barred(camera.slot)
-        return not barred and self._memory.may_log_in(camera.address, credentials, time.time())
+        return not barred and self._memory.may_log_in(camera.address, credentials, self._time.certain_s())
 
     def _look(self, camera: Camera) -> Look:
         log_in = self._may_log_in(camera, camera.stream_credentials)
@@ -190,7 +200,7 @@ class Daemon:
         self._memory.login_met(
             camera.address,
             camera.stream_credentials,
-            time.time(),
+            self._time.certain_s(),
             failed=look.logins_failed,
             attempts_left=look.attempts_left,
             worked=look.logged_in,
@@ -222,7 +232,7 @@ class Daemon:
         self._memory.login_met(
             camera.address,
             camera.credentials,
-            time.time(),
+            self._time.certain_s(),
             failed=told.logins_failed,
             attempts_left=told.attempts_left,
             worked=told.auth in ("wsse", "digest"),

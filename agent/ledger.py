@@ -6,12 +6,12 @@ What an event means must not be known here; every event of this run goes through
 from collections.abc import Callable, Iterable
 
 from agent.decide.availability import Change
+from agent.decide.clock import Anchoring
 from agent.tell.outbox import Outbox
 from contract.messages import (
     AddressChanged,
     Anchor,
     CapabilityChanged,
-    ClockHealth,
     Conflict,
     Coverage,
     Event,
@@ -21,9 +21,6 @@ from contract.messages import (
     Transition,
     Verdict,
 )
-
-UNSYNCED_ERR_MS = 60_000
-"""What a clock that nobody disciplines is taken to be off by, at least."""
 
 
 class Ledger:
@@ -39,12 +36,9 @@ class Ledger:
     def _append(self, kind: Callable[..., Event], at: int, **fields: object) -> None:
         self.outbox.append(lambda seq: kind(seq=seq, boot=self.boot, session=self.session, at=at, **fields))
 
-    def anchor(self, utc_ms: int, clock: ClockHealth) -> None:
-        """Tie this boot to UTC; `source` says whether the kernel vouches for the clock."""
-        if clock.synced:
-            self._append(Anchor, self._now(), utc_ms=utc_ms, err_ms=clock.err_ms or 0, source="ntp")
-        else:
-            self._append(Anchor, self._now(), utc_ms=utc_ms, err_ms=UNSYNCED_ERR_MS, source="system")
+    def anchor(self, anchoring: Anchoring) -> None:
+        """Tie this boot to UTC."""
+        self._append(Anchor, anchoring.at, utc_ms=anchoring.utc_ms, err_ms=anchoring.err_ms, source=anchoring.source)
 
     def transition(self, slot: str, change: Change) -> None:
         self._append(

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from agent.ask import clocks
+from agent.ask.asking import boot_ms
 from agent.ask.discovery import DiscoveryOptions, Round, probe
 from agent.ask.listener import Listener
 from agent.decide import roster
@@ -48,8 +48,8 @@ class Scout:
         self._ledger, self._memory = ledger, memory
         self._told: dict[str, tuple[Presence, tuple[str, ...]]] = {}
         self.last: Round | None = None
-        self.last_ms: int | None = None
-        """UTC ms of the last round."""
+        self.last_at: int | None = None
+        """Boot ms of the last round."""
         self._wake = threading.Event()
         self._stopping = False
         self.strangers: tuple[DiscoveredDevice, ...] = ()
@@ -126,7 +126,7 @@ class Scout:
         if self.last is None or found.notes != self.last.notes:
             for note in found.notes:
                 log.info("discovery: %s", note)
-        self.last, self.last_ms = found, clocks.utc_ms()
+        self.last, self.last_at = found, boot_ms()
 
 
 def _who(one: Identity | DiscoveredDevice) -> str:

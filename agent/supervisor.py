@@ -6,9 +6,9 @@ Runs until told to stop; how things start and stop, and what is asked or decided
 import logging
 import random
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from agent.files import write_atomically
 from agent.memory import Memory
 from agent.reporting import Reporter
+from agent.timekeeper import Timekeeper
 from agent.watch import Watch
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TICK_S = 0.25
+TIME_EVERY_S = 1.0
 STATUS_EVERY_S = 15.0
 """The status file is written when something changed, and so often in any case."""
 
@@ -38,22 +40,29 @@ class Supervisor:
         reporter: Reporter,
         uplink: "Uplink",
         memory: Memory,
+        time: Timekeeper,
         changed: threading.Event,
         heartbeat_s: float,
         status_file: Path,
     ) -> None:
-        self._watches, self._reporter, self._uplink, self._memory = watches, reporter, uplink, memory
+        self._watches, self._reporter, self._uplink, self._memory, self._time = watches, reporter, uplink, memory, time
         self._changed, self._heartbeat_s, self._status_file = changed, heartbeat_s, status_file
-        self._heartbeat_due = self._status_due = 0.0
+        self._heartbeat_due = self._status_due = self._time_due = 0.0
         self._was_connected = False
 
     def run(self, stopping: threading.Event) -> None:
         """Blocks until `stopping` is set."""
         while not stopping.wait(TICK_S):
+            self._keep_time()
             self._give_up_stuck_looks()
             self._beat()
             self._publish_changes()
             self._memory.save_if_changed()
+
+    def _keep_time(self) -> None:
+        if (now := monotonic()) >= self._time_due:
+            self._time_due = now + TIME_EVERY_S
+            self._time.poll()
 
     def _give_up_stuck_looks(self) -> None:
         for slot, watch in self._watches.items():
@@ -62,14 +71,14 @@ class Supervisor:
                 self._changed.set()
 
     def _beat(self) -> None:
-        now, connected = time.monotonic(), self._uplink.connected.is_set()
+        now, connected = monotonic(), self._uplink.connected.is_set()
         if now >= self._heartbeat_due or (connected and not self._was_connected):
             self._heartbeat_due = now + self._heartbeat_s * random.uniform(0.9, 1.1)  # noqa: S311 - jitter
             self._uplink.publish("hb", self._reporter.heartbeat())
         self._was_connected = connected
 
     def _publish_changes(self) -> None:
-        changed, now = self._changed.is_set(), time.monotonic()
+        changed, now = self._changed.is_set(), monotonic()
         if changed:
             self._changed.clear()
             self._uplink.publish("inv", self._reporter.inventory(), retain=True)

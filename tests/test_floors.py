@@ -20,6 +20,7 @@ FLOORS = {
     "inspector": 3,
     "examine": 3,
     "status": 3,
+    "timekeeper": 3,
     "scout": 4,
     "acceptance": 4,
     "reporting": 5,

@@ -42,10 +42,15 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None
 
 
+def passed_by_the_wall_clock(utc_ms: int) -> bool:
+    return utc_ms < time.time() * 1000
+
+
 class Uplink:
     """Connects for ever, rotating over the endpoints; every method may be called from any thread.
 
     `greet` returns what is published, retained, at each connection: (leaf, encoded document) pairs, the birth first.
+    `passed(utc_ms)`: whether a command's last moment is over, as far as the box knows the time.
     `command` carries out one command and returns its result; it must not block for long.
     """
 
@@ -62,11 +67,13 @@ class Uplink:
         outbox: Outbox,
         greet: Callable[[], Sequence[tuple[str, bytes]]],
         command: Callable[[Command], Result],
+        passed: Callable[[int], bool] = passed_by_the_wall_clock,
     ) -> None:
         self._endpoints = list(endpoints)
         self._city, self._gateway, self._session = city, gateway, session
         self._keepalive_s = keepalive_s
         self._outbox = outbox
+        self._passed = passed
         self._greet = greet
         self._command = command
         self._unconfirmed: list[mqtt.MQTTMessageInfo] = []
@@ -237,7 +244,7 @@ class Uplink:
             self._outbox.grown.set()
 
     def _take_command(self, command: Command) -> None:
-        if command.not_after < time.time() * 1000:
+        if self._passed(command.not_after):
             result = Result(id=command.id, outcome="refused", detail="expired")
         else:
             result = self._command(command)
