@@ -62,7 +62,8 @@ class Supervisor:
     def _keep_time(self) -> None:
         if (now := monotonic()) >= self._time_due:
             self._time_due = now + TIME_EVERY_S
-            self._time.poll()
+            if self._time.poll():
+                self._status_due = 0.0
 
     def _give_up_stuck_looks(self) -> None:
         for slot, watch in self._watches.items():

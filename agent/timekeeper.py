@@ -45,8 +45,11 @@ class Timekeeper:
             log.warning("%s cannot be used (%s): the last certain time is that of the program", self._file, error)
             return None
 
-    def poll(self) -> None:
-        """Read both clocks; journal an anchor, and the beginning or end of distrust, where there is one."""
+    def poll(self) -> bool:
+        """Read both clocks; journal an anchor, and the beginning or end of distrust, where there is one.
+
+        Whether any of it was news.
+        """
         health, (at, utc_ms) = clocks.clock(), clocks.both_ms()
         before = self._clock
         now = Reading(at=at, utc_ms=utc_ms, synced=health.synced, err_ms=health.err_ms or 0)
@@ -63,6 +66,7 @@ class Timekeeper:
             self._say("the clock is trusted again")
         if at - self._saved_at >= SAVE_EVERY_MS:
             self.save()
+        return anchoring is not None or doubt is not before.doubt
 
     def _say(self, what: str) -> None:
         log.warning("%s", what)

@@ -51,7 +51,7 @@ def test_a_disciplined_clock_anchors_once_and_again_when_it_has_stepped() -> Non
 
 
 def test_a_box_that_wakes_in_1970_is_undated_until_it_is_set() -> None:
-    """A clock before the last certain time is not trusted and gives no anchor; the first disciplined word does at once."""
+    """A clock before the last certain time is not trusted and gives no anchor; the first disciplined word does."""
     lost = [reading(at, -TRUE) for at in range(0, 60_000, 1000)]
     clock, told = run(fresh(), *lost)
     assert (clock.doubt, told) == (ClockDoubt.BEHIND, [])
