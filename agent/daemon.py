@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from agent import limits
 from agent.ask import clocks
 from agent.ask import look as looking
 from agent.ask.asking import boot_ms
+from agent.crew import Crew, post
 from agent.decide.availability import Change
 from agent.inspector import Inspected, Inspector
 from agent.ledger import Ledger
@@ -31,6 +33,7 @@ from contract.vocabulary import Availability, Reason
 
 if TYPE_CHECKING:
     from agent.ask.discovery import DiscoveryOptions
+    from agent.supervisor import Supervisor
     from agent.tell.uplink import Uplink
 
 log = logging.getLogger(__name__)
@@ -46,6 +49,7 @@ class Daemon:
     def __init__(self, settings: Settings, policy: Policy) -> None:
         self._settings, self._policy = settings, policy
         self._ledger = Ledger(Outbox(), boot=clocks.boot_id(), session=secrets.token_hex(3), now=boot_ms)
+        self._crew = Crew(self._ledger.fault)
         self._time = Timekeeper(
             settings.state_dir / "clock.json",
             boot=self._ledger.boot,
@@ -84,7 +88,6 @@ class Daemon:
         """The rooms that the first look does not need."""
         from agent.reporting import Reporter
         from agent.scout import Scout
-        from agent.supervisor import Supervisor
 
         self._scout = Scout(
             self._cameras,
@@ -106,12 +109,17 @@ class Daemon:
             scout=self._scout,
         )
         self._uplink = self._make_uplink()
-        self._supervisor = Supervisor(
+
+    def _make_supervisor(self) -> "Supervisor":
+        from agent.supervisor import Supervisor
+
+        return Supervisor(
             watches=self._watches,
             reporter=self._reporter,
             uplink=self._uplink,
             memory=self._memory,
             time=self._time,
+            crew=self._crew,
             changed=self._changed,
             heartbeat_s=self._settings.heartbeat,
             status_file=self._settings.state_dir / "status.json",
@@ -153,6 +161,7 @@ class Daemon:
         """Watch until told to stop; the exit code."""
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, lambda *_: self._stopping.set())
+        limits.apply()
         self._time.poll()
         for watch in self._watches.values():
             watch.start()
@@ -160,9 +169,12 @@ class Daemon:
         self._furnish()
         self._inspector.start()
         self._uplink.start()
+        self._crew.man(map(post, self._watches.values()))
+        self._crew.man([post(self._inspector)])
+        self._crew.man(self._uplink.posts())
         if self._settings.discovery.enabled:
-            self._scout.start(self._settings.discovery.interval)
-        self._supervisor.run(self._stopping)
+            self._crew.man(self._scout.start(self._settings.discovery.interval))
+        self._make_supervisor().run(self._stopping)
         self._stop()
         return 0
 

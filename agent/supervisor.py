@@ -1,4 +1,4 @@
-"""The main thread's round: stuck looks, heartbeat, documents, status file.
+"""The main thread's round: clock, stuck looks, dead threads, heartbeat, documents, status file, watchdog.
 
 Runs until told to stop; how things start and stop, and what is asked or decided, must not be known here.
 """
@@ -6,13 +6,16 @@ Runs until told to stop; how things start and stop, and what is asked or decided
 import logging
 import random
 import threading
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from agent.ask.notify import Notifier
+from agent.crew import Crew, describe, whereabouts
 from agent.files import write_atomically
 from agent.memory import Memory
 from agent.reporting import Reporter
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TICK_S = 0.25
-TIME_EVERY_S = 1.0
 STATUS_EVERY_S = 15.0
 """The status file is written when something changed, and so often in any case."""
 
@@ -41,27 +43,53 @@ class Supervisor:
         uplink: "Uplink",
         memory: Memory,
         time: Timekeeper,
+        crew: Crew,
         changed: threading.Event,
         heartbeat_s: float,
         status_file: Path,
     ) -> None:
         self._watches, self._reporter, self._uplink, self._memory, self._time = watches, reporter, uplink, memory, time
         self._changed, self._heartbeat_s, self._status_file = changed, heartbeat_s, status_file
-        self._heartbeat_due = self._status_due = self._time_due = 0.0
+        self._crew, self._notifier = crew, Notifier()
+        self._heartbeat_due = self._status_due = self._second_due = 0.0
         self._was_connected = False
+        self._stumbled: set[str] = set()
 
     def run(self, stopping: threading.Event) -> None:
         """Blocks until `stopping` is set."""
+        self._notifier.say("READY=1")
         while not stopping.wait(TICK_S):
-            self._keep_time()
-            self._give_up_stuck_looks()
-            self._beat()
-            self._publish_changes()
-            self._memory.save_if_changed()
+            self._round()
+        self._notifier.say("STOPPING=1", "STATUS=stopping")
 
-    def _keep_time(self) -> None:
-        if (now := monotonic()) >= self._time_due:
-            self._time_due = now + TIME_EVERY_S
+    def _round(self) -> None:
+        """A part that fails costs the others nothing but the watchdog's patience: it is not told that we live."""
+        parts = (self._each_second, self._give_up_stuck_looks, self._beat, self._publish_changes)
+        done = [self._do(part) for part in (*parts, self._memory.save_if_changed)]
+        if all(done) and self._progresses():
+            self._notifier.alive()
+
+    def _do(self, part: Callable[[], None]) -> bool:
+        try:
+            part()
+        except Exception as error:
+            if part.__name__ not in self._stumbled:
+                words, where = describe(type(error), error), whereabouts(error.__traceback__)
+                log.error("%s failed: %s\n%s", part.__name__, words, where)
+            self._stumbled.add(part.__name__)
+            return False
+        self._stumbled.discard(part.__name__)
+        return True
+
+    def _progresses(self) -> bool:
+        """Our own round has come so far; the line's threads live; more cameras are looked at than not."""
+        idle = sum(watch.idle for watch in self._watches.values())
+        return self._crew.complete and not self._uplink.stalled and 2 * idle <= len(self._watches)
+
+    def _each_second(self) -> None:
+        if (now := monotonic()) >= self._second_due:
+            self._second_due = now + 1.0
+            self._crew.roll_call()
             if self._time.poll():
                 self._status_due = 0.0
 
@@ -94,3 +122,6 @@ class Supervisor:
             write_atomically(self._status_file, msgspec.json.encode(status), mode=0o644)
         except OSError as error:
             log.warning("cannot write %s: %s", self._status_file, error)
+        states = Counter(camera.availability.value for camera in status.cameras)
+        counted = ", ".join(f"{states[one]} {one}" for one in states)
+        self._notifier.say(f"STATUS={len(status.cameras)} cameras: {counted or 'none'}; {status.uplink.detail}")

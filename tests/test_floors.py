@@ -10,6 +10,8 @@ PACKAGES = ("agent", "contract", "center", "simulator")
 FLOORS = {
     "model": 1,
     "files": 1,
+    "crew": 1,
+    "limits": 1,
     "ask": 2,
     "decide": 2,
     "tell": 2,

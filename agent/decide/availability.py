@@ -125,12 +125,12 @@ def step(state: State, look: Look, policy: Policy) -> tuple[State, Change | None
     return after, _change(state, ended, at=first.since)
 
 
-def stuck(state: State, at: int) -> tuple[State, Change | None]:
+def stuck(state: State, at: int, reason: Reason = Reason.TIMED_OUT) -> tuple[State, Change | None]:
     """The supervisor gave up a look that began at boot ms `at`: unknown at once, since nothing will confirm it.
 
     An open suspicion that denied the availability dates the change, as in `step`.
     """
-    outcome = _suspect(at, (Availability.UNKNOWN, Rung.UNREACHABLE, Reason.TIMED_OUT))
+    outcome = _suspect(at, (Availability.UNKNOWN, Rung.UNREACHABLE, reason))
     if (state.availability, state.reason) == (outcome.availability, outcome.reason):
         return _settled(outcome), None
     first = state.suspicion

@@ -16,6 +16,7 @@ import msgspec
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
+from agent.crew import Post
 from agent.tell.outbox import Outbox
 from contract import topics
 from contract.messages import Ack, CenterState, Command, Events, Goodbye, Result, Will
@@ -29,6 +30,7 @@ MAX_UNCONFIRMED = 20
 NO_PROGRESS_S = 3.0
 BACKOFF_MAX_S = 300.0
 CONNACK_S = 6.0
+STALLED_S = 30.0
 MAX_DOWN_BYTES = 32_000
 
 
@@ -70,7 +72,7 @@ class Uplink:
         passed: Callable[[int], bool] = passed_by_the_wall_clock,
     ) -> None:
         self._endpoints = list(endpoints)
-        self._city, self._gateway, self._session = city, gateway, session
+        self._city, self._gateway, self._session, self._username = city, gateway, session, username
         self._keepalive_s = keepalive_s
         self._outbox = outbox
         self._passed = passed
@@ -88,7 +90,11 @@ class Uplink:
         self.detail = "not connected yet"
         """For a person: the state of the line in one sentence."""
         self._client = self._make_client(username, password)
-        self._pump = threading.Thread(target=self._pump_forever, name="uplink-pump", daemon=True)
+        self._pump = self._make_pump()
+        self._pumped_at = time.monotonic()
+
+    def _make_pump(self) -> threading.Thread:
+        return threading.Thread(target=self._pump_forever, name="uplink-pump", daemon=True)
 
     def _make_client(self, username: str, password: Callable[[], str] | None) -> mqtt.Client:
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=username, protocol=mqtt.MQTTv311)
@@ -138,7 +144,37 @@ class Uplink:
             while not goodbye.is_published() and self.connected.is_set() and time.monotonic() < end:
                 time.sleep(0.02)
         self._client.disconnect()
-        self._client.loop_stop()
+        # paho's thread may hang in the resolver, longer than anybody waits for us
+        ending = threading.Thread(target=self._client.loop_stop, name="uplink-end", daemon=True)
+        ending.start()
+        ending.join(max(0.5, end - time.monotonic()))
+
+    def posts(self) -> list[Post]:
+        """Both threads, each vital."""
+        paho = f"paho-mqtt-client-{self._username}"  # it names its thread so, and starts another if asked to
+
+        def looping() -> bool:
+            return any(thread.name == paho for thread in threading.enumerate())
+
+        def pumping() -> bool:
+            return self._pump.is_alive()
+
+        return [
+            Post(paho, looping, self._restart_loop, vital=True),
+            Post("uplink-pump", pumping, self._restart_pump, vital=True),
+        ]
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the pump has not come round for half a minute, with a line or without."""
+        return time.monotonic() - self._pumped_at > STALLED_S
+
+    def _restart_loop(self) -> None:
+        self._client.loop_start()
+
+    def _restart_pump(self) -> None:
+        self._pump = self._make_pump()
+        self._pump.start()
 
     def _dial(self) -> None:
         endpoint = self._endpoints[0]
@@ -159,6 +195,7 @@ class Uplink:
 
     def _pump_forever(self) -> None:
         while not self._stopping.is_set():
+            self._pumped_at = time.monotonic()
             self._outbox.grown.wait(timeout=0.5)
             self._outbox.grown.clear()
             if self.connected.is_set() and self._center_up:
