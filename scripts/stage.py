@@ -161,7 +161,7 @@ class Canteen:
         return subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
 
     def start(self, stack: ExitStack, *, before_agent: Sequence[str] = ()) -> dict[str, subprocess.Popen[bytes]]:
-        """Everything, in order. `before_agent`: words put before the agent's command, such as env NAME=VALUE."""
+        """Everything, in order. `before_agent`: words put before the agent's command, such as `env NAME=VALUE`."""
         running = {}
         center = str(self._secret("center"))
         running["broker"] = stack.enter_context(

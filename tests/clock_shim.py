@@ -1,24 +1,17 @@
-"""A wall clock that tests set at will, for one program: tests/clock_shim.c, compiled and preloaded."""
+"""A wall clock that tests set at will, for one program: tests/clock_shim.c, preloaded."""
 
-import shutil
-import subprocess
 import time
 from pathlib import Path
 
-import pytest
-
-SOURCE = Path(__file__).with_suffix(".c")
-needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc and libc6-dev are not installed")
+from tests.preload import preload
 
 
 class ClockShim:
     """`words` before a command give it this clock; `set` changes it while the command runs."""
 
     def __init__(self, folder: Path) -> None:
-        library, self._file = folder / "clock_shim.so", folder / "clock"
-        command = ["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o", str(library), str(SOURCE), "-ldl"]
-        subprocess.run(command, check=True, timeout=60)
-        self.words = ("env", f"LD_PRELOAD={library}", f"CLOCK_FILE={self._file}")
+        self._file = folder / "clock"
+        self.words = preload(folder, "clock_shim.c", CLOCK_FILE=self._file)
         self.set(0, synced=True)
 
     def set(self, offset_s: int, *, synced: bool) -> None:

@@ -14,7 +14,8 @@ from center.intervals import intersection, total
 from center.store import Store
 from center.timeline import Known, known
 from scripts.stage import GATEWAY, Canteen, tool
-from tests.clock_shim import ClockShim, needs_gcc
+from tests.clock_shim import ClockShim
+from tests.preload import needs_gcc
 
 pytestmark = needs_gcc
 DECADE_S = 10 * 365 * 86_400

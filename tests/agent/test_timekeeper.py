@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.clock_shim import ClockShim, needs_gcc
+from tests.clock_shim import ClockShim
+from tests.preload import needs_gcc
 
 pytestmark = needs_gcc
 RUN = """
