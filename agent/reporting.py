@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from agent import __version__
-from agent.ask import clocks, host
+from agent.ask import host
 from agent.ask.asking import boot_ms
 from agent.inspector import Inspector
 from agent.ledger import Ledger
@@ -19,12 +19,13 @@ from agent.scout import Scout
 from agent.settings import Settings
 from agent.status import CameraStatus, DiscoveryStatus, Status, UplinkStatus
 from agent.tell import documents
+from agent.timekeeper import Timekeeper
 from agent.watch import Watch
-from contract.messages import Birth, HostHealth
+from contract.messages import Birth, ClockHealth, HostHealth
 from contract.vocabulary import Availability
 
 FULL_EVERY = 15
-"""Clock and host ride on every 15th heartbeat."""
+"""Clock and host ride on every 15th heartbeat; the clock also when its state changed."""
 
 
 class Reporter:
@@ -37,6 +38,7 @@ class Reporter:
         *,
         ledger: Ledger,
         memory: Memory,
+        time: Timekeeper,
         watches: Mapping[str, Watch],
         inspector: Inspector,
         scout: Scout,
@@ -44,7 +46,8 @@ class Reporter:
         self._settings, self._policy = settings, policy
         self._ledger, self._memory, self._watches = ledger, memory, watches
         self._inspector, self._scout = inspector, scout
-        self._started_ms = clocks.utc_ms()
+        self._time, self._started_at = time, boot_ms()
+        self._clock_told: ClockHealth | None = None
         self._beats = 0
         self._health: HostHealth | None = None
 
@@ -64,9 +67,13 @@ class Reporter:
             tuple(by_state[Availability.OFFLINE]),
             tuple(by_state[Availability.UNKNOWN]),
         )
-        if self._beats % FULL_EVERY == 0:
+        clock, told, full = self._time.health, self._clock_told, self._beats % FULL_EVERY == 0
+        if full or told is None or (told.synced, told.untrusted) != (clock.synced, clock.untrusted):
+            self._clock_told = clock
+            beat = msgspec.structs.replace(beat, clock=clock)
+        if full:
             self._health = host.health(self._settings.state_dir)
-            beat = msgspec.structs.replace(beat, clock=clocks.clock(), host=self._health)
+            beat = msgspec.structs.replace(beat, host=self._health)
         self._beats += 1
         return msgspec.json.encode(beat)
 
@@ -90,7 +97,7 @@ class Reporter:
             boot=self._ledger.boot,
             store=self._ledger.store,
             version=__version__,
-            clock=clocks.clock(),
+            clock=self._time.health,
             inventory_hash=documents.short_hash(inventory),
             oldest=self._ledger.journal.oldest,
         )
@@ -107,9 +114,11 @@ class Reporter:
             gateway=self._settings.gateway.id,
             session=self._ledger.session,
             policy=self._policy,
-            started_ms=self._started_ms,
-            at_ms=clocks.utc_ms(),
-            clock=clocks.clock(),
+            boot=self._ledger.boot,
+            started_ms=self._time.utc_ms(self._started_at),
+            at_ms=self._time.utc_ms(),
+            at_boot_ms=boot_ms(),
+            clock=self._time.health,
             host=self._health,
             uplink=UplinkStatus(connected=connected, detail=line, pending=self._ledger.journal.pending),
             discovery=self._discovery(),
@@ -121,7 +130,7 @@ class Reporter:
         if last is None:
             return DiscoveryStatus()
         return DiscoveryStatus(
-            at_ms=self._scout.last_ms,
+            at_ms=self._time.utc_ms(self._scout.last_at) if self._scout.last_at is not None else None,
             interfaces=last.interfaces,
             found=len(last.found),
             unregistered=tuple(device.address for device in self._scout.strangers),
@@ -144,20 +153,16 @@ class Reporter:
             level=now.state.level,
             reason=now.state.reason,
             detail=stream.detail if isinstance(stream, NotSeen) else "",
-            looked_ms=_utc_ms(now.last.at) if now.last else None,
+            looked_ms=self._time.utc_ms(now.last.at) if now.last else None,
             late_ms=now.late_ms,
-            since_ms=_utc_ms(now.since) if now.since is not None else None,
+            since_ms=self._time.utc_ms(now.since) if now.since is not None else None,
             skew_s=clock.value.skew_s if isinstance(clock, Seen) else None,
             stuck=now.stuck,
             login_paused=not all(
-                self._memory.may_log_in(now.camera.address, one, clocks.utc_ms() / 1000)
+                self._memory.may_log_in(now.camera.address, one, self._time.certain_s())
                 for one in (now.camera.credentials, now.camera.stream_credentials)
             ),
             identity_changed=self._memory.is_barred(now.camera.slot),
             model=tidy(f"{device.manufacturer} {device.model}") if device else "",
             verdicts=inspected.verdicts.verdicts if inspected else (),
         )
-
-
-def _utc_ms(at_boot_ms: int) -> int:
-    return clocks.utc_ms() - (boot_ms() - at_boot_ms)
