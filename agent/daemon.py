@@ -77,10 +77,21 @@ class Daemon:
 
     def _furnish(self) -> None:
         """The rooms that the first look does not need."""
+        from agent.gallery import Gallery
         from agent.reporting import Reporter
         from agent.scout import Scout
         from agent.supervisor import Supervisor
 
+        self._gallery = Gallery(
+            lambda: [watch.camera for watch in self._watches.values() if watch.streams],
+            policy=self._policy,
+            interval_s=self._settings.picture.interval,
+            deadline_s=self._settings.picture.deadline,
+            memory=self._memory,
+            record=self._ledger.picture,
+            glimpsed=lambda slot, decodable: self._watches[slot].glimpsed(decodable=decodable),
+            changed=self._changed.set,
+        )
         self._scout = Scout(
             self._cameras,
             options=self._discovery_options(),
@@ -92,12 +103,13 @@ class Daemon:
         )
         self._reporter = Reporter(
             self._settings,
-            self._policy.id,
+            self._policy,
             ledger=self._ledger,
             memory=self._memory,
             watches=self._watches,
             inspector=self._inspector,
             scout=self._scout,
+            gallery=self._gallery,
         )
         self._uplink = self._make_uplink()
         self._supervisor = Supervisor(
@@ -155,6 +167,8 @@ class Daemon:
         self._uplink.start()
         if self._settings.discovery.enabled:
             self._scout.start(self._settings.discovery.interval)
+        if self._settings.picture.enabled:
+            self._gallery.start()
         self._supervisor.run(self._stopping)
         self._stop()
         return 0
@@ -162,6 +176,7 @@ class Daemon:
     def _stop(self) -> None:
         self._inspector.stop()
         self._scout.stop()
+        self._gallery.stop()
         for watch in self._watches.values():
             watch.stop()
         self._uplink.publish("hb", self._reporter.heartbeat())
@@ -236,7 +251,15 @@ class Daemon:
             self._login_met(camera, evidence.look)
         if isinstance(told.stream_uri, Seen):
             uri = told.stream_uri.value
-            learnt = Learnt(address=camera.address, stream_port=uri.port, stream_path=uri.path, auth=told.auth)
+            small = told.sub_stream_uri.value if isinstance(told.sub_stream_uri, Seen) else None
+            learnt = Learnt(
+                address=camera.address,
+                stream_port=uri.port,
+                stream_path=uri.path,
+                sub_port=small.port if small else 0,
+                sub_path=small.path if small else "",
+                auth=told.auth,
+            )
             if self._memory.learn(camera, learnt):
                 self._poke(camera.slot)
 

@@ -23,11 +23,16 @@ GRACE_S = 60.0
 
 
 class Learnt(Struct, frozen=True, kw_only=True):
-    """What the capability questions taught about one slot. `auth`: none, wsse or digest; "" = not learnt."""
+    """What the capability questions taught about one slot. `auth`: none, wsse or digest; "" = not learnt.
+
+    `sub_port`, `sub_path`: its smaller stream, "" = none known.
+    """
 
     address: str = ""
     stream_port: int = 0
     stream_path: str = ""
+    sub_port: int = 0
+    sub_path: str = ""
     auth: str = ""
 
 
@@ -64,6 +69,14 @@ class Memory:
             return camera
         ports = msgspec.structs.replace(camera.ports, rtsp=learnt.stream_port or camera.ports.rtsp)
         return msgspec.structs.replace(camera, stream_path=learnt.stream_path, ports=ports)
+
+    def recall_sub(self, camera: Camera) -> Camera | None:
+        """The camera with its smaller stream; None where none is known, or its settings name the stream to be seen."""
+        learnt = self.learnt(camera)
+        if camera.stream_path or not learnt.sub_path:
+            return None
+        ports = msgspec.structs.replace(camera.ports, rtsp=learnt.sub_port or camera.ports.rtsp)
+        return msgspec.structs.replace(camera, stream_path=learnt.sub_path, ports=ports)
 
     def _identity(self, camera: Camera) -> Identity:
         """What the settings say before what was learnt; where they differ a person has named another device."""

@@ -11,16 +11,19 @@ import msgspec
 from agent import __version__
 from agent.ask import clocks, host
 from agent.ask.asking import boot_ms
+from agent.decide import soundness
+from agent.gallery import Gallery, Shown
 from agent.inspector import Inspector
 from agent.ledger import Ledger
 from agent.memory import Memory
 from agent.model import NotSeen, Seen, tidy
 from agent.scout import Scout
 from agent.settings import Settings
-from agent.status import CameraStatus, DiscoveryStatus, Status, UplinkStatus
+from agent.status import CameraStatus, DiscoveryStatus, FaultStatus, PictureStatus, Status, UplinkStatus
 from agent.tell import documents
 from agent.watch import Watch
 from contract.messages import Birth, HostHealth
+from contract.policy import Policy
 from contract.vocabulary import Availability
 
 FULL_EVERY = 15
@@ -33,17 +36,18 @@ class Reporter:
     def __init__(
         self,
         settings: Settings,
-        policy: str,
+        policy: Policy,
         *,
         ledger: Ledger,
         memory: Memory,
         watches: Mapping[str, Watch],
         inspector: Inspector,
         scout: Scout,
+        gallery: Gallery,
     ) -> None:
-        self._settings, self._policy = settings, policy
+        self._settings, self._policy, self._rules = settings, policy.id, policy
         self._ledger, self._memory, self._watches = ledger, memory, watches
-        self._inspector, self._scout = inspector, scout
+        self._inspector, self._scout, self._gallery = inspector, scout, gallery
         self._started_ms = clocks.utc_ms()
         self._beats = 0
         self._health: HostHealth | None = None
@@ -135,6 +139,7 @@ class Reporter:
         device = inspected.device if inspected else None
         clock = now.last.clock if now.last else None
         stream = now.last.stream if now.last else None
+        picture = self._picture(self._gallery.shown.get(now.camera.slot, Shown()))
         return CameraStatus(
             slot=now.camera.slot,
             name=now.camera.name,
@@ -143,7 +148,7 @@ class Reporter:
             availability=now.state.availability,
             level=now.state.level,
             reason=now.state.reason,
-            detail=stream.detail if isinstance(stream, NotSeen) else "",
+            detail=stream.detail if isinstance(stream, NotSeen) else picture.detail if now.state.reason else "",
             looked_ms=_utc_ms(now.last.at) if now.last else None,
             late_ms=now.late_ms,
             since_ms=_utc_ms(now.since) if now.since is not None else None,
@@ -156,6 +161,18 @@ class Reporter:
             identity_changed=self._memory.is_barred(now.camera.slot),
             model=tidy(f"{device.manufacturer} {device.model}") if device else "",
             verdicts=inspected.verdicts.verdicts if inspected else (),
+            picture=picture,
+        )
+
+    def _picture(self, shown: Shown) -> PictureStatus:
+        faults = ((fault, shown.state[fault].since) for fault in soundness.held(shown.state))
+        lost = shown.last if isinstance(shown.last, NotSeen) else None
+        return PictureStatus(
+            sound=soundness.sound(shown.state, self._rules),
+            faults=tuple(FaultStatus(fault=fault, since_ms=_utc_ms(at)) for fault, at in faults if at is not None),
+            seen_ms=_utc_ms(shown.seen_at) if shown.seen_at is not None else None,
+            reason=lost.reason if lost else None,
+            detail=lost.detail if lost else "",
         )
 
 

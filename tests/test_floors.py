@@ -21,6 +21,7 @@ FLOORS = {
     "examine": 3,
     "status": 3,
     "scout": 4,
+    "gallery": 4,
     "acceptance": 4,
     "reporting": 5,
     "supervisor": 6,

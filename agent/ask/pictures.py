@@ -37,11 +37,15 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What was seen of one slot. `refused`: the camera refused our login, `attempts_left` as it said."""
+    """What was seen of one slot. `refused`: the camera refused our login, `attempts_left` as it said.
+
+    `undecodable`: pictures were fetched and the decoder could make none of them.
+    """
 
     slot: str
     picture: Seen[Picture] | NotSeen
     signature: bytes = b""
+    undecodable: bool = False
     refused: bool = False
     attempts_left: int | None = None
 
@@ -56,6 +60,7 @@ def check(
     snapshot_path: Mapping[str, str] | None = None,
     signatures: MutableMapping[str, bytes] | None = None,
     refused: Refused | None = None,
+    undecodable: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[str, Seen[Picture] | NotSeen]]:
     """The picture of every camera, exactly once each, as it is seen; the whole batch within `deadline_s` + 0.5 s.
 
@@ -64,7 +69,8 @@ def check(
     sought, and one picture is enough. `signatures`: slot -> small gray picture that the next visit is compared with;
     kept up to date here with pictures without fault, so a view that has changed stays a fault until it is back or its
     entry is deleted.
-    `refused(slot, attempts_left)` is called for each login that a camera refused.
+    `refused(slot, attempts_left)` is called for each login that a camera refused, `undecodable(slot)` where all was
+    fetched as it should be and no picture came out of it; both before the slot's own result.
 
     NotSeen: as in footage and asking; MALFORMED also when what came cannot be decoded, HOSTILE for a picture larger
     than any camera's, AGENT_FAULT when the pictures broke the decoder or were not decoded in
@@ -88,7 +94,7 @@ def check(
     ]
     results = workers.run(CHILD, map(jobs.in_clear, batch), deadline_s=deadline_s + MARGIN_S, memory_mb=MEMORY_MB)
     try:
-        trouble = yield from _arriving(results, waiting, remembered, refused)
+        trouble = yield from _arriving(results, waiting, remembered, refused, undecodable)
     finally:
         results.close()  # the children go with us
     for slot in waiting:
@@ -101,6 +107,7 @@ def _arriving(
     waiting: dict[str, Camera],
     signatures: MutableMapping[str, bytes],
     refused: Refused | None,
+    undecodable: Callable[[str], None] | None,
 ) -> Generator[tuple[str, Seen[Picture] | NotSeen], None, Trouble]:
     """Pictures of the slots still waited for; returns the trouble of those that are left."""
     while waiting:
@@ -115,6 +122,8 @@ def _arriving(
             continue
         if answer.refused and refused:
             refused(answer.slot, answer.attempts_left)
+        if answer.undecodable and undecodable:
+            undecodable(answer.slot)
         if answer.signature and isinstance(answer.picture, Seen) and not answer.picture.value.faults:
             signatures[answer.slot] = answer.signature
         yield answer.slot, answer.picture

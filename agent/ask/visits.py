@@ -98,7 +98,8 @@ class _Rounds:
             return Answer(slot=slot, picture=fetched, refused=bool(failed), attempts_left=left)
         developed = self._developed(job, fetched.value)
         if developed.reason:
-            return Answer(slot=slot, picture=_unseen(fetched, developed.reason, developed.detail))
+            unseen = _unseen(fetched, developed.reason, developed.detail)
+            return Answer(slot=slot, picture=unseen, undecodable=developed.reason is Reason.MALFORMED)
         picture = _picture(job.source, fetched.value, developed)
         seen = Seen(value=picture, at=fetched.at, took_s=fetched.took_s, attempts=fetched.attempts)
         return Answer(slot=slot, picture=seen, signature=developed.signature)

@@ -66,6 +66,14 @@ def held(state: State) -> tuple[PictureFault, ...]:
     return tuple(fault for fault in PictureFault if fault in state and state[fault].since is not None)
 
 
+def sound(state: State, policy: Policy) -> bool | None:
+    """Whether the picture is sound (完好); None while too few visits have shown one."""
+    if held(state):
+        return False
+    visits = state.get(PictureFault.SIGNAL_LOSS, Course()).votes  # every visit votes on this one
+    return True if len(visits) >= policy.picture.confirm_visits.value else None
+
+
 def _says(fault: PictureFault, picture: Picture) -> bool | None:
     """Whether the visit shows the fault; None where it cannot tell."""
     if fault in picture.faults:
