@@ -78,12 +78,13 @@ class Daemon:
     def _furnish(self) -> None:
         """The rooms that the first look does not need."""
         from agent.gallery import Gallery
+        from agent.mover import Mover
         from agent.reporting import Reporter
         from agent.scout import Scout
         from agent.supervisor import Supervisor
 
         self._gallery = Gallery(
-            lambda: [watch.camera for watch in self._watches.values() if watch.streams],
+            self._viewable,
             policy=self._policy,
             interval_s=self._settings.picture.interval,
             deadline_s=self._settings.picture.deadline,
@@ -91,6 +92,20 @@ class Daemon:
             record=self._ledger.picture,
             glimpsed=lambda slot, decodable: self._watches[slot].glimpsed(decodable=decodable),
             changed=self._changed.set,
+        )
+        self._mover = Mover(
+            self._cameras,
+            settings=self._settings.movement,
+            intent_file=self._settings.state_dir / "moving.json",
+            memory=self._memory,
+            movable=self._viewable,
+            device_of=self._inspector.device,
+            clock=lambda: time.time() if clocks.clock().synced else None,
+            spared=self._gallery.spared,
+            take=self._inspector.take,
+            record=self._ledger.picture,
+            not_restored=self._ledger.view_not_restored,
+            fault=self._ledger.fault,
         )
         self._scout = Scout(
             self._cameras,
@@ -110,6 +125,7 @@ class Daemon:
             inspector=self._inspector,
             scout=self._scout,
             gallery=self._gallery,
+            mover=self._mover,
         )
         self._uplink = self._make_uplink()
         self._supervisor = Supervisor(
@@ -169,6 +185,7 @@ class Daemon:
             self._scout.start(self._settings.discovery.interval)
         if self._settings.picture.enabled:
             self._gallery.start()
+        self._mover.start()
         self._supervisor.run(self._stopping)
         self._stop()
         return 0
@@ -177,6 +194,7 @@ class Daemon:
         self._inspector.stop()
         self._scout.stop()
         self._gallery.stop()
+        self._mover.stop()
         for watch in self._watches.values():
             watch.stop()
         self._uplink.publish("hb", self._reporter.heartbeat())
@@ -191,6 +209,10 @@ class Daemon:
 
     def _cameras(self) -> list[Camera]:
         return [watch.camera for watch in self._watches.values()]
+
+    def _viewable(self) -> list[Camera]:
+        """Those whose stream the last look saw."""
+        return [watch.camera for watch in self._watches.values() if watch.streams]
 
     def _may_log_in(self, camera: Camera, credentials: Credentials | None) -> bool:
         barred = self._memory.is_barred(camera.slot)
@@ -227,9 +249,12 @@ class Daemon:
         return inspection.inspect(cameras, log_in=allowed, auth=auth, deadline_s=self._settings.capability.deadline)
 
     def _judge(self, evidence: Evidence) -> tuple[Verdict, ...]:
+        """With what an earlier movement proved of this very camera."""
         from agent.decide.judge import judge
+        from agent.decide.proof import with_proof
 
-        return judge(evidence, self._policy)
+        kept, address = self._memory.proof(evidence.slot), self._watches[evidence.slot].camera.address
+        return judge(with_proof(evidence, kept, address), self._policy)
 
     def _decode(self, asked: Sequence[tuple[Camera, Evidence]]) -> Iterator[tuple[str, Seen[Picture] | NotSeen]]:
         from agent.examine import decode

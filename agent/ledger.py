@@ -28,6 +28,7 @@ from contract.messages import (
     StoreReset,
     Transition,
     Verdict,
+    ViewNotRestored,
 )
 from contract.vocabulary import Availability
 
@@ -170,6 +171,9 @@ class Ledger:
         self._append(
             Picture, self._now(), slot=slot, fault=change.fault, from_=change.from_, to=change.to, metrics=metrics
         )
+
+    def view_not_restored(self, slot: str, detail: str) -> None:
+        self._append(ViewNotRestored, self._now(), slot=slot, detail=detail)
 
     def fault(self, what: str, slot: str = "") -> None:
         self._append(Fault, self._now(), what=what, slot=slot)

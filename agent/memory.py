@@ -1,6 +1,7 @@
-"""What one run leaves for the next: how each camera wants to be asked, and which logins must wait.
+"""What one run leaves for the next: how each camera wants to be asked, which logins must wait, what moving it proved.
 
-Losing the file costs one round of questions, never a fact; verdicts and transitions must not be kept here.
+Losing the file costs one round of questions and of movements, never a fact; verdicts and transitions must not be kept
+here.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from agent.decide.lockout import Guard
+from agent.decide.proof import Proof
 from agent.files import write_atomically
 from agent.model import Camera, Credentials
 from contract.messages import BROKEN_JSON, Identity
@@ -42,6 +44,7 @@ class _File(Struct, kw_only=True):
     identities: dict[str, Identity] = {}
     guards: dict[str, Guard] = {}
     barred: set[str] = set()
+    proofs: dict[str, Proof] = {}
 
 
 class Memory:
@@ -105,6 +108,15 @@ class Memory:
             if self._file.identities.get(slot) != identity:
                 self._file.identities[slot] = identity
                 self._changed = True
+
+    def proof(self, slot: str) -> Proof | None:
+        """What the slot's last movement proved; whether it still holds is not looked at here."""
+        return self._file.proofs.get(slot)
+
+    def keep_proof(self, slot: str, proof: Proof) -> None:
+        with self._lock:
+            self._file.proofs[slot] = proof
+            self._changed = True
 
     def may_log_in(self, address: str, credentials: Credentials | None, now_s: float) -> bool:
         """Whether these credentials may be tried at this address now, after what earlier logins met."""

@@ -17,6 +17,7 @@ from agent.inspector import Inspector
 from agent.ledger import Ledger
 from agent.memory import Memory
 from agent.model import NotSeen, Seen, tidy
+from agent.mover import Mover
 from agent.scout import Scout
 from agent.settings import Settings
 from agent.status import CameraStatus, DiscoveryStatus, FaultStatus, PictureStatus, Status, UplinkStatus
@@ -24,7 +25,7 @@ from agent.tell import documents
 from agent.watch import Watch
 from contract.messages import Birth, HostHealth
 from contract.policy import Policy
-from contract.vocabulary import Availability
+from contract.vocabulary import PTZ_FAULT, Availability
 
 FULL_EVERY = 15
 """Clock and host ride on every 15th heartbeat."""
@@ -44,10 +45,11 @@ class Reporter:
         inspector: Inspector,
         scout: Scout,
         gallery: Gallery,
+        mover: Mover,
     ) -> None:
         self._settings, self._policy, self._rules = settings, policy.id, policy
         self._ledger, self._memory, self._watches = ledger, memory, watches
-        self._inspector, self._scout, self._gallery = inspector, scout, gallery
+        self._inspector, self._scout, self._gallery, self._mover = inspector, scout, gallery, mover
         self._started_ms = clocks.utc_ms()
         self._beats = 0
         self._health: HostHealth | None = None
@@ -139,7 +141,7 @@ class Reporter:
         device = inspected.device if inspected else None
         clock = now.last.clock if now.last else None
         stream = now.last.stream if now.last else None
-        picture = self._picture(self._gallery.shown.get(now.camera.slot, Shown()))
+        picture = self._picture(now.camera.slot)
         return CameraStatus(
             slot=now.camera.slot,
             name=now.camera.name,
@@ -164,12 +166,15 @@ class Reporter:
             picture=picture,
         )
 
-    def _picture(self, shown: Shown) -> PictureStatus:
-        faults = ((fault, shown.state[fault].since) for fault in soundness.held(shown.state))
+    def _picture(self, slot: str) -> PictureStatus:
+        shown = self._gallery.shown.get(slot, Shown())
+        since = {str(fault): shown.state[fault].since for fault in soundness.held(shown.state)}
+        since[PTZ_FAULT] = self._mover.faulty.get(slot)
+        faults = tuple(FaultStatus(fault=fault, since_ms=_utc_ms(at)) for fault, at in since.items() if at is not None)
         lost = shown.last if isinstance(shown.last, NotSeen) else None
         return PictureStatus(
-            sound=soundness.sound(shown.state, self._rules),
-            faults=tuple(FaultStatus(fault=fault, since_ms=_utc_ms(at)) for fault, at in faults if at is not None),
+            sound=False if faults else soundness.sound(shown.state, self._rules),
+            faults=faults,
             seen_ms=_utc_ms(shown.seen_at) if shown.seen_at is not None else None,
             reason=lost.reason if lost else None,
             detail=lost.detail if lost else "",

@@ -22,6 +22,7 @@ FLOORS = {
     "status": 3,
     "scout": 4,
     "gallery": 4,
+    "mover": 4,
     "acceptance": 4,
     "reporting": 5,
     "supervisor": 6,

@@ -40,10 +40,10 @@ State = dict[PictureFault, Course]
 class PictureChange(Struct, frozen=True, kw_only=True):
     """A fault was raised (`to` is None) or cleared. Both in boot ms: the first visits that said so of those that count.
 
-    `metrics`: of the visit that decided.
+    `fault`: a PictureFault, or PTZ_FAULT. `metrics`: of the visit that decided.
     """
 
-    fault: PictureFault
+    fault: str
     from_: int
     to: int | None
     metrics: dict[str, float]
