@@ -135,6 +135,7 @@ class Gallery:
         finally:
             for slot in untold:
                 self._glimpsed(slot, None)
+                self._retry(slot, None)
             with self._idle:
                 self._visiting = ()
                 self._idle.notify_all()
