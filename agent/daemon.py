@@ -87,9 +87,37 @@ class Daemon:
 
     def _furnish(self) -> None:
         """The rooms that the first look does not need."""
+        from agent.gallery import Gallery
+        from agent.mover import Mover
         from agent.reporting import Reporter
         from agent.scout import Scout
 
+        self._gallery = Gallery(
+            self._viewable,
+            policy=self._policy,
+            interval_s=self._settings.picture.interval,
+            deadline_s=self._settings.picture.deadline,
+            memory=self._memory,
+            certain_s=self._time.certain_s,
+            record=self._ledger.picture,
+            glimpsed=lambda slot, decodable: self._watches[slot].glimpsed(decodable=decodable),
+            changed=self._changed.set,
+        )
+        self._mover = Mover(
+            self._cameras,
+            settings=self._settings.movement,
+            intent_file=self._settings.state_dir / "moving.json",
+            memory=self._memory,
+            movable=self._viewable,
+            device_of=self._inspector.device,
+            clock=lambda: self._time.utc_ms() / 1000 if self._time.health.synced else None,
+            certain_s=self._time.certain_s,
+            spared=self._gallery.spared,
+            take=self._inspector.take,
+            record=self._ledger.picture,
+            not_restored=self._ledger.view_not_restored,
+            fault=self._ledger.fault,
+        )
         self._scout = Scout(
             self._cameras,
             options=self._discovery_options(),
@@ -101,13 +129,15 @@ class Daemon:
         )
         self._reporter = Reporter(
             self._settings,
-            self._policy.id,
+            self._policy,
             ledger=self._ledger,
             memory=self._memory,
             time=self._time,
             watches=self._watches,
             inspector=self._inspector,
             scout=self._scout,
+            gallery=self._gallery,
+            mover=self._mover,
         )
         self._uplink = self._make_uplink()
 
@@ -176,6 +206,11 @@ class Daemon:
         self._crew.man(self._uplink.posts())
         if self._settings.discovery.enabled:
             self._crew.man(self._scout.start(self._settings.discovery.interval))
+        if self._settings.picture.enabled:
+            self._gallery.start()
+            self._crew.man([post(self._gallery)])
+        self._mover.start()
+        self._crew.man([post(self._mover)])
         self._make_supervisor().run(self._stopping)
         self._stop()
         return 0
@@ -183,6 +218,8 @@ class Daemon:
     def _stop(self) -> None:
         self._inspector.stop()
         self._scout.stop()
+        self._gallery.stop()
+        self._mover.stop()
         for watch in self._watches.values():
             watch.stop()
         self._uplink.publish("hb", self._reporter.heartbeat())
@@ -198,6 +235,10 @@ class Daemon:
 
     def _cameras(self) -> list[Camera]:
         return [watch.camera for watch in self._watches.values()]
+
+    def _viewable(self) -> list[Camera]:
+        """Those whose stream the last look saw."""
+        return [watch.camera for watch in self._watches.values() if watch.streams]
 
     def _may_log_in(self, camera: Camera, credentials: Credentials | None) -> bool:
         barred = self._memory.is_barred(camera.slot)
@@ -234,9 +275,12 @@ class Daemon:
         return inspection.inspect(cameras, log_in=allowed, auth=auth, deadline_s=self._settings.capability.deadline)
 
     def _judge(self, evidence: Evidence) -> tuple[Verdict, ...]:
+        """With what an earlier movement proved of this very camera."""
         from agent.decide.judge import judge
+        from agent.decide.proof import with_proof
 
-        return judge(evidence, self._policy)
+        kept, address = self._memory.proof(evidence.slot), self._watches[evidence.slot].camera.address
+        return judge(with_proof(evidence, kept, address), self._policy)
 
     def _decode(self, asked: Sequence[tuple[Camera, Evidence]]) -> Iterator[tuple[str, Seen[Picture] | NotSeen]]:
         from agent.examine import decode
@@ -258,7 +302,15 @@ class Daemon:
             self._login_met(camera, evidence.look)
         if isinstance(told.stream_uri, Seen):
             uri = told.stream_uri.value
-            learnt = Learnt(address=camera.address, stream_port=uri.port, stream_path=uri.path, auth=told.auth)
+            small = told.sub_stream_uri.value if isinstance(told.sub_stream_uri, Seen) else None
+            learnt = Learnt(
+                address=camera.address,
+                stream_port=uri.port,
+                stream_path=uri.path,
+                sub_port=small.port if small else 0,
+                sub_path=small.path if small else "",
+                auth=told.auth,
+            )
             if self._memory.learn(camera, learnt):
                 self._poke(camera.slot)
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from agent.decide.availability import Change
 from agent.decide.clock import Anchoring
+from agent.decide.soundness import PictureChange
 from agent.tell.database import Claim
 from agent.tell.journal import Ended, Journal, Make
 from contract.messages import (
@@ -23,9 +24,11 @@ from contract.messages import (
     Fault,
     Heartbeat,
     IdentityChanged,
+    Picture,
     StoreReset,
     Transition,
     Verdict,
+    ViewNotRestored,
 )
 from contract.vocabulary import Availability
 
@@ -157,6 +160,16 @@ class Ledger:
 
     def conflict(self, slot: str, identity: str, addresses: tuple[str, ...]) -> None:
         self._append(Conflict, self._now(), slot=slot, identity=identity, addresses=addresses)
+
+    def picture(self, slot: str, change: PictureChange) -> None:
+        """A picture fault was raised, or cleared."""
+        metrics = {name: round(value, 4) for name, value in change.metrics.items()}
+        self._append(
+            Picture, self._now(), slot=slot, fault=change.fault, from_=change.from_, to=change.to, metrics=metrics
+        )
+
+    def view_not_restored(self, slot: str, detail: str) -> None:
+        self._append(ViewNotRestored, self._now(), slot=slot, detail=detail)
 
     def fault(self, what: str, slot: str = "") -> None:
         self._append(Fault, self._now(), what=what, slot=slot)

@@ -11,18 +11,22 @@ import msgspec
 from agent import __version__
 from agent.ask import host
 from agent.ask.asking import boot_ms
+from agent.decide import soundness
+from agent.gallery import Gallery, Shown
 from agent.inspector import Inspector
 from agent.ledger import Ledger
 from agent.memory import Memory
 from agent.model import NotSeen, Seen, tidy
+from agent.mover import Mover
 from agent.scout import Scout
 from agent.settings import Settings
-from agent.status import CameraStatus, DiscoveryStatus, Status, UplinkStatus
+from agent.status import CameraStatus, DiscoveryStatus, FaultStatus, PictureStatus, Status, UplinkStatus
 from agent.tell import documents
 from agent.timekeeper import Timekeeper
 from agent.watch import Watch
 from contract.messages import Birth, ClockHealth, HostHealth
-from contract.vocabulary import Availability
+from contract.policy import Policy
+from contract.vocabulary import PTZ_FAULT, Availability
 
 FULL_EVERY = 15
 """Clock and host ride on every 15th heartbeat; the clock also when its state changed."""
@@ -34,7 +38,7 @@ class Reporter:
     def __init__(
         self,
         settings: Settings,
-        policy: str,
+        policy: Policy,
         *,
         ledger: Ledger,
         memory: Memory,
@@ -42,10 +46,12 @@ class Reporter:
         watches: Mapping[str, Watch],
         inspector: Inspector,
         scout: Scout,
+        gallery: Gallery,
+        mover: Mover,
     ) -> None:
-        self._settings, self._policy = settings, policy
+        self._settings, self._policy, self._rules = settings, policy.id, policy
         self._ledger, self._memory, self._watches = ledger, memory, watches
-        self._inspector, self._scout = inspector, scout
+        self._inspector, self._scout, self._gallery, self._mover = inspector, scout, gallery, mover
         self._time, self._started_at = time, boot_ms()
         self._clock_told: ClockHealth | None = None
         self._beats = 0
@@ -144,6 +150,7 @@ class Reporter:
         device = inspected.device if inspected else None
         clock = now.last.clock if now.last else None
         stream = now.last.stream if now.last else None
+        picture = self._picture(now.camera.slot)
         return CameraStatus(
             slot=now.camera.slot,
             name=now.camera.name,
@@ -152,7 +159,7 @@ class Reporter:
             availability=now.state.availability,
             level=now.state.level,
             reason=now.state.reason,
-            detail=stream.detail if isinstance(stream, NotSeen) else "",
+            detail=stream.detail if isinstance(stream, NotSeen) else picture.detail if now.state.reason else "",
             looked_ms=self._time.utc_ms(now.last.at) if now.last else None,
             late_ms=now.late_ms,
             since_ms=self._time.utc_ms(now.since) if now.since is not None else None,
@@ -165,4 +172,20 @@ class Reporter:
             identity_changed=self._memory.is_barred(now.camera.slot),
             model=tidy(f"{device.manufacturer} {device.model}") if device else "",
             verdicts=inspected.verdicts.verdicts if inspected else (),
+            picture=picture,
+        )
+
+    def _picture(self, slot: str) -> PictureStatus:
+        shown = self._gallery.shown.get(slot, Shown())
+        since = {str(fault): shown.state[fault].since for fault in soundness.held(shown.state)}
+        since[PTZ_FAULT] = self._mover.faulty.get(slot)
+        held = {fault: at for fault, at in since.items() if at is not None}
+        faults = tuple(FaultStatus(fault=fault, since_ms=self._time.utc_ms(at)) for fault, at in held.items())
+        lost = shown.last if isinstance(shown.last, NotSeen) else None
+        return PictureStatus(
+            sound=False if faults else soundness.sound(shown.state, self._rules),
+            faults=faults,
+            seen_ms=self._time.utc_ms(shown.seen_at) if shown.seen_at is not None else None,
+            reason=lost.reason if lost else None,
+            detail=lost.detail if lost else "",
         )

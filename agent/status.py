@@ -13,6 +13,26 @@ from contract.messages import ClockHealth, HostHealth, Verdict
 from contract.vocabulary import Availability, Reason, Rung
 
 
+class FaultStatus(Struct, frozen=True, kw_only=True):
+    """A picture fault that lasts, since `since_ms` (UTC ms)."""
+
+    fault: str
+    since_ms: int
+
+
+class PictureStatus(Struct, frozen=True, kw_only=True):
+    """`sound` (完好): null while too few visits have shown a picture. `faults`: those that last.
+
+    `seen_ms`: UTC ms of the last visit that showed one. `reason`, `detail`: why the last visit showed none.
+    """
+
+    sound: bool | None = None
+    faults: tuple[FaultStatus, ...] = ()
+    seen_ms: int | None = None
+    reason: Reason | None = None
+    detail: str = ""
+
+
 class CameraStatus(Struct, frozen=True, kw_only=True):
     """`looked_ms`: UTC ms of the last look, null before the first; `late_ms`: how long after its due time it began.
 
@@ -37,6 +57,7 @@ class CameraStatus(Struct, frozen=True, kw_only=True):
     """Another device stands there: no login until it is back, or a person has named the new one in the settings."""
     model: str
     verdicts: tuple[Verdict, ...]
+    picture: PictureStatus = PictureStatus()
 
 
 class UplinkStatus(Struct, frozen=True, kw_only=True):

@@ -24,6 +24,8 @@ FLOORS = {
     "status": 3,
     "timekeeper": 3,
     "scout": 4,
+    "gallery": 4,
+    "mover": 4,
     "acceptance": 4,
     "reporting": 5,
     "supervisor": 6,
