@@ -1,3 +1,18 @@
 """canteen-agent: asks cameras, decides what the answers mean, tells the center."""
 
+import sys
+
 __version__ = "0.1.0"
+
+
+def _msgspec_alone() -> None:
+    """Load msgspec with what Python 3.11 has itself, not with typing_extensions: a quarter of all our imports' time."""
+    name = "typing_extensions"
+    if name not in sys.modules:
+        sys.modules[name] = None  # type: ignore[assignment]  # importing it fails
+        import msgspec  # noqa: F401
+
+        del sys.modules[name]
+
+
+_msgspec_alone()

@@ -19,7 +19,7 @@ import msgspec
 
 from agent import __version__, show
 from agent.model import Camera, Credentials, Evidence, Ports, Seen
-from contract.messages import Verdict
+from contract.messages import BROKEN_JSON, Verdict
 from contract.strict_yaml import ConfigError
 from contract.vocabulary import Standing
 
@@ -195,7 +195,8 @@ def _inspect(arguments: argparse.Namespace) -> int:
         policy = _policy(arguments.policy or "henan-2021-45")
     else:
         settings, policy = _load(arguments.config)
-        cameras, gateway, folder = settings.cameras, settings.gateway.id, settings.state_dir
+        gateway, folder = settings.gateway.id, settings.state_dir
+        cameras = _trusted(settings.cameras, folder)
         policy = _policy(arguments.policy) if arguments.policy else policy
     with _writing():  # before any camera is asked
         report = Report(arguments.report, gateway or arguments.address) if arguments.report else None
@@ -222,6 +223,18 @@ def _inspect(arguments: argparse.Namespace) -> int:
             report.write(results, policy, gateway, lang=arguments.lang, clock_synced=clocks.clock().synced)
         print(report.path, file=sys.stderr if arguments.json else sys.stdout)
     return 0 if all(v.standing is Standing.MET for _, _, verdicts in results for v in verdicts) else 1
+
+
+def _trusted(cameras: Sequence[Camera], folder: Path) -> list[Camera]:
+    """Without credentials where the running agent found another device than the enrolled one."""
+    from agent.memory import Memory
+
+    memory = Memory(folder / "learnt.json")
+    strange = {camera.slot for camera in cameras if memory.is_barred(camera.slot)}
+    for slot in sorted(strange):
+        print(f"{slot}: another device stands there, asked without login (see identity:)", file=sys.stderr)
+    bare = {"credentials": None, "rtsp_credentials": None}
+    return [msgspec.structs.replace(one, **bare) if one.slot in strange else one for one in cameras]
 
 
 def _motion(arguments: argparse.Namespace, cameras: Sequence[Camera], folder: Path) -> "Motion | None":
@@ -303,7 +316,7 @@ def _status(arguments: argparse.Namespace) -> int:
         now = status.read(file)
     except FileNotFoundError:
         raise Misuse(f"no running agent: {file} is not there") from None
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, *BROKEN_JSON) as error:
         raise Misuse(f"cannot read {file}: {error}") from None
     age_s = status.age_s(now, boot_id(), boot_ms())
     if arguments.json:

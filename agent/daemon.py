@@ -4,8 +4,8 @@ Nothing is asked, decided or told here; this file only knows who needs whom. The
 does not need (discovery, questions, MQTT) is imported while it is on its way.
 """
 
+import contextlib
 import logging
-import secrets
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ from agent.ledger import Ledger
 from agent.memory import Learnt, Memory
 from agent.model import Camera, Credentials, Evidence, Look, NotSeen, Picture, Seen
 from agent.settings import Settings
-from agent.tell.outbox import Outbox
+from agent.tell.journal import Journal
 from agent.timekeeper import Timekeeper
 from agent.watch import Watch
 from contract.messages import Command, Result, Verdict
@@ -48,7 +48,8 @@ class Daemon:
 
     def __init__(self, settings: Settings, policy: Policy) -> None:
         self._settings, self._policy = settings, policy
-        self._ledger = Ledger(Outbox(), boot=clocks.boot_id(), session=secrets.token_hex(3), now=boot_ms)
+        self._journal = Journal(settings.state_dir / "journal.db")
+        self._ledger = Ledger(self._journal, boot=clocks.boot_id(), now=boot_ms)
         self._crew = Crew(self._ledger.fault)
         self._time = Timekeeper(
             settings.state_dir / "clock.json",
@@ -117,6 +118,7 @@ class Daemon:
             watches=self._watches,
             reporter=self._reporter,
             uplink=self._uplink,
+            ledger=self._ledger,
             memory=self._memory,
             time=self._time,
             crew=self._crew,
@@ -133,11 +135,11 @@ class Daemon:
             [Endpoint(host=one.host, port=one.port, ca=one.ca, cert=one.cert, key=one.key) for one in settings.broker],
             city=settings.gateway.city,
             gateway=settings.gateway.id,
-            session=self._ledger.session,
+            session=lambda: self._ledger.session,
             username=first.username,
             password=first.password.reveal if first.password else None,
             keepalive_s=int(settings.keepalive),
-            outbox=self._ledger.outbox,
+            journal=self._journal,
             greet=self._reporter.greeting,
             command=self._command,
             passed=self._time.passed,
@@ -186,9 +188,11 @@ class Daemon:
         self._uplink.publish("hb", self._reporter.heartbeat())
         self._ledger.close(self._reporter.unsettled)
         self._uplink.stop("stopped by request", STOP_S)
+        self._journal.close()
         self._memory.save_if_changed()
         self._time.save()
-        (self._settings.state_dir / "status.json").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (self._settings.state_dir / "status.json").unlink(missing_ok=True)
 
     # ---- asking -------------------------------------------------------------------------------
 
@@ -237,7 +241,8 @@ class Daemon:
     def _decode(self, asked: Sequence[tuple[Camera, Evidence]]) -> Iterator[tuple[str, Seen[Picture] | NotSeen]]:
         from agent.examine import decode
 
-        return decode(asked)
+        allowed = {camera.slot for camera, _ in asked if self._may_log_in(camera, camera.stream_credentials)}
+        return decode(asked, log_in=allowed)
 
     def _told(self, camera: Camera, evidence: Evidence) -> None:
         told = evidence.capabilities

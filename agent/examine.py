@@ -3,7 +3,7 @@
 How each is done stands in ask; here is only their order. What the answers mean must not be known here.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct, structs
@@ -40,7 +40,7 @@ def examine(
         found[evidence.slot] = evidence
         advance()
     undecoded = set(found)
-    for slot, picture in decode([(by_slot[slot], evidence) for slot, evidence in found.items()]):
+    for slot, picture in decode([(by_slot[slot], evidence) for slot, evidence in found.items()], log_in=set(by_slot)):
         found[slot] = structs.replace(found[slot], picture=picture)
         undecoded.discard(slot)
         advance()
@@ -60,16 +60,18 @@ def examine(
 
 
 def decode(
-    asked: Iterable[tuple[Camera, Evidence]], deadline_s: float = PICTURES_S
+    asked: Iterable[tuple[Camera, Evidence]], *, log_in: Collection[str], deadline_s: float = PICTURES_S
 ) -> Iterator[tuple[str, Seen[Picture] | NotSeen]]:
-    """A decoded frame of each main stream that was just seen; the login that worked a moment ago is used again."""
+    """A decoded frame of each main stream that was just seen.
+
+    `log_in`: slots whose login may be used. That DESCRIBE was granted proves no login: SETUP may still ask for one.
+    """
     shown = [
         at_stream(camera, evidence.capabilities)
         for camera, evidence in asked
         if evidence.look and isinstance(evidence.look.stream, Seen)
     ]
-    slots = {camera.slot for camera in shown}
-    return pictures.check(shown, log_in=slots, source="main", thresholds={}, deadline_s=deadline_s)
+    return pictures.check(shown, log_in=log_in, source="main", thresholds={}, deadline_s=deadline_s)
 
 
 def at_stream(camera: Camera, told: Capabilities) -> Camera:

@@ -1,13 +1,20 @@
-"""Writes events into the outbox with their boot and session, and states how far all is known.
+"""Writes events into the journal with their boot and session, and states how far all is known.
 
-What an event means must not be known here; every event of this run goes through here.
+Every event goes through here. A session that cannot be carried on (the journal's store ended with the disk, or what it
+rests on was given up) is followed by another one. What an event means otherwise must not be known here.
 """
 
+import secrets
+import threading
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import msgspec
 
 from agent.decide.availability import Change
 from agent.decide.clock import Anchoring
-from agent.tell.outbox import Outbox
+from agent.tell.database import Claim
+from agent.tell.journal import Ended, Journal, Make
 from contract.messages import (
     AddressChanged,
     Anchor,
@@ -18,38 +25,116 @@ from contract.messages import (
     Fault,
     Heartbeat,
     IdentityChanged,
+    StoreReset,
     Transition,
     Verdict,
 )
+from contract.vocabulary import Availability
+
+
+class _Run(NamedTuple):
+    """One session in one store. `since`: its start, boot ms; every slot is unknown there."""
+
+    turn: int
+    store: str
+    session: str
+    since: int
 
 
 class Ledger:
-    """`now()` is boot milliseconds. Thread-safe, as the outbox is."""
+    """`now()` is boot milliseconds. Thread-safe, as the journal is."""
 
-    def __init__(self, outbox: Outbox, *, boot: str, session: str, now: Callable[[], int]) -> None:
-        self.outbox = outbox
-        self.boot, self.session = boot, session
+    def __init__(self, journal: Journal, *, boot: str, now: Callable[[], int]) -> None:
+        self.journal = journal
+        self.boot = boot
         self._now = now
-        self.since = now()
-        """Start of the session: every slot is unknown here."""
+        self._lock = threading.Lock()
+        self._last: dict[str, Change] = {}
+        self._anchor: dict[str, int | str] | None = None
+        self._run = self._begin()
+
+    @property
+    def session(self) -> str:
+        return self._run.session
+
+    @property
+    def store(self) -> str:
+        """The store that this session writes into."""
+        return self._run.store
+
+    # ---- writing ------------------------------------------------------------------------------
 
     def _append(self, kind: Callable[..., Event], at: int, **fields: object) -> None:
-        self.outbox.append(lambda seq: kind(seq=seq, boot=self.boot, session=self.session, at=at, **fields))
+        while True:
+            run = self._run
+            try:
+                self.journal.append(run.turn, self._make(run, kind, at, **fields))
+            except Ended:
+                self._renew(run)
+            else:
+                return
+
+    def _make(self, run: _Run, kind: Callable[..., Event], at: int, **fields: object) -> Make:
+        return lambda seq: kind(seq=seq, boot=self.boot, session=run.session, at=at, **fields)
+
+    def _begin(self) -> _Run:
+        number, store = self.journal.turn
+        return _Run(number, store, secrets.token_hex(3), self._now())
+
+    def _renew(self, ended: _Run) -> None:
+        """A new session begins now; what is known at this moment is stated in it, since nothing carries over.
+
+        Every change stands in `_last` before it is written, so one whose writing met the end is stated here.
+        """
+        with self._lock:
+            while self._run is ended:
+                run = self._begin()
+                try:
+                    self.journal.append(run.turn, *self._stated(run))
+                except Ended:
+                    continue
+                self._run = run
+
+    def _stated(self, run: _Run) -> list[Make]:
+        stated = [self._transition(run, slot, Availability.UNKNOWN, change) for slot, change in self._known()]
+        if self._anchor:
+            stated.append(self._make(run, Anchor, **self._anchor))  # type: ignore[arg-type]
+        return stated
+
+    def _known(self) -> list[tuple[str, Change]]:
+        return [(slot, last) for slot, last in self._last.copy().items() if last.to is not Availability.UNKNOWN]
+
+    def _transition(self, run: _Run, slot: str, before: Availability, change: Change) -> Make:
+        """What began before the session is dated by its start: it was so from there on, and no more is claimed."""
+        fields = {"slot": slot, "from_": before, "to": change.to, "level": change.level, "reason": change.reason}
+        return self._make(run, Transition, max(change.at, run.since), **fields)
+
+    def tend(self) -> None:
+        """To be called every few seconds: writes what happened to the journal, and goes on where it has recovered."""
+        self.journal.tend()
+        for one in self.journal.take_news():
+            if one.lost:
+                self._append(StoreReset, self._now(), before=one.before, why=one.what)
+            else:
+                self.fault(one.what)
+
+    # ---- events -------------------------------------------------------------------------------
 
     def anchor(self, anchoring: Anchoring) -> None:
         """Tie this boot to UTC."""
-        self._append(Anchor, anchoring.at, utc_ms=anchoring.utc_ms, err_ms=anchoring.err_ms, source=anchoring.source)
+        self._anchor = msgspec.structs.asdict(anchoring)
+        self._append(Anchor, **self._anchor)  # type: ignore[arg-type]
 
     def transition(self, slot: str, change: Change) -> None:
-        self._append(
-            Transition,
-            change.at,
-            slot=slot,
-            from_=change.from_,
-            to=change.to,
-            level=change.level,
-            reason=change.reason,
-        )
+        self._last[slot] = change
+        while True:
+            run = self._run
+            try:
+                self.journal.append(run.turn, self._transition(run, slot, change.from_, change))
+            except Ended:
+                self._renew(run)
+            else:
+                return
 
     def capability_changes(self, slot: str, before: Iterable[Verdict], after: Iterable[Verdict]) -> None:
         """One event per clause whose standing differs; none where there was no verdict before."""
@@ -80,34 +165,59 @@ class Ledger:
 
     # ---- the claim ----------------------------------------------------------------------------
 
-    def _settled(self, unsettled: Callable[[], Iterable[int]]) -> tuple[int, int, int]:
-        """Now, up to when all is known, and the highest seq: read in this order, so that no claim is too large.
+    def _settled(self, unsettled: Callable[[], Iterable[int]]) -> tuple[_Run, int, Claim]:
+        """The run, now, and what is claimed: read in this order, so that no claim is too large.
 
-        Whoever finds a change records it before it leaves `unsettled`; a seq read last covers all that is settled.
+        Whoever finds a change records it before it leaves `unsettled`; a run and a seq read last cover all that is
+        settled: what the run before could not take is stated in this one, which claims nothing before its own start.
         """
         at = self._now()
         settled_to = min([at, *unsettled()])
-        return at, settled_to, self.outbox.seq_high
+        while True:
+            run = self._run
+            try:
+                seq_high = self.journal.high(run.turn)
+            except Ended:
+                self._renew(run)
+            else:
+                claim = Claim(self.boot, run.session, run.since, max(run.since, settled_to), seq_high)
+                return run, max(run.since, at), claim
 
     def heartbeat(
         self, unsettled: Callable[[], Iterable[int]], n: int, offline: tuple[str, ...], unknown: tuple[str, ...]
     ) -> Heartbeat:
         """`unsettled()`: starts of the looks in flight or unconfirmed, boot ms. `n`: enrolled slots."""
-        at, settled_to, seq_high = self._settled(unsettled)
+        run, at, claim = self._settled(unsettled)
         return Heartbeat(
             boot=self.boot,
-            session=self.session,
-            store=self.outbox.store,
+            session=run.session,
+            store=run.store,
             at=at,
-            watching_since=self.since,
-            settled_to=max(self.since, settled_to),
-            seq_high=seq_high,
+            watching_since=claim.since,
+            settled_to=claim.settled_to,
+            seq_high=claim.seq_high,
             n=n,
             offline=offline,
             unknown=unknown,
         )
 
+    def checkpoint(self, unsettled: Callable[[], Iterable[int]]) -> None:
+        """Keep what is claimed so far: should this run crash, the next one closes the session with it."""
+        run, _, claim = self._settled(unsettled)
+        try:
+            if claim.settled_to > claim.since:
+                self.journal.checkpoint(run.turn, claim)
+        except Ended:
+            self._renew(run)
+
     def close(self, unsettled: Callable[[], Iterable[int]]) -> None:
         """The session ends: what was watched without interruption."""
-        at, settled_to, seq_high = self._settled(unsettled)
-        self._append(Coverage, at, from_=self.since, to=max(self.since, settled_to), seq_high=seq_high)
+        while True:
+            run, at, claim = self._settled(unsettled)
+            span = {"from_": claim.since, "to": claim.settled_to, "seq_high": claim.seq_high}
+            try:
+                self.journal.finish(run.turn, self._make(run, Coverage, at, **span))
+            except Ended:
+                self._renew(run)
+            else:
+                return

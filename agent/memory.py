@@ -16,7 +16,7 @@ from msgspec import Struct
 from agent.decide.lockout import Guard
 from agent.files import write_atomically
 from agent.model import Camera, Credentials
-from contract.messages import Identity
+from contract.messages import BROKEN_JSON, Identity
 
 log = logging.getLogger(__name__)
 GRACE_S = 60.0
@@ -52,7 +52,7 @@ class Memory:
             self._file = msgspec.json.decode(path.read_bytes(), type=_File)
         except FileNotFoundError:
             self._file = _File(salt=secrets.token_hex(8))
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, *BROKEN_JSON) as error:
             log.warning("%s cannot be used (%s): asking the cameras anew", path, error)
             self._file = _File(salt=secrets.token_hex(8))
 
@@ -66,7 +66,11 @@ class Memory:
         return msgspec.structs.replace(camera, stream_path=learnt.stream_path, ports=ports)
 
     def _identity(self, camera: Camera) -> Identity:
+        """What the settings say before what was learnt; where they differ a person has named another device."""
         said, learnt = camera.identity, self._file.identities.get(camera.slot, Identity())
+        pairs = zip(_ids(said), _ids(learnt), strict=True)
+        if any(named and known and named.lower() != known.lower() for named, known in pairs):
+            return said
         return Identity(mac=said.mac or learnt.mac, epr=said.epr or learnt.epr, serial=said.serial or learnt.serial)
 
     def learnt(self, camera: Camera) -> Learnt:
@@ -169,6 +173,11 @@ class Memory:
         """
         if credentials not in self._fingerprints:
             secret = f"{credentials.user}\0{credentials.reveal()}".encode()
-            digest = hashlib.scrypt(secret, salt=self._file.salt.encode(), n=2**13, r=8, p=1, dklen=8)
+            # eight rounds of 1 MB, not one of 8: the daemon would keep them
+            digest = hashlib.scrypt(secret, salt=self._file.salt.encode(), n=2**10, r=8, p=8, dklen=8)
             self._fingerprints[credentials] = digest.hex()
         return f"{address} {self._fingerprints[credentials]}"
+
+
+def _ids(identity: Identity) -> tuple[str, str, str]:
+    return identity.mac, identity.epr, identity.serial

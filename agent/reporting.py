@@ -14,7 +14,7 @@ from agent.ask.asking import boot_ms
 from agent.inspector import Inspector
 from agent.ledger import Ledger
 from agent.memory import Memory
-from agent.model import NotSeen, Seen
+from agent.model import NotSeen, Seen, tidy
 from agent.scout import Scout
 from agent.settings import Settings
 from agent.status import CameraStatus, DiscoveryStatus, Status, UplinkStatus
@@ -95,11 +95,11 @@ class Reporter:
             gateway=self._settings.gateway.id,
             session=self._ledger.session,
             boot=self._ledger.boot,
-            store=self._ledger.outbox.store,
+            store=self._ledger.store,
             version=__version__,
             clock=self._time.health,
             inventory_hash=documents.short_hash(inventory),
-            oldest=self._ledger.outbox.oldest,
+            oldest=self._ledger.journal.oldest,
         )
         return [("state", msgspec.json.encode(birth)), ("inv", inventory), ("cap", self.capability())]
 
@@ -120,7 +120,7 @@ class Reporter:
             at_boot_ms=boot_ms(),
             clock=self._time.health,
             host=self._health,
-            uplink=UplinkStatus(connected=connected, detail=line, pending=self._ledger.outbox.pending),
+            uplink=UplinkStatus(connected=connected, detail=line, pending=self._ledger.journal.pending),
             discovery=self._discovery(),
             cameras=tuple(self._camera(watch) for watch in self._watches.values()),
         )
@@ -162,6 +162,7 @@ class Reporter:
                 self._memory.may_log_in(now.camera.address, one, self._time.certain_s())
                 for one in (now.camera.credentials, now.camera.stream_credentials)
             ),
-            model=f"{device.manufacturer} {device.model}".strip() if device else "",
+            identity_changed=self._memory.is_barred(now.camera.slot),
+            model=tidy(f"{device.manufacturer} {device.model}") if device else "",
             verdicts=inspected.verdicts.verdicts if inspected else (),
         )

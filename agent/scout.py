@@ -136,7 +136,12 @@ class Scout:
         self._told[camera.slot] = news
         if sighting.presence is Presence.IDENTITY_CHANGED and sighting.device:
             self._ledger.identity_changed(camera.slot, _who(camera.identity), _who(sighting.device))
-            log.warning("%s: another device stands at %s; no login there", camera.slot, camera.address)
+            log.warning(
+                "%s: another device stands at %s (%s); no login there until its identity is in the settings",
+                camera.slot,
+                camera.address,
+                _who(sighting.device),
+            )
         if sighting.rivals:
             self._ledger.conflict(camera.slot, _who(camera.identity), sighting.rivals)
 

@@ -24,6 +24,11 @@ STALE_S = 45
 _BEFORE_BOOT = ("from before the box started", "本次开机之前")
 COLOURS = {Standing.MET: "green", Standing.NOT_MET: "red", Standing.UNPROVEN: "yellow", Standing.UNKNOWN: "magenta"}
 
+_CHANGED = {
+    "zh": "设备身份已变，不再登录：请核实，如系更换请把新设备写入该点位的 identity 并重启",
+    "en": "another device stands there, no login: check it; if it was replaced, write it into identity: and restart",
+}
+
 
 def _show(*things: Any) -> None:
     from rich.console import Console
@@ -110,7 +115,8 @@ def status(now: Status, age_s: float, lang: str) -> None:
     )
     for one in now.cameras:
         colour = {"online": "green", "offline": "red"}.get(one.availability, "yellow")
-        reason = " ".join(filter(None, (name(one.reason, lang) if one.reason else "", one.detail)))
+        changed = _CHANGED[lang] if one.identity_changed else ""
+        reason = " ".join(filter(None, (name(one.reason, lang) if one.reason else "", one.detail, changed)))
         met = sum(verdict.standing is Standing.MET for verdict in one.verdicts)
         table.add_row(
             _plain(one.slot),

@@ -33,6 +33,8 @@ class CameraStatus(Struct, frozen=True, kw_only=True):
     skew_s: float | None
     stuck: bool
     login_paused: bool
+    identity_changed: bool = False
+    """Another device stands there: no login until it is back, or a person has named the new one in the settings."""
     model: str
     verdicts: tuple[Verdict, ...]
 
@@ -82,5 +84,5 @@ def age_s(status: Status, boot: str, at_boot_ms: int) -> float:
 
 
 def read(path: Path) -> Status:
-    """The status in the file. Raises OSError, or msgspec.MsgspecError for another version's file."""
+    """The status in the file. Raises OSError, or one of BROKEN_JSON for another version's file."""
     return msgspec.json.decode(path.read_bytes(), type=Status)

@@ -17,6 +17,7 @@ import msgspec
 from agent.ask.notify import Notifier
 from agent.crew import Crew, describe, whereabouts
 from agent.files import write_atomically
+from agent.ledger import Ledger
 from agent.memory import Memory
 from agent.reporting import Reporter
 from agent.timekeeper import Timekeeper
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 TICK_S = 0.25
 STATUS_EVERY_S = 15.0
 """The status file is written when something changed, and so often in any case."""
+CHECKPOINT_S = 60.0
+"""What was watched is kept so often, in place: a crash loses at most this much of the claim, and no transition."""
 
 
 class Supervisor:
@@ -41,6 +44,7 @@ class Supervisor:
         watches: Mapping[str, Watch],
         reporter: Reporter,
         uplink: "Uplink",
+        ledger: Ledger,
         memory: Memory,
         time: Timekeeper,
         crew: Crew,
@@ -50,8 +54,9 @@ class Supervisor:
     ) -> None:
         self._watches, self._reporter, self._uplink, self._memory, self._time = watches, reporter, uplink, memory, time
         self._changed, self._heartbeat_s, self._status_file = changed, heartbeat_s, status_file
-        self._crew, self._notifier = crew, Notifier()
+        self._ledger, self._crew, self._notifier = ledger, crew, Notifier()
         self._heartbeat_due = self._status_due = self._second_due = 0.0
+        self._checkpoint_due = monotonic() + CHECKPOINT_S / 6
         self._was_connected = False
         self._stumbled: set[str] = set()
 
@@ -65,7 +70,7 @@ class Supervisor:
     def _round(self) -> None:
         """A part that fails costs the others nothing but the watchdog's patience: it is not told that we live."""
         parts = (self._each_second, self._give_up_stuck_looks, self._beat, self._publish_changes)
-        done = [self._do(part) for part in (*parts, self._memory.save_if_changed)]
+        done = [self._do(part) for part in (*parts, self._memory.save_if_changed, self._keep)]
         if all(done) and self._progresses():
             self._notifier.alive()
 
@@ -115,6 +120,12 @@ class Supervisor:
         if changed or now >= self._status_due:
             self._status_due = now + STATUS_EVERY_S
             self._write_status()
+
+    def _keep(self) -> None:
+        self._ledger.tend()
+        if monotonic() >= self._checkpoint_due:
+            self._checkpoint_due = monotonic() + CHECKPOINT_S
+            self._ledger.checkpoint(self._reporter.unsettled)
 
     def _write_status(self) -> None:
         status = self._reporter.status(connected=self._uplink.connected.is_set(), line=self._uplink.detail)

@@ -33,7 +33,6 @@ class Timekeeper:
         self._anchor, self._fault = anchor, fault
         self._clock = Clock(floor=deciding.floor(self._kept(), boot))
         self._health = ClockHealth(synced=False)
-        self._last: Anchoring | None = None
         self._saved_at = boot_ms()
 
     def _kept(self) -> Floor | None:
@@ -57,7 +56,6 @@ class Timekeeper:
         doubt = self._clock.doubt
         self._health = msgspec.structs.replace(health, untrusted=doubt or "")
         if anchoring:
-            self._last = anchoring
             self._anchor(anchoring)
             log.info("boot %s is tied to UTC by the %s clock", self._boot, anchoring.source)
         if doubt and not before.doubt:
@@ -71,11 +69,6 @@ class Timekeeper:
     def _say(self, what: str) -> None:
         log.warning("%s", what)
         self._fault(what)
-
-    def again(self) -> None:
-        """Journal the last anchor once more, for a journal that began anew."""
-        if self._last:
-            self._anchor(self._last)
 
     def save(self) -> None:
         """Write down the last certain time. A file that cannot be written is said, not fatal."""

@@ -58,6 +58,8 @@ class Watch:
         self._state = availability.START
         self._last: Look | None = None
         self._looking_since: int | None = None
+        self._due_ms: int | None = None
+        """When the next look should begin, boot ms; None while one is in flight."""
         self._changed_at: int | None = None
         self._late_ms = 0
         self._stuck = False
@@ -81,38 +83,55 @@ class Watch:
     def _blame_us(self) -> None:
         """This thread ends by a bug of ours: the camera is unknown from the look on that it was at."""
         with self._lock:
-            at = self._now() if self._looking_since is None else self._looking_since
+            at = min(one for one in (self._now(), self._due_ms, self._looking_since) if one is not None)
             state, change = availability.stuck(self._state, at, Reason.AGENT_FAULT)
             self._keep(change)
             self._state = state
-            self._looking_since, self._stuck = None, False
+            self._looking_since, self._due_ms, self._stuck = None, None, False
 
     def _run(self) -> None:
         due_ms = self._now()  # the first look is at once; the offset spreads the following ones
         while not self._stop:
             self._late_ms = max(0, self._now() - due_ms)
-            self._once()
-            due_ms = schedule.next_due_ms(self.camera.slot, self._interval_s, after_ms=self._now())
+            if self._late_ms > self._stuck_after_ms:
+                self._stood_still(due_ms)
+            ended_ms = self._once()
+            due_ms = schedule.next_due_ms(self.camera.slot, self._interval_s, after_ms=ended_ms)
             if self._state.hurry:
-                due_ms = min(due_ms, self._now() + int(self._hurry_s * 1000))
+                due_ms = min(due_ms, ended_ms + int(self._hurry_s * 1000))
+            self._due_ms = due_ms
             self._wake.wait(timeout=max(0.0, (due_ms - self._now()) / 1000))
             self._wake.clear()
 
-    def _once(self) -> None:
-        self._looking_since = self._now()
+    def _stood_still(self, due_ms: int) -> None:
+        """The box slept, or this process was stopped: nobody watched since the look was due, so nobody knows."""
+        with self._lock:
+            state, change = availability.stuck(self._state, due_ms, Reason.AGENT_FAULT)
+            self._keep(change)
+            self._state = state
+
+    def _once(self) -> int:
+        """Boot ms at which it was over."""
+        self._looking_since, self._due_ms = self._now(), None
         look = self._look_or_fault()
         with self._lock:
+            self._give_up_if_stuck()  # it ended, but too late to say what was meanwhile
             if self._stuck:  # given up meanwhile: what it saw is old news
                 self._stuck = False
-                self._looking_since = None
                 self._wake.set()
-                return
+                return self._over()
             state, change = availability.step(self._state, look, self._policy)
             self._keep(change)
             self._last = look
-            # Recorded first, then settled: whoever reads `unsettled_since` before the outbox never claims too much.
+            # Recorded first, then settled: whoever reads `unsettled_since` before the journal never claims too much.
             self._state = state
-            self._looking_since = None
+            return self._over()
+
+    def _over(self) -> int:
+        """The next look is overdue until it is known when it is due, so that no pause falls between the two."""
+        ended_ms = self._due_ms = self._now()
+        self._looking_since = None
+        return ended_ms
 
     def _keep(self, change: availability.Change | None) -> None:
         if change:
@@ -150,20 +169,25 @@ class Watch:
     def give_up_if_stuck(self) -> bool:
         """Report a look that outlived its deadline as unknown, once; True when that happened now."""
         with self._lock:
-            since = self._looking_since
-            if self._stuck or since is None or self._now() - since < self._stuck_after_ms:
-                return False
-            state, change = availability.stuck(self._state, since)
-            self._keep(change)
-            self._state = state
-            self._stuck = True  # after the record, for the same reason as above
-            return True
+            return self._give_up_if_stuck()
+
+    def _give_up_if_stuck(self) -> bool:
+        since = self._looking_since
+        if self._stuck or since is None or self._now() - since < self._stuck_after_ms:
+            return False
+        state, change = availability.stuck(self._state, since)
+        self._keep(change)
+        self._state = state
+        self._stuck = True  # after the record, for the same reason as above
+        return True
 
     @property
     def unsettled_since(self) -> int | None:
-        """Start of the earliest look in flight or unconfirmed, boot ms; None when all is known."""
+        """Start of the earliest look in flight, overdue or unconfirmed, boot ms; None when all is known."""
+        due_ms = self._due_ms  # read before the look in flight: it is handed over in that order
+        overdue = due_ms if due_ms is not None and due_ms <= self._now() else None
         in_flight = None if self._stuck else self._looking_since
-        starts = [at for at in (in_flight, self._state.unsettled_since) if at is not None]
+        starts = [at for at in (overdue, in_flight, self._state.unsettled_since) if at is not None]
         return min(starts, default=None)
 
     @property

@@ -6,7 +6,7 @@ import re
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -27,6 +27,10 @@ class Figure(NamedTuple):
     unit: str
     goal: float | None = None
     note: str = ""
+    us: str = ""
+    """What stands behind a ratio, each with its unit: ours, the peer's (named), the floor's."""
+    peer: str = ""
+    floor: str = ""
 
     @property
     def missed(self) -> bool:
@@ -67,12 +71,22 @@ def median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float,
     return statistics.median(ratios), spread(ratios)
 
 
+KEPT: dict[str, Any] = {}
+"""What the plots are drawn from: benchmark -> rows."""
+
+
+def keep(name: str, rows: Sequence[Any]) -> None:
+    KEPT[name] = rows
+
+
 def table(figures: Sequence[Figure]) -> str:
     """A Markdown table."""
-    lines = ["| # | figure | measured | goal | |", "|---|---|---|---|---|"]
+    lines = ["| # | figure | us | peer | floor | measured | goal | |", "|---|---|---|---|---|---|---|---|"]
     for one in figures:
         goal = "" if one.goal is None else f"<= {one.goal:g} {one.unit}"
         verdict = "" if one.goal is None else ("**missed**" if one.missed else "met")
         note = f" ({one.note})" if one.note else ""
-        lines.append(f"| {one.name} | {one.what}{note} | {one.value:.3g} {one.unit} | {goal} | {verdict} |")
+        measured = f"{one.value:.3g} {one.unit}"
+        cells = (one.name, one.what + note, one.us, one.peer, one.floor, measured, goal, verdict)
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -3,50 +3,29 @@
 import argparse
 import json
 import logging
+import secrets
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from center import registry
-from center.intake import Intake, Options
-from center.rate import Count, Rules, local, month_of, month_span, percent, to_ms
-from center.report import LEVELS, Report, Row, When, as_json, report
+from center import alarms, registry
+from center.intake import Intake
+from center.line import Options
+from center.order import NOT_SENT, VERBS, give
+from center.rate import Rules, month_of, month_span, to_ms
+from center.report import LEVELS, Report, When, as_json, report
+from center.show import grid, minute, rate_table, summary, word
 from center.store import Store, Unavailable
 from contract.policy import load_policy
 from contract.problems import ConfigError
 
 FINE, PROBLEM, MISUSE = 0, 1, 2
 POLICY = "henan-2021-45"
+MAX_TIMEOUT_S = 3600
 ENDED_BADLY = "the worker of the intake ended"
-
-TEXTS = {
-    "registered": ("应有点位", "registered"),
-    "online": ("在线", "online"),
-    "offline": ("离线", "offline"),
-    "unknown": ("未知", "unknown"),
-    "never_seen": ("从未上线", "never seen"),
-    "share": ("当前在线比例", "online now"),
-    "rate": ("在线率", "online rate"),
-    "time": ("在线率（时长加权）", "online rate (time-weighted)"),
-    "evidence": ("证据充分度", "evidence"),
-    "upper": ("上限", "upper bound"),
-    "name": ("名称", "name"),
-    "slots": ("点位", "slots"),
-    "total": ("合计", "total"),
-    "month": ("月份", "month"),
-    "until": ("截至", "until"),
-    "added": ("新增", "added"),
-    "changed": ("变更", "changed"),
-    "ended": ("其中终止", "of these ended"),
-    "unchanged": ("不变", "unchanged"),
-    "absent": ("文件中没有（保持原样）", "not in the file (left as they are)"),
-    "line": ("第{}行", "line {}"),
-    "nothing": ("文件有误，未作任何更改", "the file is unfit, nothing was changed"),
-}
 
 
 class Misuse(Exception):
@@ -85,6 +64,11 @@ def _parser() -> argparse.ArgumentParser:
     rate.add_argument("--policy", default=POLICY, help="shipped policy or a file")
     rate.add_argument("--json", action="store_true")
     rate.set_defaults(act=_rate)
+    _command_arguments(commands.add_parser("command", parents=[shared], help="one command to one gateway"))
+    aside = commands.add_parser("quarantine", parents=[shared], help="what was set aside and why, and alarms")
+    aside.add_argument("--gateway", default="", metavar="ID", help="only of this one")
+    aside.add_argument("--json", action="store_true")
+    aside.set_defaults(act=_quarantine)
     acts = commands.add_parser("registry", help="the registry of required slots").add_subparsers(required=True)
     importer = acts.add_parser("import", parents=[shared], help="take over a CSV, all of it or nothing")
     importer.add_argument("file", type=Path, metavar="FILE", help=f"columns {','.join(registry.COLUMNS)}")
@@ -92,14 +76,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _broker_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--broker", default="127.0.0.1:1883", metavar="HOST:PORT")
+    parser.add_argument("--username", default="", help="one of its own for every process: it is the client id as well")
+    parser.add_argument("--password-file", type=Path)
+    parser.add_argument("--ca", type=Path, help="certificate authority: switches TLS on")
+    parser.add_argument("--cert", type=Path, help="own certificate, with --key")
+    parser.add_argument("--key", type=Path)
+
+
+def _command_arguments(command: argparse.ArgumentParser) -> None:
+    _broker_arguments(command)
+    command.add_argument("--gateway", required=True, metavar="ID")
+    command.add_argument("--verb", required=True, choices=VERBS)
+    command.add_argument("--slot", default="", help="only this one; default: all of the gateway")
+    command.add_argument("--timeout", type=float, default=30.0, metavar="S", help="seconds; then it expires unanswered")
+    command.add_argument("--json", action="store_true")
+    command.set_defaults(act=_command)
+
+
 def _serve_arguments(serve: argparse.ArgumentParser) -> None:
-    serve.add_argument("--broker", default="127.0.0.1:1883", metavar="HOST:PORT")
+    _broker_arguments(serve)
     serve.add_argument("--client-id", default="", help="stable; default: the user name, else canteen-center")
-    serve.add_argument("--username", default="")
-    serve.add_argument("--password-file", type=Path)
-    serve.add_argument("--ca", type=Path, help="certificate authority: switches TLS on")
-    serve.add_argument("--cert", type=Path, help="own certificate, with --key")
-    serve.add_argument("--key", type=Path)
     serve.add_argument("--city", action="append", default=[], metavar="CODE", help="only this one; may be repeated")
     serve.add_argument("--policy", default=POLICY, help="shipped policy or a file")
     serve.add_argument("--print-interval", type=float, default=60.0, metavar="S", help="seconds; 0: print nothing")
@@ -123,6 +121,15 @@ def _broker(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def _how(options: argparse.Namespace, client_id: str) -> Options:
+    host, port = _broker(options.broker)
+    for file in (options.password_file, options.ca, options.cert, options.key):
+        if file and not file.is_file():
+            raise Misuse(f"{file}: no such file")
+    tls = {"ca": options.ca, "certificate": options.cert, "key": options.key}
+    return Options(host, port, client_id, options.username, options.password_file, **tls)
+
+
 def _moment(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
@@ -136,22 +143,9 @@ def _moment(text: str) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    host, port = _broker(options.broker)
     rules = _rules(options.policy)
-    for file in (options.password_file, options.ca, options.cert, options.key):
-        if file and not file.is_file():
-            raise Misuse(f"{file}: no such file")
-    how = Options(
-        host=host,
-        port=port,
-        client_id=options.client_id or options.username or Options().client_id,
-        username=options.username,
-        password_file=options.password_file,
-        ca=options.ca,
-        certificate=options.cert,
-        key=options.key,
-        cities=tuple(options.city),
-    )
+    standard = "-".join([Options().client_id, *sorted(options.city)])
+    how = _how(options, options.client_id or options.username or standard)._replace(cities=tuple(options.city))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -180,7 +174,7 @@ def _watch(intake: Intake, store: Store, rules: Rules, stop: threading.Event, op
             except Unavailable as trouble:
                 _err(str(trouble))
             else:
-                _out(*_summary(made, options.lang))
+                _out(*summary(made, options.lang))
 
 
 # ---- rate ---------------------------------------------------------------------------------------
@@ -194,8 +188,8 @@ def _rate(options: argparse.Namespace) -> int:
     if options.json:
         _out(json.dumps(as_json(made), ensure_ascii=False, indent=2))
     else:
-        _table(made, options.lang)
-        _out(*_summary(made, options.lang))
+        rate_table(made, options.lang)
+        _out(*summary(made, options.lang))
     return FINE
 
 
@@ -210,36 +204,52 @@ def _report(store: Store, month: str | None, at_ms: int | None, level: str, rule
         return report(reader, when, level, rules)
 
 
-def _summary(made: Report, lang: str) -> Iterator[str]:
-    """Two lines: this moment, and the month so far."""
-    counts, f = made.total.counts, made.total.figures
-    parts = [f"{_word(name, lang)} {getattr(counts, name)}" for name in Count._fields]
-    share = f"{_word('share', lang)} {percent(counts.online, counts.registered)}"
-    yield f"{local(made.moment).isoformat(' ', 'seconds')}  {'  '.join(parts)}  {share}"
-    until = f"{_word('month', lang)} {made.month} {_word('until', lang)} {local(made.span[1]):%Y-%m-%d %H:%M:%S}"
-    rate = f"{_word('time', lang)} {percent(f.on, f.assessed)} ({f.on}/{f.assessed} ms)"
-    evidence = f"{_word('evidence', lang)} {percent(f.assessed - f.unknown, f.assessed)}"
-    yield f"{until}  {rate}  {evidence}  {_word('upper', lang)} {percent(f.on + f.unknown, f.assessed)}"
+# ---- commands to gateways, and what was set aside ------------------------------------------------
 
 
-def _table(made: Report, lang: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _command(options: argparse.Namespace) -> int:
+    if not 0 < options.timeout <= MAX_TIMEOUT_S:
+        raise Misuse(f"--timeout {options.timeout:g} must be above 0 and at most {MAX_TIMEOUT_S} seconds")
+    how = _how(options, options.username or f"canteen-command-{secrets.token_hex(4)}")
+    store = Store(options.database, create=False)
+    with store.read() as reader:
+        slots = [slot for slot in reader.slots() if slot.gateway == options.gateway]
+    store.close()
+    if not slots:
+        raise Misuse(f"--gateway {options.gateway}: not in the registry")
+    if options.slot and options.slot not in {slot.slot for slot in slots}:
+        raise Misuse(f"--slot {options.slot}: not registered to gateway {options.gateway}")
+    answer = give(how, slots[0].city, options.gateway, options.verb, options.slot, options.timeout)
+    if options.json:
+        _out(json.dumps({"gateway": options.gateway, "verb": options.verb, **answer._asdict()}, ensure_ascii=False))
+    else:
+        detail = alarms.shown(answer.detail.encode())
+        _out(f"{options.gateway} {options.verb}: {word(answer.outcome, options.lang)}{detail and ': '}{detail}")
+    return {"done": FINE, NOT_SENT: MISUSE}.get(answer.outcome, PROBLEM)
 
-    table = Table()
-    table.add_column(_word("name", lang))
-    for column in ("slots", "online", "offline", "unknown", "never_seen", "rate", "evidence", "upper"):
-        table.add_column(_word(column, lang), justify="right")
-    for row in (*made.rows, made.total._replace(name=_word("total", lang))):
-        table.add_row(*(Text(cell) for cell in _cells(row)))
-    Console().print(table)
 
-
-def _cells(row: Row) -> tuple[str, ...]:
-    f, c = row.figures, row.counts
-    rates = (percent(part, f.assessed) for part in (f.on, f.assessed - f.unknown, f.on + f.unknown))
-    return (row.name, str(f.slots), str(c.online), str(c.offline), str(c.unknown), str(c.never_seen), *rates)
+def _quarantine(options: argparse.Namespace) -> int:
+    store = Store(options.database, create=False)
+    with store.read() as reader:
+        aside = reader.aside(options.gateway)
+        found = alarms.alarms(reader, aside, options.gateway)
+    store.close()
+    if options.json:
+        _out(json.dumps(alarms.as_json(found, aside), ensure_ascii=False, indent=2))
+    elif not aside and not found:
+        _out(word("none_aside", options.lang))
+    else:
+        grid(
+            ("alarm", "gateway", "reason", "times", "last"),
+            [(a.alarm, a.gateway, a.detail, str(a.times), minute(a.last_ms)) for a in found],
+            options.lang,
+        )
+        grid(
+            ("aside", "gateway", "seq", "times", "last"),
+            [(a.reason, a.gateway or a.topic, str(a.seq or ""), str(a.times), minute(a.last_ms)) for a in aside],
+            options.lang,
+        )
+    return PROBLEM if found else FINE
 
 
 # ---- registry -----------------------------------------------------------------------------------
@@ -255,21 +265,17 @@ def _import(options: argparse.Namespace) -> int:
         diff = registry.take_over(Store(options.database), data, options.file.name, _now_ms())
     except registry.Unfit as unfit:
         for problem in unfit.problems:
-            place = f"{_word('line', options.lang).format(problem.line)}: " if problem.line else ""
+            place = f"{word('line', options.lang).format(problem.line)}: " if problem.line else ""
             _err(f"{options.file}: {place}{problem.text}")
-        _err(_word("nothing", options.lang))
+        _err(word("nothing", options.lang))
         return MISUSE
     counts = {"added": len(diff.added), "changed": len(diff.changed), "ended": len(diff.ended)}
     counts |= {"unchanged": diff.unchanged, "absent": diff.absent}
-    _out(*registry.lines(diff), "  ".join(f"{_word(name, options.lang)} {n}" for name, n in counts.items()))
+    _out(*registry.lines(diff), "  ".join(f"{word(name, options.lang)} {n}" for name, n in counts.items()))
     return FINE
 
 
 # ---- words --------------------------------------------------------------------------------------
-
-
-def _word(name: str, lang: str) -> str:
-    return TEXTS[name][0 if lang == "zh" else 1]
 
 
 def _now_ms() -> int:

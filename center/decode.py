@@ -3,7 +3,7 @@
 Pure and total: no input raises. What is registered and what is already held must not be known here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -23,6 +23,7 @@ from contract.messages import (
     Inventory,
     Result,
     Seq,
+    SeqHigh,
     ShortId,
     State,
 )
@@ -59,9 +60,12 @@ class Item(NamedTuple):
 
 
 class Batch(NamedTuple):
+    """`oldest`: what the journal lacks below this seq will never come; 0 where nothing is said."""
+
     store: str
     items: tuple[Item, ...]
     poison: tuple[Poison, ...]
+    oldest: int = 0
 
 
 Message = State | Heartbeat | Batch | Inventory | Capability | Result | Ack
@@ -70,6 +74,7 @@ Message = State | Heartbeat | Batch | Inventory | Capability | Result | Ack
 class _Envelope(Struct, frozen=True):
     store: ShortId
     events: Annotated[tuple[msgspec.Raw, ...], Meta(max_length=MAX_BATCH_EVENTS)]
+    oldest: SeqHigh = 0
 
 
 class _Header(Struct, frozen=True):
@@ -130,7 +135,29 @@ def _batch(payload: bytes) -> Batch:
         envelope.store,
         tuple(item for item in read if isinstance(item, Item)),
         tuple(item for item in read if isinstance(item, Poison)),
+        envelope.oldest,
     )
+
+
+def apart(incoming: Incoming) -> Iterator[Incoming]:
+    """A batch of events as one message each; anything else as it is."""
+    source = origin(incoming.topic)
+    message = decode(source, incoming.payload) if source else None
+    if not isinstance(message, Batch) or len(message.items) + len(message.poison) < 2:
+        yield incoming
+        return
+    for raw in (*(item.raw for item in message.items), *(poison.payload for poison in message.poison)):
+        envelope = _Envelope(message.store, (msgspec.Raw(raw),))
+        yield incoming._replace(payload=msgspec.json.encode(envelope))
+
+
+def single(source: Origin, payload: bytes) -> tuple[str, int]:
+    """Store and seq of a message with one event; ("", 0) of any other."""
+    message = decode(source, payload)
+    if isinstance(message, Batch):
+        seqs = (*(item.seq for item in message.items), *(poison.seq for poison in message.poison))
+        return (message.store, seqs[0]) if len(seqs) == 1 else ("", 0)
+    return "", 0
 
 
 def _item(raw: bytes) -> Item | Poison:

@@ -4,25 +4,26 @@ What follows from it (known time, rates) must not be known here.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from center.intervals import EMPTY, Intervals, Span
 from center.store import Reader
-from center.timeline import AnchorPoint, Claim, Dating, Held, History, Lost, datings
+from center.timeline import Claim, Dating, Held, History, datings
 
+T = TypeVar("T")
 MAX_NAMED_SESSIONS = 10_000
 """A query names at most so many sessions; a gateway that restarts for ever is read whole instead."""
 
 
 class Past(NamedTuple):
-    """One gateway. `session`, `state`: the run heard last. `seen`: slots of which anything was ever known."""
+    """One gateway. `session`: the run heard last; `left`: it said goodbye. `seen`: slots ever known of."""
 
     history: History
     session: str = ""
-    state: str = ""
+    left: bool = False
     receipts: Intervals = EMPTY
     seen: frozenset[str] = frozenset()
 
@@ -39,34 +40,45 @@ def recall(reader: Reader, gateways: Sequence[str], span: Span) -> dict[str, Pas
     spoilt: dict[str, set[tuple[str, int]]] = defaultdict(set)
     for gateway, store, seq in reader.spoilt(gateways):
         spoilt[gateway].add((store, seq))
-    anchors: dict[str, list[AnchorPoint]] = defaultdict(list)
-    for gateway, store, seq, anchor in reader.anchors(gateways):
-        if (store, seq) not in spoilt[gateway]:
-            anchors[gateway].append(anchor)
-    claims: dict[str, list[Claim]] = defaultdict(list)
-    for gateway, claim in reader.claims(gateways):
-        claims[gateway].append(claim)
-    lost: dict[str, list[Lost]] = defaultdict(list)
-    for gateway, gap in reader.lost(gateways):
-        lost[gateway].append(gap)
+    anchors = _by_gateway((g, a) for g, store, seq, a in reader.anchors(gateways) if (store, seq) not in spoilt[g])
+    lost = _by_gateway((g, gap) for g, store, seq, gap in reader.lost(gateways) if (store, seq) not in spoilt[g])
+    claims = _by_gateway(reader.widest_claims(gateways))
     newest = reader.sessions(gateways)
     of = {session for session, _ in newest.values()}
     for gateway in gateways:
-        of |= _bearing(claims[gateway], datings(anchors[gateway]), span)
+        of |= _bearing(claims[gateway], datings(anchors[gateway], claims[gateway]), span)
     held = _held(reader, gateways, of)
-    seen: dict[str, set[str]] = defaultdict(set)
-    for gateway, slot in reader.sightings(gateways):
-        seen[gateway].add(slot)
+    broken = [g for g in gateways if spoilt[g] or not _whole(held[g], claims[g])]
+    every = _by_gateway(reader.claims(broken))
+    claims |= {g: every[g] for g in broken}
+    seen = _by_gateway(reader.sightings(gateways))
     receipts = reader.receipts(gateways)
     return {
         g: Past(
             History(tuple(held[g]), tuple(claims[g]), tuple(anchors[g]), tuple(lost[g]), frozenset(spoilt[g])),
-            *newest.get(g, ("", "")),
+            *newest.get(g, ("", False)),
             receipts.get(g, EMPTY),
             frozenset(seen[g]),
         )
         for g in gateways
     }
+
+
+def _by_gateway(pairs: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
+    found: dict[str, list[T]] = defaultdict(list)
+    for gateway, one in pairs:
+        found[gateway].append(one)
+    return found
+
+
+def _whole(held: list[Held], claims: list[Claim]) -> bool:
+    """Whether each session's seqs stand without a hole as far as its claims go: then the widest claims say all."""
+    seqs: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for h in held:
+        seqs[h.store, h.session].append(h.seq)
+    if any(max(line) - min(line) >= len(line) for line in seqs.values()):
+        return False
+    return all(c.seq_high <= max(seqs.get((c.store, c.session), (c.seq_high,))) for c in claims)
 
 
 def _bearing(claims: list[Claim], dates: dict[str, Dating], span: Span) -> set[str]:

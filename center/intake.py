@@ -1,56 +1,38 @@
 """Subscribes to all gateways and answers them: MQTT in, batches to the recorder, acknowledgements out after the commit.
 
-paho's thread only queues; one worker owns the store. What a message means must not be known here.
+The line's thread only sorts into lanes; one worker owns the store. What a message means must not be known here.
 """
 
-import contextlib
 import logging
 import queue
-import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from center.decode import Incoming
+from center.lanes import Lanes, Put
+from center.line import Line, Options, State
 from center.record import Outgoing, Recorder
 from center.store import Store, Unavailable
 from contract.messages import CenterState
-from contract.topics import CENTER_STATE
+from contract.topics import CENTER_STATE, parse_ack
 
 log = logging.getLogger(__name__)
-BATCH = 500
-QUEUE = 20_000
-"""When so many wait, paho's thread stops reading: the broker keeps the rest for our session."""
-KEEPALIVE_S = 30
 CHECKPOINT_S = 10.0
+STALLED_S = 30.0
+"""A worker that did not come round for so long may not have heard: that time is no gateway's silence."""
 RETRY_S = 1.0
 UP, DOWN = (msgspec.json.encode(CenterState(state=state)) for state in ("up", "down"))
 
 
-class Options(NamedTuple):
-    """How to reach the broker. `cities`: only these (one worker of several); empty: all. The password file is read."""
-
-    host: str = "127.0.0.1"
-    port: int = 1883
-    client_id: str = "canteen-center"
-    username: str = ""
-    password_file: Path | None = None
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-    cities: tuple[str, ...] = ()
-
-
-class _Link(NamedTuple):
-    """The connection came up, or went."""
+class _Turned(NamedTuple):
+    """The connection came up, or went, at this time (UTC ms)."""
 
     up: bool
+    at_ms: int
 
 
 class Intake:
@@ -58,131 +40,72 @@ class Intake:
 
     def __init__(self, store: Store, options: Options, clock_ms: Callable[[], int]) -> None:
         self._store = store
-        self._options = options
+        self._cities = options.cities
         self._clock_ms = clock_ms
         self._recorder = Recorder(store)
-        self._queue: queue.Queue[Incoming | _Link] = queue.Queue(QUEUE)
+        self._lanes = Lanes()
+        self._turns: queue.SimpleQueue[_Turned] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._worker = threading.Thread(target=self._work, name="intake")
         self._up_since: int | None = None
-        self._checkpoint = 0.0
-        self._connected = False
-        self._said = ""
-        self._client = self._make_client()
+        self._checkpoint = time.monotonic()
+        self._overfull = False
+        self._line = Line(options, _topics(options.cities), self._take, self._turned, State(CENTER_STATE, UP, DOWN))
 
     def start(self) -> None:
         """Returns at once; connects, and reconnects for ever, in the background."""
         self._worker.start()
-        self._client.connect_async(self._options.host, self._options.port, KEEPALIVE_S)
-        self._client.loop_start()
+        self._line.start()
 
     def stop(self) -> None:
-        """Takes nothing more (the broker keeps it for our session), works the queue off, disconnects: a few seconds."""
+        """Takes nothing more (the broker keeps it for our session), works off what waits, leaves: a few seconds."""
         self._stopping.set()
         self._worker.join()
-        if self._client.is_connected():
-            said = self._client.publish(CENTER_STATE, DOWN, qos=1, retain=True)
-            deadline = time.monotonic() + 2
-            while self._client.is_connected() and not said.is_published() and time.monotonic() < deadline:
-                time.sleep(0.01)
-            self._client.disconnect()
-        self._client.loop_stop()
+        self._line.stop()
 
     @property
     def alive(self) -> bool:
         return self._worker.is_alive()
 
-    # ---- paho's thread
+    # ---- the line's thread
 
-    def _make_client(self) -> mqtt.Client:
-        """MQTT 3.1.1 with a session that the broker keeps: every broker knows that."""
-        options = self._options
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=options.client_id,
-            clean_session=False,
-            protocol=MQTTProtocolVersion.MQTTv311,
-            manual_ack=True,
-        )
-        if options.username:
-            secret = options.password_file.read_text("utf-8").strip() if options.password_file else None
-            client.username_pw_set(options.username, secret)
-        if options.ca:
-            certificate, key = (str(file) if file else None for file in (options.certificate, options.key))
-            client.tls_set(str(options.ca), certificate, key, cert_reqs=ssl.CERT_REQUIRED)
-        client.will_set(CENTER_STATE, DOWN, qos=1, retain=True)
-        client.reconnect_delay_set(min_delay=1, max_delay=30)
-        client.max_queued_messages_set(0)
-        client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
-        client.on_connect_fail, client.on_message = self._on_connect_fail, self._on_message
-        return client
-
-    def _topics(self) -> list[tuple[str, int]]:
-        """Upwards all; downwards our own retained acks, which say how far we once were."""
-        cities = self._options.cities or ("+",)
-        return [(f"mclz/v1/{city}/+/{leaf}", 1) for city in cities for leaf in ("up/#", "down/ack")]
-
-    def _on_connect(self, client: mqtt.Client, _data: object, _flags: object, reason: Any, _properties: object) -> None:
-        if reason.is_failure:
-            self._say(f"broker {self._options.host}:{self._options.port} refuses us: {reason}")
-            return
-        self._connected = True
-        self._say(f"connected to {self._options.host}:{self._options.port}")
-        client.subscribe(self._topics())
-        client.publish(CENTER_STATE, UP, qos=1, retain=True)
-        self._put(_Link(up=True))
-
-    def _on_disconnect(self, _c: object, _data: object, _flags: object, reason: Any, _properties: object) -> None:
-        if self._connected:
-            self._connected = False
-            self._say(f"disconnected: {reason}")
-            self._put(_Link(up=False))
-
-    def _on_connect_fail(self, _client: object, _data: object) -> None:
-        self._say(f"no connection to {self._options.host}:{self._options.port}")
-
-    def _on_message(self, client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-        incoming = Incoming(message.topic, bytes(message.payload), message.retain, self._clock_ms())
-        if self._put(incoming):
-            client.ack(message.mid, message.qos)
-
-    def _put(self, item: Incoming | _Link) -> bool:
-        """False when stopping: not taken."""
+    def _take(self, topic: str, payload: bytes, retained: bool) -> bool:
+        if topic == CENTER_STATE:
+            self._contradict(payload)
+            return True
+        if parse_ack(topic) and not retained:
+            return True  # the echo of our own
+        incoming = Incoming(topic, payload, retained, self._clock_ms())
         while not self._stopping.is_set():
-            try:
-                self._queue.put(item, timeout=1)
-            except queue.Full:
-                self._say("the store is slower than the broker: reading waits until it has caught up")
-            else:
+            if self._lanes.put(incoming) is not Put.FULL:
+                self._overfull = False
                 return True
+            if not self._overfull:
+                self._overfull = True
+                log.warning("the store is slower than the broker: reading waits until it has caught up")
+            self._lanes.wait_for_room(len(payload), 1)
         return False
 
-    def _say(self, news: str) -> None:
-        """Once, not at every attempt."""
-        if news != self._said:
-            self._said = news
-            log.info("%s", news)
+    def _contradict(self, payload: bytes) -> None:
+        """Another worker has gone, or an old connection of ours: the center is up as long as one of us is."""
+        if payload == DOWN and not self._stopping.is_set():
+            self._line.publish(CENTER_STATE, UP, retain=True)
+
+    def _turned(self, up: bool) -> None:
+        self._turns.put(_Turned(up, self._clock_ms()))
 
     # ---- the worker's thread
 
     def _work(self) -> None:
-        while not (self._stopping.is_set() and self._queue.empty()):
-            batch = self._next()
-            self._publish(self._record([item for item in batch if isinstance(item, Incoming)]))
-            for link in batch:
-                if isinstance(link, _Link):
-                    self._turn(link)
-            self._keep_uptime()
-        self._keep_uptime(now=True)
-
-    def _next(self) -> list[Incoming | _Link]:
-        """What waits, up to a batch; after a second, nothing."""
-        batch: list[Incoming | _Link] = []
-        with contextlib.suppress(queue.Empty):
-            batch.append(self._queue.get(timeout=1))
-            while len(batch) < BATCH:
-                batch.append(self._queue.get_nowait())
-        return batch
+        while not (self._stopping.is_set() and self._lanes.empty):
+            self._publish(self._record(self._lanes.batch(1)))
+            while not self._turns.empty():
+                self._turn(self._turns.get())
+            if time.monotonic() - self._checkpoint >= CHECKPOINT_S:
+                self._keep_uptime()
+                self._note_floods()
+        self._keep_uptime()
+        self._note_floods()
 
     def _record(self, messages: list[Incoming]) -> list[Outgoing]:
         """Tries until the database can be used. Told to stop meanwhile, it gives up: gateways resend."""
@@ -200,21 +123,38 @@ class Intake:
 
     def _publish(self, answers: Sequence[Outgoing]) -> None:
         for answer in answers:
-            self._client.publish(answer.topic, answer.payload, qos=1, retain=answer.retained)
+            self._line.publish(answer.topic, answer.payload, retain=answer.retained)
 
-    def _turn(self, link: _Link) -> None:
-        self._keep_uptime(now=True)
-        self._up_since = self._clock_ms() if link.up else None
-        self._keep_uptime(now=True)
+    def _turn(self, turned: _Turned) -> None:
+        self._keep_uptime()
+        self._up_since = turned.at_ms if turned.up else None
+        self._keep_uptime()
 
-    def _keep_uptime(self, *, now: bool = False) -> None:
+    def _keep_uptime(self) -> None:
         """Checkpoints the time in which we could hear: outside it, silence is nobody's fault."""
-        due = now or time.monotonic() - self._checkpoint >= CHECKPOINT_S
-        if self._up_since is None or not due:
-            return
+        stalled = time.monotonic() - self._checkpoint > STALLED_S
         self._checkpoint = time.monotonic()
+        if self._up_since is None:
+            return
+        now_ms = self._clock_ms()
+        if stalled:
+            self._up_since = now_ms
         try:
             with self._store.write() as tx:
-                tx.put_uptime(self._up_since, self._clock_ms())
+                tx.put_uptime(self._up_since, now_ms, self._cities)
         except Unavailable as trouble:
             log.warning("uptime not stored: %s", trouble)
+
+    def _note_floods(self) -> None:
+        for lane, messages in self._lanes.excess().items():
+            log.warning("%s floods: %d messages not taken", lane, messages)
+            try:
+                self._recorder.flooded(lane, messages, self._clock_ms())
+            except Unavailable as trouble:
+                log.warning("flood not noted: %s", trouble)
+
+
+def _topics(cities: Sequence[str]) -> list[str]:
+    """Upwards all; downwards our own retained acks, which say how far we once were; and what is said of the center."""
+    own = [f"mclz/v1/{city}/+/{leaf}" for city in cities or ("+",) for leaf in ("up/#", "down/ack")]
+    return [*own, CENTER_STATE]

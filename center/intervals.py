@@ -3,7 +3,7 @@
 Pure arithmetic; what an interval means (online, in service, dark) must not be known here.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
 Span = tuple[int, int]
@@ -69,3 +69,24 @@ def holding(a: Intervals, moment: int) -> Span | None:
     """The interval that holds this moment, if any."""
     i = bisect_right(a, moment, key=lambda span: span[0]) - 1
     return a[i] if i >= 0 and moment < a[i][1] else None
+
+
+class Cover:
+    """A set of moments that only grows: adding and asking cost a search, however many spans were added."""
+
+    def __init__(self) -> None:
+        self._begins: list[int] = []
+        self._ends: list[int] = []
+
+    def add(self, begin: int, end: int) -> None:
+        if begin >= end:
+            return
+        i, j = bisect_left(self._ends, begin), bisect_right(self._begins, end)
+        if i < j:  # these overlap or touch
+            begin, end = min(begin, self._begins[i]), max(end, self._ends[j - 1])
+        self._begins[i:j], self._ends[i:j] = [begin], [end]
+
+    def holding(self, moment: int) -> Span | None:
+        """The span that holds this moment, if any."""
+        i = bisect_right(self._begins, moment) - 1
+        return (self._begins[i], self._ends[i]) if i >= 0 and moment < self._ends[i] else None

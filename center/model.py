@@ -46,7 +46,7 @@ class AnchorRow(NamedTuple):
 
 
 class LostRow(NamedTuple):
-    """Seqs that will never come; `boot` is "" where their time is not told."""
+    """Seqs that will never come. `boot`: "" where their time is not told. `seq`: of the gap event, 0 for none."""
 
     gateway: str
     store: str
@@ -56,6 +56,8 @@ class LostRow(NamedTuple):
     from_at: int = 0
     to_at: int = 0
     why: str = ""
+    seq: int = 0
+    received_ms: int = 0
 
 
 class Spoilt(NamedTuple):
@@ -68,3 +70,17 @@ class Spoilt(NamedTuple):
     received_ms: int
     store: str = ""
     seq: int = 0
+
+
+class Aside(NamedTuple):
+    """What stands set aside: first and last come at, UTC ms, and how often."""
+
+    gateway: str
+    topic: str
+    reason: str
+    store: str
+    seq: int
+    payload: bytes
+    first_ms: int
+    last_ms: int
+    times: int

@@ -8,12 +8,12 @@ import logging
 import secrets
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
 
-from center.decode import Batch, Incoming, Item, Message, Poison, decode, origin, same
+from center.alarms import AHEAD, DUPLICATE, FLOOD, TOLD_DUPLICATE
+from center.decode import Batch, Incoming, Item, Message, Poison, apart, decode, origin, same, single
 from center.intervals import normal
 from center.model import AnchorRow, EventRow, LostRow, Spoilt
 from center.store import COALESCE_MS, Store, Unavailable, Writer
@@ -26,6 +26,7 @@ from contract.messages import (
     Capability,
     Command,
     Coverage,
+    DuplicateIdentity,
     Gap,
     Goodbye,
     Heartbeat,
@@ -39,8 +40,8 @@ from contract.vocabulary import Availability
 
 log = logging.getLogger(__name__)
 REBIRTH_EVERY_MS = 60_000
-MAX_CLAIMS = 256
-"""Claims kept of one session while seqs between them are missing; dropping one only makes time unknown."""
+ANOTHER_REBIRTH_MS = 600_000
+"""How long between two such requests of a gateway that is known, but whose journal has a hole in front."""
 
 
 class Outgoing(NamedTuple):
@@ -65,6 +66,7 @@ class Recorder:
         self._registry = Registry(-1, {}, frozenset())
         self._born: set[tuple[str, str]] = set()
         self._asked_ms: dict[str, int] = {}
+        self._acked: dict[tuple[str, str], int] = {}
 
     def record(self, messages: Sequence[Incoming]) -> list[Outgoing]:
         """Stores them durably; returns what to publish. Unavailable: nothing was stored, try them again later."""
@@ -73,20 +75,29 @@ class Recorder:
         except Unavailable:
             raise
         except Exception as error:  # whatever one message brought about must not cost the others
-            if len(messages) == 1:
-                self._refuse(messages[0], error)
-                return []
-        return [answer for message in messages for answer in self.record([message])]
+            parts = list(messages) if len(messages) > 1 else list(apart(messages[0]))
+            if len(parts) == 1:
+                return self._refuse(parts[0], error)
+        return [answer for part in parts for answer in self.record([part])]
+
+    def flooded(self, lane: str, messages: int, now_ms: int) -> None:
+        """Keeps on record that so many messages of this city/gateway came faster than they could be stored."""
+        with self._store.write() as tx:
+            self._refresh(tx)
+            city, _, gateway = lane.partition("/")
+            gateway = gateway if self._registry.cities.get(gateway) == city else ""
+            tx.set_aside(Spoilt(gateway, _line(lane), FLOOD, b"", now_ms), messages)
 
     def _commit(self, messages: Sequence[Incoming]) -> list[Outgoing]:
         with self._store.write() as tx:
             self._refresh(tx)
-            work = _Work(tx, self._registry, self._born, self._asked_ms)
+            work = _Work(tx, self._registry, self._born, self._asked_ms, self._acked)
             for message in messages:
                 work.take(message)
             answers = work.finish()
         self._born |= work.born
         self._asked_ms |= work.asked_ms
+        self._acked |= work.acked
         return answers
 
     def _refresh(self, tx: Writer) -> None:
@@ -96,22 +107,36 @@ class Recorder:
             cities = {slot.gateway: slot.city for slot in slots}
             self._registry = Registry(version, cities, frozenset((s.gateway, s.slot) for s in slots))
 
-    def _refuse(self, message: Incoming, error: Exception) -> None:
+    def _refuse(self, message: Incoming, error: Exception) -> list[Outgoing]:
+        """Of an event its seq stays known, so that the rest of its journal can go on."""
         topic, reason = _line(message.topic), f"unworkable: {type(error).__name__}"
         log.error("a message on %s is %s", topic, reason)
-        spoilt = Spoilt("", topic, reason, message.payload, message.received_ms)
+        source = origin(message.topic)
+        store, seq = single(source, message.payload) if source else ("", 0)
+        gateway = source.gateway if source and source.gateway in self._registry.cities else ""
+        spoilt = Spoilt(gateway, topic, reason, message.payload, message.received_ms, _line(store), seq)
         with self._store.write() as tx:
             tx.set_aside(spoilt)
+        return []
 
 
 class _Work:
     """One transaction's worth."""
 
-    def __init__(self, tx: Writer, registry: Registry, born: set[tuple[str, str]], asked_ms: dict[str, int]) -> None:
+    def __init__(
+        self,
+        tx: Writer,
+        registry: Registry,
+        born: set[tuple[str, str]],
+        asked_ms: dict[str, int],
+        acked: dict[tuple[str, str], int],
+    ) -> None:
         self._tx = tx
         self._registry = registry
         self._known_born = born
         self._known_asked_ms = asked_ms
+        self._known_acked = acked
+        self.acked: dict[tuple[str, str], int] = {}
         self.born: set[tuple[str, str]] = set()
         self.asked_ms: dict[str, int] = {}
         self._heard: dict[str, list[int]] = defaultdict(list)
@@ -139,9 +164,7 @@ class _Work:
             case Birth():
                 self._birth(source, incoming, message)
             case Goodbye() | Will():
-                state = "offline" if isinstance(message, Goodbye) else "lost"
-                why = message.why if isinstance(message, Goodbye) else ""
-                self._tx.set_session(source.gateway, message.session, {"state": state, "why": why})
+                self._left(source.gateway, incoming.received_ms, message)
             case Heartbeat():
                 self._heartbeat(source, incoming, message)
             case Batch():
@@ -150,7 +173,8 @@ class _Work:
                 self._tx.put_document(source.gateway, source.leaf, incoming.payload, incoming.received_ms)
             case Ack():
                 if incoming.retained:
-                    self._never_to_come(source, message.store, message.seq, "the center is behind its own ack")
+                    why = "the center is behind its own ack"
+                    self._never_to_come(source, message.store, message.seq, why, incoming.received_ms)
             case Result():
                 if message.outcome != "done":
                     log.info(
@@ -167,7 +191,8 @@ class _Work:
                 self._tx.add_receipt(gateway, begin, end - COALESCE_MS)
         acks = []
         for city, gateway, store in self._acks:
-            ack = Ack(store=store, seq=self._tx.advance(gateway, store))
+            self.acked[gateway, store] = seq = self._tx.advance(gateway, store)
+            ack = Ack(store=store, seq=seq)
             acks.append(Outgoing(topics.down(city, gateway, "ack"), msgspec.json.encode(ack), retained=True))
         return acks + self._says
 
@@ -176,36 +201,58 @@ class _Work:
     def _birth(self, source: Origin, incoming: Incoming, birth: Birth) -> None:
         known = self._tx.born(source.gateway, birth.session)
         if not (known and incoming.retained):
-            self._tx.hear_session(source.gateway, birth.session, birth.boot, birth.store, incoming.received_ms)
-        values = {"state": "online", "why": "", "version": birth.version, "store": birth.store}
-        self._tx.set_session(source.gateway, birth.session, values | {"born_ms": incoming.received_ms})
+            self._tx.hear_session(source.gateway, birth.session, incoming.received_ms)
+        words = {"version": _line(birth.version), "store": birth.store, "boot": birth.boot}
+        self._tx.note_session(source.gateway, birth.session, "born_ms", incoming.received_ms, **words)
         self.born.add((source.gateway, birth.session))
-        self._never_to_come(source, birth.store, birth.oldest - 1, "no longer in the journal")
+        self._never_to_come(source, birth.store, birth.oldest - 1, "no longer in the journal", incoming.received_ms)
 
-    def _never_to_come(self, source: Origin, store: str, to_seq: int, why: str) -> None:
+    def _left(self, gateway: str, now_ms: int, message: Goodbye | Will) -> None:
+        if isinstance(message, Goodbye):
+            self._tx.note_session(gateway, message.session, "left_ms", now_ms, why=_line(message.why))
+        else:
+            self._tx.note_session(gateway, message.session, "lost_ms", now_ms)
+
+    def _never_to_come(self, source: Origin, store: str, to_seq: int, why: str, now_ms: int) -> None:
         """Everything up to `to_seq` has left the journal: what the center lacks of it is lost, and it says so."""
         acked = self._tx.advance(source.gateway, store)
         if to_seq > acked:
             log.warning("%s: journal %s: seqs %d to %d: %s", source.gateway, store, acked + 1, to_seq, why)
-            self._tx.add_lost([LostRow(source.gateway, store, acked + 1, to_seq, why=why)])
+            self._tx.add_lost([LostRow(source.gateway, store, acked + 1, to_seq, why=why, received_ms=now_ms)])
         self._acks[source.city, source.gateway, store] = None
 
     def _heartbeat(self, source: Origin, incoming: Incoming, beat: Heartbeat) -> None:
-        self._tx.hear_session(source.gateway, beat.session, beat.boot, beat.store, incoming.received_ms)
+        self._tx.hear_session(source.gateway, beat.session, incoming.received_ms)
         settled_to = min(beat.settled_to, beat.at)
-        claim = Claim(beat.store, beat.session, beat.boot, beat.watching_since, settled_to, beat.seq_high, 0)
-        self._claim(source.gateway, claim._replace(received_ms=incoming.received_ms))
-        self._ask_for_birth(source, beat.session, incoming.received_ms)
+        span = (beat.watching_since, settled_to)
+        self._claim(
+            source.gateway, Claim(beat.store, beat.session, beat.boot, *span, beat.seq_high, incoming.received_ms)
+        )
+        if not self._is_born(source.gateway, beat.session):
+            self._ask_for_birth(source, incoming.received_ms, REBIRTH_EVERY_MS)
+        elif self._hole_in_front(source.gateway, beat):
+            self._ask_for_birth(source, incoming.received_ms, ANOTHER_REBIRTH_MS)
 
-    def _ask_for_birth(self, source: Origin, session: str, now_ms: int) -> None:
-        gateway = source.gateway
-        if (gateway, session) in self._known_born | self.born:
-            return
+    def _is_born(self, gateway: str, session: str) -> bool:
+        key = (gateway, session)
+        if key in self._known_born or key in self.born:
+            return True
         if self._tx.born(gateway, session):
-            self.born.add((gateway, session))
-            return
+            self.born.add(key)
+        return key in self.born
+
+    def _hole_in_front(self, gateway: str, beat: Heartbeat) -> bool:
+        """Whether later seqs are held while an earlier one is missing: its birth will tell if that can still come."""
+        key = (gateway, beat.store)
+        acked = self.acked.get(key, self._known_acked.get(key))
+        if acked is None:
+            acked = self.acked[key] = self._tx.acked(gateway, beat.store)
+        return beat.seq_high > acked and self._tx.has_after(gateway, beat.store, acked)
+
+    def _ask_for_birth(self, source: Origin, now_ms: int, every_ms: int) -> None:
+        gateway = source.gateway
         asked_ms = self.asked_ms.get(gateway, self._known_asked_ms.get(gateway))
-        if asked_ms is not None and 0 <= now_ms - asked_ms < REBIRTH_EVERY_MS:
+        if asked_ms is not None and 0 <= now_ms - asked_ms < every_ms:
             return
         self.asked_ms[gateway] = now_ms
         command = Command(id=secrets.token_hex(6), not_after=now_ms + REBIRTH_EVERY_MS, verb="rebirth")
@@ -213,17 +260,9 @@ class _Work:
         self._says.append(Outgoing(topic, msgspec.json.encode(command), retained=False))
 
     def _claim(self, gateway: str, claim: Claim) -> None:
-        """Keeps the claim, and drops those that it makes needless: between which and it everything is held."""
-        if claim.settled_to <= claim.watching_since or self._tx.extend_claim(gateway, claim):
-            return
-        self._tx.add_claim(gateway, claim)
-        kept = self._tx.claims_of(gateway, claim.store, claim.session, claim.boot)
-        for weaker, stronger in list(pairwise(kept))[-8:]:
-            wider = stronger.watching_since <= weaker.watching_since and stronger.settled_to >= weaker.settled_to
-            if wider and self._tx.all_held(stronger, gateway, after=weaker.seq_high):
-                self._tx.drop_claim(gateway, weaker)
-        for oldest in kept[:-MAX_CLAIMS]:
-            self._tx.drop_claim(gateway, oldest)
+        """None is ever dropped: which of them is needed depends on what may yet turn out to be missing."""
+        if claim.settled_to > claim.watching_since and not self._tx.extend_claim(gateway, claim):
+            self._tx.add_claim(gateway, claim)
 
     # ---- events
 
@@ -237,9 +276,13 @@ class _Work:
             if before is item.raw:
                 fresh.append(item)
             elif not same(before, item.raw):
-                reason = "duplicate_identity: one seq with two contents"
-                self._aside(source, incoming, Poison(reason, item.raw, item.seq), batch.store)
+                self._aside(source, incoming, Poison(DUPLICATE, item.raw, item.seq), batch.store)
+                self._imply(source.gateway, batch.store, item, incoming.received_ms)
+            elif isinstance(item.event, Anchor):
+                self._tx.receive_anchor(_anchor(source.gateway, batch.store, item.event, incoming.received_ms))
         self._store(source, incoming, batch.store, fresh)
+        if batch.oldest:
+            self._never_to_come(source, batch.store, batch.oldest - 1, "no longer in the journal", incoming.received_ms)
         self._acks[source.city, source.gateway, batch.store] = None
 
     def _store(self, source: Origin, incoming: Incoming, store: str, items: list[Item]) -> None:
@@ -248,15 +291,18 @@ class _Work:
         self._tx.add_events(rows)
         known = [(item, item.event) for item in items if item.event is not None]
         self._tx.add_anchors([_anchor(gateway, store, e, now_ms) for _, e in known if isinstance(e, Anchor)])
-        self._tx.add_lost([_gap(gateway, store, e) for _, e in known if isinstance(e, Gap)])
-        transitions = [e for _, e in known if isinstance(e, Transition)]
-        self._tx.add_sightings({(gateway, e.slot) for e in transitions if e.to is not Availability.UNKNOWN})
-        for _, event in known:
-            if isinstance(event, Coverage):
-                claim = Claim(store, event.session, event.boot, event.from_, event.to, event.seq_high, now_ms)
-                self._claim(gateway, claim)
+        self._tx.add_lost([_gap(gateway, store, e, now_ms) for _, e in known if isinstance(e, Gap)])
         for item, row in zip(items, rows, strict=True):
+            self._imply(gateway, store, item, now_ms)
             self._question(source, incoming, item, row)
+
+    def _imply(self, gateway: str, store: str, item: Item, now_ms: int) -> None:
+        """What holds for either copy of a seq with two contents, whichever came first: a claim, a slot once seen."""
+        match item.event:
+            case Coverage() as e:
+                self._claim(gateway, Claim(store, e.session, e.boot, e.from_, e.to, e.seq_high, now_ms))
+            case Transition() as e if e.to is not Availability.UNKNOWN:
+                self._tx.add_sightings({(gateway, e.slot)})
 
     def _question(self, source: Origin, incoming: Incoming, item: Item, row: EventRow) -> None:
         """Valid events that a person should hear of; they are stored, and a later registration makes them count."""
@@ -264,8 +310,10 @@ class _Work:
             self._aside(source, incoming, Poison(f"slot {row.slot} is not registered to this gateway", item.raw))
         if item.event is None:
             self._aside(source, incoming, Poison(f"unknown kind of event: {item.kind}", item.raw))
+        if isinstance(item.event, DuplicateIdentity):
+            self._aside(source, incoming, Poison(TOLD_DUPLICATE, item.raw))
         if isinstance(item.event, Anchor) and item.event.utc_ms > incoming.received_ms + AHEAD_MS:
-            self._aside(source, incoming, Poison("anchor ahead of its receipt", item.raw))
+            self._aside(source, incoming, Poison(AHEAD, item.raw))
 
     def _aside(self, source: Origin, incoming: Incoming, poison: Poison, store: str = "") -> None:
         topic, reason = _line(incoming.topic), _line(poison.reason)
@@ -288,6 +336,6 @@ def _anchor(gateway: str, store: str, event: Anchor, now_ms: int) -> AnchorRow:
     return AnchorRow(gateway, store, event.seq, event.boot, event.at, event.utc_ms, event.err_ms, now_ms)
 
 
-def _gap(gateway: str, store: str, event: Gap) -> LostRow:
+def _gap(gateway: str, store: str, event: Gap, now_ms: int) -> LostRow:
     span = (event.boot, event.from_, event.to)
-    return LostRow(gateway, store, event.from_seq, event.to_seq, *span, why=event.why)
+    return LostRow(gateway, store, event.from_seq, event.to_seq, *span, _line(event.why), event.seq, now_ms)

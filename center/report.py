@@ -69,13 +69,16 @@ def _plus(row: Row, its_figures: Figures, its_count: Count) -> Row:
 
 
 def _slots(reader: Reader, when: When, rules: Rules) -> Iterator[tuple[Slot, Figures, Count]]:
-    uptime = reader.uptime()
+    uptime: dict[str, Intervals] = {}
     by_gateway: dict[str, list[Slot]] = defaultdict(list)
     for slot in reader.slots():
         by_gateway[slot.gateway].append(slot)
     for gateways in _chunks(sorted(by_gateway)):
         for gateway, past in recall(reader, gateways, when.span).items():
-            yield from _gateway(by_gateway[gateway], past, uptime, when, rules)
+            city = by_gateway[gateway][0].city
+            if city not in uptime:
+                uptime[city] = reader.uptime(city)
+            yield from _gateway(by_gateway[gateway], past, uptime[city], when, rules)
 
 
 def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -101,7 +104,7 @@ def _gateway(
 def _live(past: Past, now_ms: int, rules: Rules) -> dict[str, str]:
     """The newest states, unless the gateway said goodbye or has been silent for too long."""
     heard_ms = past.receipts[-1][1] if past.receipts else None
-    if past.state == "offline" or heard_ms is None or now_ms - heard_ms > rules.dark_after_ms:
+    if past.left or heard_ms is None or now_ms - heard_ms > rules.dark_after_ms:
         return {}
     return current(past.history, past.session)
 

@@ -15,10 +15,10 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 
 from center.intervals import Intervals, normal
-from center.model import AnchorRow, EventRow, LostRow, Slot, Spoilt
+from center.model import AnchorRow, Aside, EventRow, LostRow, Slot, Spoilt
 from center.timeline import AnchorPoint, Claim, Held, Lost
 
-SCHEMA = 1
+SCHEMA = 2
 COALESCE_MS = 90_000
 """Messages of a gateway nearer to each other than this make one receipt interval (a heartbeat comes every 60 s)."""
 QUARANTINE_ROWS = 1000
@@ -63,8 +63,8 @@ changes = _table(
 )
 sessions = _table(
     "sessions",
-    *(_key("gateway"), _key("session"), _text("boot"), _text("store"), _text("version"), _text("state"), _text("why")),
-    *(_whole("born_ms", nullable=True), _whole("heard_ms")),
+    *(_key("gateway"), _key("session"), _text("boot"), _text("store"), _text("version"), _text("why")),
+    *(_whole("heard_ms"), *(_whole(name, nullable=True) for name in ("born_ms", "left_ms", "lost_ms"))),
 )
 journals = _table("journals", _key("gateway"), _key("store"), _whole("acked"))
 events = _table(
@@ -79,8 +79,8 @@ anchors = _table(
 )
 lost = _table(
     "lost",
-    *(_key("gateway"), _key("store"), _key("from_seq", _BIG), _key("to_seq", _BIG)),
-    *(_text("boot"), _whole("from_at"), _whole("to_at"), _text("why")),
+    *(_key("gateway"), _key("store"), _key("from_seq", _BIG), _key("to_seq", _BIG), _key("seq", _BIG)),
+    *(_text("boot"), _whole("from_at"), _whole("to_at"), _text("why"), _whole("received_ms")),
 )
 claims = _table(
     "claims",
@@ -93,7 +93,7 @@ documents = _table(
     *(_key("gateway"), _key("kind"), _whole("received_ms"), sa.Column("payload", sa.LargeBinary, nullable=False)),
 )
 receipts = _table("receipts", _key("gateway"), _key("from_ms", _BIG), _whole("to_ms"))
-uptime = _table("uptime", _key("from_ms", _BIG), _whole("to_ms"))
+uptime = _table("uptime", _key("cities"), _key("from_ms", _BIG), _whole("to_ms"))
 quarantine = sa.Table(
     "quarantine",
     _meta,
@@ -123,23 +123,12 @@ _REGISTRY_VERSION = sa.select(sa.func.coalesce(sa.func.max(imports.c.id), 0))
 _HELD = sa.select(events.c.seq, events.c.payload).where(
     _at(events, "gateway", "store") & events.c.seq.in_(sa.bindparam("seqs", expanding=True))
 )
-_COUNT_OWN = sa.select(sa.func.count()).where(
-    _at(events, "gateway", "store")
-    & (events.c.seq > _AFTER)
-    & (events.c.seq <= sa.bindparam("to"))
-    & ((events.c.session == sa.bindparam("the_session")) | (events.c.kind == "coverage"))
-)
-_SPOILT_IN = sa.select(quarantine.c.seq).where(
-    _at(quarantine, "gateway", "store") & (quarantine.c.seq > _AFTER) & (quarantine.c.seq <= sa.bindparam("to"))
-)
 _CLAIM_COLUMNS = [claims.c[name] for name in ("gateway", *Claim._fields)]
-_CLAIMS_OF = sa.select(*_CLAIM_COLUMNS).where(_at(claims, "gateway", "store", "session", "boot")).order_by("seq_high")
 _EXTEND_CLAIM = (
     sa.update(claims)
     .where(_at(claims, *_CLAIM_KEY))
-    .values(settled_to=_later(claims.c.settled_to, "until"), received_ms=sa.bindparam("at_ms"))
+    .values(settled_to=_later(claims.c.settled_to, "until"), received_ms=_later(claims.c.received_ms, "at_ms"))
 )
-_DROP_CLAIM = sa.delete(claims).where(_at(claims, *_CLAIM_KEY))
 _BORN = sa.select(sessions.c.session).where(_at(sessions, "gateway", "session") & sessions.c.born_ms.is_not(None))
 _HEAR_SESSION = (
     sa.update(sessions).where(_at(sessions, "gateway", "session")).values(heard_ms=_later(sessions.c.heard_ms, "at_ms"))
@@ -152,15 +141,20 @@ _ONWARD = sa.select(_KNOWN.c.seq).order_by(_KNOWN.c.seq).limit(500)
 _BRIDGE = sa.select(sa.func.max(lost.c.to_seq)).where(
     _at(lost, "gateway", "store") & (lost.c.from_seq <= _AFTER + 1) & (lost.c.to_seq > _AFTER)
 )
+_FIRST, _LAST = (sa.bindparam(name, type_=sa.BigInteger) for name in ("first_ms", "last_ms"))
 _NEWEST_RECEIPT = sa.select(sa.func.max(receipts.c.from_ms)).where(_at(receipts, "gateway")).scalar_subquery()
 _EXTEND_RECEIPT = (
     sa.update(receipts)
     .where(
         _at(receipts, "gateway")
         & (receipts.c.from_ms == _NEWEST_RECEIPT)
-        & (receipts.c.to_ms >= sa.bindparam("first_ms") - COALESCE_MS)
+        & (receipts.c.from_ms <= _FIRST)
+        & (receipts.c.to_ms >= _FIRST - COALESCE_MS)
     )
     .values(to_ms=_later(receipts.c.to_ms, "last_ms"))
+)
+_NEAR_RECEIPTS = (
+    _at(receipts, "gateway") & (receipts.c.from_ms <= _LAST + COALESCE_MS) & (receipts.c.to_ms >= _FIRST - COALESCE_MS)
 )
 
 
@@ -248,21 +242,18 @@ class Reader:
         rows = self._rows(_HELD, the_gateway=gateway, the_store=store, seqs=seqs)
         return {seq: payload for seq, payload in rows}  # noqa: C416  # a Row is no tuple for the type checker
 
-    def all_held(self, claim: Claim, gateway: str, after: int) -> bool:
-        """Whether every seq in (after, claim.seq_high] is held, valid, and of the claim's session or a closing one."""
-        span = {"the_gateway": gateway, "the_store": claim.store, "after": after, "to": claim.seq_high}
-        if self._number(_COUNT_OWN, the_session=claim.session, **span) < claim.seq_high - after:
-            return False
-        return not self._rows(_SPOILT_IN, **span)
-
-    def claims_of(self, gateway: str, store: str, session: str, boot: str) -> list[Claim]:
-        """Of one run, by rising seq_high."""
-        rows = self._rows(_CLAIMS_OF, the_gateway=gateway, the_store=store, the_session=session, the_boot=boot)
-        return [Claim(*rest) for _, *rest in rows]
-
     def claims(self, gateways: Sequence[str]) -> list[tuple[str, Claim]]:
-        rows = self._rows(sa.select(*_CLAIM_COLUMNS).where(claims.c.gateway.in_(gateways)).order_by("seq_high"))
-        return [(gateway, Claim(*rest)) for gateway, *rest in rows]
+        return self._claims(sa.select(*_CLAIM_COLUMNS).where(claims.c.gateway.in_(gateways)))
+
+    def widest_claims(self, gateways: Sequence[str]) -> list[tuple[str, Claim]]:
+        """One for all claims of a run that watched since the same moment: it says as much where no seq is missing."""
+        c = claims.c
+        same = [c[name] for name in ("gateway", "store", "session", "boot", "watching_since")]
+        most = [sa.func.max(c[name]) for name in ("settled_to", "seq_high", "received_ms")]
+        return self._claims(sa.select(*same, *most).where(c.gateway.in_(gateways)).group_by(*same))
+
+    def _claims(self, chosen: sa.Select[Any]) -> list[tuple[str, Claim]]:
+        return [(gateway, Claim(*rest)) for gateway, *rest in self._rows(chosen)]
 
     def anchors(self, gateways: Sequence[str]) -> list[tuple[str, str, int, AnchorPoint]]:
         """(gateway, store, seq, anchor)."""
@@ -270,10 +261,11 @@ class Reader:
         rows = self._rows(sa.select(*columns).where(anchors.c.gateway.in_(gateways)))
         return [(gateway, store, seq, AnchorPoint(*rest)) for gateway, store, seq, *rest in rows]
 
-    def lost(self, gateways: Sequence[str]) -> list[tuple[str, Lost]]:
-        columns = (lost.c[name] for name in ("gateway", "boot", "from_at", "to_at"))
+    def lost(self, gateways: Sequence[str]) -> list[tuple[str, str, int, Lost]]:
+        """(gateway, store, seq, span) of every gap that tells its time."""
+        columns = (lost.c[name] for name in ("gateway", "store", "seq", "boot", "from_at", "to_at"))
         rows = self._rows(sa.select(*columns).where(lost.c.gateway.in_(gateways) & (lost.c.boot != "")))
-        return [(gateway, Lost(*rest)) for gateway, *rest in rows]
+        return [(gateway, store, seq, Lost(*rest)) for gateway, store, seq, *rest in rows]
 
     def spoilt(self, gateways: Sequence[str]) -> list[tuple[str, str, int]]:
         """(gateway, store, seq) of what was set aside."""
@@ -282,28 +274,20 @@ class Reader:
         return [(gateway, store, seq) for gateway, store, seq in rows]
 
     def events(self, gateways: Sequence[str], of: Iterable[str] | None) -> list[tuple[str, Held, bytes]]:
-        """(gateway, event, payload) of these sessions (None: all) and every closing coverage event.
-
-        The payload only of transitions.
-        """
+        """(gateway, event, payload) of these sessions (None: all) but no coverage; payload only of transitions."""
         payload = sa.case((events.c.kind == "transition", events.c.payload))
-        columns = ("gateway", "store", "seq", "session", "boot", "kind", "slot", "at")
-        chosen = sa.select(*(events.c[name] for name in columns), payload).where(events.c.gateway.in_(gateways))
+        columns = (events.c[name] for name in ("gateway", "store", "seq", "session", "boot", "slot", "at"))
+        chosen = sa.select(*columns, payload).where(events.c.gateway.in_(gateways) & (events.c.kind != "coverage"))
         if of is not None:
-            chosen = chosen.where(events.c.session.in_(sorted(of)) | (events.c.kind == "coverage"))
-        rows = self._rows(chosen)
-        return [
-            (gateway, Held(store, seq, session, boot, kind == "coverage", slot, at), raw or b"")
-            for gateway, store, seq, session, boot, kind, slot, at, raw in rows
-        ]
+            chosen = chosen.where(events.c.session.in_(sorted(of)))
+        return [(gateway, Held(*rest), raw or b"") for gateway, *rest, raw in self._rows(chosen)]
 
-    def sessions(self, gateways: Sequence[str]) -> dict[str, tuple[str, str]]:
-        """Gateway -> (session, state) of the session heard last."""
+    def sessions(self, gateways: Sequence[str]) -> dict[str, tuple[str, bool]]:
+        """Gateway -> (session, whether it said goodbye) of the session heard last."""
         s = sessions.c
-        rows = self._rows(
-            sa.select(s.gateway, s.session, s.state).where(s.gateway.in_(gateways)).order_by(s.heard_ms, s.born_ms)
-        )
-        return {gateway: (session, state) for gateway, session, state in rows}
+        chosen = sa.select(s.gateway, s.session, s.left_ms.is_not(None)).where(s.gateway.in_(gateways))
+        rows = self._rows(chosen.order_by(s.heard_ms, s.born_ms.is_not(None), s.born_ms, s.session))
+        return {gateway: (session, bool(left)) for gateway, session, left in rows}
 
     def born(self, gateway: str, session: str) -> bool:
         return bool(self._rows(_BORN, the_gateway=gateway, the_session=session))
@@ -320,17 +304,33 @@ class Reader:
             found.setdefault(gateway, []).append((begin, end))
         return {gateway: tuple(spans) for gateway, spans in found.items()}
 
-    def uptime(self) -> Intervals:
-        return normal((begin, end) for begin, end in self._rows(sa.select(uptime)))
+    def uptime(self, city: str) -> Intervals:
+        """When some worker that this city's gateways belong to could hear them."""
+        rows = self._rows(sa.select(uptime))
+        return normal((begin, end) for cities, begin, end in rows if not cities or city in cities.split(","))
 
     def acked(self, gateway: str, store: str) -> int:
         return self._number(_ACKED, the_gateway=gateway, the_store=store)
 
-    def quarantined(self) -> list[tuple[str, str, int, int]]:
-        """(gateway, reason, seq, how often) of everything set aside, oldest first."""
+    def has_after(self, gateway: str, store: str, seq: int) -> bool:
+        """Whether anything of this store above `seq` has arrived."""
+        return bool(self._rows(_ONWARD, the_gateway=gateway, the_store=store, after=seq))
+
+    def aside(self, gateway: str = "") -> list[Aside]:
+        """Everything set aside (of one gateway), by the time it first came."""
         q = quarantine.c
-        rows = self._rows(sa.select(q.gateway, q.reason, q.seq, q.count).order_by(q.first_ms, q.digest))
-        return [(gateway, reason, seq, count) for gateway, reason, seq, count in rows]
+        columns = (q[name] for name in Aside._fields[:-1])
+        chosen = sa.select(*columns, q.count).order_by(q.first_ms, q.digest)
+        return [Aside(*row) for row in self._rows(chosen.where(q.gateway == gateway) if gateway else chosen)]
+
+    def count_held(self, gateway: str, store: str, from_seq: int, to_seq: int) -> int:
+        mine = (events.c.gateway == gateway) & (events.c.store == store)
+        return self._number(sa.select(sa.func.count()).where(mine & events.c.seq.between(from_seq, to_seq)))
+
+    def losses(self, gateway: str = "") -> list[LostRow]:
+        """What will never come (of one gateway), as told by gateways and found by the center."""
+        chosen = sa.select(*(lost.c[name] for name in LostRow._fields)).order_by(*lost.primary_key.columns)
+        return [LostRow(*row) for row in self._rows(chosen.where(lost.c.gateway == gateway) if gateway else chosen)]
 
     def document(self, gateway: str, kind: str) -> bytes | None:
         mine = (documents.c.gateway == gateway) & (documents.c.kind == kind)
@@ -382,6 +382,12 @@ class Writer(Reader):
     def add_anchors(self, rows: Sequence[AnchorRow]) -> None:
         self._ignore(anchors, [row._asdict() for row in rows])
 
+    def receive_anchor(self, row: AnchorRow) -> None:
+        """It came again: the earliest receipt is what its time is judged by."""
+        mine = (anchors.c.gateway == row.gateway) & (anchors.c.store == row.store) & (anchors.c.seq == row.seq)
+        earlier = sa.update(anchors).where(mine & (anchors.c.received_ms > row.received_ms))
+        self._c.execute(earlier.values(received_ms=row.received_ms))
+
     def add_lost(self, rows: Sequence[LostRow]) -> None:
         self._ignore(lost, [row._asdict() for row in rows])
 
@@ -396,43 +402,51 @@ class Writer(Reader):
     def add_claim(self, gateway: str, claim: Claim) -> None:
         self._ignore(claims, [{"gateway": gateway, **claim._asdict()}])
 
-    def drop_claim(self, gateway: str, claim: Claim) -> None:
-        self._c.execute(_DROP_CLAIM, _claim_key(gateway, claim))
-
-    def hear_session(self, gateway: str, session: str, boot: str, store: str, at_ms: int) -> None:
+    def hear_session(self, gateway: str, session: str, at_ms: int) -> None:
         heard = {"the_gateway": gateway, "the_session": session, "at_ms": at_ms}
         if not self._c.execute(_HEAR_SESSION, heard).rowcount:
-            row = {"gateway": gateway, "session": session, "boot": boot, "store": store, "heard_ms": at_ms}
-            self._c.execute(sa.insert(sessions), row)
+            self._ignore(sessions, [{"gateway": gateway, "session": session, "heard_ms": at_ms}])
 
-    def set_session(self, gateway: str, session: str, values: dict[str, Any]) -> None:
+    def note_session(self, gateway: str, session: str, moment: str, at_ms: int, **words: str) -> None:
+        """`moment`: born_ms, left_ms or lost_ms; the latest stays, in whichever order they come."""
+        self._ignore(sessions, [{"gateway": gateway, "session": session}])
         mine = (sessions.c.gateway == gateway) & (sessions.c.session == session)
-        self._c.execute(sa.update(sessions).where(mine).values(values))
+        column = sessions.c[moment]
+        later = sa.case((column > at_ms, column), else_=sa.literal(at_ms, sa.BigInteger))
+        self._c.execute(sa.update(sessions).where(mine).values({moment: later, **words}))
 
     def put_document(self, gateway: str, kind: str, payload: bytes, received_ms: int) -> None:
         row = {"gateway": gateway, "kind": kind, "payload": payload, "received_ms": received_ms}
         self._replace(documents, row)
 
     def add_receipt(self, gateway: str, first_ms: int, last_ms: int) -> None:
+        """In any order: those near to each other become one."""
         heard = {"the_gateway": gateway, "first_ms": first_ms, "last_ms": last_ms}
-        if not self._c.execute(_EXTEND_RECEIPT, heard).rowcount:
-            self._ignore(receipts, [{"gateway": gateway, "from_ms": first_ms, "to_ms": last_ms}])
+        if self._c.execute(_EXTEND_RECEIPT, heard).rowcount:
+            return
+        near = self._rows(sa.select(receipts.c.from_ms, receipts.c.to_ms).where(_NEAR_RECEIPTS), **heard)
+        if near:
+            self._c.execute(sa.delete(receipts).where(_NEAR_RECEIPTS), heard)
+        begin, end = min([first_ms, *(b for b, _ in near)]), max([last_ms, *(e for _, e in near)])
+        self._ignore(receipts, [{"gateway": gateway, "from_ms": begin, "to_ms": end}])
 
-    def put_uptime(self, from_ms: int, to_ms: int) -> None:
-        self._replace(uptime, {"from_ms": from_ms, "to_ms": max(from_ms, to_ms)})
+    def put_uptime(self, from_ms: int, to_ms: int, cities: Sequence[str] = ()) -> None:
+        """`cities`: whose gateways could be heard; empty: all."""
+        key = ",".join(sorted(cities))
+        self._replace(uptime, {"cities": key, "from_ms": from_ms, "to_ms": max(from_ms, to_ms)})
 
-    def set_aside(self, spoilt: Spoilt) -> bool:
+    def set_aside(self, spoilt: Spoilt, times: int = 1) -> bool:
         """Keeps it once, however often it comes; True if it is new."""
         payload = spoilt.payload[:QUARANTINE_BYTES]
         head = "\n".join((spoilt.gateway, spoilt.topic, spoilt.reason, spoilt.store, str(spoilt.seq)))
         digest = hashlib.sha256(head.encode(errors="replace") + b"\n" + spoilt.payload).hexdigest()
         again = sa.update(quarantine).where(quarantine.c.digest == digest)
-        if self._c.execute(again.values(count=quarantine.c.count + 1, last_ms=spoilt.received_ms)).rowcount:
+        if self._c.execute(again.values(count=quarantine.c.count + times, last_ms=spoilt.received_ms)).rowcount:
             return False
         full = sa.select(sa.func.count()).where((quarantine.c.gateway == spoilt.gateway) & (quarantine.c.seq == 0))
         if not spoilt.seq and self._c.execute(full).scalar_one() >= QUARANTINE_ROWS:
             return False
-        row = spoilt._asdict() | {"payload": payload, "digest": digest, "count": 1}
+        row = spoilt._asdict() | {"payload": payload, "digest": digest, "count": times}
         row |= {"first_ms": row["received_ms"], "last_ms": row.pop("received_ms")}
         self._c.execute(sa.insert(quarantine).values(row))
         return True

@@ -11,33 +11,32 @@ the state that h began is proven in [h, h') as far as claims with seq_high <= G 
 lie within such a claim: what was seen before the watching began, or before an interruption, is not carried into it.
 
 A lost, evicted or spoilt seq m thus makes time unknown from the last claim made before m until that slot's next held
-transition. Nothing is carried from one session into the next.
+transition. Nothing is carried from one session into the next. A seq held under another session's name is such a hole,
+and so is a closing coverage event: the next session writes it in the name of the one that crashed, so where a card lost
+its last rows (or an old image was put back) it can stand at the very seq at which that one had written a transition.
 """
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from center.intervals import EMPTY, Intervals, Span, difference, holding, intersection, normal, union
+from center.intervals import EMPTY, Cover, Intervals, Span, difference, intersection, normal, union
 
 AHEAD_MS = 300_000
 """A time more than 5 min ahead of its receipt is not believed."""
 UNSURE_MS = 60_000
-"""Anchors this far off (clocks that nobody disciplines) date a boot only where there is no better one."""
+"""An anchor this far off (a clock that nobody disciplines) dates a boot only where there is no better one and the
+center's own clock bears it out: a box without a battery clock believes after a power cut that no time has passed."""
 
 
 class Held(NamedTuple):
-    """A valid event the center holds. `at` is boot ms; `to` is "" unless it is a transition.
-
-    `closing`: a coverage event, which the next session may write in the name of the one that crashed.
-    """
+    """A valid event the center holds, any but a closing coverage. `at` is boot ms; `to` is "" unless a transition."""
 
     store: str
     seq: int
     session: str
     boot: str
-    closing: bool = False
     slot: str = ""
     at: int = 0
     to: str = ""
@@ -99,10 +98,12 @@ class Dating:
     Monotonic: where a later anchor says an earlier time, what came before it is squeezed, never doubled.
     """
 
-    def __init__(self, anchors: Iterable[AnchorPoint]) -> None:
+    def __init__(self, anchors: Iterable[AnchorPoint], zero_ms: int) -> None:
+        """`zero_ms`: the boot's millisecond 0 by the center's clock, as the least delayed message shows it."""
         believed = sorted(a for a in anchors if a.utc_ms <= a.received_ms + AHEAD_MS)
         sure = [a for a in believed if a.err_ms < UNSURE_MS]
-        latest = {a.at: a.utc_ms for a in sure or believed}
+        borne_out = (a for a in believed if abs(a.utc_ms - a.at - zero_ms) <= AHEAD_MS)
+        latest = {a.at: a.utc_ms for a in sure or borne_out}
         self._at = sorted(latest)
         self._utc = [latest[at] for at in self._at]
         for i in range(len(self._utc) - 2, -1, -1):
@@ -125,11 +126,16 @@ class Dating:
         return min(utc, self._utc[i + 1]) if i + 1 < len(self._utc) else utc
 
 
-def datings(anchors: Iterable[AnchorPoint]) -> dict[str, Dating]:
+def datings(anchors: Iterable[AnchorPoint], claims: Iterable[Claim]) -> dict[str, Dating]:
+    """Every boot that has an anchor."""
     by_boot: dict[str, list[AnchorPoint]] = defaultdict(list)
     for anchor in anchors:
         by_boot[anchor.boot].append(anchor)
-    return {boot: Dating(points) for boot, points in by_boot.items()}
+    zero_ms = {boot: min(a.received_ms - a.at for a in points) for boot, points in by_boot.items()}
+    for c in claims:
+        if c.boot in zero_ms:
+            zero_ms[c.boot] = min(zero_ms[c.boot], c.received_ms - c.settled_to)
+    return {boot: Dating(points, zero_ms[boot]) for boot, points in by_boot.items()}
 
 
 # ---- one session --------------------------------------------------------------------------------
@@ -139,74 +145,65 @@ Run = tuple[str, str, str]
 
 
 class Session:
-    """The held events and claims of one run, in boot ms. `closings`: seqs of coverage events of the same store."""
+    """The held transitions and the claims of one run, in boot ms. `reaches`: of all its seqs."""
 
-    def __init__(self, held: list[Held], claims: list[Claim], closings: "Reaches") -> None:
-        held.sort(key=lambda h: h.seq)
+    def __init__(self, moves: list[Held], claims: list[Claim], reaches: "Reaches") -> None:
+        self._moves = sorted(moves, key=lambda h: h.seq)
         self._claims = sorted(claims, key=lambda c: c.seq_high)
-        self._reaches = closings.through([h.seq for h in held])
-        self._cover: dict[int, Intervals] = {}
-        self._newest = max(held[-1].seq, self._claims[-1].seq_high if claims else 0)
+        self._reaches = reaches
+        self._newest = max(reaches.last, self._claims[-1].seq_high if claims else 0)
         self.received_ms = max((c.received_ms for c in claims), default=0)
-        self.by_slot: dict[str, list[Held]] = defaultdict(list)
-        for h in held:
-            if h.to:
-                self.by_slot[h.slot].append(h)
 
-    def proven(self, slot: str) -> Iterator[tuple[str, Span]]:
-        """(state, [from, to) in boot ms) of the slot, one for each held transition that proves any time."""
-        moves = self.by_slot[slot]
-        for i, h in enumerate(moves):
-            span = holding(self._covered(self._reaches[h.seq]), h.at)
+    def proven(self) -> Iterator[tuple[str, str, Span]]:
+        """(slot, state, [from, to) in boot ms), one for each held transition that proves any time."""
+        ends: dict[int, int] = {}
+        following: dict[str, int] = {}
+        for h in reversed(self._moves):
+            if h.slot in following:
+                ends[h.seq] = following[h.slot]
+            following[h.slot] = h.at
+        cover, claims = Cover(), deque(self._claims)
+        for h in sorted(self._moves, key=lambda h: self._reaches[h.seq]):
+            while claims and claims[0].seq_high <= self._reaches[h.seq]:
+                claim = claims.popleft()
+                cover.add(claim.watching_since, claim.settled_to)
+            span = cover.holding(h.at)
             if span:
-                end = min(span[1], moves[i + 1].at) if i + 1 < len(moves) else span[1]
-                yield h.to, (h.at, end)
+                yield h.slot, h.to, (h.at, min(span[1], ends.get(h.seq, span[1])))
 
-    def last(self, slot: str) -> tuple[int, str]:
-        """(boot ms, state) of the slot's newest held transition; unknown if a later event is known to be missing."""
-        h = self.by_slot[slot][-1]
-        return h.at, h.to if self._reaches[h.seq] >= self._newest else "unknown"
-
-    def _covered(self, reach: int) -> Intervals:
-        if reach not in self._cover:
-            usable = (c for c in self._claims if c.seq_high <= reach)
-            self._cover[reach] = normal((c.watching_since, c.settled_to) for c in usable)
-        return self._cover[reach]
+    def latest(self) -> Iterator[tuple[str, int, str]]:
+        """(slot, boot ms, state) of each slot's newest transition; unknown if a later event is known to be missing."""
+        for h in {h.slot: h for h in self._moves}.values():
+            yield h.slot, h.at, h.to if self._reaches[h.seq] >= self._newest else "unknown"
 
 
 class Reaches:
-    """Rising seqs, and for each the last one that follows it without a hole."""
+    """Seqs, and for each the last one that follows it without a hole."""
 
     def __init__(self, seqs: Iterable[int]) -> None:
         self._reach: dict[int, int] = {}
         for seq in sorted(seqs, reverse=True):
             self._reach[seq] = self._reach.get(seq + 1, seq)
+        self.last = max(self._reach, default=0)
 
-    def through(self, own: list[int]) -> dict[int, int]:
-        """The same for other rising seqs, bridging holes among them that these fill."""
-        reach: dict[int, int] = {}
-        for seq in reversed(own):
-            bridged = self._reach.get(seq + 1, seq)
-            reach[seq] = reach.get(bridged + 1, bridged)
-        return reach
+    def __getitem__(self, seq: int) -> int:
+        return self._reach[seq]
 
 
 def sessions(history: History) -> dict[Run, Session]:
-    """Every run that has events; a seq held under another session's name is a hole in this one."""
-    held: dict[Run, list[Held]] = defaultdict(list)
-    closing: dict[str, list[int]] = defaultdict(list)
+    """Every run that has transitions."""
+    lines: dict[tuple[str, str], list[int]] = defaultdict(list)
+    moves: dict[Run, list[Held]] = defaultdict(list)
     claims: dict[Run, list[Claim]] = defaultdict(list)
     for h in history.held:
-        if (h.store, h.seq) in history.spoilt:
-            continue
-        if h.closing:
-            closing[h.store].append(h.seq)
-        else:
-            held[h.store, h.session, h.boot].append(h)
+        if (h.store, h.seq) not in history.spoilt:
+            lines[h.store, h.session].append(h.seq)
+            if h.to:
+                moves[h.store, h.session, h.boot].append(h)
     for c in history.claims:
         claims[c.store, c.session, c.boot].append(c)
-    bridges = {store: Reaches(closing[store]) for store in {run[0] for run in held}}
-    return {run: Session(own, claims[run], bridges[run[0]]) for run, own in held.items()}
+    reaches = {line: Reaches(seqs) for line, seqs in lines.items()}
+    return {run: Session(own, claims[run], reaches[run[:2]]) for run, own in moves.items()}
 
 
 # ---- the whole gateway --------------------------------------------------------------------------
@@ -214,16 +211,14 @@ def sessions(history: History) -> dict[Run, Session]:
 
 def known(history: History) -> dict[str, Known]:
     """Each slot's online and offline time; where two sessions contradict each other, neither is believed."""
-    dates = datings(history.anchors)
+    dates = datings(history.anchors, history.claims)
     spans: dict[tuple[str, str], list[Span]] = defaultdict(list)
     for (_, _, boot), run in sessions(history).items():
         if boot not in dates:
             continue
         latest = run.received_ms + AHEAD_MS
-        for slot in list(run.by_slot):
-            for state, (begin, end) in run.proven(slot):
-                dated = dates[boot].spans(begin, end)
-                spans[slot, state].extend((b, min(e, latest)) for b, e in dated)
+        for slot, state, (begin, end) in run.proven():
+            spans[slot, state].extend((b, min(e, latest)) for b, e in dates[boot].spans(begin, end))
     evicted = normal(s for gap in history.lost if gap.boot in dates for s in dates[gap.boot].spans(gap.begin, gap.end))
     return {slot: _known(spans, slot, evicted) for slot in {slot for slot, _ in spans}}
 
@@ -239,6 +234,6 @@ def current(history: History, session: str) -> dict[str, str]:
     newest: dict[str, tuple[int, str]] = {}
     for (_, its_session, _), run in sessions(history).items():
         if its_session == session:
-            for slot in list(run.by_slot):
-                newest[slot] = max(newest.get(slot, (-1, "unknown")), run.last(slot))
+            for slot, at, state in run.latest():
+                newest[slot] = max(newest.get(slot, (-1, "unknown")), (at, state))
     return {slot: state for slot, (_, state) in newest.items()}

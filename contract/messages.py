@@ -259,11 +259,13 @@ MAX_BATCH_BYTES = 32_000
 MAX_DOCUMENT_BYTES = 256_000
 
 
-class Events(Struct, frozen=True, kw_only=True):
+class Events(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """up/ev: at most 100 events and 32 kB."""
 
     store: ShortId
     events: Annotated[tuple[Event, ...], Meta(max_length=MAX_BATCH_EVENTS)]
+    oldest: SeqHigh = 0
+    """Where events of this store were given up: the lowest seq still in the journal; else 0. As in the birth."""
 
 
 # ---- up/inv, up/cap: retained documents ---------------------------------------------------------
@@ -358,3 +360,5 @@ class CenterState(Struct, frozen=True, kw_only=True):
 
 
 encode = msgspec.json.encode
+BROKEN_JSON = (msgspec.MsgspecError, UnicodeError, RecursionError)
+"""What msgspec raises for bytes that are not the message: also for text that is no UTF-8 and for deep nesting."""

@@ -6,9 +6,7 @@ with a Reason; whoever called `ask` gets a value. What is asked must not be know
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
-
-import tenacity
+from typing import Generic, TypeVar
 
 from agent.model import NotSeen, Seen, tidy
 from contract.vocabulary import Reason
@@ -56,25 +54,15 @@ class Deadline:
         return earlier
 
 
-def _unreachable(error: BaseException) -> bool:
-    return isinstance(error, Trouble) and error.reason is Reason.UNREACHABLE
-
-
 def ask(question: Callable[[], T], *, deadline: Deadline) -> Seen[T] | NotSeen:
     """Put one question and return what was seen, with start, duration and attempts.
 
     Any exception other than Trouble is our own failure and comes back as AGENT_FAULT: a bug in one way of asking
     must never look like a property of a camera, nor end the thread that watches it.
     """
-    at, began = boot_ms(), time.monotonic()
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(_unreachable),
-        stop=lambda state: state.attempt_number >= MAX_ATTEMPTS or deadline.passed(in_s=RETRY_PAUSE_S),
-        wait=tenacity.wait_fixed(RETRY_PAUSE_S),
-        reraise=True,
-    )
+    at, began, tried = boot_ms(), time.monotonic(), _Tried(question)
     try:
-        value = retrying(question)
+        value = tried.once_or_more(deadline)
     except Exception as error:
         trouble = (
             error if isinstance(error, Trouble) else Trouble(Reason.AGENT_FAULT, f"{type(error).__name__}: {error}")
@@ -84,14 +72,46 @@ def ask(question: Callable[[], T], *, deadline: Deadline) -> Seen[T] | NotSeen:
             detail=tidy(trouble.detail),
             at=at,
             took_s=_since(began),
-            attempts=_attempts(retrying),
+            attempts=tried.attempts,
         )
-    return Seen(value=value, at=at, took_s=_since(began), attempts=_attempts(retrying))
+    return Seen(value=value, at=at, took_s=_since(began), attempts=tried.attempts)
+
+
+class _Tried(Generic[T]):
+    """A question and how often it has been put."""
+
+    def __init__(self, question: Callable[[], T]) -> None:
+        self._question = question
+        self.attempts = 0
+
+    def once_or_more(self, deadline: Deadline) -> T:
+        """The library of retries is loaded when there is something to be tried again: most questions need none."""
+        try:
+            return self._put()
+        except Trouble as trouble:
+            if trouble.reason is not Reason.UNREACHABLE or self._enough(deadline):
+                raise
+        import tenacity
+
+        time.sleep(RETRY_PAUSE_S)
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_unreachable),
+            stop=lambda _: self._enough(deadline),
+            wait=tenacity.wait_fixed(RETRY_PAUSE_S),
+            reraise=True,
+        )(self._put)
+
+    def _put(self) -> T:
+        self.attempts += 1
+        return self._question()
+
+    def _enough(self, deadline: Deadline) -> bool:
+        return self.attempts >= MAX_ATTEMPTS or deadline.passed(in_s=RETRY_PAUSE_S)
+
+
+def _unreachable(error: BaseException) -> bool:
+    return isinstance(error, Trouble) and error.reason is Reason.UNREACHABLE
 
 
 def _since(began: float) -> float:
     return round(time.monotonic() - began, 4)
-
-
-def _attempts(retrying: tenacity.Retrying) -> int:
-    return int(retrying.statistics.get("attempt_number", 1))

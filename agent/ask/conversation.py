@@ -14,7 +14,7 @@ from agent.ask.http import CAP, Session
 from agent.ask.login import DIGEST, NONE, WSSE, Login, Refused
 from agent.ask.places import Place
 from agent.ask.wire import NoConnection
-from agent.model import Camera, Service
+from agent.model import Camera, Credentials, Service
 from contract.vocabulary import Reason
 
 LARGE = 512 * 1024
@@ -50,6 +50,7 @@ class Conversation:
         self._sessions: dict[int, Session] = {}
         self._challenge: digest.Challenge | None = None
         self._nonce_uses = 0
+        self._signatures: dict[float, soap.Signature] = {}
         self._settled: dict[str, Place] = {}
         self._closed: set[int] = set()
         self.services: dict[str, Service] = {}
@@ -153,8 +154,13 @@ class Conversation:
         credentials = self._camera.credentials
         if credentials is None:
             raise Trouble(Reason.AGENT_FAULT, "login without credentials")
-        token = soap.digest_token(credentials, self.skew_s if way == WSSE else 0.0)
+        token = self._signature(credentials, self.skew_s if way == WSSE else 0.0)
         return self._unrepeated(partial(send, token=token))
+
+    def _signature(self, credentials: Credentials, skew_s: float) -> soap.Signature:
+        if skew_s not in self._signatures:
+            self._signatures = {skew_s: soap.Signature(credentials, skew_s)}
+        return self._signatures[skew_s]
 
     def _digested(self, send: _Send[T]) -> T:
         """A challenge is fetched without credentials first; one that is stale or has served a while is replaced."""

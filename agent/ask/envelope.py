@@ -22,6 +22,7 @@ _DTD = re.compile(r"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _WRONG_PLACE = (404, 405, 501)
 _BUSY = (429, 503)
 _MAX_NESTING = 3
+_MAX_PREFIX = 80
 
 
 class NotHere(Trouble):
@@ -73,9 +74,10 @@ def _content(text: str) -> Node | None:
     start = _START.search(text)
     if not start:
         return None
-    if _DTD.search(text):
+    if "<!" in text and _DTD.search(text):
         raise Trouble(Reason.HOSTILE, "DOCTYPE in the answer")
-    end = _END.search(text, start.end())
+    near = text.find("Envelope", start.end())  # finding a word is many times faster than the pattern
+    end = _END.search(text, max(start.end(), near - _MAX_PREFIX)) if near >= 0 else None
     if not end:
         raise Trouble(Reason.MALFORMED, "answer ends before its envelope does")
     root = _parsed(text[start.start() : end.end()].encode())
@@ -96,6 +98,9 @@ def _parsed(data: bytes) -> Node | None:
     harmless = all(entry.domain == etree.ErrorDomains.NAMESPACE for entry in parser.error_log)
     if root is None or (not harmless and not _says_something(root)):
         raise Trouble(Reason.MALFORMED, "XML broken beyond reading")
+    for node in root.iter(etree.Element):
+        if ":" in node.tag.rpartition("}")[2]:
+            node.tag = local_part(node.tag)  # a prefix never declared is no part of the name
     return root
 
 
@@ -178,7 +183,7 @@ def elements(node: Node) -> Iterator[Node]:
 
 def kids(node: Node, name: str, nesting: int = _MAX_NESTING) -> Iterator[Node]:
     """Children of that name, in any order, also inside (nested) Extension elements."""
-    for child in elements(node):
+    for child in node.iterchildren(f"{{*}}{name}", "{*}Extension"):
         if local(child) == name:
             yield child
         elif nesting and local(child) == "Extension":

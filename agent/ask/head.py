@@ -4,7 +4,7 @@ Which status means what, and who may log in, must not be known here.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from agent.ask.asking import Trouble
@@ -62,12 +62,13 @@ def read_head(wire: Wire, name: bytes) -> Reply:
     """
     for _ in range(MAX_INTERIM):
         wire.skip_to(_STATUS[name], MAX_JUNK)
-        line = wire.line(MAX_LINE)
+        lines = _lines(wire)
+        line = next(lines)
         match = _STATUS[name].match(line)
         if not match:
             raise Trouble(Reason.MALFORMED, "broken status line")
         reply = Reply(
-            int(match[2]), _headers(wire), b"", match[1].decode(), line[match.end() :].decode("latin-1").strip()
+            int(match[2]), _headers(lines), b"", match[1].decode(), line[match.end() :].decode("latin-1").strip()
         )
         if reply.status >= 200:
             return reply
@@ -87,16 +88,26 @@ def content_length(reply: Reply, cap: int) -> int | None:
     return int(value)
 
 
-def _headers(wire: Wire) -> tuple[tuple[str, str], ...]:
+def _lines(wire: Wire) -> Iterator[bytes]:
+    """The lines of a head, the empty one included; most heads arrive in one piece."""
+    if plain := wire.lines(MAX_LINE):
+        yield from plain
+        yield b""
+    while True:
+        yield wire.line(MAX_LINE)
+
+
+def _headers(lines: Iterator[bytes]) -> tuple[tuple[str, str], ...]:
     """Header lines up to the empty one; a line without a colon is passed over, a folded one continues the last."""
     headers: list[tuple[str, str]] = []
     for _ in range(MAX_HEADERS + 1):
-        line = wire.line(MAX_LINE)
+        line = next(lines)
         if not line:
             return tuple(headers)
-        name, colon, value = line.decode("latin-1").partition(":")
-        if line[:1] in b" \t" and headers:
-            headers[-1] = (headers[-1][0], f"{headers[-1][1]} {line.decode('latin-1').strip()}")
+        text = line.decode("latin-1")
+        name, colon, value = text.partition(":")
+        if text[0] in " \t" and headers:
+            headers[-1] = (headers[-1][0], f"{headers[-1][1]} {text.strip()}")
         elif colon:
             headers.append((name.strip().lower(), value.strip(" \t\0")))
     raise Trouble(Reason.HOSTILE, f"more than {MAX_HEADERS} headers")

@@ -12,6 +12,7 @@ from msgspec import Struct
 from agent.ask import jobs
 from agent.files import write_atomically
 from agent.model import Camera, Capabilities, Movement, PtzStatus, Service
+from contract.messages import BROKEN_JSON
 
 
 class Intent(Struct, frozen=True, kw_only=True):
@@ -77,7 +78,7 @@ def read(file: Path) -> dict[str, Intent]:
         return msgspec.json.decode(file.read_bytes(), type=dict[str, Intent])
     except FileNotFoundError:
         return {}
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *BROKEN_JSON):
         with contextlib.suppress(OSError):
             file.replace(file.with_name(file.name + ".unreadable"))
         return {}

@@ -13,17 +13,19 @@ import numpy as np
 
 from agent.ask import views
 from agent.ask.asking import Deadline
-from agent.ask.eye import Eye, Glance
+from agent.ask.eye import Eye
 from agent.ask.standing import SETTLE_S, Faults, quietly, settle
 from agent.ask.steering import Steering
 from agent.ask.turning import FASTEST, FIRST, PATIENCE_S, RENEW_S
-from agent.ask.views import Frame
+from agent.ask.views import Frame, View
 from agent.model import FocusSeen, NotSeen, Span, ZoomSeen
 from contract.vocabulary import Reason
 
 ZOOM_WANTED = 1.6
 """Magnification at which detail is compared."""
 ZOOM_SEEN = 1.08
+ZOOM_STEP = 1.2
+MAX_BLIND = 4
 ZOOM_S = 8.0
 AVERAGED = 5
 """Pictures averaged before detail is compared, so that noise does not count as detail."""
@@ -32,6 +34,8 @@ OPTICAL = 1.3
 BLURRED = 0.6
 """Sharpness lost to so much of what it was proves the focus motor."""
 FOCUS_S = 3.0
+FOCUS_LOOKS = 4
+"""And so many pictures at least are looked at, however slowly they come, before a motor is said to stand."""
 
 
 # ---- zoom ---------------------------------------------------------------------------------------
@@ -41,48 +45,80 @@ def zoom(eye: Eye, fine: Eye, head: Steering, faults: Faults, deadline: Deadline
     """Zoom in (out, where it stands at its long end) and compare size and detail; `fine` gives the main stream's."""
     for way in (+1, -1):
         start, before = eye.look(), _average(fine)
-        end = _zoomed(eye, head, way, start, faults, deadline)
-        found = views.match(start.view, end.view)
-        if found is None:
+        growth = _Growth(start.view)
+        _zoom(eye, head, way, growth, deadline)
+        scale = growth.add(settle(eye, head, faults).view)
+        if scale is None:
             return NotSeen(reason=Reason.MALFORMED, detail="too little in the picture to measure the zoom by")
-        scale = found.scale
         if max(scale, 1 / scale) >= ZOOM_SEEN:
             return _compared(before, _average(fine), scale)
+        if deadline.passed():
+            return NotSeen(reason=Reason.TIMED_OUT, detail="nothing grew in the time allowed")
     faults.add("ignores")
     return ZoomSeen(scale=1.0, detail_ratio=1.0, optical=False)
 
 
-def _zoomed(eye: Eye, head: Steering, way: int, start: Glance, faults: Faults, deadline: Deadline) -> Glance:
+class _Growth:
+    """How much larger things have become since the start, told in steps: far apart, two views have little in common."""
+
+    def __init__(self, start: View) -> None:
+        self._key, self._key_scale = start, 1.0
+        self.sizes = [1.0]
+        """Of each view that could be told: how much larger, or smaller, things are."""
+        self.blind = 0
+        """Views in a row that could not be told."""
+
+    def add(self, now: View) -> float | None:
+        """The scale of a view, None where it cannot be told."""
+        found = views.match(self._key, now)
+        if found is None:
+            self.blind += 1
+            return None
+        scale, self.blind = self._key_scale * found.scale, 0
+        self.sizes.append(max(scale, 1 / scale))
+        if not 1 / ZOOM_STEP < found.scale < ZOOM_STEP:
+            self._key, self._key_scale = now, scale
+        return scale
+
+    @property
+    def stands(self) -> bool:
+        """Whether things have grown and grow no more."""
+        lately = self.sizes[-6:]
+        return len(self.sizes) > 6 and self.sizes[-1] >= ZOOM_SEEN and max(lately) - min(lately) < 0.01
+
+
+def _zoom(eye: Eye, head: Steering, way: int, growth: _Growth, deadline: Deadline) -> None:
     """Zoom until things are ZOOM_WANTED times as large (or small), or nothing more happens."""
-    share, renewed_s, sizes = FIRST, start.at_s, [1.0]
+    share = FIRST
     head.enlarge(way * share)
-    while True:
+    begun_s = renewed_s = time.monotonic()
+    while growth.blind < MAX_BLIND and not (growth.stands or deadline.passed()):
         now = eye.look()
-        found = views.match(start.view, now.view)
-        size = max(found.scale, 1 / found.scale) if found else sizes[-1]
-        sizes.append(size)
-        late = now.at_s - start.at_s > ZOOM_S or deadline.passed()
-        at_end = size >= ZOOM_SEEN and len(sizes) > 6 and max(sizes[-6:]) - min(sizes[-6:]) < 0.01
-        if size >= ZOOM_WANTED or found is None or late or at_end:
-            return settle(eye, head, faults)
-        brisk = min(share * 2.5, FASTEST) if now.at_s - start.at_s > PATIENCE_S and size < ZOOM_SEEN else share
+        growth.add(now.view)
+        size = growth.sizes[-1]
+        if size >= ZOOM_WANTED or now.at_s - begun_s > ZOOM_S:
+            return
+        brisk = min(share * 2.5, FASTEST) if now.at_s - begun_s > PATIENCE_S and size < ZOOM_SEEN else share
         if brisk != share or now.at_s - renewed_s > RENEW_S:
             share, renewed_s = brisk, now.at_s
             head.enlarge(way * share)
 
 
-def _compared(before: Frame, after: Frame, scale: float) -> ZoomSeen:
+def _compared(before: Frame, after: Frame, scale: float) -> ZoomSeen | NotSeen:
     """Detail of the larger picture against the smaller one enlarged."""
     small, large = (before, after) if scale >= 1 else (after, before)
-    found = views.match(views.view(small), views.view(large))
-    gain = views.detail_ratio(small, large, found) if found else 1.0
-    scale = found.scale if found else max(scale, 1 / scale)
-    return ZoomSeen(scale=round(scale, 2), detail_ratio=round(gain, 2), optical=gain >= OPTICAL)
+    found = views.match(views.view(small, views.MANY_FEATURES), views.view(large, views.MANY_FEATURES))
+    if found is None:
+        return NotSeen(reason=Reason.MALFORMED, detail="it zooms, and too little in the picture to compare detail by")
+    gain = views.detail_ratio(small, large, found)
+    return ZoomSeen(scale=round(found.scale, 2), detail_ratio=round(gain, 2), optical=gain >= OPTICAL)
 
 
 def _average(eye: Eye) -> Frame:
-    frames = [eye.look().frame.astype(np.float32) for _ in range(AVERAGED)]
-    return np.asarray(np.mean(frames, axis=0), np.uint8)
+    total = eye.look().frame.astype(np.uint16)
+    for _ in range(AVERAGED - 1):
+        total += eye.look().frame
+    return np.asarray(total // AVERAGED, np.uint8)
 
 
 # ---- focus --------------------------------------------------------------------------------------
@@ -119,6 +155,8 @@ def focus(eye: Eye, head: Steering, kept: FocusKept, deadline: Deadline) -> Focu
             quietly(head.halt_focus)
     finally:
         restore_focus(head, kept, undo)
+    if lowest > BLURRED * before and deadline.passed():
+        return NotSeen(reason=Reason.TIMED_OUT, detail="nothing blurred in the time allowed")
     return FocusSeen(before=round(before, 3), moved=round(lowest, 3), restored=round(_sharp_again(eye, before), 3))
 
 
@@ -184,9 +222,9 @@ def _sharpness(eye: Eye) -> float:
 
 def _lowest(eye: Eye, before: float, deadline: Deadline) -> float:
     """The least sharpness within FOCUS_S; no longer than until the blur is plain."""
-    until_s, lowest = time.monotonic() + FOCUS_S, before
-    while time.monotonic() < until_s and not deadline.passed():
-        lowest = min(lowest, views.sharpness(eye.look().frame))
+    until_s, looks, lowest = time.monotonic() + FOCUS_S, 0, before
+    while (time.monotonic() < until_s or looks < FOCUS_LOOKS) and not deadline.passed():
+        lowest, looks = min(lowest, views.sharpness(eye.look().frame)), looks + 1
         if lowest <= BLURRED * before:
             break
     return lowest

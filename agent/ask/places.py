@@ -123,7 +123,8 @@ def _parts(url: str, default_port: int) -> tuple[str, str, int, str]:
     if not match or not match["host"]:
         return "", "", default_port, ""
     ports = {int(port) for port in match["ports"].split(":") if port}
-    path = quote(parts.path + (f"?{parts.query}" if parts.query else ""), safe=_SAFE)
+    named = parts.path or ("/" if parts.query else "")  # rtsp://192.168.1.64?channel=1
+    path = quote(named + (f"?{parts.query}" if parts.query else ""), safe=_SAFE)
     return (
         parts.scheme,
         tidy(match["host"].strip("[]"), 80),

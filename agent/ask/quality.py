@@ -25,6 +25,7 @@ BANDS = 0.12
 """Share of the height left out at top and bottom."""
 LEAST_PX = 64
 """A picture narrower or lower than this is not judged."""
+WHITE, HEADROOM = 240, 8
 SIGNATURE_PX = (96, 54)
 """Width and height of a remembered view: too coarse to know a face by."""
 
@@ -43,7 +44,7 @@ def measure(frames: Sequence[Frame], reference: Frame | None = None, groups: Seq
     metrics = {
         "flat_ratio": flat_ratio(last),
         "dark_level": float(np.quantile(gray, 0.95)),
-        "bright_level": float(np.quantile(gray, 0.05)),
+        "bright_level": bright_level(gray),
         "edge_width_px": edge_width_px(gray),
         "cast": cast(last),
         "noise": noise([_inner(one) for one in whole]),
@@ -99,9 +100,9 @@ def _freeze(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bo
 
 
 def _block(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bool:
-    if "covered_ratio" in metrics:
-        return _above("covered_ratio")(metrics, thresholds)
-    return _above("plain_ratio")(metrics, thresholds)
+    """Detail is lost, and what is left of it is the view as before; or there is hardly anything but a plain surface."""
+    covered = _above("covered_ratio")(metrics, thresholds) and not _below("view_match")(metrics, thresholds)
+    return covered or _above("plain_ratio")(metrics, thresholds)
 
 
 _SHOWS: dict[PictureFault, Rule] = {
@@ -169,13 +170,26 @@ def _slope(gray: Frame, smoothing: float) -> tuple[Floats, Floats]:
 def flat_ratio(frame: Frame) -> float:
     """Share of 16 px squares that hold one even colour, the same in all: near 1 on a screen without signal.
 
-    Even means without a sensor's noise; a covered lens still has some.
+    Even to a level, as only what is drawn is: in the darkest picture and on a covered lens light still varies from one
+    place to the other. White is left to `bright_level`: an overexposed sensor is as even.
     """
     pixels = _inner(frame).astype(np.float32)
     mean = _means(pixels, 16)
     deviation = np.sqrt(np.maximum(_means(pixels * pixels, 16) - mean * mean, 0))
-    flat = (deviation < 1.5) & (np.abs(mean - np.median(mean, axis=(0, 1))) < 8)
+    colour = np.median(mean, axis=(0, 1))
+    if colour.min() > WHITE:
+        return 0.0
+    flat = (deviation < 1) & (np.abs(mean - colour) < 1)
     return float(flat.reshape(*flat.shape[:2], -1).all(axis=2).mean())
+
+
+def bright_level(gray: Frame) -> float:
+    """Level of the dark parts, less HEADROOM times what the bright parts leave free of the range.
+
+    A white kitchen is bright all over and still exposed below the end; what is overexposed runs into it.
+    """
+    dark, bright = np.quantile(gray, (0.05, 0.95))
+    return float(dark - HEADROOM * (255 - bright))
 
 
 def cast(frame: Frame) -> float:
@@ -341,30 +355,48 @@ def shift_px(a: Frame, b: Frame) -> tuple[float, float] | None:
 # ---- against the view as it should be -----------------------------------------------------------
 
 
+PLACE_PX = 5
+"""Side of the squares in which detail is sought, of a remembered view."""
+LEAST_PLACES = 12
+
+
 def _against(frame: Frame, reference: Frame) -> dict[str, float | None]:
     now = _inner(_thumb(frame)).astype(np.float32)
     then = _inner(_thumb(reference)).astype(np.float32)
-    return {"covered_ratio": covered_ratio(now, then), "view_match": view_match(now, then)}
+    places, kept = kept_places(now, then)
+    if places < LEAST_PLACES:
+        return {"view_match": view_match(now, then)}
+    whole = np.kron(kept, np.ones((PLACE_PX, PLACE_PX)))
+    return {
+        "covered_ratio": float(1 - kept.sum() / places),
+        "view_match": view_match(now, then, whole) if kept.sum() >= LEAST_PLACES / 2 else None,
+    }
 
 
-def covered_ratio(now: Floats, then: Floats) -> float | None:
-    """Share of the places that had detail and have none now. None where there was hardly any.
+def kept_places(now: Floats, then: Floats) -> tuple[int, NDArray[np.bool_]]:
+    """How many places had detail, and (rows, columns) which of them still have it.
 
     Detail is compared with the best kept places, so that less light or contrast all over covers nothing.
     """
-    detail_then, detail_now = _blocks(then, 5).std(axis=2), _blocks(now, 5).std(axis=2)
+    detail_then, detail_now = (_blocks(view, PLACE_PX).std(axis=2) for view in (then, now))
     places = detail_then > 4.0
-    if places.sum() < 12:
-        return None
-    kept = detail_now[places] / detail_then[places]
-    best = min(float(np.quantile(kept, 0.95)), 1.0)
-    return float((kept < 0.3 * max(best, 0.1)).mean())
+    ratio = detail_now / np.maximum(detail_then, 1e-3)
+    best = min(float(np.quantile(ratio[places], 0.95)), 1.0) if places.any() else 1.0
+    return int(places.sum()), places & (ratio >= 0.3 * max(best, 0.1))
 
 
-def view_match(now: Floats, then: Floats) -> float:
-    """Correlation -1..1 of the structure of two small views, light and contrast taken out, best of small shifts."""
+def view_match(now: Floats, then: Floats, where: NDArray[np.floating] | None = None) -> float:
+    """Correlation -1..1 of the structure of two small views, light and contrast taken out, best of small shifts.
+
+    `where`: the pixels of `then` that count, its lower and right edge missing where they fill no square.
+    """
+    mask = np.ones(then.shape, np.float32)
+    if where is not None:
+        mask[:] = 0
+        mask[: where.shape[0], : where.shape[1]] = where
+    inner = np.s_[3:-3, 3:-3]
     a, b = _structure(now), _structure(then)
-    return float(cv2.matchTemplate(a, b[3:-3, 3:-3], cv2.TM_CCOEFF_NORMED).max())
+    return float(cv2.matchTemplate(a, b[inner], cv2.TM_CCORR_NORMED, mask=mask[inner]).max())
 
 
 def _structure(view: Floats) -> Floats:

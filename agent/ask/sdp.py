@@ -97,12 +97,13 @@ def _codecs(formats: list[str], attributes: list[str]) -> tuple[str, ...]:
 def _formats(listed: list[str], attributes: list[str]) -> tuple[Format, ...]:
     """The payload types listed whose codec is known, in order."""
     maps = [re.match(r"rtpmap:\s*([0-9]{1,3})\s+([^/\s]+)(?:/([0-9]{1,6}))?", a, re.IGNORECASE) for a in attributes]
-    found = {n: Format(number=int(n), codec=_STATIC[n], rate=0) for n in listed if n in _STATIC}
+    wanted = dict.fromkeys(listed)  # a hostile description lists 16,000 of them beside 2,500 rtpmaps
+    found = {n: Format(number=int(n), codec=_STATIC[n], rate=0) for n in wanted if n in _STATIC}
     for match in filter(None, maps):
         number, codec, rate = match[1], tidy(match[2].upper(), 40), int(match[3] or 0)
-        if number in listed and int(number) <= MAX_PAYLOAD_TYPE:
+        if number in wanted and int(number) <= MAX_PAYLOAD_TYPE:
             found[number] = Format(number=int(number), codec=codec, rate=rate)
-    return tuple(found[n] for n in dict.fromkeys(listed) if n in found)
+    return tuple(found[n] for n in wanted if n in found)
 
 
 def _parameter_sets(attributes: list[str]) -> tuple[bytes, ...]:

@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 WIDTH_PX = 640
 """Frames are looked at in this width; a larger one would show noise, not structure."""
 FEATURES = 1200
+MANY_FEATURES = 3000
+"""For two pictures that nothing links but their one comparison."""
 BANDS = 0.09
 """Share of the height at top and bottom without features: cameras write time and name there, which never move."""
 MIN_INLIERS = 18
@@ -73,13 +75,13 @@ def decoded(jpeg: bytes) -> Frame | None:
     return None if frame is None else np.asarray(frame, np.uint8)
 
 
-def view(frame: Frame) -> View:
-    """The features of a frame (ORB, Rublee et al. 2011)."""
+def view(frame: Frame, features: int = FEATURES) -> View:
+    """The features of a frame (ORB, Rublee et al. 2011), `features` at most."""
     gray = gray_of(frame)
     height, width = gray.shape
     mask = np.zeros_like(gray)
     mask[int(height * BANDS) : int(height * (1 - BANDS))] = 255
-    orb = cv2.ORB.create(nfeatures=FEATURES, fastThreshold=8)
+    orb = cv2.ORB.create(nfeatures=features, fastThreshold=8)
     keypoints, descriptors = orb.detectAndCompute(gray, mask)
     points = np.array([point.pt for point in keypoints], np.float64).reshape(-1, 2)
     middle = np.array([(width - 1) / 2, (height - 1) / 2])
@@ -118,13 +120,14 @@ def match(a: View, b: View) -> Match | None:
 
 def _pairs(a: Frame, b: Frame) -> NDArray[np.int64]:
     """Indices of descriptors that are each other's nearest, and much nearer than the second nearest."""
-    matcher = cv2.BFMatcher(cv2.NORM_HAMMING)
-    forth = {}
-    for best in matcher.knnMatch(a, b, k=2):
-        if len(best) == 2 and best[0].distance < _RATIO * best[1].distance:
-            forth[best[0].queryIdx] = best[0].trainIdx
-    back = {m.queryIdx: m.trainIdx for m in matcher.match(b, a)}
-    return np.array([(i, j) for i, j in forth.items() if back.get(j) == i], np.int64).reshape(-1, 2)
+    distances, nearest = cv2.batchDistance(a, b, cv2.CV_32S, normType=cv2.NORM_HAMMING, K=2)
+    forth = np.flatnonzero(distances[:, 0] < _RATIO * distances[:, 1])
+    if not len(forth):
+        return np.empty((0, 2), np.int64)
+    there = nearest[forth, 0]
+    _, back = cv2.batchDistance(b[there], a, cv2.CV_32S, normType=cv2.NORM_HAMMING, K=1)
+    mutual = back[:, 0] == forth
+    return np.stack([forth[mutual], there[mutual]], axis=1).astype(np.int64)
 
 
 def _plausible(h: Floats) -> bool:

@@ -4,11 +4,9 @@ Only the literal address of the enrolment is ever dialled, no name is ever looke
 """
 
 import errno
-import hashlib
 import re
 import socket
-import ssl
-from functools import cache
+import struct
 from typing import Self
 
 from agent.ask.asking import Deadline, Trouble
@@ -18,6 +16,7 @@ from contract.vocabulary import Reason
 CONNECT_S = 3.0
 """Longest wait for a connection: SYN and two repetitions (RFC 6298: after 1 s and 3 s)."""
 _READ = 16_384
+_TIMEVAL = struct.Struct("@ll" if socket.SO_RCVTIMEO == 20 else "=qq")  # the option's newer number has 64-bit time
 _THEIRS = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.ECONNRESET})
 
 
@@ -34,15 +33,32 @@ class Wire:
         """Whether anything arrived since the last `send`."""
         self._socket = sock
         self._buffer = bytearray()
+        self._plain = type(sock) is socket.socket
+        if self._plain:
+            sock.settimeout(None)  # the kernel keeps the time: a third of the system calls
 
     def send(self, data: bytes) -> None:
         """Send everything. Raises Trouble(TIMED_OUT, UNREACHABLE)."""
         self.heard = False
         try:
-            self._socket.settimeout(self.deadline.left())
-            self._socket.sendall(data)
+            sent = self._sent_at_once(data)
+            if sent < len(data):
+                self._socket.settimeout(self.deadline.left())
+                self._socket.sendall(data[sent:])
+                if self._plain:
+                    self._socket.settimeout(None)
         except OSError as error:
             raise _broken(error) from None
+
+    def _sent_at_once(self, data: bytes) -> int:
+        """How many bytes went without waiting."""
+        if not self._plain:
+            return 0
+        self.deadline.left()
+        try:
+            return self._socket.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
 
     def line(self, cap: int) -> bytes:
         """One line without its end. Raises Trouble(HOSTILE) when it is longer than `cap` bytes."""
@@ -66,6 +82,21 @@ class Wire:
             if len(self._buffer) > cap:
                 raise Trouble(Reason.HOSTILE, f"answer larger than {cap} bytes")
         return self._take(len(self._buffer))
+
+    def lines(self, cap: int) -> list[bytes] | None:
+        """All lines up to the empty one, which is taken too; None, and nothing taken, unless they are here and plain.
+
+        Plain: CR LF at each end and nowhere else, at most `cap` bytes together.
+        """
+        end = self._buffer.find(b"\r\n\r\n", 0, cap)
+        if end < 0:
+            return None
+        whole = bytes(self._buffer[:end])
+        lines = whole.split(b"\r\n")
+        if not whole.count(b"\r") == whole.count(b"\n") == len(lines) - 1:
+            return None
+        del self._buffer[: end + 4]
+        return lines
 
     def skip_to(self, start: re.Pattern[bytes], cap: int) -> bytes:
         """Drop what stands before `start`, return what matched without taking it.
@@ -107,8 +138,12 @@ class Wire:
 
     def _receive(self) -> bool:
         """Wait for more; the timeout is set anew each time, so that a dripping camera cannot outlive the deadline."""
+        left = self.deadline.left()
         try:
-            self._socket.settimeout(self.deadline.left())
+            if self._plain:
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(left))
+            else:
+                self._socket.settimeout(left)
             data = self._socket.recv(_READ)
         except OSError as error:
             raise _broken(error) from None
@@ -130,6 +165,26 @@ def connect(camera: Camera, port: int, deadline: Deadline, *, tls: bool = False)
     except BaseException:
         sock.close()
         raise
+
+
+def _secured(sock: socket.socket, camera: Camera, deadline: Deadline) -> socket.socket:
+    from agent.ask import tls  # 3 MB and 4 ms that most cameras do not ask for
+
+    try:
+        sock.settimeout(deadline.left())
+        secured = tls.wrapped(sock, camera)
+    except OSError as error:
+        raise _broken(error) from None
+    if not tls.is_pinned(secured, camera):
+        secured.close()
+        raise Trouble(Reason.HOSTILE, "certificate is not the pinned one")
+    return secured
+
+
+def _timeval(seconds: float) -> bytes:
+    """As setsockopt wants it, a millisecond at least, for 0 would mean for ever (socket(7))."""
+    microseconds = max(int(seconds * 1e6), 1000)
+    return _TIMEVAL.pack(*divmod(microseconds, 1_000_000))
 
 
 def url_host(address: str) -> str:
@@ -167,50 +222,13 @@ def _unconnected(error: OSError | Trouble) -> NoConnection:
 def _broken(error: OSError) -> Trouble:
     """What an error after the connection was made means."""
     match error:
-        case TimeoutError():
+        case TimeoutError() | BlockingIOError():
             return Trouble(Reason.TIMED_OUT, "no complete answer in time")
-        case ssl.SSLCertVerificationError():
-            return Trouble(Reason.HOSTILE, f"certificate refused: {error.verify_message}")
-        case ConnectionError() | ssl.SSLEOFError():
+        case ConnectionError():
             return Trouble(Reason.UNREACHABLE, "connection reset")
-        case ssl.SSLError():
-            return Trouble(Reason.MALFORMED, f"TLS: {error.reason}")
+    if type(error).__module__ == "ssl":
+        from agent.ask import tls
+
+        return Trouble(*tls.meaning(error))
     reason = Reason.UNREACHABLE if error.errno in _THEIRS else Reason.AGENT_FAULT
     return Trouble(reason, error.strerror or type(error).__name__)
-
-
-# ---- TLS ----------------------------------------------------------------------------------------
-
-
-def _secured(sock: socket.socket, camera: Camera, deadline: Deadline) -> ssl.SSLSocket:
-    name = camera.address.partition("%")[0] if camera.tls == "verify" else None
-    try:
-        sock.settimeout(deadline.left())
-        secured = _context(camera.tls).wrap_socket(sock, server_hostname=name)
-    except OSError as error:
-        raise _broken(error) from None
-    if camera.tls == "pin" and _fingerprint(secured) != camera.tls_pin.replace(":", "").lower():
-        secured.close()
-        raise Trouble(Reason.HOSTILE, "certificate is not the pinned one")
-    return secured
-
-
-def _fingerprint(secured: ssl.SSLSocket) -> str:
-    return hashlib.sha256(secured.getpeercert(binary_form=True) or b"").hexdigest()
-
-
-@cache
-def _context(mode: str) -> ssl.SSLContext:
-    """`verify`: the system's authorities and the address in the certificate. `pin`: any certificate, compared after.
-
-    A pinned camera may be old: RSA 1024, SHA-1 and the unsafe renegotiation of before RFC 5746 are let pass, for the
-    pin proves the peer and the alternative is no TLS.
-    """
-    if mode != "pin":
-        return ssl.create_default_context()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    context.options |= getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)  # named from Python 3.12 on
-    return context

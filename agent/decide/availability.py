@@ -126,7 +126,9 @@ def step(state: State, look: Look, policy: Policy) -> tuple[State, Change | None
 
 
 def stuck(state: State, at: int, reason: Reason = Reason.TIMED_OUT) -> tuple[State, Change | None]:
-    """The supervisor gave up a look that began at boot ms `at`: unknown at once, since nothing will confirm it.
+    """No look can tell what was since boot ms `at` (`reason`): unknown at once, since nothing will confirm it.
+
+    TIMED_OUT: one that began then was given up. AGENT_FAULT: one that was due then did not begin.
 
     An open suspicion that denied the availability dates the change, as in `step`.
     """

@@ -1,1 +1,1 @@
-"""How the center learns it: outbox and MQTT. Asks no camera, decides nothing."""
+"""How the center learns it: journal and MQTT. Asks no camera, decides nothing."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from agent.model import Camera, Device, DiscoveredDevice
+from agent.model import Camera, Device, DiscoveredDevice, tidy
 from contract.messages import (
     MAX_DOCUMENT_BYTES,
     Capability,
@@ -19,13 +19,28 @@ from contract.messages import (
     SlotVerdicts,
 )
 
+_MAX_NAME = 64
+"""Characters of what a camera calls itself: 200 slots must fit into one document."""
+
 
 def inventory(
     gateway: str, cameras: Sequence[Camera], devices: Mapping[str, Device], strangers: Iterable[DiscoveredDevice]
 ) -> Inventory:
-    """What hangs on the gateway; `devices` by slot as far as they told who they are."""
+    """What hangs on the gateway; `devices` by slot as far as they told who they are.
+
+    Where strangers would make it larger than 256 kB, those that say most are left out: no camera's words are so long.
+    """
     slots = tuple(_slot(camera, devices.get(camera.slot, Device())) for camera in cameras)
-    return Inventory(gateway=gateway, slots=slots, unregistered=tuple(_found(one) for one in strangers))
+    document = Inventory(gateway=gateway, slots=slots, unregistered=tuple(_found(one) for one in strangers))
+    if len(msgspec.json.encode(document)) <= MAX_DOCUMENT_BYTES:
+        return document
+    bare = msgspec.structs.replace(document, unregistered=())
+    room, kept = MAX_DOCUMENT_BYTES - len(msgspec.json.encode(bare)), []
+    for size, _, one in sorted((len(msgspec.json.encode(one)), n, one) for n, one in enumerate(document.unregistered)):
+        room -= size + 1
+        if room >= 0:
+            kept.append(one)
+    return msgspec.structs.replace(bare, unregistered=tuple(kept))
 
 
 def _slot(camera: Camera, device: Device) -> InventorySlot:
@@ -35,10 +50,12 @@ def _slot(camera: Camera, device: Device) -> InventorySlot:
         name=camera.name,
         zone=camera.zone,
         address=camera.address,
-        identity=Identity(mac=declared.mac or device.mac, epr=declared.epr, serial=declared.serial or device.serial),
-        manufacturer=device.manufacturer,
-        model=device.model,
-        firmware=device.firmware,
+        identity=Identity(
+            mac=declared.mac or device.mac, epr=declared.epr, serial=declared.serial or tidy(device.serial, _MAX_NAME)
+        ),
+        manufacturer=tidy(device.manufacturer, _MAX_NAME),
+        model=tidy(device.model, _MAX_NAME),
+        firmware=tidy(device.firmware, _MAX_NAME),
     )
 
 
@@ -62,3 +79,9 @@ def capability(gateway: str, boot: str, policy: str, slots: Sequence[SlotVerdict
         for one in slots
     )
     return msgspec.structs.replace(document, slots=bare)
+
+
+def events(store: str, bodies: Sequence[bytes], oldest: int) -> bytes:
+    """An Events message of events that are JSON already. `oldest`: lowest seq left where others were given up, or 0."""
+    batch = {"store": store, "events": [msgspec.Raw(body) for body in bodies]}
+    return msgspec.json.encode(batch | ({"oldest": oldest} if oldest else {}))

@@ -1,6 +1,6 @@
 """The line to the broker: birth, will, goodbye, heartbeat, documents, events and their acknowledgement, commands.
 
-A publish that the broker confirmed is not delivered: events leave the outbox only when the center acknowledges them.
+A publish that the broker confirmed is not delivered: events leave the journal only when the center acknowledges them.
 What the messages mean must not be known here.
 """
 
@@ -17,9 +17,10 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from agent.crew import Post
-from agent.tell.outbox import Outbox
+from agent.tell import documents
+from agent.tell.journal import Journal
 from contract import topics
-from contract.messages import Ack, CenterState, Command, Events, Goodbye, Result, Will
+from contract.messages import BROKEN_JSON, Ack, CenterState, Command, Goodbye, Result, Will
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +49,23 @@ def passed_by_the_wall_clock(utc_ms: int) -> bool:
     return utc_ms < time.time() * 1000
 
 
+class _Flow:
+    """One store's events on their way."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        """Highest seq published since the last rewind."""
+        self.oldest = 0
+        self.progress_at = time.monotonic()
+        self.patience_s = NO_PROGRESS_S
+        self.reconnected = False
+
+
 class Uplink:
     """Connects for ever, rotating over the endpoints; every method may be called from any thread.
 
-    `greet` returns what is published, retained, at each connection: (leaf, encoded document) pairs, the birth first.
+    `greet` returns what is published, retained, at each connection and whenever `session` changes: (leaf, encoded
+    document) pairs, the birth first.
     `passed(utc_ms)`: whether a command's last moment is over, as far as the box knows the time.
     `command` carries out one command and returns its result; it must not block for long.
     """
@@ -62,11 +76,11 @@ class Uplink:
         *,
         city: str,
         gateway: str,
-        session: str,
+        session: Callable[[], str],
         username: str,
         password: Callable[[], str] | None,
         keepalive_s: int,
-        outbox: Outbox,
+        journal: Journal,
         greet: Callable[[], Sequence[tuple[str, bytes]]],
         command: Callable[[Command], Result],
         passed: Callable[[int], bool] = passed_by_the_wall_clock,
@@ -74,15 +88,13 @@ class Uplink:
         self._endpoints = list(endpoints)
         self._city, self._gateway, self._session, self._username = city, gateway, session, username
         self._keepalive_s = keepalive_s
-        self._outbox = outbox
+        self._journal = journal
         self._passed = passed
         self._greet = greet
         self._command = command
         self._unconfirmed: list[mqtt.MQTTMessageInfo] = []
-        self._sent = 0  # highest seq published since the last rewind; the pump's own, like the four around it
-        self._oldest = 0
-        self._progress_at = time.monotonic()
-        self._patience_s = NO_PROGRESS_S
+        self._flows: dict[str, _Flow] = {}
+        self._greeted = ""
         self._reconnected = threading.Event()
         self._center_up = True
         self._stopping = threading.Event()
@@ -99,7 +111,7 @@ class Uplink:
     def _make_client(self, username: str, password: Callable[[], str] | None) -> mqtt.Client:
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=username, protocol=mqtt.MQTTv311)
         client.username_pw_set(username, password() if password else None)
-        client.will_set(self._up("state"), self._encode(Will(gateway=self._gateway, session=self._session)), 1, True)
+        client.will_set(*self._will())
         client.connect_timeout = CONNACK_S
         client.reconnect_delay_set(1, int(BACKOFF_MAX_S))
         client.max_inflight_messages_set(MAX_UNCONFIRMED)
@@ -132,14 +144,17 @@ class Uplink:
     def stop(self, why: str, deadline_s: float) -> None:
         """Send what is pending as far as the deadline allows, say goodbye, disconnect."""
         end = time.monotonic() + deadline_s
-        while self._outbox.pending and self.connected.is_set() and time.monotonic() < end - 1.0:
-            self._outbox.grown.set()
+        while self._journal.pending and self.connected.is_set() and time.monotonic() < end - 1.0:
+            self._journal.grown.set()
             time.sleep(0.05)
         self._stopping.set()
-        self._outbox.grown.set()
+        self._journal.grown.set()
         if self.connected.is_set():
             goodbye = self._client.publish(
-                self._up("state"), self._encode(Goodbye(gateway=self._gateway, session=self._session, why=why)), 1, True
+                self._up("state"),
+                self._encode(Goodbye(gateway=self._gateway, session=self._session(), why=why)),
+                1,
+                True,
             )
             while not goodbye.is_published() and self.connected.is_set() and time.monotonic() < end:
                 time.sleep(0.02)
@@ -193,41 +208,63 @@ class Uplink:
         if self.connected.is_set():
             self._client.publish(self._up(leaf), payload, 1, retain)
 
+    def _say_hello(self) -> None:
+        self._greeted = self._session()
+        self._client.will_set(*self._will())  # for the next connection
+        for leaf, document in self._greet():
+            self._client.publish(self._up(leaf), document, 1, True)
+
+    def _will(self) -> tuple[str, bytes, int, bool]:
+        """Topic, payload, QoS and whether it is retained."""
+        return self._up("state"), self._encode(Will(gateway=self._gateway, session=self._session())), 1, True
+
     def _pump_forever(self) -> None:
         while not self._stopping.is_set():
             self._pumped_at = time.monotonic()
-            self._outbox.grown.wait(timeout=0.5)
-            self._outbox.grown.clear()
-            if self.connected.is_set() and self._center_up:
+            self._journal.grown.wait(timeout=0.5)
+            self._journal.grown.clear()
+            if self.connected.is_set():
                 self._unconfirmed = [info for info in self._unconfirmed if not info.is_published()]
-                self._rewind_if_stalled()
-                self._send_batches()
+                if self._greeted != self._session():
+                    self._say_hello()
+                if self._center_up:
+                    self._send_all()
 
-    def _rewind_if_stalled(self) -> None:
+    def _send_all(self) -> None:
+        """Every store that holds events; former ones first."""
+        stores = self._journal.undelivered()
+        reconnected = self._reconnected.is_set()
+        self._reconnected.clear()
+        self._flows = {store: self._flows.get(store) or _Flow() for store, _, _ in stores}
+        for store, oldest, evicted in stores:
+            flow = self._flows[store]
+            flow.reconnected = flow.reconnected or reconnected
+            self._rewind_if_stalled(flow, oldest)
+            self._send_batches(flow, store, oldest, evicted)
+
+    def _rewind_if_stalled(self, flow: _Flow, oldest: int) -> None:
         """Resend from the oldest when the center acknowledges nothing, never over a copy that is still on its way."""
-        now, oldest = time.monotonic(), self._outbox.oldest
-        if self._sent < oldest:  # nothing sent waits for an answer, on whichever connection
-            self._reconnected.clear()
-        elif oldest == self._oldest:
-            impatient = self._reconnected.is_set() or now - self._progress_at > self._patience_s
-            if impatient and not self._unconfirmed:
-                self._sent, self._progress_at = 0, now
-                self._patience_s = min(BACKOFF_MAX_S, self._patience_s * random.uniform(1.5, 2.5))  # noqa: S311 - jitter
-                self._reconnected.clear()
+        now = time.monotonic()
+        if flow.sent < oldest:  # nothing sent waits for an answer, on whichever connection
+            flow.reconnected = False
+        elif oldest == flow.oldest:
+            if (flow.reconnected or now - flow.progress_at > flow.patience_s) and not self._unconfirmed:
+                flow.sent, flow.progress_at, flow.reconnected = 0, now, False
+                flow.patience_s = min(BACKOFF_MAX_S, flow.patience_s * random.uniform(1.5, 2.5))  # noqa: S311 - jitter
             return
-        self._oldest, self._progress_at, self._patience_s = oldest, now, NO_PROGRESS_S
+        flow.oldest, flow.progress_at, flow.patience_s = oldest, now, NO_PROGRESS_S
 
-    def _send_batches(self) -> None:
+    def _send_batches(self, flow: _Flow, store: str, oldest: int, evicted: bool) -> None:
         while len(self._unconfirmed) < MAX_UNCONFIRMED:
-            oldest = self._outbox.oldest
-            batch = self._outbox.batch(max(self._sent, oldest - 1), oldest - 1 + WINDOW)
-            if not batch:
+            rows = self._journal.batch(store, max(flow.sent, oldest - 1), oldest - 1 + WINDOW)
+            if not rows:
                 return
-            info = self._client.publish(self._up("ev"), self._encode(Events(store=self._outbox.store, events=batch)), 1)
+            batch = documents.events(store, [row.body for row in rows], oldest if evicted else 0)
+            info = self._client.publish(self._up("ev"), batch, 1)
             if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
                 return  # the line just broke; after the reconnection all is sent again
             self._unconfirmed.append(info)
-            self._sent = batch[-1].seq
+            flow.sent = rows[-1].seq
 
     # ---- paho's callbacks, on its thread ------------------------------------------------------
 
@@ -237,12 +274,11 @@ class Uplink:
             self._rotate()
             return
         client.subscribe([(self._down("ack"), 1), (self._down("cmd"), 1), (topics.CENTER_STATE, 1)])
-        for leaf, document in self._greet():
-            client.publish(self._up(leaf), document, 1, True)
+        self._say_hello()
         self._reconnected.set()
         self.connected.set()
         self._say(f"connected to {self._where()}")
-        self._outbox.grown.set()
+        self._journal.grown.set()
 
     def _on_connect_fail(self, *_: Any) -> None:
         self._say(f"cannot reach the broker at {self._where()}; trying again, watching goes on")
@@ -256,12 +292,12 @@ class Uplink:
                 self._rotate()
 
     def _on_publish(self, *_: Any) -> None:
-        self._outbox.grown.set()
+        self._journal.grown.set()
 
     def _on_message(self, _: mqtt.Client, __: Any, message: mqtt.MQTTMessage) -> None:
         try:
             self._receive(message)
-        except msgspec.MsgspecError as error:
+        except BROKEN_JSON as error:
             log.warning("ignored an unreadable message on %s: %s", message.topic, error)
 
     def _receive(self, message: mqtt.MQTTMessage) -> None:
@@ -271,14 +307,13 @@ class Uplink:
             self._take_ack(msgspec.json.decode(message.payload, type=Ack))
         elif message.topic == topics.CENTER_STATE:
             self._center_up = msgspec.json.decode(message.payload, type=CenterState).state == "up"
-            self._outbox.grown.set()
+            self._journal.grown.set()
         elif message.topic == self._down("cmd") and not message.retain:
             self._take_command(msgspec.json.decode(message.payload, type=Command))
 
     def _take_ack(self, ack: Ack) -> None:
-        if ack.store == self._outbox.store and ack.seq <= self._outbox.seq_high:
-            self._outbox.trim(ack.seq)
-            self._outbox.grown.set()
+        self._journal.trim(ack.store, ack.seq)
+        self._journal.grown.set()
 
     def _take_command(self, command: Command) -> None:
         if self._passed(command.not_after):
@@ -286,8 +321,7 @@ class Uplink:
         else:
             result = self._command(command)
         if command.verb == "rebirth" and result.outcome == "done":
-            for leaf, document in self._greet():
-                self._client.publish(self._up(leaf), document, 1, True)
+            self._say_hello()
         self._client.publish(self._up("res"), self._encode(result), 1)
 
     # ---- small ones ---------------------------------------------------------------------------

@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from agent.memory import Learnt, Memory
 from agent.model import Camera, Credentials
 from contract.messages import Identity
@@ -69,11 +72,22 @@ def test_what_was_learnt_holds_for_its_address(tmp_path: Path) -> None:
 
 
 def test_the_settings_speak_before_what_was_learnt(tmp_path: Path) -> None:
-    """An identity in the settings overrules the learnt one, part by part."""
+    """What the settings leave open of an identity is taken from what was learnt, where neither contradicts it."""
     memory = Memory(tmp_path / "learnt.json")
     memory.learn_identity("one", Identity(mac="02:00:00:00:00:01", epr="urn:uuid:a"))
-    said = Camera(slot="one", address=CAMERA.address, identity=Identity(mac="02:00:00:00:00:02"))
-    assert memory.recall(said).identity == Identity(mac="02:00:00:00:00:02", epr="urn:uuid:a")
+    said = Camera(slot="one", address=CAMERA.address, identity=Identity(mac="02:00:00:00:00:01", serial="S9"))
+    assert memory.recall(said).identity == Identity(mac="02:00:00:00:00:01", epr="urn:uuid:a", serial="S9")
+
+
+def test_another_device_named_in_the_settings_replaces_all_that_was_learnt(tmp_path: Path) -> None:
+    """Whoever names a new device by one of its ids need not know the old one's others: they no longer count."""
+    memory = Memory(tmp_path / "learnt.json")
+    memory.learn_identity("one", Identity(mac="aa:bb:cc:00:11:22", epr="urn:uuid:1", serial="S1"))
+    named = Identity(epr="urn:uuid:2")
+    assert memory.recall(msgspec.structs.replace(CAMERA, identity=named)).identity == named
+    agreeing = Identity(epr="URN:UUID:1")
+    recalled = memory.recall(msgspec.structs.replace(CAMERA, identity=agreeing)).identity
+    assert (recalled.mac, recalled.serial) == ("aa:bb:cc:00:11:22", "S1")
 
 
 def test_a_barred_slot_stays_barred_until_its_device_is_back(tmp_path: Path) -> None:
@@ -88,10 +102,11 @@ def test_a_barred_slot_stays_barred_until_its_device_is_back(tmp_path: Path) -> 
     assert not again.is_barred("one")
 
 
-def test_an_unreadable_file_costs_one_round_of_questions(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"\x00garbage", b'{"salt":"\xff"}', b'{"salt":' + b"[" * 100_000])
+def test_an_unreadable_file_costs_one_round_of_questions(tmp_path: Path, content: bytes) -> None:
     """Garbage in the file is said and replaced, not fatal."""
     file = tmp_path / "learnt.json"
-    file.write_bytes(b"\x00garbage")
+    file.write_bytes(content)
     memory = Memory(file)
     memory.bar("one")
     memory.save_if_changed()

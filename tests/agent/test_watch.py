@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import msgspec
+
 from agent.ask.asking import boot_ms
 from agent.decide.availability import Change
 from agent.model import Camera, ClockReading, Look, NotSeen, Seen, Stream
@@ -33,14 +35,18 @@ def gone(_: Camera) -> Look:
 
 @contextmanager
 def watching(
-    look: Callable[[Camera], Look], *, interval_s: float = 0.1, stuck_after_s: float = 5.0
+    look: Callable[[Camera], Look],
+    *,
+    interval_s: float = 0.1,
+    stuck_after_s: float = 5.0,
+    now: Callable[[], int] = boot_ms,
 ) -> Iterator[tuple[Watch, list[Change]]]:
     changes: list[Change] = []
     watch = Watch(
         CAMERA,
         look=look,
         record=lambda _, change: changes.append(change),
-        now=boot_ms,
+        now=now,
         policy=load_policy("henan-2021-45"),
         interval_s=interval_s,
         hurry_s=0.02,
@@ -122,6 +128,53 @@ def test_a_stuck_look_is_reported_once_and_its_recovery_once() -> None:
         release.set()
         until(lambda: len(changes) == 3)
         assert changes[2].to is ONLINE
+
+
+def test_who_stood_still_says_unknown_from_the_look_that_was_due() -> None:
+    """After a pause between looks the slot was unknown since the next was due; until that is said it is unsettled."""
+    slept_ms = [0]
+
+    def now() -> int:
+        return boot_ms() + slept_ms[0]
+
+    def look(camera: Camera) -> Look:
+        return msgspec.structs.replace(good(camera), at=now())
+
+    with watching(look, interval_s=1.0, now=now) as (watch, changes):
+        until(lambda: len(changes) == 1 and watch.unsettled_since is None)
+        fell_asleep = now()
+        slept_ms[0] = 3_600_000
+        unsettled = watch.unsettled_since
+        assert unsettled is not None
+        assert unsettled <= fell_asleep + 1000
+        until(lambda: len(changes) == 3)
+    assert [(c.from_, c.to, c.reason) for c in changes[1:]] == [
+        (ONLINE, UNKNOWN, Reason.AGENT_FAULT),
+        (UNKNOWN, ONLINE, None),
+    ]
+    assert changes[1].at == unsettled
+    assert changes[2].at >= fell_asleep + 3_600_000
+
+
+def test_a_look_that_was_interrupted_says_nothing() -> None:
+    """A look that ends long after its deadline, as in a stopped process, makes the slot unknown from its start."""
+    slept_ms, calls = [0], []
+
+    def now() -> int:
+        return boot_ms() + slept_ms[0]
+
+    def look(camera: Camera) -> Look:
+        begun = msgspec.structs.replace(good(camera), at=now())
+        calls.append(begun.at)
+        if len(calls) == 3:
+            slept_ms[0] = 60_000
+        return begun
+
+    with watching(look, interval_s=0.1, now=now) as (_, changes):
+        until(lambda: len(changes) == 3)
+    assert [(c.from_, c.to) for c in changes[1:]] == [(ONLINE, UNKNOWN), (UNKNOWN, ONLINE)]
+    assert changes[1].at <= calls[2]
+    assert changes[2].at >= calls[2] + 60_000
 
 
 def test_a_bug_in_asking_is_our_fault_and_ends_nothing() -> None:

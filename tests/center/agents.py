@@ -12,10 +12,20 @@ STATES = ("online", "offline", "unknown")
 RECEIVED = 10**9
 
 
+class Closing(NamedTuple):
+    """A coverage event, whose claim stands among the claims."""
+
+    seq: int
+    session: str
+    boot: str
+    at: int
+
+
 class World(NamedTuple):
     """What the gateway sent, and for each slot and state when it truly was so, in UTC ms. `covered`: all it claimed."""
 
     held: list[Held]
+    closings: list[Closing]
     claims: list[Claim]
     anchors: list[AnchorPoint]
     truth: dict[tuple[str, str], Intervals]
@@ -33,6 +43,7 @@ class _Gateway:
         self.truth: dict[tuple[str, str], list[Span]] = defaultdict(list)
         self.covered: list[Span] = []
         self.offsets: dict[str, int] = {}
+        self.closings: list[Closing] = []
         self.unclosed: tuple[str, str, int, int, int] | None = None
 
     def boot(self, number: int) -> str:
@@ -48,9 +59,11 @@ class _Gateway:
         state: dict[str, tuple[str, int | None]] = dict.fromkeys(SLOTS, ("unknown", None))
         pending: dict[str, tuple[int, str]] = {}
 
+        self.closing(now)  # of the session that crashed, before anything else is recorded
+
         def event(at: int, slot: str = "", to: str = "") -> None:
             self.seq += 1
-            self.held.append(Held("store", self.seq, name, boot, False, slot, at, to))
+            self.held.append(Held("store", self.seq, name, boot, slot, at, to))
 
         def close(slot: str, at: int) -> None:
             was, start = state[slot]
@@ -79,8 +92,6 @@ class _Gateway:
                     pending[slot] = (now, seen)
             elif what < 0.7:
                 event(now)
-            elif what < 0.75:
-                self.closing(now)
             elif what < 0.78 and self.interruptions:
                 stopped = min([now, *(at for at, _ in pending.values())])
                 for slot in SLOTS:
@@ -92,7 +103,6 @@ class _Gateway:
             else:
                 claim()
         claim()
-        self.closing(now)
         for slot in SLOTS:
             close(slot, now)
         if self.claims and self.claims[-1].session == name:
@@ -108,7 +118,7 @@ class _Gateway:
             session, boot, since, settled, high = self.unclosed
             self.unclosed = None
             self.seq += 1
-            self.held.append(Held("store", self.seq, session, boot, True, "", at))
+            self.closings.append(Closing(self.seq, session, boot, at))
             self.claims.append(Claim("store", session, boot, since, settled, high, RECEIVED))
 
 
@@ -120,4 +130,4 @@ def world(rnd: Random, *, interruptions: bool = True) -> World:
         AnchorPoint(boot, at := rnd.randint(0, 900), at + off, RECEIVED) for boot, off in gateway.offsets.items()
     ]
     truth = {key: normal(spans) for key, spans in gateway.truth.items()}
-    return World(gateway.held, gateway.claims, anchors, truth, normal(gateway.covered))
+    return World(gateway.held, gateway.closings, gateway.claims, anchors, truth, normal(gateway.covered))

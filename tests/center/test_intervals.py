@@ -3,7 +3,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from center.intervals import Intervals, difference, holding, intersection, normal, total, union
+from center.intervals import Cover, Intervals, difference, holding, intersection, normal, total, union
 
 SIZE = 40
 spans = st.lists(st.tuples(st.integers(0, SIZE), st.integers(0, SIZE)), max_size=8)
@@ -46,3 +46,13 @@ def test_holding_finds_the_interval_of_a_moment(raw: list[tuple[int, int]], mome
     found = holding(normal(raw), moment)
     assert (found is not None) == (moment in bits(normal(raw)))
     assert found is None or found[0] <= moment < found[1]
+
+
+@given(spans)
+def test_a_cover_holds_what_was_added(several: list[tuple[int, int]]) -> None:
+    """Added one by one, in any order, overlapping or touching, spans are held as they are in one normal set."""
+    cover = Cover()
+    for begin, end in several:
+        cover.add(begin, end)
+    for moment in range(SIZE + 2):
+        assert cover.holding(moment) == holding(normal(several), moment)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from center.decode import Incoming, decode
+from center.history import recall
 from center.rate import Rules, month_span
 from center.record import Outgoing, Recorder
 from center.report import When, as_json, report
@@ -37,7 +38,7 @@ def acks(said: list[Outgoing]) -> list[tuple[str, int]]:
 
 def reasons(store: Store) -> list[str]:
     with store.read() as reader:
-        return [reason for _, reason, _, _ in reader.quarantined()]
+        return [one.reason for one in reader.aside()]
 
 
 def figures(store: Store, at: int) -> dict[str, Any]:
@@ -144,7 +145,7 @@ def test_poison_that_comes_again_is_counted_not_kept_again(store: Store) -> None
     for _ in range(3):
         recorder.record([letter("hb", b"{")])
     with store.read() as reader:
-        assert [count for *_, count in reader.quarantined()] == [3]
+        assert [one.times for one in reader.aside()] == [3]
 
 
 def test_strangers_are_set_aside(store: Store) -> None:
@@ -205,18 +206,19 @@ def test_an_unknown_kind_is_kept_and_blocks_nothing(store: Store) -> None:
     assert figures(store, T0 + 100)["total"]["on_ms"] == 80
 
 
-def test_claims_that_prove_no_more_than_a_later_one_are_dropped(store: Store) -> None:
-    """A session of a month keeps one claim as long as nothing is missing, and few when something is."""
+def test_a_claim_for_each_seq_is_kept_and_the_widest_suffice_where_nothing_is_missing(store: Store) -> None:
+    """Claims of one seq become one; all are read for a gateway with a hole, else one for each run."""
     recorder = Recorder(store)
-    for seq in range(1, 40):
-        if seq != 20:
-            recorder.record([letter("ev", events(event(seq)))])
-        recorder.record([letter("hb", beat(seq * 10 + at, seq)) for at in range(3)])
+    recorder.record([letter("ev", events(anchor(1), moved(2, 0, "online")))])
+    for seq in (3, 5, 4):
+        recorder.record([letter("hb", beat(seq * 10 + at, seq)) for at in (2, 0, 1)])
+        recorder.record([letter("ev", events(event(seq)))])
+        with store.read() as reader:
+            past = recall(reader, [GATEWAY], (0, 2 * T0))[GATEWAY]
+        settled = [(c.seq_high, c.settled_to) for c in past.history.claims]
+        assert sorted(settled) == {3: [(3, 32)], 5: [(3, 32), (5, 52)], 4: [(5, 52)]}[seq]
     with store.read() as reader:
-        assert [c.seq_high for _, c in reader.claims([GATEWAY])] == [19, 39]
-    recorder.record([letter("ev", events(event(20), event(40))), letter("hb", beat(900, 40))])
-    with store.read() as reader:
-        assert [c.seq_high for _, c in reader.claims([GATEWAY])] == [40]
+        assert sorted(c.seq_high for _, c in reader.claims([GATEWAY])) == [3, 4, 5]
 
 
 def test_an_unusable_database_is_said_and_nothing_is_answered(store: Store, tmp_path: Path) -> None:
@@ -248,7 +250,8 @@ def letters(w: World) -> list[Incoming]:
                 | {"utc_ms": T0 + a.utc_ms, "err_ms": 0, "source": "ntp"}
                 for i, a in enumerate(w.anchors)
             ),
-            *(_row(h.seq, h.session, h.boot, h.at, h.slot, h.to, h.closing, w) for h in w.held),
+            *(_row(h.seq, h.session, h.boot, h.at, h.slot, h.to, False, w) for h in w.held),
+            *(_row(c.seq, c.session, c.boot, c.at, "", "", True, w) for c in w.closings),
         )
     ]
     beats = (

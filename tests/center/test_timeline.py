@@ -22,7 +22,7 @@ def test_whatever_is_lost_the_result_is_true_or_unknown(rnd: Random) -> None:
     anchors = [a for a in w.anchors if rnd.random() < 0.9]
     spoilt = frozenset((h.store, h.seq) for h in held if rnd.random() < 0.05)
     held = [h._replace(to="online", at=h.at - 1) if (h.store, h.seq) in spoilt else h for h in held]
-    held = [h._replace(session="clone") if rnd.random() < 0.05 and not h.closing else h for h in held]
+    held = [h._replace(session="clone") if rnd.random() < 0.05 else h for h in held]
     rnd.shuffle(held)
     rnd.shuffle(claims)
     for slot, its in known(History(tuple(held), tuple(claims * 2), tuple(anchors), (), spoilt)).items():
@@ -44,7 +44,7 @@ def test_nothing_lost_everything_known(rnd: Random) -> None:
 
 
 def held(seq: int, at: int, to: str = "", slot: str = "a", session: str = "s") -> Held:
-    return Held("j", seq, session, "b", False, slot, at, to)
+    return Held("j", seq, session, "b", slot, at, to)
 
 
 def claim(settled: int, high: int, since: int = 0, session: str = "s") -> Claim:
@@ -89,6 +89,13 @@ def test_an_interruption_of_the_watching_is_not_bridged() -> None:
     assert its == Known(on=((10, 30),), off=((80, 99),))
 
 
+def test_a_closing_coverage_never_stands_in_for_a_lost_transition() -> None:
+    """A card lost its last row, seq 2: the next session's coverage event at seq 2 proves nothing of the one before."""
+    events = (held(1, 10, "online"), held(3, 95, "online", session="t"))
+    claims = (claim(30, 1), claim(50, 2), claim(99, 3, 90, "t"))
+    assert known(History(events, claims, ANCHOR))["a"].on == ((10, 30), (95, 99))
+
+
 def test_evicted_time_is_unknown() -> None:
     """The span of a gap that the agent declared is unknown, whatever is held around it."""
     its = known(History((held(1, 10, "online"),), (claim(90, 1),), ANCHOR, (Lost("b", 30, 40),)))["a"]
@@ -125,7 +132,7 @@ def test_nothing_is_known_of_what_lies_after_the_last_word() -> None:
 @given(st.lists(st.tuples(st.integers(0, 200), st.integers(0, 400)), min_size=1, max_size=6), st.data())
 def test_dating_is_monotonic_and_never_doubles_time(points: list[tuple[int, int]], data: st.DataObject) -> None:
     """However the clock jumped, dated spans follow one another and are no longer than the boot time they stand for."""
-    dating = Dating(AnchorPoint("b", at, utc, RECEIVED) for at, utc in points)
+    dating = Dating((AnchorPoint("b", at, utc, RECEIVED) for at, utc in points), 0)
     cuts = sorted(data.draw(st.lists(st.integers(0, 250), min_size=2, max_size=6)))
     spans = [span for begin, end in pairwise(cuts) for span in dating.spans(begin, end)]
     edges = [edge for span in spans for edge in span]
@@ -136,15 +143,26 @@ def test_dating_is_monotonic_and_never_doubles_time(points: list[tuple[int, int]
 def test_a_disciplined_clock_overrules_one_that_nobody_vouches_for() -> None:
     """An anchor of an undisciplined clock dates a boot until a better one arrives, then no part of it."""
     wild, sure = AnchorPoint("b", 0, 0, RECEIVED, 60_000), AnchorPoint("b", 100, 5_100, RECEIVED, 20)
-    assert list(Dating([wild]).spans(0, 50)) == [(0, 50)]
-    assert list(Dating([wild, sure]).spans(0, 50)) == [(5_000, 5_050)]
+    assert list(Dating([wild], 0).spans(0, 50)) == [(0, 50)]
+    assert list(Dating([wild, sure], 0).spans(0, 50)) == [(5_000, 5_050)]
+
+
+def test_a_clock_that_nobody_vouches_for_must_agree_with_the_centers() -> None:
+    """A box that woke hours behind dates nothing by itself; messages that were all held up for long prove nothing."""
+    wild = AnchorPoint("b", 0, 0, RECEIVED, 60_000)
+    assert list(Dating([wild], 300_000).spans(0, 50)) == [(0, 50)]
+    assert list(Dating([wild], 300_001).spans(0, 50)) == []
+    events = (held(1, 10, "online"),)
+    prompt, late = claim(90, 1)._replace(received_ms=100), claim(90, 1)._replace(received_ms=400_000)
+    assert known(History(events, (prompt,), (wild,)))["a"].on == ((10, 90),)
+    assert known(History(events, (late,), (wild,))).get("a", Known()) == Known()
 
 
 def test_dating_squeezes_a_backward_jump_and_leaves_a_forward_jump_to_nobody() -> None:
     """A clock set back costs known time, a clock set forward leaves a hole: neither invents any."""
-    back = Dating([AnchorPoint("b", 0, 1000, RECEIVED), AnchorPoint("b", 100, 1050, RECEIVED)])
+    back = Dating([AnchorPoint("b", 0, 1000, RECEIVED), AnchorPoint("b", 100, 1050, RECEIVED)], 0)
     assert list(back.spans(0, 200)) == [(1000, 1050), (1050, 1150)]
-    forth = Dating([AnchorPoint("b", 0, 1000, RECEIVED), AnchorPoint("b", 100, 5000, RECEIVED)])
+    forth = Dating([AnchorPoint("b", 0, 1000, RECEIVED), AnchorPoint("b", 100, 5000, RECEIVED)], 0)
     assert list(forth.spans(0, 200)) == [(1000, 1100), (5000, 5100)]
 
 

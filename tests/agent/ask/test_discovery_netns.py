@@ -40,6 +40,37 @@ with ThreadPoolExecutor(count) as pool:
 """
 
 
+HEARS = """
+import time
+from agent.ask.discovery import DiscoveryOptions
+from agent.ask.listener import Listener
+
+with Listener(DiscoveryOptions()) as ear:
+    print("ready", flush=True)
+    heard, end = [], time.monotonic() + 20
+    while not heard and time.monotonic() < end:
+        heard += ear.poll(0.1)
+print(len(heard), flush=True)
+"""
+PROBES = """
+import socket, sys
+from agent.ask.probe_match import KINDS, build
+from tests.agent.ask.wsd import GROUP, PORT, envelope, one
+
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    sock.bind((sys.argv[1], 0))
+    sock.settimeout(1.5)
+    for target in (GROUP, sys.argv[2]):
+        for kind in KINDS:
+            sock.sendto(build(kind)[1], (target, PORT))
+    sock.sendto(envelope(one("Hello", None, "urn:uuid:1"), None).encode(), (GROUP, PORT))
+    try:
+        print(sock.recv(65536))
+    except (TimeoutError, ConnectionRefusedError):
+        print("nothing came back")
+"""
+
+
 def ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True, timeout=10)
 
@@ -149,6 +180,18 @@ def test_a_flood_from_strangers_leaves_room_for_a_stranger(cable: Cable) -> None
     assert "127.3.2.1" in [device["address"] for device in one["found"]]
     assert len(one["found"]) <= 200
     assert one["cpu_s"] <= 0.5
+
+
+def test_a_probe_is_never_answered(cable: Cable) -> None:
+    """Probes that reach the listener, by multicast or unicast, get no reply: nobody can aim us at a victim."""
+    command = ["ip", "netns", "exec", cable.box, sys.executable, "-c", HEARS]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as listening:
+        assert listening.stdout is not None
+        assert listening.stdout.readline() == "ready\n"
+        asked = ["ip", "netns", "exec", cable.lan, sys.executable, "-c", PROBES, CAMERA, BOX]
+        done = subprocess.run(asked, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, timeout=60)
+        assert done.stdout == "nothing came back\n"
+        assert listening.stdout.readline() == "1\n"  # the Hello after the probes was heard
 
 
 def test_a_link_that_disappears_costs_only_itself(cable: Cable) -> None:

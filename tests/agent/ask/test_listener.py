@@ -76,7 +76,7 @@ def test_one_sender_is_heard_eight_times_in_a_window(listener: Listener) -> None
 
 
 def test_nothing_is_answered(listener: Listener) -> None:
-    """A probe that reaches the listener gets no reply."""
+    """An announcement that reaches the listener gets no reply."""
     address = new_address()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind((address, 0))

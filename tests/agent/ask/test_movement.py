@@ -154,10 +154,11 @@ def test_intents_of_several_slots_stand_side_by_side(tmp_path: Path) -> None:
     assert not file.exists()
 
 
-def test_an_unreadable_intent_is_set_aside(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"{ half a file", b'{"\xff":{}}', b'{"a":' + b"[" * 100_000])
+def test_an_unreadable_intent_is_set_aside(tmp_path: Path, content: bytes) -> None:
     """What cannot be read stops nothing and is not lost."""
     file = tmp_path / "moving.json"
-    file.write_bytes(b"{ half a file")
+    file.write_bytes(content)
     assert intents.read(file) == {}
     assert (tmp_path / "moving.json.unreadable").exists()
 

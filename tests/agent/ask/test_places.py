@@ -82,6 +82,7 @@ def test_candidates_begin_with_the_claim_and_end_with_guesses() -> None:
         ("rtsp://10.0.0.9:22/live", 5540, "/live"),
         ("rtsp://admin:secret@10.0.0.9/live", 554, "/live"),
         ("rtsp://192.0.2.7", 554, "/"),
+        ("rtsp://192.0.2.7?channel=1", 554, "/?channel=1"),
     ],
 )
 def test_a_stream_uri_is_rebuilt_on_the_enrolled_address(uri: str, port: int, path: str) -> None:
@@ -105,7 +106,7 @@ def test_no_claim_makes_an_unsafe_path(text: str) -> None:
         assert safe_path(place.path)
         assert 0 < place.port < 65536
     try:
-        path = places.stream(CAMERA, "main", f"rtsp://h/{text}").path
+        path = places.stream(CAMERA, "main", f"rtsp://h{text}").path
     except Trouble:
         return
     assert safe_path(path)

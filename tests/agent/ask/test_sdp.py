@@ -1,5 +1,7 @@
 """Session descriptions of real cameras, with their faults."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,3 +101,12 @@ def test_any_bytes_are_parsed(description: bytes) -> None:
     """No description raises, and all text is printable."""
     for media in parse(description):
         assert all(word.isprintable() for word in (media.kind, media.control, *media.codecs))
+
+
+def test_no_description_takes_long() -> None:
+    """64 kB of payload types and rtpmaps are read in a breath: looks run in the daemon itself."""
+    listed = b"m=video 0 RTP/AVP " + b"1 " * 16_000 + b"\r\n"
+    began = time.process_time()
+    (media,) = parse(listed + b"a=rtpmap:9 a\n" * 2_500)
+    assert media.formats == ()
+    assert time.process_time() - began < 0.2

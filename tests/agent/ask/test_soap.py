@@ -46,7 +46,7 @@ def test_every_operation_kept_of_the_wsdl_can_be_built(service: str, operation: 
 
 def test_a_token_is_signed_in_the_cameras_time_and_ends_in_z() -> None:
     """PasswordDigest over nonce, Created (ahead by the camera's skew) and password (WSS 1.1), never the password."""
-    message = soap.build("media", "GetProfiles", {}, soap.digest_token(CREDENTIALS, 3600))
+    message = soap.build("media", "GetProfiles", {}, soap.Signature(CREDENTIALS, 3600))
     nonce, created, digest = (
         re.search(rf"<ws(?:se|u):{name}[^>]*>([^<]*)<", message.body.decode())[1]  # type: ignore[index]
         for name in ("Nonce", "Created", "Password")
@@ -61,14 +61,14 @@ def test_a_token_is_signed_in_the_cameras_time_and_ends_in_z() -> None:
 
 def test_each_signature_has_a_nonce_of_its_own_and_none_is_left_behind() -> None:
     """Cameras refuse a nonce seen before; and a request without token after one with it carries none."""
-    token = soap.digest_token(CREDENTIALS, 0)
+    token = soap.Signature(CREDENTIALS, 0)
     bodies = [soap.build("media", "GetProfiles", {}, token).body for _ in range(2)]
     nonces = {re.search(rb"Nonce[^>]*>([^<]*)<", body)[1] for body in bodies}  # type: ignore[index]
     assert len(nonces) == 2
     assert b"Security" not in soap.build("media", "GetProfiles", {}).body
 
 
-@pytest.mark.parametrize("token", [None, soap.digest_token(CREDENTIALS, 0)])
+@pytest.mark.parametrize("token", [None, soap.Signature(CREDENTIALS, 0)])
 def test_hand_made_requests_escape_their_arguments(token: object) -> None:
     """A profile token with markup in it stays text in a Media2 request, signed or not."""
     body = soap.build("media2", "GetStreamUri", {"ProfileToken": "<a>&"}, token).body.decode()

@@ -11,7 +11,7 @@ import msgspec
 import paho.mqtt.client as mqtt
 import pytest
 
-from agent.tell.outbox import Outbox
+from agent.tell.journal import Journal
 from agent.tell.uplink import Endpoint, Uplink
 from contract.messages import Ack, CenterState, Command, Fault, Result
 from tests.broker import Broker
@@ -54,7 +54,7 @@ class Ear:
         self.client.publish(topic, msgspec.json.encode(message), 1, retain).wait_for_publish(5)
 
 
-def uplink(broker: Broker, outbox: Outbox, verbs: list[str]) -> Uplink:
+def uplink(broker: Broker, journal: Journal, verbs: list[str]) -> Uplink:
     def command(command: Command) -> Result:
         verbs.append(command.verb)
         return Result(id=command.id, outcome="done" if command.verb in ("look", "rebirth") else "unsupported")
@@ -63,35 +63,35 @@ def uplink(broker: Broker, outbox: Outbox, verbs: list[str]) -> Uplink:
         [Endpoint(host=broker.host, port=broker.port)],
         city="4101",
         gateway="box-0001",
-        session="s1",
+        session=lambda: "s1",
         username="4101/box-0001",
         password=None,
         keepalive_s=10,
-        outbox=outbox,
+        journal=journal,
         greet=lambda: [("state", b'{"state":"online"}'), ("inv", b"{}")],
         command=command,
     )
 
 
 @contextmanager
-def line() -> Iterator[tuple[Broker, Ear, Outbox, Uplink, list[str]]]:
+def line() -> Iterator[tuple[Broker, Ear, Journal, Uplink, list[str]]]:
     verbs: list[str] = []
     with Broker() as broker:
-        ear, outbox = Ear(broker), Outbox()
-        up = uplink(broker, outbox, verbs)
+        ear, journal = Ear(broker), Journal(broker.home / "journal.db")
+        up = uplink(broker, journal, verbs)
         up.start()
         try:
             until(lambda: ear.of("state"))
-            yield broker, ear, outbox, up, verbs
+            yield broker, ear, journal, up, verbs
         finally:
             up.stop("test over", 2)
             ear.client.disconnect()
             ear.client.loop_stop()
 
 
-def fill(outbox: Outbox, count: int) -> None:
+def fill(journal: Journal, count: int) -> None:
     for _ in range(count):
-        outbox.append(lambda seq: Fault(seq=seq, boot="b", session="s1", at=seq, what="x"))
+        journal.append(journal.turn.number, lambda seq: Fault(seq=seq, boot="b", session="s1", at=seq, what="x"))
 
 
 def later() -> int:
@@ -100,31 +100,31 @@ def later() -> int:
 
 def test_events_leave_only_when_the_center_has_them() -> None:
     """The broker's PUBACK empties nothing; the center's acknowledgement does, and only for this store."""
-    with line() as (_, ear, outbox, _up, _verbs):
-        fill(outbox, 5)
+    with line() as (_, ear, journal, _up, _verbs):
+        fill(journal, 5)
         until(lambda: ear.seqs()[:5] == [1, 2, 3, 4, 5])
         ear.say(DOWN + "ack", Ack(store="another", seq=5))
-        ear.say(DOWN + "ack", Ack(store=outbox.store, seq=99))
-        ear.say(DOWN + "ack", Ack(store=outbox.store, seq=3))
-        until(lambda: outbox.pending == 2)
-        assert outbox.oldest == 4
+        ear.say(DOWN + "ack", Ack(store=journal.store, seq=99))
+        ear.say(DOWN + "ack", Ack(store=journal.store, seq=3))
+        until(lambda: journal.pending == 2)
+        assert journal.oldest == 4
 
 
 def test_without_acknowledgement_it_sends_again_from_the_oldest() -> None:
     """After 3 s without progress everything unacknowledged is sent again, in order."""
-    with line() as (_, ear, outbox, _up, _verbs):
-        fill(outbox, 3)
+    with line() as (_, ear, journal, _up, _verbs):
+        fill(journal, 3)
         until(lambda: ear.seqs() == [1, 2, 3])
-        ear.say(DOWN + "ack", Ack(store=outbox.store, seq=1))
+        ear.say(DOWN + "ack", Ack(store=journal.store, seq=1))
         until(lambda: ear.seqs()[3:5] == [2, 3], 15)
 
 
 def test_it_pauses_while_the_center_is_down() -> None:
     """Events wait while the center says that it is down, and flow when it is up again."""
-    with line() as (_, ear, outbox, _up, _verbs):
+    with line() as (_, ear, journal, _up, _verbs):
         ear.say("mclz/v1/center/state", CenterState(state="down"), retain=True)
         time.sleep(0.5)
-        fill(outbox, 2)
+        fill(journal, 2)
         time.sleep(1.0)
         assert ear.seqs() == []
         ear.say("mclz/v1/center/state", CenterState(state="up"), retain=True)
@@ -133,15 +133,15 @@ def test_it_pauses_while_the_center_is_down() -> None:
 
 def test_a_long_backlog_is_windowed() -> None:
     """At most 200 events are under way before the center acknowledges; then the rest follows."""
-    with line() as (_, ear, outbox, _up, _verbs):
-        fill(outbox, 500)
+    with line() as (_, ear, journal, _up, _verbs):
+        fill(journal, 500)
         until(lambda: len(set(ear.seqs())) == 200)
         time.sleep(0.5)
         assert max(ear.seqs()) == 200
         for seq in (200, 400, 500):
-            ear.say(DOWN + "ack", Ack(store=outbox.store, seq=seq))
+            ear.say(DOWN + "ack", Ack(store=journal.store, seq=seq))
             until(lambda seq=seq: max(ear.seqs()) == min(500, seq + 200))  # type: ignore[misc]
-        until(lambda: outbox.pending == 0)
+        until(lambda: journal.pending == 0)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_long_backlog_is_windowed() -> None:
 )
 def test_a_command_is_answered(verb: str, outcome: str, carried_out: bool) -> None:
     """Every command gets one result; an unknown verb gets "unsupported"; rebirth greets again."""
-    with line() as (_, ear, _outbox, _up, verbs):
+    with line() as (_, ear, _journal, _up, verbs):
         births = len(ear.of("state"))
         ear.say(DOWN + "cmd", Command(id="c1", not_after=later(), verb=verb))
         until(lambda: ear.of("res") == [{"id": "c1", "outcome": outcome}])
@@ -161,7 +161,7 @@ def test_a_command_is_answered(verb: str, outcome: str, carried_out: bool) -> No
 
 def test_old_and_retained_commands_are_not_carried_out() -> None:
     """An expired command is refused; a retained one is ignored without an answer."""
-    with line() as (broker, ear, _outbox, up, verbs):
+    with line() as (broker, ear, _journal, up, verbs):
         ear.say(DOWN + "cmd", Command(id="old", not_after=1, verb="look"))
         until(lambda: ear.of("res"))
         assert ear.of("res")[0]["outcome"] == "refused"
@@ -173,7 +173,7 @@ def test_old_and_retained_commands_are_not_carried_out() -> None:
         ear.client.reconnect()
         ear.say(DOWN + "cmd", Command(id="kept", not_after=later(), verb="look"), retain=True)
         up.stop("reconnect", 1)
-        second = uplink(broker, Outbox(), verbs)
+        second = uplink(broker, Journal(broker.home / "second.db"), verbs)
         verbs.clear()
         second.start()
         until(second.connected.is_set)
@@ -184,19 +184,20 @@ def test_old_and_retained_commands_are_not_carried_out() -> None:
 
 def test_garbage_from_above_costs_nothing() -> None:
     """Unreadable and oversized messages are dropped; the line goes on."""
-    with line() as (_, ear, outbox, up, verbs):
-        for payload in (b"", b"{", b"[]", b'{"store":1}', b"\xff" * 100, b"x" * 40_000):
+    with line() as (_, ear, journal, up, verbs):
+        nested, no_utf8 = b'{"x":' + b"[" * 20_000, b'{"store":"\xff","id":"\xff"}'
+        for payload in (b"", b"{", b"[]", b'{"store":1}', b"\xff" * 100, b"x" * 40_000, nested, no_utf8):
             for leaf in ("ack", "cmd"):
                 ear.client.publish(DOWN + leaf, payload, 1).wait_for_publish(5)
         ear.say(DOWN + "cmd", Command(id="c1", not_after=later(), verb="look"))
         until(lambda: verbs == ["look"])
         assert up.connected.is_set()
-        assert outbox.pending == 0
+        assert journal.pending == 0
 
 
 def test_it_says_goodbye_and_otherwise_its_will_speaks() -> None:
     """A clean stop publishes why it went; a line that breaks is announced by the broker."""
-    with line() as (_, ear, _outbox, up, _verbs):
+    with line() as (_, ear, _journal, up, _verbs):
         up.stop("stopped by request", 2)
         until(
             lambda: (
@@ -204,7 +205,7 @@ def test_it_says_goodbye_and_otherwise_its_will_speaks() -> None:
                 in ear.of("state")
             )
         )
-    with line() as (_, ear, _outbox, up, _verbs):
+    with line() as (_, ear, _journal, up, _verbs):
         socket = up._client.socket()
         assert socket is not None
         socket.shutdown(2)
@@ -215,7 +216,7 @@ def test_it_says_goodbye_and_otherwise_its_will_speaks() -> None:
 def test_an_unreachable_broker_is_named_once_and_tried_again() -> None:
     """Without a broker it says where it could not be reached, and connects when there is one."""
     broker = Broker()
-    up = uplink(broker, Outbox(), [])
+    up = uplink(broker, Journal(broker.home / "journal.db"), [])
     up.start()
     until(lambda: "cannot reach the broker" in up.detail)
     assert f"{broker.host}:{broker.port}" in up.detail

@@ -1,0 +1,262 @@
+"""One SQLite database with the journal's rows, in a file or in memory: the one owner of sqlite3.
+
+Which database is in use when, and what an event means, must not be known here.
+"""
+
+import contextlib
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+PAGE_BYTES = 4096
+_OURS = 0x4D434C5A
+"""application_id (https://www.sqlite.org/pragma.html#pragma_application_id): the letters MCLZ."""
+_SEQ_BITS = 40
+"""A row's id is its store's number and its seq: rows of a store lie side by side, new ones at the end of the file."""
+_SEQ_MASK = (1 << _SEQ_BITS) - 1
+
+_SCHEMA = (
+    "CREATE TABLE store"
+    " (number INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, gone INTEGER NOT NULL, evicted INTEGER NOT NULL) STRICT",
+    "CREATE TABLE event (id INTEGER PRIMARY KEY, crc INTEGER NOT NULL, body BLOB NOT NULL) STRICT",
+    "CREATE TABLE claim (number INTEGER PRIMARY KEY, boot TEXT NOT NULL, session TEXT NOT NULL,"
+    " since INTEGER NOT NULL, settled_to INTEGER NOT NULL, seq_high INTEGER NOT NULL) STRICT",
+)
+
+
+class Kind(StrEnum):
+    """What is wrong with a database."""
+
+    QUOTA = "quota"
+    """It has reached the size that we allow it."""
+    FULL = "full"
+    READONLY = "readonly"
+    IO = "io"
+    CORRUPT = "corrupt"
+    MISSING = "missing"
+    """No file can be made there, or it was taken away under us."""
+    LOCKED = "locked"
+
+
+class Trouble(Exception):
+    """The database cannot do what is asked. Nothing of the transaction counts."""
+
+    def __init__(self, kind: Kind, detail: str) -> None:
+        super().__init__(f"{kind}: {detail}")
+        self.kind, self.detail = kind, detail
+
+
+_KINDS = {
+    sqlite3.SQLITE_FULL: Kind.FULL,
+    sqlite3.SQLITE_READONLY: Kind.READONLY,
+    sqlite3.SQLITE_CORRUPT: Kind.CORRUPT,
+    sqlite3.SQLITE_NOTADB: Kind.CORRUPT,
+    sqlite3.SQLITE_CANTOPEN: Kind.MISSING,
+    sqlite3.SQLITE_PERM: Kind.MISSING,
+    sqlite3.SQLITE_BUSY: Kind.LOCKED,
+    sqlite3.SQLITE_LOCKED: Kind.LOCKED,
+}
+
+
+class Row(NamedTuple):
+    """One event. `body` is its JSON."""
+
+    seq: int
+    body: bytes
+
+
+class StoreRow(NamedTuple):
+    """Every row up to seq `gone` has left: acknowledged or, where `evicted`, given up. `high`: the last seq."""
+
+    number: int
+    name: str
+    gone: int
+    evicted: bool
+    high: int
+
+
+class Claim(NamedTuple):
+    """Watched in [since, settled_to) boot ms; every transition in it has a seq <= seq_high."""
+
+    boot: str
+    session: str
+    since: int
+    settled_to: int
+    seq_high: int
+
+
+class Database:
+    """Not thread-safe. Raises Trouble, from every method. `path` None: in memory."""
+
+    def __init__(self, path: Path | None, max_pages: int) -> None:
+        self._path = path
+        self._inode: tuple[int, int] | None = None
+        with _named():
+            self._sql = sqlite3.connect(path or ":memory:", timeout=0.5, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare(max_pages)
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self, max_pages: int) -> None:
+        with _named():
+            # Exclusive: no shared-memory file, which a full disk or a bad sector would turn into SIGBUS.
+            for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=64"):
+                self._sql.execute(f"PRAGMA {pragma}")
+            self._sql.execute(f"PRAGMA journal_size_limit={256 * PAGE_BYTES}")
+            if self._path and (said := self._sql.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+                raise Trouble(Kind.CORRUPT, str(said))
+            self._lay_out()
+            self._sql.execute(f"PRAGMA max_page_count={max_pages}")
+            self._inode = self._found()
+
+    def _lay_out(self) -> None:
+        (ours,) = self._sql.execute("PRAGMA application_id").fetchone()
+        (tables,) = self._sql.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and ours != _OURS:
+            raise Trouble(Kind.CORRUPT, "this is no journal")
+        if not tables:
+            self._sql.executescript(f"BEGIN; PRAGMA application_id={_OURS}; {';'.join(_SCHEMA)}; COMMIT")
+
+    def close(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._sql.close()
+
+    # ---- writing ------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All within is durable at the end, or nothing of it is there."""
+        if self._path and self._found() != self._inode:
+            raise Trouble(Kind.MISSING, "the file was taken away")
+        try:
+            with _named():
+                self._sql.execute("BEGIN IMMEDIATE")
+                yield
+                self._sql.execute("COMMIT")
+        except Trouble as trouble:
+            quota = trouble.kind is Kind.FULL and self._at_quota()
+            self._roll_back()
+            raise Trouble(Kind.QUOTA, "the size allowed is used up") if quota else trouble from None
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            if self._sql.in_transaction:
+                self._sql.execute("ROLLBACK")
+
+    def _at_quota(self) -> bool:
+        try:
+            (count,), (limit,), (free,) = (
+                self._sql.execute(f"PRAGMA {name}").fetchone()
+                for name in ("page_count", "max_page_count", "freelist_count")
+            )
+        except sqlite3.Error:
+            return False
+        return bool(count >= limit and not free)
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            status = self._path.stat() if self._path else None
+        except OSError:
+            return None
+        return (status.st_dev, status.st_ino) if status else None
+
+    def add_store(self, name: str, *, gone: int = 0, evicted: bool = False) -> int:
+        """The number of the new store, above all others."""
+        (number,) = self._sql.execute("SELECT coalesce(max(number), 0) + 1 FROM store").fetchone()
+        self._sql.execute("INSERT INTO store VALUES (?, ?, ?, ?)", (number, name, gone, evicted))
+        return int(number)
+
+    def insert(self, number: int, rows: Iterable[Row]) -> None:
+        """Rows that are there already stay as they are."""
+        self._sql.executemany(
+            "INSERT OR IGNORE INTO event VALUES (?, ?, ?)",
+            ((number << _SEQ_BITS | row.seq, _crc(row), row.body) for row in rows),
+        )
+
+    def remove(self, number: int, to: int, *, evicted: bool = False) -> None:
+        """Every row of the store up to and including seq `to` leaves."""
+        self._sql.execute("DELETE FROM event WHERE id BETWEEN ? AND ?", _ids(number, 0, to))
+        self._sql.execute(
+            "UPDATE store SET gone = max(gone, ?), evicted = max(evicted, ?) WHERE number = ?", (to, evicted, number)
+        )
+
+    def drop_store(self, number: int) -> None:
+        self._sql.execute("DELETE FROM event WHERE id BETWEEN ? AND ?", _ids(number, 0, _SEQ_MASK))
+        self._sql.execute("DELETE FROM store WHERE number = ?", (number,))
+        self.put_claim(number, None)
+
+    def put_claim(self, number: int, claim: Claim | None) -> None:
+        """The store's one open claim, in place of the one before."""
+        self._sql.execute("DELETE FROM claim WHERE number = ?", (number,))
+        if claim:
+            self._sql.execute("INSERT INTO claim VALUES (?, ?, ?, ?, ?, ?)", (number, *claim))
+
+    # ---- reading ------------------------------------------------------------------------------
+
+    def stores(self) -> list[StoreRow]:
+        """By rising number: the last is the newest."""
+        with _read():
+            rows = self._sql.execute("SELECT number, name, gone, evicted FROM store ORDER BY number").fetchall()
+            return [StoreRow(n, name, gone, bool(out), max(gone, self._high(n))) for n, name, gone, out in rows]
+
+    def _high(self, number: int) -> int:
+        newest = "SELECT max(id) FROM event WHERE id BETWEEN ? AND ?"
+        (found,) = self._sql.execute(newest, _ids(number, 0, _SEQ_MASK)).fetchone()
+        return 0 if found is None else found & _SEQ_MASK
+
+    def claims(self) -> dict[int, Claim]:
+        """Open claims by the store's number."""
+        with _read():
+            rows = self._sql.execute("SELECT number, boot, session, since, settled_to, seq_high FROM claim").fetchall()
+            return {number: Claim(*rest) for number, *rest in rows}
+
+    def rows(self, number: int, after: int, up_to: int = _SEQ_MASK) -> Iterator[Row]:
+        """The store's rows with after < seq <= up_to, in order; each is checked before it is handed out."""
+        chosen = "SELECT id, crc, body FROM event WHERE id BETWEEN ? AND ? ORDER BY id"
+        with _read():
+            for found, crc, body in self._sql.execute(chosen, _ids(number, after + 1, up_to)):
+                row = Row(found & _SEQ_MASK, body)
+                if not isinstance(body, bytes) or _crc(row) != crc:
+                    raise Trouble(Kind.CORRUPT, f"event {row.seq} is damaged")
+                yield row
+
+    def count(self) -> int:
+        with _read():
+            return int(self._sql.execute("SELECT count(*) FROM event").fetchone()[0])
+
+
+def _ids(number: int, low: int, high: int) -> tuple[int, int]:
+    return number << _SEQ_BITS | low, number << _SEQ_BITS | min(high, _SEQ_MASK)
+
+
+def _crc(row: Row) -> int:
+    """quick_check sees a broken tree, not a flipped letter in an event."""
+    return zlib.crc32(row.body, row.seq & 0xFFFFFFFF)
+
+
+@contextlib.contextmanager
+def _read() -> Iterator[None]:
+    """As `_named`; what has not the type that was written is damaged."""
+    try:
+        with _named():
+            yield
+    except (TypeError, ValueError) as error:
+        raise Trouble(Kind.CORRUPT, str(error)) from None
+
+
+@contextlib.contextmanager
+def _named() -> Iterator[None]:
+    """sqlite3's exceptions end here."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        raise Trouble(_KINDS.get(code, Kind.IO), str(error)) from None

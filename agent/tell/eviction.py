@@ -1,0 +1,94 @@
+"""Rows that the agent writes into its journal by itself: gaps for what had to be given up, and the end of a session.
+
+When rows are given up must not be known here.
+"""
+
+from collections.abc import Sequence
+from itertools import groupby, islice
+
+import msgspec
+from msgspec import Struct
+
+from agent.tell.database import Claim, Database, Row
+from contract.messages import Coverage, Gap
+
+SHARE = 16
+"""One part in so many of all rows goes at a time."""
+_LEAST = 100
+
+
+class _Head(Struct, frozen=True):
+    """What every event says, of whatever kind: a later version may have written it."""
+
+    kind: str
+    seq: int
+    boot: str
+    session: str
+    at: int
+
+
+_HEAD = msgspec.json.Decoder(_Head)
+
+
+def evict(database: Database, number: int) -> bool:
+    """The oldest rows of the store leave; gaps tell it, one for each boot. False: it has none to give. Raises Trouble.
+
+    Anchors and earlier gaps are written again: all that is left of their boot would be undated, or untold. An open
+    session is closed, since what it claims from now on would rest on what has left.
+    """
+    share = max(_LEAST, database.count() // SHARE)
+    going = [(_HEAD.decode(row.body), row.body) for row in islice(database.rows(number, 0), share)]
+    high = next(row.high for row in database.stores() if row.number == number)
+    kept = [body for head, body in going if head.kind in ("anchor", "gap")]
+    gone = [head for head, _ in going if head.kind not in ("anchor", "gap")]
+    if not gone:
+        return False
+    rows = [_again(body, high + i) for i, body in enumerate(kept, 1)]
+    rows += [Row(gap.seq, msgspec.json.encode(gap)) for gap in _gaps(gone, high + len(rows))]
+    claim = database.claims().get(number)
+    with database.transaction():
+        database.remove(number, going[-1][0].seq, evicted=True)
+        database.insert(number, rows)
+        if claim:
+            close_session(database, number, claim)
+    return True
+
+
+def _again(body: bytes, seq: int) -> Row:
+    return Row(seq, msgspec.json.encode(msgspec.json.decode(body) | {"seq": seq}))
+
+
+def _gaps(gone: Sequence[_Head], high: int) -> list[Gap]:
+    boots = (list(heads) for _, heads in groupby(gone, key=lambda head: head.boot))
+    return [_gap(heads, high + i) for i, heads in enumerate(boots, 1)]
+
+
+def _gap(gone: list[_Head], seq: int) -> Gap:
+    last = gone[-1]
+    return Gap(
+        seq=seq,
+        boot=last.boot,
+        session=last.session,
+        at=last.at,
+        from_seq=gone[0].seq,
+        to_seq=last.seq,
+        from_=min(head.at for head in gone),
+        to=max(head.at for head in gone) + 1,
+        why="journal full",
+    )
+
+
+def close_session(database: Database, number: int, claim: Claim) -> None:
+    """The coverage event of a session that ended without one, as its last checkpoint claims it; in a transaction."""
+    high = next(row.high for row in database.stores() if row.number == number)
+    event = Coverage(
+        seq=high + 1,
+        boot=claim.boot,
+        session=claim.session,
+        at=claim.settled_to,
+        from_=claim.since,
+        to=claim.settled_to,
+        seq_high=claim.seq_high,
+    )
+    database.insert(number, [Row(event.seq, msgspec.json.encode(event))])
+    database.put_claim(number, None)

@@ -1,0 +1,443 @@
+"""What must still be told: events with their seqs, durable at once, kept until the center has acknowledged them.
+
+Where the disk cannot take an event the journal goes on in memory, under a new store id, until it can again; whoever
+writes into it learns that by `Ended`. What an event means, and MQTT, must not be known here.
+"""
+
+import logging
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from agent.tell.database import PAGE_BYTES, Claim, Database, Kind, Row, StoreRow, Trouble
+from agent.tell.eviction import close_session, evict
+from agent.tell.reserve import Reserve, make_folder, set_aside
+from contract.messages import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Event
+
+log = logging.getLogger(__name__)
+
+MAX_BYTES = 56_000_000
+"""Of the database; with its write-ahead log and the reserve the journal stays below 64 MB."""
+MEMORY_BYTES = 10_000_000
+_CARRIED = 0.4
+"""Share of the memory's size that is filled with rows of a failed disk; what is beyond waits there."""
+PROBE_S = 10.0
+"""So often a failed disk is tried again."""
+_ENVELOPE_BYTES = 200
+"""Room for the words around the events of a batch."""
+
+Make = Callable[[int], Event]
+
+
+class Ended(Exception):
+    """The run that wants to write is over: begin a new one (a session in which every slot is unknown at first)."""
+
+
+class Turn(NamedTuple):
+    """Which run may write: a new number each time when one has ended, and the store that it writes into."""
+
+    number: int
+    store: str
+
+
+class News(NamedTuple):
+    """Something to be told as an event. `lost`: a store ended with what it held (`before`: its id, if known)."""
+
+    what: str
+    lost: bool = False
+    before: str = ""
+
+
+class _Store:
+    """One store as it stands. `gone` runs ahead of what the database has removed."""
+
+    def __init__(self, row: StoreRow) -> None:
+        self.number, self.name = row.number, row.name
+        self.gone, self.evicted, self.seq_high = row.gone, row.evicted, row.high
+        self.removed = row.gone
+
+    @property
+    def pending(self) -> int:
+        return self.seq_high - self.gone
+
+
+class _Wish:
+    """What one caller wants appended."""
+
+    def __init__(self, turn: int, makes: tuple[Make, ...]) -> None:
+        self.turn, self.makes = turn, makes
+        self.done = False
+        self.seq = 0
+        self.error: Exception | None = None
+
+
+class Journal:
+    """Thread-safe. Sequence numbers start at 1 and are never reused within a store; the last store is written to.
+
+    `append`, `checkpoint` and `finish` raise Ended when the run that calls is over. No method raises Trouble.
+    """
+
+    def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, memory_bytes: int = MEMORY_BYTES) -> None:
+        self._path = path
+        self._max_pages, self._memory_pages = max_bytes // PAGE_BYTES, memory_bytes // PAGE_BYTES
+        self._reserve = Reserve(path.with_name(path.name + ".reserve"))
+        self._lock = threading.RLock()
+        self._wishes: deque[_Wish] = deque()
+        self._news: list[News] = []
+        self._probe_at = 0.0
+        self._closed = False
+        self._number = 1
+        self.trouble = ""
+        """What is wrong with the disk, in a few words; "" = every event is durable and there is room."""
+        self.durable = False
+        self.lost = 0
+        """Stores that were set aside with what they held since this process started."""
+        self.grown = threading.Event()
+        """Set at each append, so that a sender need not poll."""
+        self._base = Database(None, self._memory_pages)
+        self._stores: list[_Store] = []
+        self._start()
+
+    # ---- what stands in it --------------------------------------------------------------------
+
+    @property
+    def turn(self) -> Turn:
+        with self._lock:
+            return Turn(self._number, self._stores[-1].name)
+
+    def high(self, turn: int) -> int:
+        """The highest seq that this run can have written, read as one act with whether it still runs. Raises Ended."""
+        with self._lock:
+            if turn != self._number:
+                raise Ended
+            return self._stores[-1].seq_high
+
+    @property
+    def store(self) -> str:
+        """Id of the store that is written to."""
+        return self._stores[-1].name
+
+    @property
+    def seq_high(self) -> int:
+        """The highest seq of that store; 0 = none yet."""
+        return self._stores[-1].seq_high
+
+    @property
+    def oldest(self) -> int:
+        """The lowest seq that store still holds; seq_high + 1 when it holds none."""
+        return self._stores[-1].gone + 1
+
+    @property
+    def pending(self) -> int:
+        """How many events, of all stores, wait for the center's acknowledgement."""
+        with self._lock:
+            return sum(one.pending for one in self._stores)
+
+    def undelivered(self) -> list[tuple[str, int, bool]]:
+        """(store, its oldest seq, whether older ones were given up) of each store with events, the oldest first."""
+        with self._lock:
+            return [(one.name, one.gone + 1, one.evicted) for one in self._stores if one.pending]
+
+    def batch(self, store: str, after: int, up_to: int) -> tuple[Row, ...]:
+        """The next events with after < seq <= up_to that fit into one message; empty when there are none."""
+        with self._lock:
+            found = next((one for one in self._stores if one.name == store), None)
+            if found is None:
+                return ()
+            try:
+                return self._fitting(found.number, max(after, found.gone), up_to)
+            except Trouble as trouble:
+                self._fall(trouble)
+                return ()
+
+    def _fitting(self, number: int, after: int, up_to: int) -> tuple[Row, ...]:
+        chosen: list[Row] = []
+        room = MAX_BATCH_BYTES - _ENVELOPE_BYTES
+        for row in self._base.rows(number, after, up_to):
+            room -= len(row.body) + 1
+            if len(chosen) == MAX_BATCH_EVENTS or (chosen and room < 0):
+                break
+            chosen.append(row)
+        return tuple(chosen)
+
+    # ---- writing ------------------------------------------------------------------------------
+
+    def append(self, turn: int, *makes: Make) -> int:
+        """Keep what each `make(seq)` builds, as one act; durable on return. The seq of the last one.
+
+        Callers that meet share one commit. Raises Ended: nothing of it was kept.
+        """
+        if not makes:
+            return self.high(turn)
+        if self._closed:  # a look that outlived the session: no claim reaches it
+            return 0
+        wish = _Wish(turn, makes)
+        self._wishes.append(wish)
+        with self._lock:
+            if not wish.done:
+                self._fulfil()
+        if wish.error:
+            raise wish.error
+        self.grown.set()
+        return wish.seq
+
+    def _fulfil(self) -> None:
+        wishes = [self._wishes.popleft() for _ in range(len(self._wishes))]
+        try:
+            self._attempt(lambda: self._write([one for one in wishes if one.turn == self._number]))
+        finally:
+            for one in wishes:
+                one.done = True
+                one.error = one.error or (None if one.seq else Ended())
+
+    def _write(self, wishes: list[_Wish]) -> None:
+        store = self._stores[-1]
+        rows: list[Row] = []
+        last: list[tuple[_Wish, int]] = []
+        for wish in wishes:
+            made = self._made(wish, store.seq_high + len(rows))
+            rows += made
+            last += [(wish, made[-1].seq)] if made else []
+        self._commit(lambda: self._base.insert(store.number, rows))
+        store.seq_high += len(rows)
+        for wish, seq in last:
+            wish.seq = seq
+
+    @staticmethod
+    def _made(wish: _Wish, high: int) -> list[Row]:
+        """A caller's mistake is its own and costs no other."""
+        try:
+            return [Row(seq, msgspec.json.encode(make(seq))) for seq, make in enumerate(wish.makes, high + 1)]
+        except Exception as error:
+            wish.error = error
+            return []
+
+    def checkpoint(self, turn: int, claim: Claim) -> None:
+        """Keep what is claimed so far, in place of the claim before: the next start closes the session with it."""
+        with self._lock:
+            self._attempt(lambda: self._claim(turn, claim))
+            if turn != self._number:
+                raise Ended
+
+    def _claim(self, turn: int, claim: Claim) -> None:
+        if turn == self._number:
+            self._commit(lambda: self._base.put_claim(self._stores[-1].number, claim))
+
+    def finish(self, turn: int, make: Make) -> None:
+        """The session ends with this coverage event; nothing is left to close."""
+        self.append(turn, make)
+        with self._lock:
+            if turn == self._number:
+                self._attempt(lambda: self._commit(lambda: self._base.put_claim(self._stores[-1].number, None)))
+
+    def trim(self, store: str, seq: int) -> None:
+        """The center holds everything of this store up to `seq`: it leaves with the next commit."""
+        with self._lock:
+            for one in self._stores:
+                if one.name == store and one.gone < seq <= one.seq_high:
+                    one.gone = seq
+
+    def _commit(self, act: Callable[[], None]) -> None:
+        """One transaction, which also removes what is acknowledged: that costs no commit of its own."""
+        with self._base.transaction():
+            for one in self._stores:
+                if one.gone > one.removed:
+                    self._base.remove(one.number, one.gone)
+            for one in self._over():
+                self._base.drop_store(one.number)
+            act()
+        over = self._over()
+        self._stores = [one for one in self._stores if one not in over]
+        for one in self._stores:
+            one.removed = one.gone
+
+    def _over(self) -> list[_Store]:
+        """Former stores that are wholly delivered. In memory they are kept: the disk must learn how far they are."""
+        return [one for one in self._stores[:-1] if self.durable and not one.pending]
+
+    def close(self) -> None:
+        """Nothing may be called afterwards."""
+        with self._lock:
+            self._closed = True
+            try:
+                self._commit(lambda: None)
+            except Trouble as trouble:
+                log.warning("the journal cannot be tidied: %s", trouble)
+            self._base.close()
+
+    # ---- when it cannot be written ------------------------------------------------------------
+
+    def _attempt(self, act: Callable[[], None]) -> None:
+        """Do it; where it fails make room, or go on elsewhere, until it is done or the run has ended."""
+        number = self._number
+        while self._number == number:
+            try:
+                act()
+            except Trouble as trouble:
+                self._cope(trouble)
+            else:
+                return
+
+    def _cope(self, trouble: Trouble) -> None:
+        if trouble.kind is Kind.QUOTA:
+            self._make_room()
+        elif trouble.kind is Kind.FULL and self.durable and self._reserve.release():
+            self.trouble = f"{trouble.kind}: writing into the reserve"
+            log.error("the disk is full: the journal goes on with its reserve")
+            self._news.append(News("journal: disk full, writing into the reserve"))
+        else:
+            self._fall(trouble)
+
+    def _make_room(self) -> None:
+        """The oldest rows go and a gap tells it; where they were the running session's, it ends."""
+        try:
+            if any(one.gone > one.removed for one in self._stores):
+                self._commit(lambda: None)
+                return
+            oldest = next((one for one in self._stores if one.pending and evict(self._base, one.number)), None)
+            if oldest is None:
+                raise Trouble(Kind.QUOTA, "nothing is left to give up")
+        except Trouble as trouble:
+            self._fall(trouble)
+            return
+        log.error("the journal is full: its oldest events were given up")
+        if oldest is self._stores[-1]:
+            self._number += 1
+        self._read_stores()
+
+    def _read_stores(self) -> None:
+        """The stores as the database has them, but no acknowledgement is forgotten."""
+        gone = {one.name: one.gone for one in self._stores}
+        self._stores = [_Store(row) for row in self._base.stores()]
+        for one in self._stores:
+            one.gone = max(one.gone, min(gone.get(one.name, 0), one.seq_high))
+
+    def _fall(self, trouble: Trouble) -> None:
+        """Leave the database that failed: a new store in memory, and with it what is still to be told."""
+        log.error("the journal cannot be kept on disk (%s): going on in memory", trouble)
+        failed, memory = self._base, Database(None, self._memory_pages)
+        room = int(self._memory_pages * PAGE_BYTES * _CARRIED)
+        with memory.transaction():
+            for one in self._stores:
+                rows = _readable(failed, one, room)
+                room -= sum(len(row.body) for row in rows)
+                memory.insert(memory.add_store(one.name, gone=one.gone, evicted=one.evicted), rows)
+            memory.add_store(_new_id())
+        failed.close()
+        self._base, self.durable = memory, False
+        self._read_stores()
+        self._number += 1
+        self.trouble = str(trouble)
+        self._news.append(News(f"journal: {trouble}; going on in memory"))
+        self._probe_at = time.monotonic() + PROBE_S
+
+    # ---- opening, and opening again -----------------------------------------------------------
+
+    def _start(self) -> None:
+        with self._lock:
+            try:
+                self._move_to_disk()
+            except Trouble as trouble:
+                self._fall(trouble)
+                return
+            try:
+                self._reserve.fill()
+            except Trouble as trouble:
+                self.trouble = str(trouble)
+
+    def tend(self) -> None:
+        """To be called every few seconds: tries a failed disk again, and fills the reserve when there is room."""
+        with self._lock:
+            if time.monotonic() < self._probe_at:
+                return
+            self._probe_at = time.monotonic() + PROBE_S
+            if self.durable and not self.trouble:
+                return
+            try:
+                self._recover()
+            except Trouble as trouble:
+                self.trouble = str(trouble)
+
+    def _recover(self) -> None:
+        make_folder(self._path.parent)
+        self._reserve.fill()  # only with room to spare, so that it does not come and go
+        if not self.durable:
+            self._move_to_disk()
+        log.warning("the journal is durable again (it was not: %s)", self.trouble)
+        self._news.append(News(f"journal: recovered; before: {self.trouble}"))
+        self.trouble = ""
+
+    def _move_to_disk(self) -> None:
+        """The file takes in what memory holds; sessions that were left open in it are closed. Raises Trouble."""
+        disk = self._open()
+        try:
+            with disk.transaction():
+                self._move(disk)
+        except Trouble:
+            disk.close()
+            raise
+        memory, self._base, self.durable = self._base, disk, True
+        memory.close()
+        self._read_stores()
+
+    def _open(self) -> Database:
+        make_folder(self._path.parent)
+        try:
+            return Database(self._path, self._max_pages)
+        except Trouble as trouble:
+            if trouble.kind is not Kind.CORRUPT:
+                raise
+            kept = set_aside(self._path)
+            log.error("the journal was damaged (%s): set aside as %s", trouble.detail, kept.name)
+            before = self._stores[-2].name if len(self._stores) > 1 else ""
+            self._news.append(News(f"damaged: {trouble.detail}"[:500], lost=True, before=before))
+            self.lost += 1
+            return Database(self._path, self._max_pages)
+
+    def _move(self, disk: Database) -> None:
+        known = {row.name: row for row in disk.stores()}
+        for number, claim in disk.claims().items():
+            close_session(disk, number, claim)
+        claims = self._base.claims()
+        for row in self._base.stores():
+            there = known.get(row.name)
+            current = row.name == self._stores[-1].name
+            if not there and not current and row.high == row.gone:
+                continue
+            number = there.number if there else disk.add_store(row.name, gone=row.gone, evicted=row.evicted)
+            disk.insert(number, self._base.rows(row.number, row.gone))
+            disk.remove(number, next(one.gone for one in self._stores if one.name == row.name))
+            if current:
+                disk.put_claim(number, claims.get(row.number))
+        if not disk.stores():
+            disk.add_store(_new_id())
+
+    def take_news(self) -> list[News]:
+        """What happened to the journal itself since the last call."""
+        with self._lock:
+            news, self._news = self._news, []
+            return news
+
+
+def _readable(failed: Database, store: _Store, room: int) -> list[Row]:
+    """The store's rows from the oldest on, as far as they can be read and fit into `room` bytes."""
+    rows: list[Row] = []
+    try:
+        for row in failed.rows(store.number, store.gone):
+            room -= len(row.body)
+            if room < 0:
+                break
+            rows.append(row)
+    except Trouble as trouble:
+        log.warning("journal %s: after %d events no more can be read now: %s", store.name, len(rows), trouble)
+    return rows
+
+
+def _new_id() -> str:
+    return secrets.token_hex(4)

@@ -1,0 +1,97 @@
+"""What lies beside the journal: the reserve that is given up when the disk is full, and damaged files set aside.
+
+What a journal holds must not be known here.
+"""
+
+import errno
+import os
+from pathlib import Path
+
+from agent.tell.database import Kind, Trouble
+
+RESERVE_BYTES = 262_144
+"""On a full disk SQLite can neither add nor delete: what this frees carries it over some thousand events."""
+_SPARE_BYTES = 262_144
+"""What must be free besides, before the reserve is filled again: it must not come and go."""
+KEPT = 2
+"""Damaged files that are kept; older ones are deleted."""
+_KINDS = {
+    errno.ENOSPC: Kind.FULL,
+    errno.EDQUOT: Kind.FULL,
+    errno.EROFS: Kind.READONLY,
+    errno.EACCES: Kind.MISSING,
+    errno.EPERM: Kind.MISSING,
+    errno.ENOENT: Kind.MISSING,
+    errno.ENOTDIR: Kind.MISSING,
+}
+
+
+class Reserve:
+    """A file of a fixed size that holds nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def release(self) -> bool:
+        """Whether there was one to give up."""
+        try:
+            self._path.unlink()
+        except OSError:
+            return False
+        return True
+
+    def fill(self) -> None:
+        """Make it if it is not there. Raises Trouble when there is no room to spare, or no writing at all."""
+        try:
+            if self._path.exists() and self._path.stat().st_size >= RESERVE_BYTES:
+                return
+            free = os.statvfs(self._path.parent)
+            if free.f_bavail * free.f_frsize < RESERVE_BYTES + _SPARE_BYTES:
+                raise Trouble(Kind.FULL, "no room for the reserve")
+            with self._path.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+        except OSError as error:
+            self.release()
+            raise named(error) from None
+
+
+def set_aside(path: Path) -> Path:
+    """The damaged database and its log get another name; the new one is returned. Raises Trouble."""
+    try:
+        numbers = _numbers(path)
+        for old in numbers[: 1 - KEPT]:
+            for suffix in ("", ".wal"):
+                _kept(path, old, suffix).unlink(missing_ok=True)
+        number = max(numbers, default=0) + 1
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists():
+            log.rename(_kept(path, number, ".wal"))
+        return path.rename(_kept(path, number, ""))
+    except OSError as error:
+        raise named(error) from None
+
+
+def make_folder(path: Path) -> None:
+    """The folder that the journal stands in, if it is not there. Raises Trouble, also when nothing can be written."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if os.statvfs(path).f_flag & os.ST_RDONLY:
+            raise Trouble(Kind.READONLY, "the filesystem is mounted read-only")
+    except OSError as error:
+        raise named(error) from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise Trouble(Kind.MISSING, f"no right to write into {path}")
+
+
+def named(error: OSError) -> Trouble:
+    """The trouble that this error of the system means."""
+    return Trouble(_KINDS.get(error.errno or 0, Kind.IO), error.strerror or str(error))
+
+
+def _numbers(path: Path) -> list[int]:
+    found = (one.name.rpartition(".corrupt-")[2] for one in path.parent.glob(f"{path.name}.corrupt-*"))
+    return sorted(int(number) for number in found if number.isdecimal())
+
+
+def _kept(path: Path, number: int, suffix: str) -> Path:
+    return path.with_name(f"{path.name}.corrupt-{number}{suffix}")

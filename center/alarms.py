@@ -1,0 +1,77 @@
+"""What a person should see: everything set aside with its reason, and what of it is an alarm.
+
+How it came to be set aside must not be known here, nor how it is printed.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from center.model import Aside
+from center.rate import local
+from center.store import Reader
+
+DUPLICATE = "duplicate_identity: one seq with two contents"
+TOLD_DUPLICATE = "duplicate_identity: told by the gateway itself"
+AHEAD = "anchor_ahead: more than five minutes later than its receipt"
+FLOOD = "flood: not taken, the gateway sends it again"
+LOST = "lost"
+ALARMS = ("duplicate_identity", "anchor_ahead", "flood")
+"""A reason that begins so is an alarm; seqs that will never come are one too."""
+
+
+class Alarm(NamedTuple):
+    """`alarm`: one of ALARMS, or "lost". `first_ms`, `last_ms`: UTC."""
+
+    alarm: str
+    gateway: str
+    detail: str
+    times: int
+    first_ms: int
+    last_ms: int
+
+
+def alarms(reader: Reader, aside: list[Aside], gateway: str = "") -> list[Alarm]:
+    """One for each gateway and reason; one for each range of seqs that is still missing."""
+    found: dict[tuple[str, str], Alarm] = {}
+    for one in aside:
+        alarm, _, detail = one.reason.partition(": ")
+        if alarm in ALARMS:
+            new = Alarm(alarm, one.gateway or one.topic, detail, one.times, one.first_ms, one.last_ms)
+            old = found.get((new.gateway, one.reason))
+            found[new.gateway, one.reason] = _both(old, new) if old else new
+    return [*found.values(), *_lost(reader, gateway)]
+
+
+def _both(a: Alarm, b: Alarm) -> Alarm:
+    return a._replace(times=a.times + b.times, first_ms=min(a.first_ms, b.first_ms), last_ms=max(a.last_ms, b.last_ms))
+
+
+def _lost(reader: Reader, gateway: str) -> Iterator[Alarm]:
+    """Declared lost or evicted, and really not held."""
+    for row in reader.losses(gateway):
+        missing = row.to_seq - row.from_seq + 1 - reader.count_held(row.gateway, row.store, row.from_seq, row.to_seq)
+        if missing:
+            detail = f"journal {row.store}: {missing} of seqs {row.from_seq} to {row.to_seq}: {row.why}"
+            yield Alarm(LOST, row.gateway, detail, 1, row.received_ms, row.received_ms)
+
+
+def as_json(found: list[Alarm], aside: list[Aside]) -> dict[str, Any]:
+    """{alarms: [{alarm, gateway, detail, times, first, last}], aside: [{gateway, topic, reason, store, seq, ...}]}.
+
+    Times are ISO 8601 in Asia/Shanghai; `payload` is the begin of what came, with escapes for what is no text.
+    """
+    return {
+        "alarms": [_dated(one._asdict()) for one in found],
+        "aside": [_dated(one._asdict() | {"payload": shown(one.payload)}) for one in aside],
+    }
+
+
+def shown(payload: bytes) -> str:
+    """As text that no terminal takes for orders."""
+    text = payload.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _dated(record: dict[str, Any]) -> dict[str, Any]:
+    first, last = (local(record.pop(name)).isoformat() for name in ("first_ms", "last_ms"))
+    return record | {"first": first, "last": last}

@@ -1,0 +1,108 @@
+"""What has arrived and waits for the store: one bounded lane for each gateway, served in turn.
+
+So a gateway that floods fills its own lane and costs the others nothing. What a message means must not be known here.
+"""
+
+import threading
+from collections import deque
+from enum import Enum
+
+from center.decode import Incoming
+
+LANE_MESSAGES, LANE_BYTES = 1000, 4_000_000
+"""One gateway's; a healthy one has at most 200 events unacknowledged, and few other messages."""
+ALL_MESSAGES, ALL_BYTES = 20_000, 64_000_000
+"""When so much waits, nothing more is read: the broker keeps the rest for our session."""
+BATCH, SHARE = 500, 50
+"""Messages of one transaction at most, and how many of them may be of one gateway."""
+
+
+class Put(Enum):
+    TAKEN = "taken"
+    EXCESS = "its lane is full: not taken, the gateway sends it again"
+    FULL = "everything is full: wait"
+
+
+class _Lane:
+    def __init__(self) -> None:
+        self.waiting: deque[Incoming] = deque()
+        self.size = 0
+
+
+class Lanes:
+    """Thread-safe: one side puts, the other takes batches."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._lanes: dict[str, _Lane] = {}
+        self._turns: deque[str] = deque()
+        self._messages = self._bytes = 0
+        self._excess: dict[str, int] = {}
+
+    def put(self, incoming: Incoming) -> Put:
+        name, size = lane_of(incoming.topic), len(incoming.payload)
+        with self._changed:
+            lane = self._lanes.get(name)
+            if lane and (len(lane.waiting) >= LANE_MESSAGES or lane.size + size > LANE_BYTES):
+                self._excess[name] = self._excess.get(name, 0) + 1
+                return Put.EXCESS
+            if not self._room(size):
+                return Put.FULL
+            if lane is None:
+                lane = self._lanes[name] = _Lane()
+                self._turns.append(name)
+            lane.waiting.append(incoming)
+            self._count(lane, 1, size)
+            self._changed.notify_all()
+            return Put.TAKEN
+
+    def _room(self, size: int) -> bool:
+        return self._messages < ALL_MESSAGES and self._bytes + size <= ALL_BYTES
+
+    def wait_for_room(self, size: int, timeout_s: float) -> None:
+        """After Put.FULL: until there is, or the time is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._room(size), timeout_s)
+
+    def batch(self, timeout_s: float) -> list[Incoming]:
+        """What waits, up to a batch, one of each gateway in turn; after `timeout_s`, nothing."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._messages, timeout_s)
+            taken: list[Incoming] = []
+            served: dict[str, int] = {}
+            while self._turns and len(taken) < BATCH and served.get(self._turns[0], 0) < SHARE:
+                name = self._turns.popleft()
+                served[name] = served.get(name, 0) + 1
+                taken.append(self._take(name))
+            self._changed.notify_all()
+        return taken
+
+    def _take(self, name: str) -> Incoming:
+        lane = self._lanes[name]
+        incoming = lane.waiting.popleft()
+        self._count(lane, -1, -len(incoming.payload))
+        if lane.waiting:
+            self._turns.append(name)
+        else:
+            del self._lanes[name]
+        return incoming
+
+    def _count(self, lane: _Lane, messages: int, size: int) -> None:
+        lane.size += size
+        self._messages += messages
+        self._bytes += size
+
+    def excess(self) -> dict[str, int]:
+        """Lane -> messages not taken since it was last asked."""
+        with self._changed:
+            counted, self._excess = self._excess, {}
+        return counted
+
+    @property
+    def empty(self) -> bool:
+        return not self._messages
+
+
+def lane_of(topic: str) -> str:
+    """City and gateway, as they stand in the topic."""
+    return "/".join(topic.split("/", 4)[2:4])

@@ -1,0 +1,392 @@
+"""What must still be told, over restarts, crashes and full journals."""
+
+import contextlib
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from agent.tell.database import Claim
+from agent.tell.documents import events
+from agent.tell.journal import Ended, Journal, Make
+from contract.messages import MAX_BATCH_BYTES, Anchor, Coverage, Event, Events, Fault, Gap, Transition
+from contract.vocabulary import Availability, Rung
+
+READ = msgspec.json.Decoder(Event)
+
+
+def fault(what: str = "x", *, boot: str = "b") -> Make:
+    return lambda seq: Fault(seq=seq, boot=boot, session="s", at=seq * 10, what=what)
+
+
+def fill(journal: Journal, count: int, what: str = "x") -> None:
+    for _ in range(count):
+        journal.append(journal.turn.number, fault(what))
+
+
+def held(journal: Journal, store: str = "") -> list[Event]:
+    """Everything that the journal still holds of the store (the present one)."""
+    store, found, after = store or journal.store, list[Event](), 0
+    while batch := journal.batch(store, after, 10**9):
+        found += [READ.decode(row.body) for row in batch]
+        after = batch[-1].seq
+    return found
+
+
+def seqs(journal: Journal, store: str = "") -> list[int]:
+    return [event.seq for event in held(journal, store)]
+
+
+@contextlib.contextmanager
+def opened(folder: Path, **more: int) -> Iterator[Journal]:
+    journal = Journal(folder / "journal.db", **more)
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with opened(tmp_path) as one:
+        yield one
+
+
+def test_sequence_numbers_start_at_one_and_have_no_holes(journal: Journal) -> None:
+    """Every event gets the next number of its store."""
+    fill(journal, 5)
+    assert seqs(journal) == [1, 2, 3, 4, 5]
+    assert (journal.seq_high, journal.oldest, journal.pending) == (5, 1, 5)
+    assert journal.durable
+    assert journal.trouble == ""
+
+
+def test_trimming_keeps_what_is_not_acknowledged(journal: Journal) -> None:
+    """Only events up to the acknowledged one leave; numbers are not used again; another store's ack does nothing."""
+    fill(journal, 5)
+    journal.trim(journal.store, 3)
+    journal.trim("another", 5)
+    journal.trim(journal.store, 6)
+    assert seqs(journal) == [4, 5]
+    journal.trim(journal.store, 5)
+    assert (journal.oldest, journal.pending) == (6, 0)
+    assert journal.append(journal.turn.number, fault()) == 6
+
+
+def test_a_batch_starts_after_and_ends_at_what_is_asked(journal: Journal) -> None:
+    """A batch holds exactly the events with after < seq <= up_to."""
+    fill(journal, 10)
+    assert [row.seq for row in journal.batch(journal.store, 3, 6)] == [4, 5, 6]
+
+
+def test_a_batch_fits_into_one_message(journal: Journal) -> None:
+    """At most 100 events and 32 kB, and at least one event however long."""
+    fill(journal, 300, "y" * 900)
+    sent: list[int] = []
+    while rows := journal.batch(journal.store, len(sent), 300):
+        message = events(journal.store, [row.body for row in rows], 0)
+        assert len(rows) <= 100
+        assert len(message) <= MAX_BATCH_BYTES
+        sent += [event.seq for event in msgspec.json.decode(message, type=Events).events]
+    assert sent == list(range(1, 301))
+
+
+def test_a_restart_finds_everything_that_was_not_acknowledged(tmp_path: Path) -> None:
+    """The same store goes on, with the next number, also where all was acknowledged."""
+    with opened(tmp_path) as first:
+        fill(first, 5)
+        first.trim(first.store, 2)
+    with opened(tmp_path) as second:
+        assert second.store == first.store
+        assert seqs(second) == [3, 4, 5]
+        second.trim(second.store, 5)
+    with opened(tmp_path) as third:
+        assert (third.oldest, third.pending) == (6, 0)
+        fill(third, 1)
+        assert seqs(third) == [6]
+
+
+def test_callers_that_meet_share_a_commit_and_nobody_is_mixed_up(journal: Journal) -> None:
+    """Many threads append at once: each gets its own number, none is lost."""
+    got: list[tuple[int, int]] = []
+
+    def work(number: int) -> None:
+        for _ in range(25):
+            got.append((journal.append(journal.turn.number, fault(str(number))), number))
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(seq for seq, _ in got) == list(range(1, 401))
+    assert {(event.seq, int(event.what)) for event in held(journal) if isinstance(event, Fault)} == set(got)
+
+
+def test_a_mistake_of_one_caller_is_its_own(journal: Journal) -> None:
+    """An event that cannot be built raises in its own caller and leaves no hole."""
+
+    def broken(seq: int) -> Fault:
+        raise RuntimeError("a bug")
+
+    fill(journal, 1)
+    with pytest.raises(RuntimeError, match="a bug"):
+        journal.append(journal.turn.number, broken)
+    fill(journal, 1)
+    assert seqs(journal) == [1, 2]
+
+
+def test_a_run_that_is_over_writes_nothing(journal: Journal) -> None:
+    """Appending, claiming or asking with an old turn raises Ended and leaves no trace."""
+    old = journal.turn.number - 1
+    with pytest.raises(Ended):
+        journal.append(old, fault())
+    with pytest.raises(Ended):
+        journal.append(old)
+    with pytest.raises(Ended):
+        journal.checkpoint(old, Claim("b", "s", 0, 1, 0))
+    with pytest.raises(Ended):
+        journal.high(old)
+    assert journal.pending == 0
+
+
+# ---- sessions -----------------------------------------------------------------------------------
+
+
+def test_the_next_start_closes_a_session_that_crashed(tmp_path: Path) -> None:
+    """The last checkpoint becomes a coverage event in the old session's name, once."""
+    crashed = Journal(tmp_path / "journal.db")
+    fill(crashed, 2)
+    crashed.checkpoint(crashed.turn.number, Claim("b", "s", 5, 50, 1))
+    crashed.checkpoint(crashed.turn.number, Claim("b", "s", 5, 90, 2))
+    crashed._base.close()
+    for _ in range(2):
+        with opened(tmp_path) as journal:
+            (coverage,) = (event for event in held(journal) if isinstance(event, Coverage))
+            assert coverage == Coverage(seq=3, boot="b", session="s", at=90, from_=5, to=90, seq_high=2)
+
+
+def test_a_clean_end_leaves_nothing_to_close(tmp_path: Path) -> None:
+    """A session that wrote its own coverage is not closed again."""
+    with opened(tmp_path) as journal:
+        journal.checkpoint(journal.turn.number, Claim("b", "s", 5, 50, 0))
+        journal.finish(
+            journal.turn.number,
+            lambda seq: Coverage(seq=seq, boot="b", session="s", at=60, from_=5, to=60, seq_high=0),
+        )
+    with opened(tmp_path) as journal:
+        assert seqs(journal) == [1]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from agent.tell.journal import Journal
+from contract.messages import Fault
+journal = Journal(Path(sys.argv[1]))
+for number in range(10**6):
+    seq = journal.append(journal.turn.number, lambda seq: Fault(seq=seq, boot="b", session="s", at=seq, what="x" * 100))
+    if seq % 7 == 0:
+        journal.trim(journal.store, seq - 5)
+    print(journal.store, seq, flush=True)
+"""
+
+
+def test_nothing_recorded_is_lost_by_kill_9(tmp_path: Path) -> None:
+    """Whatever a writer had recorded when it was killed is there, with its number, in ten runs on one file."""
+    high, stores = 0, set[str]()
+    for _ in range(10):
+        command = [sys.executable, "-c", WRITER, str(tmp_path / "journal.db")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+            assert writer.stdout
+            said = [writer.stdout.readline()]
+            time.sleep(random.uniform(0.02, 0.2))
+            writer.send_signal(signal.SIGKILL)
+            said += writer.stdout.readlines()
+        whole = [line.split() for line in said if line.endswith("\n")]
+        assert int(whole[0][1]) == high + 1
+        with opened(tmp_path) as journal:
+            stores |= {journal.store, whole[0][0]}
+            recorded = int(whole[-1][1])
+            assert recorded <= journal.seq_high <= recorded + 1
+            assert seqs(journal) == list(range(journal.oldest, journal.seq_high + 1))
+            assert journal.oldest <= recorded
+            high = journal.seq_high
+    assert len(stores) == 1
+
+
+# ---- a full journal -----------------------------------------------------------------------------
+
+
+def anchor(boot: str) -> Make:
+    return lambda seq: Anchor(seq=seq, boot=boot, session="s", at=seq * 10, utc_ms=5, err_ms=1, source="ntp")
+
+
+def overfill(journal: Journal) -> int:
+    """Append until the running session ends for want of room; how many were kept."""
+    turn, count = journal.turn.number, 0
+    while True:
+        try:
+            journal.append(turn, fault("y" * 500, boot="b2"))
+        except Ended:
+            return count
+        count += 1
+
+
+def test_a_full_journal_gives_up_the_oldest_and_says_so(tmp_path: Path) -> None:
+    """What is given up is told by gaps with numbers and span, one for each boot; anchors stay; the session ends."""
+    with opened(tmp_path, max_bytes=400_000) as journal:
+        journal.append(1, anchor("b1"), *[fault("z", boot="b1")] * 3, anchor("b2"))
+        journal.checkpoint(1, Claim("b2", "s", 5, 50, 5))
+        count = overfill(journal) + 5
+        assert journal.turn.number == 2
+        assert journal.durable
+        now = held(journal)
+        first, second = (event for event in now if isinstance(event, Gap))
+        assert (first.boot, first.from_seq, first.to_seq, first.from_, first.to) == ("b1", 2, 4, 20, 41)
+        assert (second.boot, second.from_seq) == ("b2", 6)
+        assert journal.oldest == second.to_seq + 1
+        assert (second.from_, second.to) == (60, second.to_seq * 10 + 1)
+        assert [event.boot for event in now if isinstance(event, Anchor)] == ["b1", "b2"]
+        assert [event.session for event in now if isinstance(event, Coverage)] == ["s"]
+        assert [event.seq for event in now] == list(range(journal.oldest, count + 6))
+        assert journal.undelivered() == [(journal.store, journal.oldest, True)]
+    with opened(tmp_path, max_bytes=400_000) as again:
+        assert again.undelivered() == [(journal.store, journal.oldest, True)]
+
+
+def test_what_is_acknowledged_makes_room_before_anything_is_given_up(tmp_path: Path) -> None:
+    """A journal at its quota whose events are delivered goes on without a gap."""
+    with opened(tmp_path, max_bytes=400_000) as journal:
+        for _ in range(200):
+            journal.append(1, *[fault("y" * 500)] * 25)
+            journal.trim(journal.store, journal.seq_high - 100)
+        assert not [event for event in held(journal) if isinstance(event, Gap)]
+        assert journal.turn.number == 1
+
+
+def test_a_fortnight_without_uplink_fits(tmp_path: Path) -> None:
+    """200,000 transitions (64 cameras, each changing every 6.5 min for 14 days) are all kept, in less than 64 MB."""
+    with opened(tmp_path) as journal:
+
+        def transition(seq: int) -> Transition:
+            return Transition(
+                seq=seq,
+                boot="0123abcd",
+                session="abc123",
+                at=1_000_000_000 + seq,
+                slot=f"kitchen-{seq % 64}",
+                from_=Availability.ONLINE,
+                to=Availability.OFFLINE,
+                level=Rung.UNREACHABLE,
+            )
+
+        for _ in range(100):
+            journal.append(1, *[transition] * 2000)
+        assert journal.pending == 200_000
+        assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 64_000_000
+        after = 0
+        while rows := journal.batch(journal.store, after, after + 200):
+            assert rows[0].seq == after + 1
+            after = rows[-1].seq
+            journal.trim(journal.store, after)
+        assert after == 200_000
+
+
+# ---- a damaged file -----------------------------------------------------------------------------
+
+
+def test_a_damaged_file_is_set_aside_and_told(tmp_path: Path) -> None:
+    """After damage a new store begins, the news says so, and at most two damaged files are kept."""
+    stores = set()
+    for _ in range(4):
+        with opened(tmp_path) as journal:
+            stores.add(journal.store)
+            fill(journal, 1)
+        (tmp_path / "journal.db").write_bytes(b"no database at all" * 400)
+    with opened(tmp_path) as journal:
+        assert journal.durable
+        assert journal.lost == 1
+        assert [one.lost for one in journal.take_news()] == [True]
+        assert journal.pending == 0
+        stores.add(journal.store)
+    assert len(stores) == 5
+    assert sorted(one.name for one in tmp_path.glob("*.corrupt-*")) == ["journal.db.corrupt-3", "journal.db.corrupt-4"]
+
+
+def test_random_damage_is_always_noticed(tmp_path: Path) -> None:
+    """Twenty times a random sector is overwritten: events come back as they were written, or the file is set aside."""
+    rnd = random.Random(4)
+    written: dict[tuple[str, int], bytes] = {}
+    noticed = 0
+    for _ in range(20):
+        with opened(tmp_path) as journal:
+            for _ in range(30):
+                journal.append(1, *[fault(f"{rnd.random()}" * 10)] * 10)
+            written |= {(journal.store, e.seq): msgspec.json.encode(e) for e in held(journal)}
+        file = tmp_path / "journal.db"
+        place = rnd.randrange(file.stat().st_size // 512) * 512
+        with file.open("r+b") as raw:
+            raw.seek(place)
+            raw.write(rnd.randbytes(512))
+        with opened(tmp_path) as journal:
+            found = {(store, e.seq): e for store, _, _ in journal.undelivered() for e in held(journal, store)}
+            assert all(written[key] == msgspec.json.encode(event) for key, event in found.items())
+            whole = {key for key in written if key[0] in {store for store, _ in found}} == set(found)
+            noticed += bool(journal.lost or not journal.durable)
+            assert (found and whole) or journal.lost or not journal.durable
+    assert noticed >= 10
+
+
+def test_damage_noticed_while_running_ends_the_run_and_heals(tmp_path: Path) -> None:
+    """A row that fails its checksum is not told, what stands before it is; the file is set aside, a new one begun."""
+    with opened(tmp_path) as journal:
+        fill(journal, 50)
+        store = journal.store
+        with journal._base.transaction():
+            journal._base._sql.execute("UPDATE event SET body = zeroblob(9) WHERE id & 255 = 20")
+        assert journal.batch(store, 0, 100) == ()
+        assert not journal.durable
+        assert "damaged" in journal.trouble
+        assert seqs(journal, store) == list(range(1, 20))
+        with pytest.raises(Ended):
+            journal.append(1, fault())
+        fill(journal, 3)
+        journal._probe_at = 0
+        journal.tend()
+    with opened(tmp_path) as again:
+        assert seqs(again) == [1, 2, 3]
+
+
+def test_two_agents_on_one_folder(tmp_path: Path) -> None:
+    """The second one cannot have the file: it says so, works in memory, and takes over when the first is gone."""
+    with opened(tmp_path) as second_home:
+        fill(second_home, 1)
+        second = Journal(tmp_path / "journal.db")
+        assert not second.durable
+        assert "locked" in second.trouble
+        fill(second, 2)
+    second._probe_at = 0
+    second.tend()
+    assert second.durable
+    assert [store for store, _, _ in second.undelivered()] == [second_home.store, second.store]
+    second.close()
+
+
+def test_another_programs_database_is_not_ours(tmp_path: Path) -> None:
+    """A database with other tables of our names is set aside, not written into."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "journal.db")) as other:
+        other.execute("CREATE TABLE event (id INTEGER PRIMARY KEY, name TEXT)")
+        other.execute("CREATE TABLE store (id INTEGER PRIMARY KEY)")
+        other.commit()
+    with opened(tmp_path) as journal:
+        assert journal.durable
+        assert journal.lost == 1

@@ -1,0 +1,216 @@
+"""What the ledger claims, over broken disks, crashes and full journals, judged by the center's own timeline."""
+
+import random
+from collections import defaultdict
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from agent.decide.availability import Change
+from agent.ledger import Ledger
+from agent.tell.journal import Journal
+from center import timeline
+from center.intervals import Span, difference, normal
+from contract.messages import ClockHealth, Coverage, Event, Fault, Gap, Heartbeat, StoreReset, Transition
+from contract.vocabulary import Availability, Rung
+
+READ = msgspec.json.Decoder(Event)
+SLOTS = ("a", "b", "c")
+LATE = 10**9
+SYNCED = ClockHealth(synced=True, err_ms=1)
+
+
+class Center:
+    """Holds what was delivered, and knows from it what center/timeline.py proves."""
+
+    def __init__(self) -> None:
+        self.events: dict[tuple[str, int], Event] = {}
+        self.beats: list[Heartbeat] = []
+
+    def take(self, journal: Journal, *, acknowledge: bool = True) -> None:
+        for store, _, _ in journal.undelivered():
+            after = 0
+            while rows := journal.batch(store, after, 10**9):
+                for row in rows:
+                    event = READ.decode(row.body)
+                    assert self.events.setdefault((store, row.seq), event) == event, "one seq with two contents"
+                after = rows[-1].seq
+            if acknowledge:
+                journal.trim(store, after)
+
+    def known(self) -> dict[str, timeline.Known]:
+        held, claims, lost = [], [], []
+        for (store, seq), event in self.events.items():
+            slot, to = (event.slot, event.to) if isinstance(event, Transition) else ("", "")
+            closing = isinstance(event, Coverage)
+            held.append(timeline.Held(store, seq, event.session, event.boot, closing, slot, event.at, to))
+            if isinstance(event, Coverage):
+                claim = timeline.Claim(store, event.session, "b", event.from_, event.to, event.seq_high, LATE)
+                claims.append(claim)
+            if isinstance(event, Gap):
+                lost.append(timeline.Lost(event.boot, event.from_, event.to))
+        for one in self.beats:
+            span = (one.watching_since, one.settled_to, one.seq_high, LATE)
+            claims.append(timeline.Claim(one.store, one.session, one.boot, *span))
+        anchors = (timeline.AnchorPoint("b", 0, 0, LATE),)
+        return timeline.known(timeline.History(tuple(held), tuple(claims), anchors, tuple(lost)))
+
+
+class Box:
+    """A gateway with one truth, whose disk fails and whose process dies as the test wants."""
+
+    def __init__(self, folder: Path, rnd: random.Random, max_bytes: int = 10**7) -> None:
+        self.folder, self.rnd, self.max_bytes = folder, rnd, max_bytes
+        self.now = 1
+        self.center = Center()
+        self.truth: dict[tuple[str, str], list[Span]] = defaultdict(list)
+        self.start()
+
+    def start(self) -> None:
+        self.journal = Journal(self.folder / "journal.db", max_bytes=self.max_bytes)
+        self.ledger = Ledger(self.journal, boot="b", now=lambda: self.now)
+        self.state: dict[str, tuple[Availability, int]] = dict.fromkeys(SLOTS, (Availability.UNKNOWN, self.now))
+        self.pending: dict[str, tuple[int, Availability]] = {}
+        self.ledger.anchor(self.now, SYNCED)
+        self.ledger.tend()
+
+    def crash(self) -> None:
+        """The process is killed: nothing is closed or told."""
+        for slot in SLOTS:
+            self._over(slot, self.now)
+        self.journal._base._sql.close()
+        self.now += self.rnd.randint(1, 9)
+        self.start()
+
+    def break_disk(self) -> None:
+        """The next use of the database fails."""
+        self.journal._base._sql.close()
+
+    def heal(self) -> None:
+        self.journal._probe_at = 0
+        self.ledger.tend()
+
+    def unsettled(self) -> list[int]:
+        return [at for at, _ in self.pending.values()]
+
+    def beat(self) -> None:
+        self.center.beats.append(self.ledger.heartbeat(self.unsettled, len(SLOTS), (), ()))
+
+    def look(self) -> None:
+        slot = self.rnd.choice(SLOTS)
+        if slot in self.pending:
+            at, to = self.pending[slot]
+            if self.rnd.random() < 0.3:  # the second look does not agree
+                del self.pending[slot]
+                return
+            self._over(slot, at)
+            before, self.state[slot] = self.state[slot][0], (to, at)
+            change = Change(at=at, from_=before, to=to, level=Rung.STREAMS, reason=None)
+            self.ledger.transition(slot, change)
+            del self.pending[slot]
+        else:
+            to = self.rnd.choice([one for one in Availability if one is not self.state[slot][0]])
+            self.pending[slot] = (self.now, to)
+
+    def _over(self, slot: str, at: int) -> None:
+        was, since = self.state[slot]
+        self.truth[slot, was].append((since, at))
+
+    def end(self) -> None:
+        for slot in SLOTS:
+            self._over(slot, self.now)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_whatever_breaks_nothing_wrong_is_known(tmp_path: Path, seed: int) -> None:
+    """Looks, failing disks, recoveries, crashes and deliveries in any order: what the center knows is true."""
+    rnd = random.Random(seed)
+    box = Box(tmp_path, rnd, max_bytes=rnd.choice([10**7, 48_000]))
+    acts = [box.look] * 30 + [box.beat] * 5 + [lambda: box.ledger.checkpoint(box.unsettled)] * 3
+    acts += [lambda: box.center.take(box.journal), lambda: box.center.take(box.journal, acknowledge=False)]
+    acts += [lambda: box.ledger.fault("x" * 900)] * 8  # fills the smaller journals
+    acts += [box.break_disk, box.heal, box.heal, box.crash]
+    for _ in range(600):
+        rnd.choice(acts)()
+        box.now += rnd.randint(0, 5)
+    box.heal()
+    box.center.take(box.journal)
+    box.end()
+    for slot, known in box.center.known().items():
+        for state, spans in (("online", known.on), ("offline", known.off)):
+            assert difference(spans, normal(box.truth[slot, state])) == normal(()), (slot, state)
+    box.journal.close()
+
+
+def test_a_broken_disk_costs_no_more_than_the_moment(tmp_path: Path) -> None:
+    """What is known before a failure stays known, what follows is known from the new session's start on."""
+    box = Box(tmp_path, random.Random(1))
+
+    def change(slot: str, to: Availability) -> None:
+        box.ledger.transition(
+            slot, Change(at=box.now, from_=Availability.UNKNOWN, to=to, level=Rung.STREAMS, reason=None)
+        )
+
+    box.now = 100
+    change("a", Availability.ONLINE)
+    box.now = 200
+    box.beat()
+    first, store = box.ledger.session, box.ledger.store
+    box.break_disk()
+    box.now = 210
+    change("b", Availability.OFFLINE)
+    assert box.ledger.session != first
+    assert box.ledger.store != store
+    assert not box.journal.durable
+    box.now = 300
+    box.beat()
+    volatile = box.ledger.store
+    box.heal()
+    assert box.journal.durable
+    assert (box.ledger.store, box.journal.trouble) == (volatile, "")
+    box.now = 400
+    box.beat()
+    box.center.take(box.journal)
+    known = box.center.known()
+    assert known["a"].on == normal([(100, 200), (210, 400)])
+    assert known["b"].off == normal([(210, 400)])
+    told = [event.what for event in box.center.events.values() if isinstance(event, Fault)]
+    assert any("going on in memory" in one for one in told)
+    assert any("recovered" in one for one in told)
+    box.ledger.close(box.unsettled)
+    box.journal.close()
+    again = Journal(tmp_path / "journal.db")
+    assert again.store == volatile
+    assert again.durable
+    again.close()
+
+
+def test_a_full_journal_states_anew_what_it_knows(tmp_path: Path) -> None:
+    """After events were given up, a camera that does not change is known again from there on."""
+    box = Box(tmp_path, random.Random(1), max_bytes=100_000)
+    box.now = 10
+    still = Change(at=10, from_=Availability.UNKNOWN, to=Availability.ONLINE, level=Rung.STREAMS, reason=None)
+    box.ledger.transition("a", still)
+    first = box.ledger.session
+    while box.ledger.session == first:
+        box.now += 1
+        box.ledger.fault("x" * 200)
+    began = box.now
+    box.now += 100
+    box.beat()
+    box.center.take(box.journal)
+    assert box.journal.durable
+    assert box.center.known()["a"].on == normal([(began, box.now)])
+    assert any(isinstance(event, Gap) for event in box.center.events.values())
+    box.journal.close()
+
+
+def test_a_lost_store_is_told(tmp_path: Path) -> None:
+    """A damaged journal is followed by a new store whose store_reset names the reason."""
+    (tmp_path / "journal.db").write_bytes(b"\xff" * 5000)
+    box = Box(tmp_path, random.Random(1))
+    box.center.take(box.journal)
+    (reset,) = (event for event in box.center.events.values() if isinstance(event, StoreReset))
+    assert "damaged" in reset.why
+    box.journal.close()

@@ -1,0 +1,127 @@
+"""Whatever happens to gateways and their messages, what the center says is true or unknown, and always the same."""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from center.decode import Incoming
+from center.history import recall
+from center.intervals import EMPTY, difference, intersection
+from center.rate import Rules, month_span
+from center.record import Recorder
+from center.report import When, as_json, report
+from center.store import Store
+from center.timeline import Known, known
+from tests.center.boxes import SLOTS, Faults, Kitchen, World
+from tests.center.letters import GATEWAY, T0, register
+
+EXAMPLES = int(os.environ.get("CANTEEN_EXAMPLES", "60"))
+"""For each property; a long run sets more."""
+randoms = st.integers(0, 2**48).map(Random)
+anything = st.builds(Faults, *(st.booleans() for _ in Faults._fields))
+long = settings(max_examples=EXAMPLES, deadline=None)
+
+
+class Center:
+    """A center on a database of its own."""
+
+    def __init__(self, home: str) -> None:
+        self._path = str(Path(home, "center.db"))
+        self._store = Store(self._path)
+        register(self._store, *SLOTS)
+        with self._store.write() as tx:
+            tx.put_uptime(T0 - 1_000_000, T0 + 10_000_000)
+        self._recorder = Recorder(self._store)
+
+    def take(self, messages: Sequence[Incoming]) -> None:
+        self._recorder.record(messages)
+
+    def restart(self) -> None:
+        self._store.close()
+        self._store = Store(self._path)
+        self._recorder = Recorder(self._store)
+
+    def known(self) -> dict[str, Known]:
+        with self._store.read() as reader:
+            return known(recall(reader, [GATEWAY], month_span("2026-11"))[GATEWAY].history)
+
+    def printed(self, moment: int) -> str:
+        """What `rate --json` says of this moment, proven and live."""
+        span = (month_span("2026-11")[0], moment)
+        with self._store.read() as reader:
+            whens = (When("2026-11", span, moment, live=live) for live in (False, True))
+            return json.dumps([as_json(report(reader, when, "slot", Rules())) for when in whens])
+
+    def close(self) -> None:
+        self._store.close()
+
+
+def outcome(messages: Iterable[Incoming], moment: int, rnd: Random | None = None) -> tuple[dict[str, Known], str]:
+    """In the order of arrival; or, with `rnd`, shuffled, repeated, regrouped, the center restarted now and then."""
+    waiting = sorted(messages, key=lambda m: m.received_ms)
+    if rnd:
+        waiting = rnd.sample(waiting, len(waiting)) + rnd.choices(waiting, k=len(waiting) // 3) if waiting else []
+    with TemporaryDirectory(prefix="exact-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as home:
+        center = Center(home)
+        while waiting:
+            count = rnd.choice((1, 3, 50)) if rnd else 20
+            center.take(waiting[:count])
+            waiting = waiting[count:]
+            if rnd and rnd.random() < 0.05:
+                center.restart()
+        result = center.known(), center.printed(moment)
+        center.close()
+    return result
+
+
+def untrue(times: dict[str, Known], world: World) -> list[object]:
+    """Known time that no gateway ever truly claimed."""
+    found: list[object] = []
+    for slot, its in times.items():
+        for state, spans in (("online", its.on), ("offline", its.off)):
+            wrong = difference(spans, world.claimable.get((slot, state), EMPTY))
+            found += [(slot, state, wrong)] if wrong else []
+    return found
+
+
+@long
+@given(randoms, anything)
+def test_whatever_arrives_is_true_or_unknown_and_order_changes_no_byte(rnd: Random, faults: Faults) -> None:
+    """Any part of any gateway's messages, in any order, doubled, over restarts: the same result, and nothing untrue."""
+    world = Kitchen(rnd, faults).run()
+    share = rnd.choice((0.5, 0.8, 0.95, 1.0))
+    arrived = [message for message in world.messages if rnd.random() < share]
+    moment = world.end_ms + 10_000_000
+    orderly, disorderly = outcome(arrived, moment), outcome(arrived, moment, rnd)
+    assert untrue(orderly[0], world) == []
+    assert disorderly == orderly
+
+
+@long
+@given(randoms)
+def test_what_arrives_whole_is_known_whole(rnd: Random) -> None:
+    """Once every journal row has arrived, all that was truly claimed and dated is known, through crashes and resets."""
+    world = Kitchen(rnd, Faults()).run()
+    times, _ = outcome(world.messages, world.end_ms + 10_000_000, rnd)
+    for slot in SLOTS:
+        its = times.get(slot, Known())
+        assert its.on == world.claimable.get((slot, "online"), EMPTY)
+        assert its.off == world.claimable.get((slot, "offline"), EMPTY)
+        assert intersection(its.on, its.off) == EMPTY
+
+
+@long
+@given(randoms)
+def test_late_messages_only_add(rnd: Random) -> None:
+    """While an honest gateway's messages trickle in, known time grows and nothing that was known is taken back."""
+    world = Kitchen(rnd, Faults()).run()
+    some = [message for message in world.messages if rnd.random() < 0.7]
+    before, after = outcome(some, world.end_ms)[0], outcome(world.messages, world.end_ms)[0]
+    for slot, its in before.items():
+        assert difference(its.on, after[slot].on) == difference(its.off, after[slot].off) == EMPTY

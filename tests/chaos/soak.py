@@ -1,0 +1,140 @@
+"""S9: half an hour of random faults; descriptors, threads and memory of the agent do not grow."""
+
+import random
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks import measure
+from benchmarks.measure import Figure
+from tests.chaos import evidence, trials
+from tests.chaos.evidence import Witness
+from tests.chaos.options import Options, folder
+from tests.chaos.proxy import Proxy
+from tests.chaos.site import Site, cast_of
+from tests.chaos.weather import Weather
+
+FAULTS = (
+    *("off", "off", "hang", "drip", "garbage", "busy", "redirect", "tenmegabytes", "rtsp-closed", "onvif-closed"),
+    *("rtsp-silent", "rtsp-huge-length", "wrong-clock", "freeze", "black"),
+)
+SAMPLE_S = 3.0
+GROWTH_PERCENT = 5.0
+
+
+class Sample(NamedTuple):
+    at: float
+    descriptors: int
+    threads: int
+    rss_mb: float
+
+
+def sample(pid: int, began: float) -> Sample:
+    proc = Path(f"/proc/{pid}")
+    descriptors = len(list((proc / "fd").iterdir()))
+    threads = len(list((proc / "task").iterdir()))
+    return Sample(time.monotonic() - began, descriptors, threads, measure.memory(pid).rss_mb)
+
+
+def run(options: Options) -> list[Figure]:
+    length_s = 60 * options.minutes
+    rnd = random.Random(options.seed)
+    with folder(options, "soak") as home:
+        site = Site(home, cast_of(16), look_s=3, deadline_s=2.5)
+        with Proxy(site.port) as proxy, site, Witness(site, every_s=1) as witness:
+            site.agent_broker(proxy.port, keepalive_s=10)
+            trials.started(site)
+            samples: list[Sample] = []
+            began = time.monotonic()
+            counts: dict[str, int] = {}
+            with Weather(site, dwell_s=(8, 40), seed=options.seed, faults=FAULTS):
+                while time.monotonic() - began < length_s:
+                    name, act = rnd.choice(list(_acts(site, proxy).items()))
+                    counts[name] = counts.get(name, 0) + 1
+                    act(lambda seconds: _watch(site, samples, began, rnd.uniform(0.5, 1) * seconds))
+                    _watch(site, samples, began, rnd.uniform(5, 25))
+                    site.complain_of_dead()
+            fresh = trials.fresh_transition_s(site, site.cast[0].slot)
+            settled = trials.drained(site, witness)
+            site.end_of("agent")
+            witness.look()
+            trials.drained(site, witness, 15)
+            found, told = evidence.account(site, witness), evidence.truth(site)
+    note = ", ".join(f"{count} x {name}" for name, count in sorted(counts.items()))
+    return [
+        *grown(samples, options.minutes),
+        Figure("S9", "faults besides those of the cameras", sum(counts.values()), "", None, note),
+        Figure("R3", "soak: faults end to fresh transition", fresh, "s", 30),
+        Figure("R1", "soak: all of it at the center", settled, "s", None),
+        *trials.conservation("R1", "soak", found),
+        *trials.truthfulness("R1", "soak", told, 0.2),
+    ]
+
+
+Pause = Callable[[float], None]
+
+
+def _acts(site: Site, proxy: Proxy) -> dict[str, Callable[[Pause], None]]:
+    """Harms, each with its end. The agent itself is not killed: it is what must not grow."""
+
+    def killed(who: str) -> Callable[[Pause], None]:
+        def act(pause: Pause) -> None:
+            site.kill(who)
+            pause(8)
+            site.launch(who)
+
+        return act
+
+    def frozen(who: str) -> Callable[[Pause], None]:
+        def act(pause: Pause) -> None:
+            site.freeze(who)
+            pause(25)
+            site.thaw(who)
+
+        return act
+
+    def swallowed(pause: Pause) -> None:
+        proxy.swallow()
+        pause(40)
+        proxy.pass_on()
+
+    return {
+        "broker killed": killed("broker"),
+        "center killed": killed("center"),
+        "broker frozen": frozen("broker"),
+        "center frozen": frozen("center"),
+        "uplink half-open": swallowed,
+        "nothing": lambda pause: pause(10),
+    }
+
+
+def _watch(site: Site, samples: list[Sample], began: float, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        samples.append(sample(site.running["agent"].pid, began))
+        time.sleep(min(SAMPLE_S, max(0.0, end - time.monotonic())))
+
+
+def grown(samples: list[Sample], minutes: float) -> list[Figure]:
+    """Medians, since a look more or less in flight is no growth: of minute 5, and of the last fifth of the time."""
+    first, last = (5.0, 6.0) if minutes >= 10 else (minutes * 0.2, minutes * 0.4)
+    early = [one for one in samples if 60 * first <= one.at < 60 * last]
+    late = [one for one in samples if one.at >= 60 * minutes * 0.8]
+    figures = []
+    for name, unit in (("descriptors", ""), ("threads", ""), ("rss_mb", "MB")):
+        before, after = (statistics.median(getattr(one, name) for one in some) for some in (early, late))
+        most = max(getattr(one, name) for one in samples)
+        note = f"{before:.4g} {unit} to {after:.4g} {unit}, at most {most:.4g}"
+        figures.append(
+            Figure(
+                "S9",
+                f"{minutes:g} min, growth of {name.partition('_')[0]}",
+                100 * (after / before - 1),
+                "%",
+                GROWTH_PERCENT,
+                note,
+            )
+        )
+    return figures

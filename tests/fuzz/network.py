@@ -1,0 +1,79 @@
+"""What a camera says as bytes put behind the agent's own connections, and files without a disk.
+
+Only the dialling is replaced, by a pair of joined sockets; everything above it is what runs in a kitchen.
+"""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from agent.ask import wire
+from agent.model import Camera, Credentials, Ports
+
+PASSWORD = "sekret-canary"
+CAMERA = Camera(
+    slot="s1",
+    address="127.0.0.1",
+    ports=Ports(onvif=80, rtsp=554),
+    credentials=Credentials("admin", PASSWORD),
+    stream_path="/main",
+)
+MAX_SAID = 64 * 1024
+
+
+class Line:
+    """What was asked over all connections so far."""
+
+    def __init__(self, data: bytes, stack: ExitStack) -> None:
+        self._data, self._stack = data[:MAX_SAID], stack
+        self._peers: list[socket.socket] = []
+
+    def dial(self, *_: object) -> socket.socket:
+        """A connection on which the camera has said all it will ever say."""
+        ours, theirs = socket.socketpair()
+        self._peers.append(self._stack.enter_context(theirs))
+        self._stack.enter_context(ours)
+        theirs.sendall(self._data)
+        theirs.shutdown(socket.SHUT_WR)
+        return ours
+
+    def asked(self) -> bytes:
+        """All that arrived at the camera."""
+        heard = b""
+        for peer in self._peers:
+            peer.setblocking(False)
+            while True:
+                try:
+                    piece = peer.recv(65536)
+                except OSError:
+                    break
+                if not piece:
+                    break
+                heard += piece
+        return heard
+
+
+@contextmanager
+def camera_says(data: bytes) -> Iterator[Line]:
+    """Whoever dials meanwhile is answered with `data` and the end of the connection."""
+    real = wire._dial
+    with ExitStack() as stack:
+        line = Line(data, stack)
+        wire._dial = line.dial  # type: ignore[assignment]
+        try:
+            yield line
+        finally:
+            wire._dial = real
+
+
+@contextmanager
+def file(data: bytes) -> Iterator[Path]:
+    """A file with these bytes, in memory."""
+    handle = os.memfd_create("fuzz")
+    try:
+        os.write(handle, data)
+        yield Path(f"/proc/self/fd/{handle}")
+    finally:
+        os.close(handle)
