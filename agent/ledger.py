@@ -9,8 +9,6 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-import msgspec
-
 from agent.decide.availability import Change
 from agent.decide.clock import Anchoring
 from agent.tell.database import Claim
@@ -50,7 +48,7 @@ class Ledger:
         self._now = now
         self._lock = threading.Lock()
         self._last: dict[str, Change] = {}
-        self._anchor: dict[str, int | str] | None = None
+        self._anchor: Anchoring | None = None
         self._run = self._begin()
 
     @property
@@ -98,7 +96,7 @@ class Ledger:
     def _stated(self, run: _Run) -> list[Make]:
         stated = [self._transition(run, slot, Availability.UNKNOWN, change) for slot, change in self._known()]
         if self._anchor:
-            stated.append(self._make(run, Anchor, **self._anchor))  # type: ignore[arg-type]
+            stated.append(self._make(run, Anchor, self._anchor.at, **_tie(self._anchor)))
         return stated
 
     def _known(self) -> list[tuple[str, Change]]:
@@ -122,8 +120,8 @@ class Ledger:
 
     def anchor(self, anchoring: Anchoring) -> None:
         """Tie this boot to UTC."""
-        self._anchor = msgspec.structs.asdict(anchoring)
-        self._append(Anchor, **self._anchor)  # type: ignore[arg-type]
+        self._anchor = anchoring
+        self._append(Anchor, anchoring.at, **_tie(anchoring))
 
     def transition(self, slot: str, change: Change) -> None:
         self._last[slot] = change
@@ -221,3 +219,7 @@ class Ledger:
                 self._renew(run)
             else:
                 return
+
+
+def _tie(anchoring: Anchoring) -> dict[str, object]:
+    return {"utc_ms": anchoring.utc_ms, "err_ms": anchoring.err_ms, "source": anchoring.source}

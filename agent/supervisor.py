@@ -54,7 +54,8 @@ class Supervisor:
     ) -> None:
         self._watches, self._reporter, self._uplink, self._memory, self._time = watches, reporter, uplink, memory, time
         self._changed, self._heartbeat_s, self._status_file = changed, heartbeat_s, status_file
-        self._ledger, self._crew, self._notifier = ledger, crew, Notifier()
+        self._ledger = ledger
+        self._crew, self._notifier = crew, Notifier()
         self._heartbeat_due = self._status_due = self._second_due = 0.0
         self._checkpoint_due = monotonic() + CHECKPOINT_S / 6
         self._was_connected = False

@@ -45,10 +45,6 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None
 
 
-def passed_by_the_wall_clock(utc_ms: int) -> bool:
-    return utc_ms < time.time() * 1000
-
-
 class _Flow:
     """One store's events on their way."""
 
@@ -59,6 +55,10 @@ class _Flow:
         self.progress_at = time.monotonic()
         self.patience_s = NO_PROGRESS_S
         self.reconnected = False
+
+
+def passed_by_the_wall_clock(utc_ms: int) -> bool:
+    return utc_ms < time.time() * 1000
 
 
 class Uplink:
