@@ -248,6 +248,7 @@ class Daemon:
         log_in = self._may_log_in(camera, camera.stream_credentials)
         look = looking.look(self._memory.recall(camera), log_in=log_in, deadline_s=self._settings.look.deadline)
         self._login_met(camera, look)
+        self._memory.learn_nic(camera.slot, look.nic)
         lost = isinstance(look.stream, NotSeen) and look.stream.reason in (Reason.UNASKED, Reason.UNSUPPORTED)
         if lost and isinstance(look.tcp, Seen):
             self._inspector.suggest(camera.slot)  # it answers, but where its stream is must be learnt (again)

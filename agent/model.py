@@ -113,6 +113,8 @@ class Camera(Struct, frozen=True, kw_only=True):
     allow_basic: bool = False
     panoramic: bool = False
     """The operator states that it sees 360° without turning (fisheye, several lenses)."""
+    nic: str = ""
+    """The interface of ours over which it was last reached; "" = not known."""
 
     def __post_init__(self) -> None:
         ipaddress.ip_address(self.address)
@@ -185,6 +187,8 @@ class Look(Struct, frozen=True, kw_only=True):
     """What the camera said of attempts left before it locks, if it did."""
     logged_in: bool = False
     """A login was asked for and accepted."""
+    nic: str = ""
+    """The interface of ours over which the camera was reached; "" = it was not, or that is not known."""
 
 
 # ---- what the capability questions see ----------------------------------------------------------

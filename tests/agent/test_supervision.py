@@ -1,6 +1,7 @@
 """The daemon as a process that its service manager watches over: what it says, and when it falls silent."""
 
 import ctypes
+import gc
 import signal
 import socket
 import sqlite3
@@ -13,6 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from agent.cli import main
+from agent.inspector import Inspector
+from agent.scout import Scout
 from scripts.stage import Canteen
 from tests.preload import needs_gcc, preload
 
@@ -88,6 +91,16 @@ def strike(order: Path) -> None:
             for thread in threading.enumerate():
                 if thread.name == wanted and thread.ident:
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Bug))
+            wake()
+
+
+def wake() -> None:
+    """An exception meets a thread when it wakes, and these two sleep for hours."""
+    for one in gc.get_objects():
+        if isinstance(one, Inspector):
+            one.request(())
+        elif isinstance(one, Scout):
+            one.hurry()
 
 
 class Struck:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.ask import arp, host
-from agent.ask.host import NicAddress
+from agent.ask import arp
 from agent.ask.interfaces import suitable
+from agent.ask.nics import NicAddress, addresses
 
 
 def nic(name: str, address: str = "10.0.0.2", **more: bool) -> NicAddress:
@@ -61,7 +61,7 @@ def test_named_links_exclude_the_others_and_a_missing_one_is_noted() -> None:
 
 def test_the_box_lists_its_loopback() -> None:
     """The kernel's own list holds 127.0.0.1/8 on lo, up."""
-    lo = [one for one in host.addresses() if one.address == "127.0.0.1"]
+    lo = [one for one in addresses() if one.address == "127.0.0.1"]
     assert lo == [NicAddress(name="lo", address="127.0.0.1", prefix=8)]
 
 
