@@ -1,6 +1,8 @@
 """The daemon and what cameras show: faults told, what cannot be decoded, what an interrupted movement left."""
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -79,9 +81,10 @@ def configured(folder: Path, broker: Broker, units: Sequence[Unit]) -> Path:
 
 
 @contextmanager
-def agent(folder: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+def agent(folder: Path, *words: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     with (folder / "log").open("ab") as log:
-        process = subprocess.Popen([tool("canteen-agent"), *words], stdout=log, stderr=log)
+        command = [tool("canteen-agent"), *words]
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **environment})
     try:
         yield process
     finally:
@@ -115,7 +118,7 @@ def test_picture_faults_are_told_while_the_camera_stays_online(tmp_path: Path) -
             until(lambda: heard.told("picture", "black") and heard.told("picture", "frozen"), 90)
             until(lambda: len(heard.told("transition", "garbled")) == 2, 90)
             until(lambda: status(tmp_path, "black")["picture"]["sound"] is False)
-            assert [one["fault"] for one in status(tmp_path, "frozen")["picture"]["faults"]] == ["freeze"]
+            until(lambda: [one["fault"] for one in status(tmp_path, "frozen")["picture"]["faults"]] == ["freeze"])
             for slot in faults:
                 canteen.fault(slot, "none")
             until(lambda: all(status(tmp_path, slot)["picture"]["sound"] for slot in faults), 120)
@@ -140,22 +143,50 @@ def pan(unit: Unit) -> float:
     return (unit.mount.pose(unit.clock()).pan + 180.0) % 360.0 - 180.0
 
 
-@pytest.mark.parametrize("persona", ["ptz-mirrored", "ptz-preset-only"])
-def test_what_a_killed_agent_left_turned_away_is_put_back_at_the_next_start(tmp_path: Path, persona: str) -> None:
-    """`inspect --move` killed in the middle of its sweep; `run` puts the camera back and an event says so."""
+SYNCED = "#include <sys/timex.h>\nint adjtimex(struct timex *t) { t->status = 0; t->maxerror = 1000; return 0; }\n"
+
+
+def vouched(folder: Path) -> dict[str, str]:
+    """An environment in which the kernel vouches for the clock, for the agent moves nothing without."""
+    (folder / "synced.c").write_text(SYNCED)
+    command = ["gcc", "-shared", "-fPIC", "-o", str(folder / "synced.so"), str(folder / "synced.c")]
+    subprocess.run(command, check=True)
+    return {"LD_PRELOAD": str(folder / "synced.so")}
+
+
+@pytest.mark.parametrize(
+    ("persona", "command"),
+    [
+        ("ptz-preset-only", "inspect --move"),
+        pytest.param(
+            "ptz-mirrored",
+            "run",
+            marks=pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc for the clock that is vouched for"),
+        ),
+    ],
+)
+def test_what_a_killed_agent_left_turned_away_is_put_back_at_the_next_start(
+    tmp_path: Path, persona: str, command: str
+) -> None:
+    """Killed in the middle of its sweep, by hand or at night; the next `run` puts the camera back and says so."""
     spec = CameraSpec(slot="stove", persona=persona, password=PASSWORD, seed=3)
     with Canteen([spec]) as canteen, Broker() as broker, ear(broker) as heard:
         unit = canteen.camera("stove")
         file = configured(tmp_path, broker, canteen.cameras)
-        with agent(tmp_path, "inspect", "--move", "--config", str(file)) as inspecting:
+        quiet = file.read_text()
+        if command == "run":
+            file.write_text("movement: {enabled: true, window: 00:00-24:00}\n" + quiet)
+        environment = vouched(tmp_path) if command == "run" else {}
+        with agent(tmp_path, *command.split(), "--config", str(file), **environment) as moving:
             until(lambda: abs(pan(unit)) > 30.0)
-            inspecting.send_signal(signal.SIGKILL)
-            inspecting.wait()
+            moving.send_signal(signal.SIGKILL)
+            moving.wait()
         intents = tmp_path / "moving.json"
         assert intents.exists()
         assert PASSWORD.encode() not in intents.read_bytes()
         until(lambda: not unit.mount.moving(unit.clock()))
         assert abs(pan(unit)) > 5.0
+        file.write_text(quiet)
         with agent(tmp_path, "run", "--config", str(file)):
             until(lambda: heard.told("fault", "stove"), 90)
             assert "put back" in heard.told("fault", "stove")[0]["what"]
@@ -163,3 +194,32 @@ def test_what_a_killed_agent_left_turned_away_is_put_back_at_the_next_start(tmp_
             assert not intents.exists()
             assert unit.mount.presets == {}
             assert heard.told("view_not_restored", "stove") == []
+
+
+@pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc for the clock that is vouched for")
+def test_a_camera_moved_at_night_is_judged_by_it(tmp_path: Path) -> None:
+    """The verdict by action stands in the status; the picture check takes no notice; a restart keeps the proof."""
+    spec = CameraSpec(slot="stove", persona="ptz-mirrored", password=PASSWORD, seed=3)
+    with Canteen([spec]) as canteen, Broker() as broker, ear(broker) as heard:
+        unit = canteen.camera("stove")
+        file = configured(tmp_path, broker, canteen.cameras)
+        file.write_text("movement: {enabled: true, window: 00:00-24:00}\n" + file.read_text())
+        for _ in ("moved", "remembered"):
+            with agent(tmp_path, "run", "--config", str(file), **vouched(tmp_path)) as running:
+                until(lambda: rotation(tmp_path) == ("MET", "E4"), 150)
+                until(lambda: status(tmp_path, "stove")["picture"]["sound"], 60)
+                running.terminate()
+                running.wait(15)
+        assert abs(pan(unit)) < 0.5
+        sweeps = [asked for asked in canteen.requests("stove") if asked.operation == "SetPreset"]
+        assert len(sweeps) == 1  # only one night's movement
+        assert [(one["before"], one["after"]) for one in heard.told("capability_changed", "stove")] == [
+            ("UNPROVEN", "MET")
+        ]
+        assert heard.told("picture", "stove") == []
+
+
+def rotation(folder: Path) -> tuple[str, str]:
+    verdicts = {one["clause"]: one for one in status(folder, "stove").get("verdicts", [])}
+    found = verdicts.get("rotation_360", {"standing": "", "level": ""})
+    return found["standing"], found["level"]
