@@ -17,14 +17,14 @@ from agent.memory import Memory
 from agent.model import NotSeen, Seen, tidy
 from agent.scout import Scout
 from agent.settings import Settings
-from agent.status import CameraStatus, DiscoveryStatus, Status, UplinkStatus
+from agent.status import CameraStatus, DiscoveryStatus, JournalStatus, Status, UplinkStatus
 from agent.tell import documents
 from agent.watch import Watch
 from contract.messages import Birth, HostHealth
 from contract.vocabulary import Availability
 
 FULL_EVERY = 15
-"""Clock and host ride on every 15th heartbeat."""
+"""Clock and host ride on every 15th heartbeat, and when the journal falls into trouble or comes out of it."""
 
 
 class Reporter:
@@ -64,8 +64,9 @@ class Reporter:
             tuple(by_state[Availability.OFFLINE]),
             tuple(by_state[Availability.UNKNOWN]),
         )
-        if self._beats % FULL_EVERY == 0:
-            self._health = host.health(self._settings.state_dir)
+        trouble = self._ledger.journal.trouble
+        if self._beats % FULL_EVERY == 0 or (self._health and self._health.journal != trouble):
+            self._health = msgspec.structs.replace(host.health(self._settings.state_dir), journal=trouble)
             beat = msgspec.structs.replace(beat, clock=clocks.clock(), host=self._health)
         self._beats += 1
         return msgspec.json.encode(beat)
@@ -100,6 +101,7 @@ class Reporter:
 
     def status(self, *, connected: bool, line: str) -> Status:
         """`connected`, `line`: the state of the uplink, and that in words."""
+        journal = self._ledger.journal
         return Status(
             pid=os.getpid(),
             version=__version__,
@@ -111,7 +113,8 @@ class Reporter:
             at_ms=clocks.utc_ms(),
             clock=clocks.clock(),
             host=self._health,
-            uplink=UplinkStatus(connected=connected, detail=line, pending=self._ledger.journal.pending),
+            uplink=UplinkStatus(connected=connected, detail=line, pending=journal.pending),
+            journal=JournalStatus(durable=journal.durable, trouble=journal.trouble, lost=journal.lost),
             discovery=self._discovery(),
             cameras=tuple(self._camera(watch) for watch in self._watches.values()),
         )

@@ -129,6 +129,9 @@ def status(now: Status, age_s: float, lang: str) -> None:
         f"待确认事件 {now.uplink.pending}" if zh else f"{now.uplink.pending} events not acknowledged"
     )
     lines = [_plain(head), table]
+    if now.journal.trouble:
+        words = "日志无法可靠保存" if zh else "the journal is in trouble"
+        lines.insert(1, f"[red]{words}: {_plain(now.journal.trouble)}[/]")
     if age_s >= STALE_S:
         old = f"{age_s:.0f} 秒前的状态：代理可能已停止" if zh else f"{age_s:.0f} s old: the agent may have stopped"
         lines.append(f"[red]{old}[/]")

@@ -46,6 +46,17 @@ class UplinkStatus(Struct, frozen=True, kw_only=True):
     pending: int
 
 
+class JournalStatus(Struct, frozen=True, kw_only=True):
+    """`durable`: events survive a power cut now. `trouble`: what is wrong with the disk, "" = nothing.
+
+    `lost`: journals that were damaged and set aside since the start.
+    """
+
+    durable: bool
+    trouble: str = ""
+    lost: int = 0
+
+
 class DiscoveryStatus(Struct, frozen=True, kw_only=True):
     """The last round; `at_ms` UTC ms or null before the first. `unregistered`: addresses no slot claims."""
 
@@ -71,6 +82,7 @@ class Status(Struct, frozen=True, kw_only=True):
     clock: ClockHealth
     host: HostHealth | None
     uplink: UplinkStatus
+    journal: JournalStatus
     discovery: DiscoveryStatus
     cameras: tuple[CameraStatus, ...]
 

@@ -52,6 +52,7 @@ class Supervisor:
         self._heartbeat_due = self._status_due = 0.0
         self._checkpoint_due = time.monotonic() + CHECKPOINT_S / 6
         self._was_connected = False
+        self._unwritable = ""
 
     def run(self, stopping: threading.Event) -> None:
         """Blocks until `stopping` is set."""
@@ -95,5 +96,9 @@ class Supervisor:
         status = self._reporter.status(connected=self._uplink.connected.is_set(), line=self._uplink.detail)
         try:
             write_atomically(self._status_file, msgspec.json.encode(status), mode=0o644)
+            self._unwritable = ""
         except OSError as error:
-            log.warning("cannot write %s: %s", self._status_file, error)
+            said = error.strerror or str(error)
+            if said != self._unwritable:  # once, not every 15 s
+                log.warning("cannot write %s: %s", self._status_file, said)
+            self._unwritable = said

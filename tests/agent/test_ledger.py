@@ -43,9 +43,9 @@ class Center:
         held, claims, lost = [], [], []
         for (store, seq), event in self.events.items():
             slot, to = (event.slot, event.to) if isinstance(event, Transition) else ("", "")
-            closing = isinstance(event, Coverage)
-            held.append(timeline.Held(store, seq, event.session, event.boot, closing, slot, event.at, to))
-            if isinstance(event, Coverage):
+            if not isinstance(event, Coverage):
+                held.append(timeline.Held(store, seq, event.session, event.boot, slot, event.at, to))
+            else:
                 claim = timeline.Claim(store, event.session, "b", event.from_, event.to, event.seq_high, LATE)
                 claims.append(claim)
             if isinstance(event, Gap):
