@@ -112,7 +112,8 @@ class Daemon:
         )
 
     def _make_uplink(self) -> "Uplink":
-        from agent.tell.uplink import Endpoint, Uplink
+        from agent.tell.preflight import Endpoint
+        from agent.tell.uplink import Uplink
 
         settings, first = self._settings, self._settings.broker[0]
         return Uplink(
@@ -126,6 +127,7 @@ class Daemon:
             journal=self._journal,
             greet=self._reporter.greeting,
             command=self._command,
+            duplicate=self._ledger.duplicate_identity,
         )
 
     def _discovery_options(self) -> "DiscoveryOptions":

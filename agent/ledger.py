@@ -19,6 +19,7 @@ from contract.messages import (
     ClockHealth,
     Conflict,
     Coverage,
+    DuplicateIdentity,
     Event,
     Fault,
     Heartbeat,
@@ -161,6 +162,9 @@ class Ledger:
 
     def conflict(self, slot: str, identity: str, addresses: tuple[str, ...]) -> None:
         self._append(Conflict, self._now(), slot=slot, identity=identity, addresses=addresses)
+
+    def duplicate_identity(self, detail: str) -> None:
+        self._append(DuplicateIdentity, self._now(), detail=detail[:1000])
 
     def fault(self, what: str, slot: str = "") -> None:
         self._append(Fault, self._now(), what=what, slot=slot)

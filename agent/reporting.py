@@ -99,8 +99,8 @@ class Reporter:
 
     # ---- for whoever stands at the box --------------------------------------------------------
 
-    def status(self, *, connected: bool, line: str) -> Status:
-        """`connected`, `line`: the state of the uplink, and that in words."""
+    def status(self, *, connected: bool, line: str, problem: str) -> Status:
+        """`connected`, `line`: the state of the uplink, and that in words; `problem` as in UplinkStatus."""
         journal = self._ledger.journal
         return Status(
             pid=os.getpid(),
@@ -113,7 +113,7 @@ class Reporter:
             at_ms=clocks.utc_ms(),
             clock=clocks.clock(),
             host=self._health,
-            uplink=UplinkStatus(connected=connected, detail=line, pending=journal.pending),
+            uplink=UplinkStatus(connected=connected, detail=line, pending=journal.pending, problem=problem),
             journal=JournalStatus(durable=journal.durable, trouble=journal.trouble, lost=journal.lost),
             discovery=self._discovery(),
             cameras=tuple(self._camera(watch) for watch in self._watches.values()),

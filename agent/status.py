@@ -39,11 +39,12 @@ class CameraStatus(Struct, frozen=True, kw_only=True):
 
 
 class UplinkStatus(Struct, frozen=True, kw_only=True):
-    """`pending`: events the center has not acknowledged."""
+    """`pending`: events the center has not acknowledged. `problem`: a kind of agent/tell/failures.py, "" = none."""
 
     connected: bool
     detail: str
     pending: int
+    problem: str = ""
 
 
 class JournalStatus(Struct, frozen=True, kw_only=True):

@@ -93,7 +93,10 @@ class Supervisor:
             self._ledger.checkpoint(self._reporter.unsettled)
 
     def _write_status(self) -> None:
-        status = self._reporter.status(connected=self._uplink.connected.is_set(), line=self._uplink.detail)
+        uplink = self._uplink
+        status = self._reporter.status(
+            connected=uplink.connected.is_set(), line=uplink.detail, problem=uplink.problem or ""
+        )
         try:
             write_atomically(self._status_file, msgspec.json.encode(status), mode=0o644)
             self._unwritable = ""
