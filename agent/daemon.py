@@ -158,7 +158,8 @@ class Daemon:
         )
 
     def _make_uplink(self) -> "Uplink":
-        from agent.tell.uplink import Endpoint, Uplink
+        from agent.tell.preflight import Endpoint
+        from agent.tell.uplink import Uplink
 
         settings, first = self._settings, self._settings.broker[0]
         return Uplink(
@@ -173,6 +174,7 @@ class Daemon:
             greet=self._reporter.greeting,
             command=self._command,
             passed=self._time.passed,
+            duplicate=self._ledger.duplicate_identity,
         )
 
     def _discovery_options(self) -> "DiscoveryOptions":

@@ -20,6 +20,7 @@ from contract.messages import (
     CapabilityChanged,
     Conflict,
     Coverage,
+    DuplicateIdentity,
     Event,
     Fault,
     Heartbeat,
@@ -160,6 +161,9 @@ class Ledger:
 
     def conflict(self, slot: str, identity: str, addresses: tuple[str, ...]) -> None:
         self._append(Conflict, self._now(), slot=slot, identity=identity, addresses=addresses)
+
+    def duplicate_identity(self, detail: str) -> None:
+        self._append(DuplicateIdentity, self._now(), detail=detail[:1000])
 
     def picture(self, slot: str, change: PictureChange) -> None:
         """A picture fault was raised, or cleared."""

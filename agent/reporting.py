@@ -20,7 +20,15 @@ from agent.model import NotSeen, Seen, tidy
 from agent.mover import Mover
 from agent.scout import Scout
 from agent.settings import Settings
-from agent.status import CameraStatus, DiscoveryStatus, FaultStatus, PictureStatus, Status, UplinkStatus
+from agent.status import (
+    CameraStatus,
+    DiscoveryStatus,
+    FaultStatus,
+    JournalStatus,
+    PictureStatus,
+    Status,
+    UplinkStatus,
+)
 from agent.tell import documents
 from agent.timekeeper import Timekeeper
 from agent.watch import Watch
@@ -29,7 +37,7 @@ from contract.policy import Policy
 from contract.vocabulary import PTZ_FAULT, Availability
 
 FULL_EVERY = 15
-"""Clock and host ride on every 15th heartbeat; the clock also when its state changed."""
+"""Clock and host ride on every 15th heartbeat, and each when what it says of clock or journal has changed."""
 
 
 class Reporter:
@@ -77,8 +85,9 @@ class Reporter:
         if full or told is None or (told.synced, told.untrusted) != (clock.synced, clock.untrusted):
             self._clock_told = clock
             beat = msgspec.structs.replace(beat, clock=clock)
-        if full:
-            self._health = host.health(self._settings.state_dir)
+        trouble = self._ledger.journal.trouble
+        if full or (self._health and self._health.journal != trouble):
+            self._health = msgspec.structs.replace(host.health(self._settings.state_dir), journal=trouble)
             beat = msgspec.structs.replace(beat, host=self._health)
         self._beats += 1
         return msgspec.json.encode(beat)
@@ -111,8 +120,9 @@ class Reporter:
 
     # ---- for whoever stands at the box --------------------------------------------------------
 
-    def status(self, *, connected: bool, line: str) -> Status:
-        """`connected`, `line`: the state of the uplink, and that in words."""
+    def status(self, *, connected: bool, line: str, problem: str) -> Status:
+        """`connected`, `line`: the state of the uplink, and that in words; `problem` as in UplinkStatus."""
+        journal = self._ledger.journal
         return Status(
             pid=os.getpid(),
             version=__version__,
@@ -126,7 +136,8 @@ class Reporter:
             at_boot_ms=boot_ms(),
             clock=self._time.health,
             host=self._health,
-            uplink=UplinkStatus(connected=connected, detail=line, pending=self._ledger.journal.pending),
+            uplink=UplinkStatus(connected=connected, detail=line, pending=journal.pending, problem=problem),
+            journal=JournalStatus(durable=journal.durable, trouble=journal.trouble, lost=journal.lost),
             discovery=self._discovery(),
             cameras=tuple(self._camera(watch) for watch in self._watches.values()),
         )

@@ -60,6 +60,7 @@ class Supervisor:
         self._checkpoint_due = monotonic() + CHECKPOINT_S / 6
         self._was_connected = False
         self._stumbled: set[str] = set()
+        self._unwritable = ""
 
     def run(self, stopping: threading.Event) -> None:
         """Blocks until `stopping` is set."""
@@ -129,11 +130,18 @@ class Supervisor:
             self._ledger.checkpoint(self._reporter.unsettled)
 
     def _write_status(self) -> None:
-        status = self._reporter.status(connected=self._uplink.connected.is_set(), line=self._uplink.detail)
+        uplink = self._uplink
+        status = self._reporter.status(
+            connected=uplink.connected.is_set(), line=uplink.detail, problem=uplink.problem or ""
+        )
         try:
             write_atomically(self._status_file, msgspec.json.encode(status), mode=0o644)
+            self._unwritable = ""
         except OSError as error:
-            log.warning("cannot write %s: %s", self._status_file, error)
+            said = error.strerror or str(error)
+            if said != self._unwritable:  # once, not every 15 s
+                log.warning("cannot write %s: %s", self._status_file, said)
+            self._unwritable = said
         states = Counter(camera.availability.value for camera in status.cameras)
         counted = ", ".join(f"{states[one]} {one}" for one in states)
         self._notifier.say(f"STATUS={len(status.cameras)} cameras: {counted or 'none'}; {status.uplink.detail}")

@@ -106,6 +106,8 @@ class HostHealth(Struct, frozen=True, kw_only=True, omit_defaults=True):
     disk_ratio: float
     temperature_c: float | None = None
     uplink: str = ""
+    journal: Text = ""
+    """What is wrong with the disk that the journal is on; "" = events are durable."""
 
 
 class Heartbeat(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -98,6 +98,14 @@ def test_a_center_behind_its_own_ack_records_the_loss_and_goes_on(store: Store) 
     assert acks(recorder.record([letter("state", birth(oldest=9))])) == [("j1", 9)]
 
 
+def test_a_batch_says_that_earlier_events_were_given_up(store: Store) -> None:
+    """Where a former store's older events were evicted, its batches say so, and the rest of it is acknowledged."""
+    recorder = Recorder(store)
+    recorder.record([letter("ev", events(event(1)))])
+    batch = {"store": "j1", "events": [event(51), event(52)], "oldest": 51}
+    assert acks(recorder.record([letter("ev", msgspec.json.encode(batch))])) == [("j1", 52)]
+
+
 def test_the_echo_of_an_own_ack_is_no_news(store: Store) -> None:
     """Only the broker's retained copy counts, not an acknowledgement as it is published."""
     echo = Incoming(ACK, b'{"store":"j1","seq":5}', False, T0)
