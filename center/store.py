@@ -1,6 +1,6 @@
 """The center's memory in SQL: what was registered, what arrived, what was set aside. Only here is SQLAlchemy known.
 
-SQLite by default, any URL by choice. Events are only ever inserted. What a row means for the rate is not known here.
+SQLite by default, PostgreSQL by choice. Events are only ever inserted. What a row means for the rate is not known here.
 """
 
 import hashlib
@@ -12,13 +12,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, InterfaceError
 
 from center.intervals import Intervals, normal
 from center.model import AnchorRow, Aside, EventRow, LostRow, Slot, Spoilt
 from center.timeline import AnchorPoint, Claim, Held, Lost
 
 SCHEMA = 2
+DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+"""Scheme of the URL -> dialect and driver; psycopg is used through SQLAlchemy only."""
+SCHEMA_LOCK = 4_190
+"""Number of the lock under which tables are made; any would do."""
 COALESCE_MS = 90_000
 """Messages of a gateway nearer to each other than this make one receipt interval (a heartbeat comes every 60 s)."""
 QUARANTINE_ROWS = 1000
@@ -166,11 +170,15 @@ class Store:
     """A database by URL or file path, its tables made when missing. Raises Unavailable."""
 
     def __init__(self, where: str, *, create: bool = True) -> None:
-        url = where if "://" in where else f"sqlite:///{where}"
-        if url.startswith("sqlite:///") and not create and not Path(url.removeprefix("sqlite:///")).exists():
+        url = _url(where)
+        if url.drivername == "sqlite" and not create and not Path(url.database or "").exists():
             raise Unavailable(f"{where}: no such database")
-        self._engine = sa.create_engine(url)
-        if self._engine.dialect.name == "sqlite":
+        try:
+            self._engine = sa.create_engine(url)
+        except ImportError as error:
+            raise Unavailable(f"{url.drivername}: {error}; install canteen-agent[center]") from error
+        self._snapshot = {} if url.drivername == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        if url.drivername == "sqlite":
             sa.event.listen(self._engine, "connect", _set_up_sqlite)
             sa.event.listen(self._engine, "begin", _begin_sqlite)
         with self.write() as tx:
@@ -185,11 +193,30 @@ class Store:
     @contextmanager
     def read(self) -> Iterator["Reader"]:
         """One consistent snapshot."""
-        with _translated(), self._engine.connect() as connection, connection.begin():
+        with (
+            _translated(),
+            self._engine.connect().execution_options(**self._snapshot) as connection,
+            connection.begin(),
+        ):
             yield Reader(connection)
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _url(where: str) -> sa.URL:
+    """A path is a SQLite file. The password of a database stands in no argument: everybody can read those."""
+    if "://" not in where:
+        return sa.URL.create("sqlite", database=where)
+    try:
+        url = sa.make_url(where)
+    except ArgumentError as error:
+        raise Unavailable("--database is neither a path nor a URL such as postgresql://user@host/database") from error
+    if url.password is not None or "password" in url.query:
+        raise Unavailable("a password in the database URL is there for all to read: put it into ~/.pgpass (PGPASSFILE)")
+    if url.drivername not in DRIVERS:
+        raise Unavailable(f"{url.drivername}: no such kind of database; known are {', '.join(DRIVERS)}")
+    return url.set(drivername=DRIVERS[url.drivername])
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
@@ -339,6 +366,8 @@ class Reader:
 
 class Writer(Reader):
     def make_tables(self) -> None:
+        if self._c.dialect.name == "postgresql":  # several workers may start at once
+            self._c.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
         _meta.create_all(self._c)
         self._ignore(settings, [{"name": "schema", "value": str(SCHEMA)}])
         found = self._c.execute(sa.select(settings.c.value).where(settings.c.name == "schema")).scalar_one()
