@@ -6,6 +6,7 @@ SQLite by default, PostgreSQL by choice. Events are only ever inserted. What a r
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,12 @@ _BORN = sa.select(sessions.c.session).where(_at(sessions, "gateway", "session") 
 _HEAR_SESSION = (
     sa.update(sessions).where(_at(sessions, "gateway", "session")).values(heard_ms=_later(sessions.c.heard_ms, "at_ms"))
 )
+_NOTE_SESSION = {
+    moment: sa.update(sessions)
+    .where(_at(sessions, "gateway", "session"))
+    .values({moment: _later(sessions.c[moment], "at_ms")} | {word: sa.bindparam(f"new_{word}") for word in words})
+    for moment, words in {"born_ms": ("version", "store", "boot"), "left_ms": ("why",), "lost_ms": ()}.items()
+}
 _ACKED = sa.select(journals.c.acked).where(_at(journals, "gateway", "store"))
 _KNOWN = sa.union_all(
     *(sa.select(t.c.seq).where(_at(t, "gateway", "store") & (t.c.seq > _AFTER)) for t in (events, quarantine))
@@ -374,18 +381,12 @@ class Writer(Reader):
         if found != str(SCHEMA):
             raise Unavailable(f"the database is of version {found}, this program of version {SCHEMA}")
 
-    def _insert(self, table: sa.Table) -> Any:
-        """The dialect's insert: both know ON CONFLICT, with the same words."""
-        return (sqlite if self._c.dialect.name == "sqlite" else postgresql).insert(table)
-
     def _ignore(self, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
         if rows:
-            self._c.execute(self._insert(table).on_conflict_do_nothing(), rows)
+            self._c.execute(_insert_new(table, self._c.dialect.name), rows)
 
     def _replace(self, table: sa.Table, row: dict[str, Any]) -> None:
-        keys = [column.name for column in table.primary_key]
-        values = {name: value for name, value in row.items() if name not in keys}
-        self._c.execute(self._insert(table).values(row).on_conflict_do_update(index_elements=keys, set_=values))
+        self._c.execute(_insert_over(table, self._c.dialect.name), row)
 
     # ---- registry
 
@@ -437,12 +438,12 @@ class Writer(Reader):
             self._ignore(sessions, [{"gateway": gateway, "session": session, "heard_ms": at_ms}])
 
     def note_session(self, gateway: str, session: str, moment: str, at_ms: int, **words: str) -> None:
-        """`moment`: born_ms, left_ms or lost_ms; the latest stays, in whichever order they come."""
-        self._ignore(sessions, [{"gateway": gateway, "session": session}])
-        mine = (sessions.c.gateway == gateway) & (sessions.c.session == session)
-        column = sessions.c[moment]
-        later = sa.case((column > at_ms, column), else_=sa.literal(at_ms, sa.BigInteger))
-        self._c.execute(sa.update(sessions).where(mine).values({moment: later, **words}))
+        """`moment`: born_ms with version, store and boot; left_ms with why; lost_ms. The latest stays, in any order."""
+        values = {"the_gateway": gateway, "the_session": session, "at_ms": at_ms}
+        values |= {f"new_{word}": text for word, text in words.items()}
+        if not self._c.execute(_NOTE_SESSION[moment], values).rowcount:
+            self._ignore(sessions, [{"gateway": gateway, "session": session}])
+            self._c.execute(_NOTE_SESSION[moment], values)
 
     def put_document(self, gateway: str, kind: str, payload: bytes, received_ms: int) -> None:
         row = {"gateway": gateway, "kind": kind, "payload": payload, "received_ms": received_ms}
@@ -500,3 +501,21 @@ class Writer(Reader):
 
 def _claim_key(gateway: str, claim: Claim) -> dict[str, object]:
     return {"the_gateway": gateway} | {f"the_{name}": getattr(claim, name) for name in _CLAIM_KEY[1:]}
+
+
+@cache
+def _insert_new(table: sa.Table, dialect: str) -> Any:
+    return _insert(table, dialect).on_conflict_do_nothing()
+
+
+@cache
+def _insert_over(table: sa.Table, dialect: str) -> Any:
+    """Every column is given."""
+    insert, keys = _insert(table, dialect), [column.name for column in table.primary_key]
+    rest = {column.name: insert.excluded[column.name] for column in table.c if column.name not in keys}
+    return insert.on_conflict_do_update(index_elements=keys, set_=rest)
+
+
+def _insert(table: sa.Table, dialect: str) -> Any:
+    """The dialect's insert: both know ON CONFLICT, with the same words."""
+    return (sqlite if dialect == "sqlite" else postgresql).insert(table)

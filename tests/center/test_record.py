@@ -181,6 +181,15 @@ def test_one_seq_with_two_contents_is_a_duplicate_identity(store: Store) -> None
     assert figures(store, T0 + 100)["total"]["unknown_ms"] == 200
 
 
+def test_a_card_that_lost_its_last_row_proves_nothing_of_it(store: Store) -> None:
+    """Told of seq 3 by a heartbeat only, then cut off: the next session's closing coverage at seq 3 is no proof."""
+    recorder = Recorder(store)
+    recorder.record([letter("ev", events(anchor(1), moved(2, 10, "online"))), letter("hb", beat(50, 3))])
+    closing = event(3, "coverage", **{"from": 0, "to": 20, "seq_high": 2})
+    assert acks(recorder.record([letter("ev", events(closing, anchor(4, 60, T0 + 60, session="s2")))])) == [("j1", 4)]
+    assert figures(store, T0 + 100)["total"]["on_ms"] == 10
+
+
 def test_a_slot_registered_later_counts_from_what_was_reported_before(store: Store) -> None:
     """Events of an unregistered slot are noted and kept; they count as soon as the slot is registered."""
     recorder = Recorder(store)
