@@ -177,34 +177,47 @@ def read_only(home: Path, rounds: int, *, seed: int) -> list[Figure]:
 
 
 def corrupt(home: Path, rounds: int, *, seed: int) -> list[Figure]:
-    """Sectors of the journal are overwritten: half of them while the agent is down, half while it runs."""
+    """Sectors of the journal are overwritten, half of the times under the running agent; then it starts anew.
+
+    What was in it is gone; it has to be said. Silent is a round in which changes went missing and nothing was said.
+    """
     trial = Trial("corrupt journal")
     rnd = random.Random(seed)
+    missing = 0
     with Site(home, cast_of(4)) as site:
         trials.started(site)
         for i in range(rounds):
             site.freeze("center")  # so that there is something in it
-            with Weather(site, dwell_s=(2, 12), seed=seed + i):
+            with Weather(site, dwell_s=(2, 6), seed=seed + i):
                 time.sleep(8)
-            since = trials.boot_ms()
-            if i % 2 == 0:
-                site.kill("agent")
-                spoil(site.state, rnd)
-                began = time.monotonic()
-                site.launch("agent")
-                site.thaw("center")
-                _tells(site, since, trial)
-            else:
-                spoil(site.state, rnd)
-                began = time.monotonic()
-                site.thaw("center")
-                time.sleep(5)
+                since = trials.boot_ms()
+                if i % 2:
+                    spoil(site.state, rnd)
+                    time.sleep(4)
             _lives(site, trial)
+            site.kill("agent")
+            if i % 2 == 0:
+                spoil(site.state, rnd)
+            site.thaw("center")
+            began = time.monotonic()
+            site.launch("agent")
             _recovers(site, trial, began)
+            before, missing = missing, _missing(site)
+            trial.silent += missing > before and not told_of_journal(site, since)
         site.end_of("agent")
         time.sleep(1)
         found = evidence.truth(site)
-        return trial.figures() + trials.truthfulness("R6", "corrupt journal", found, 0.05)
+        note = f"{missing} changes lost with them"
+        return [
+            *trial.figures(),
+            Figure("R6", "corrupt journal: set aside", len(list(site.state.glob("*.corrupt-*"))), "", None, note),
+            *trials.truthfulness("R6", "corrupt journal", found, 0.05),
+        ]
+
+
+def _missing(site: Site) -> int:
+    """Changes that the agent's log tells of and the center does not hold."""
+    return sum((evidence.said(site) - evidence.told(evidence.held(site).events.values())).values())
 
 
 def spoil(state: Path, rnd: random.Random, share: float = 0.3) -> None:
