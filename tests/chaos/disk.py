@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable
@@ -56,6 +57,11 @@ def protected(options: Options) -> list[Figure]:
 def spoilt(options: Options) -> list[Figure]:
     with folder(options, "corrupt") as home:
         return corrupt(home, _rounds(options), seed=options.seed)
+
+
+def went_back(options: Options) -> list[Figure]:
+    with folder(options, "wentback") as home:
+        return restored(home, 1 if options.quick else 10, seed=options.seed)
 
 
 def _rounds(options: Options) -> int:
@@ -212,6 +218,48 @@ def corrupt(home: Path, rounds: int, *, seed: int) -> list[Figure]:
             *trial.figures(),
             Figure("R6", "corrupt journal: set aside", len(list(site.state.glob("*.corrupt-*"))), "", None, note),
             *trials.truthfulness("R6", "corrupt journal", found, 0.05),
+        ]
+
+
+def restored(home: Path, rounds: int, *, seed: int) -> list[Figure]:
+    """The state is put back as it was some time before: an old copy, or a card that never wrote what it said it had.
+
+    What was recorded after the copy is at the center already; what follows must not be taken for it.
+    """
+    trial = Trial("journal back in time")
+    missing = 0
+    with Site(home, cast_of(4)) as site:
+        trials.started(site)
+        for i in range(rounds):
+            with Weather(site, dwell_s=(2, 8), seed=seed + i):
+                time.sleep(3)
+                site.kill("agent")
+                shutil.copytree(site.state, home / "copy")
+                site.launch("agent")
+                time.sleep(15)
+                since = trials.boot_ms()
+                site.kill("agent")
+                shutil.rmtree(site.state)
+                (home / "copy").rename(site.state)
+                site.launch("agent")
+                _tells(site, since, trial)
+            _lives(site, trial)
+            began = time.monotonic()
+            _recovers(site, trial, began)
+            missing = _missing(site)
+        site.end_of("agent")
+        time.sleep(1)
+        return [
+            *trial.figures(),
+            Figure("R6", "journal back in time: changes lost before it was noticed", missing, "", None),
+            Figure(
+                "R2",
+                "journal back in time: transitions doubled",
+                len(evidence.doubled(evidence.held(site).events.values())),
+                "",
+                0,
+            ),
+            *trials.truthfulness("R6", "journal back in time", evidence.truth(site), 0.1),
         ]
 
 
