@@ -26,6 +26,7 @@ from simulator.kitchen.panorama import sheet
 from simulator.persona import Quirk, personas
 from simulator.unit import Unit
 
+RUNS = 100
 AWAY_S = 90.0
 MOST, LEAST = 16, 2
 """Cameras at a time: as many as the machine has time for; a run is nearly all waiting."""
