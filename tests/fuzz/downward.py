@@ -13,6 +13,7 @@ from agent.tell.uplink import Uplink
 from tests.agent.tell.test_uplink import DOWN, uplink
 
 TOPICS = (f"{DOWN}ack".encode(), f"{DOWN}cmd".encode(), b"mclz/v1/center/state", b"mclz/v1/x")
+_FOLDER = tempfile.TemporaryDirectory(prefix="fuzz-")
 
 
 class _Nowhere(NamedTuple):
@@ -30,7 +31,6 @@ def receive(data: bytes) -> None:
 
 @cache
 def _uplink() -> Uplink:
-    journal = Journal(Path(tempfile.mkdtemp(prefix="fuzz-journal-")) / "journal.db")
-    made = uplink(_Nowhere(), journal, deque(maxlen=1))  # type: ignore[arg-type]
+    made = uplink(_Nowhere(), Journal(Path(_FOLDER.name) / "journal.db"), deque(maxlen=1))  # type: ignore[arg-type]
     made._client.max_queued_messages_set(1)  # what it would answer goes nowhere
     return made

@@ -39,7 +39,7 @@ from agent.ask.video import CODECS, Reel
 from agent.memory import Memory
 from agent.settings import checks, entries
 from center import registry
-from center.decode import Poison, decode, origin, same
+from center.decode import Incoming, Poison, apart, decode, origin, same, single
 from contract import strict_yaml
 from contract.messages import BROKEN_JSON
 from contract.policy import Policy
@@ -293,6 +293,8 @@ def _upward(data: bytes) -> None:
     if not isinstance(message, Poison):
         same(payload, payload)
         msgspec.json.encode(message)
+    for part in apart(Incoming(topic.decode(), payload, False, 1)):
+        single(source, part.payload)
 
 
 def _files(data: bytes) -> None:
