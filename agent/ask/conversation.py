@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from agent.ask import digest, envelope, places, soap
+from agent.ask import arp, digest, envelope, places, soap
 from agent.ask.asking import Deadline, Trouble
 from agent.ask.envelope import Node, NotHere
 from agent.ask.http import CAP, Session
@@ -139,6 +139,7 @@ class Conversation:
         return self._logged_in(send)
 
     def _logged_in(self, send: _Send[T]) -> T:
+        arp.beware(self._camera)
         while True:
             way = self._login.next_way()
             try:

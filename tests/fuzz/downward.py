@@ -12,6 +12,7 @@ from agent.tell.uplink import Uplink
 from tests.agent.tell.test_uplink import DOWN, uplink
 
 TOPICS = (f"{DOWN}ack", f"{DOWN}cmd", "mclz/v1/center/state", "mclz/v1/x")
+_FOLDER = tempfile.TemporaryDirectory(prefix="fuzz-")
 
 
 class _Nowhere(NamedTuple):
@@ -27,5 +28,5 @@ def receive(data: bytes) -> None:
 
 @cache
 def _uplink() -> Uplink:
-    journal = Journal(Path(tempfile.mkdtemp(prefix="fuzz-journal-")) / "journal.db")
+    journal = Journal(Path(_FOLDER.name) / "journal.db")
     return uplink(_Nowhere(), journal, deque(maxlen=1))  # type: ignore[arg-type]  # what it would answer goes nowhere
