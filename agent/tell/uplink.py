@@ -90,6 +90,7 @@ class Uplink:
         self._flows_line: Line | None = None
         self._greeted = ""
         self._backoff = Backoff(random.random)
+        self._silent = False
         self._short = 0
         self._told_at: float | None = None
         self._center_up = True
@@ -172,7 +173,8 @@ class Uplink:
             except Exception:  # a bug must not end the line
                 log.exception("the line to the broker broke down")
                 quickly = False
-            self._stopping.wait(0.1 if quickly else self._backoff.delay_s(time.monotonic()))
+            delay_s = self._backoff.delay_s(time.monotonic(), silent=self._silent)
+            self._stopping.wait(0.1 if quickly else delay_s)
 
     def _connect(self) -> bool:
         """One connection from its beginning to its end. True: try again at once, in another way."""
@@ -187,7 +189,11 @@ class Uplink:
         except Failed as failed:
             self._old_fashioned.discard(endpoint.where)
             self._fail(endpoint, failed.failure)
+            self._silent = failed.failure.silent
             self._rotate()
+            return False
+        if self._stopping.is_set():
+            line.close(0.0)
             return False
         self._line = line
         self._welcome(line, endpoint)
@@ -233,6 +239,7 @@ class Uplink:
         if self._stopping.is_set():
             return
         self._backoff.lived(line.lived_s, time.monotonic())
+        self._silent = line.silent
         ended = f"connection to {endpoint.where} lost"
         if self._somebody_else(line):
             self._backoff.thrown_out()
@@ -262,7 +269,7 @@ class Uplink:
     def _blame(self, failure: Failure, what: str) -> None:
         self.problem = failure.kind
         advice = ADVICE[failure.kind]
-        self._say(f"{what}; {failure.kind}: {failure.detail}; {advice['en']} {advice['zh']}")
+        self._say(f"{what}; {failure.kind}: {failure.detail}", f"{advice['en']} / {advice['zh']}")
 
     # ---- sending ------------------------------------------------------------------------------
 
@@ -363,9 +370,9 @@ class Uplink:
 
     # ---- small ones ---------------------------------------------------------------------------
 
-    def _say(self, detail: str) -> None:
+    def _say(self, detail: str, advice: str = "") -> None:
         if detail != self.detail:
-            log.info("%s", detail)
+            log.log(logging.WARNING if advice else logging.INFO, "%s%s", detail, advice and f": {advice}")
         self.detail = detail
 
     def _up(self, leaf: str) -> str:
