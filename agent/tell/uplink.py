@@ -267,9 +267,9 @@ class Uplink:
             self._duplicate(f"{sure}: {line.why}")
 
     def _blame(self, failure: Failure, what: str) -> None:
-        self.problem = failure.kind
         advice = ADVICE[failure.kind]
         self._say(f"{what}; {failure.kind}: {failure.detail}", f"{advice['en']} / {advice['zh']}")
+        self.problem = failure.kind
 
     # ---- sending ------------------------------------------------------------------------------
 
