@@ -6,6 +6,7 @@ How a connection is made must not be known here.
 import errno
 import socket
 import ssl
+import time
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -94,7 +95,9 @@ _NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOW
 def of(error: Exception) -> Failure:
     """The failure that an exception of connecting means."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Failure(_VERIFY.get(error.verify_code, Kind.TLS_CA), error.verify_message)
+        kind = _VERIFY.get(error.verify_code, Kind.TLS_CA)
+        clock = time.strftime("; our clock says %Y-%m-%d %H:%M UTC", time.gmtime()) if kind is Kind.TLS_TIME else ""
+        return Failure(kind, error.verify_message + clock)
     if isinstance(error, ssl.SSLError):
         reason = (error.reason or str(error)).lower().replace("_", " ")
         return Failure(Kind.AUTH if _about_us(reason) else Kind.TLS, reason)
