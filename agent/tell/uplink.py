@@ -32,6 +32,7 @@ NO_PROGRESS_S = 3.0
 BACKOFF_MAX_S = 300.0
 CONNACK_S = 6.0
 STALLED_S = 30.0
+PARTING_S = 1.5
 MAX_DOWN_BYTES = 32_000
 
 
@@ -162,7 +163,7 @@ class Uplink:
         # paho's thread may hang in the resolver, longer than anybody waits for us
         ending = threading.Thread(target=self._client.loop_stop, name="uplink-end", daemon=True)
         ending.start()
-        ending.join(max(0.5, end - time.monotonic()))
+        ending.join(PARTING_S)
 
     def posts(self) -> list[Post]:
         """Both threads, each vital."""
