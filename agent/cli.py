@@ -98,6 +98,11 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds for all cameras together")
     inspect.add_argument("--report", type=Path, metavar="DIR", help="also write a page to print there 检测报告")
     inspect.add_argument(
+        "--with-pictures",
+        action="store_true",
+        help="put a small picture of each camera into the report 报告中附监控画面",
+    )
+    inspect.add_argument(
         "--move", action="store_true", help="turn, zoom and focus each camera, and put it back 转动验证"
     )
     inspect.add_argument("--sound", action="store_true", help="play one second of a test tone and listen 对讲验证")
@@ -189,6 +194,9 @@ def _inspect(arguments: argparse.Namespace) -> int:
     from agent.decide.judge import judge
     from agent.examine import STEPS, examine
 
+    if arguments.with_pictures and not arguments.report:
+        raise Misuse("--with-pictures puts pictures into the report: give --report DIR too")
+    thumbnails: dict[str, bytes] | None = {} if arguments.with_pictures else None
     gateway, folder = "", Path.cwd()
     if arguments.address:
         cameras: Sequence[Camera] = [_camera(arguments)]
@@ -208,6 +216,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
             motion=_motion(arguments, cameras, folder),
             sound=arguments.sound,
             advance=advance,
+            thumbnails=thumbnails,
         )
     results = [
         Inspection(camera, evidence, judge(evidence, policy)) for camera, evidence in zip(cameras, found, strict=True)
@@ -220,7 +229,14 @@ def _inspect(arguments: argparse.Namespace) -> int:
         _print_json(records[0] if arguments.address else records)
     if report:
         with _writing():
-            report.write(results, policy, gateway, lang=arguments.lang, clock_synced=clocks.clock().synced)
+            report.write(
+                results,
+                policy,
+                gateway,
+                lang=arguments.lang,
+                clock_synced=clocks.clock().synced,
+                pictures=thumbnails,
+            )
         print(report.path, file=sys.stderr if arguments.json else sys.stdout)
     return 0 if all(v.standing is Standing.MET for _, _, verdicts in results for v in verdicts) else 1
 
@@ -323,5 +339,9 @@ def _status(arguments: argparse.Namespace) -> int:
         _print_json(now)
     else:
         show.status(now, age_s, arguments.lang)
-    healthy = age_s < show.STALE_S and all(camera.availability == "online" for camera in now.cameras)
+    healthy = (
+        age_s < show.STALE_S
+        and not now.journal.trouble
+        and all(camera.availability == "online" for camera in now.cameras)
+    )
     return 0 if healthy else 1

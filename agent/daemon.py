@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agent import limits
-from agent.ask import clocks
+from agent.ask import arp, clocks
 from agent.ask import look as looking
 from agent.ask.asking import boot_ms
 from agent.crew import Crew, post
@@ -58,6 +58,8 @@ class Daemon:
             fault=self._ledger.fault,
         )
         self._memory = Memory(settings.state_dir / "learnt.json")
+        self._beside: dict[str, str] = {}
+        """Slot -> MAC of another device that stood at its address when it was last looked at."""
         self._stopping = threading.Event()
         self._changed = threading.Event()
         """Set when a document or the status file no longer says what is known."""
@@ -87,9 +89,37 @@ class Daemon:
 
     def _furnish(self) -> None:
         """The rooms that the first look does not need."""
+        from agent.gallery import Gallery
+        from agent.mover import Mover
         from agent.reporting import Reporter
         from agent.scout import Scout
 
+        self._gallery = Gallery(
+            self._viewable,
+            policy=self._policy,
+            interval_s=self._settings.picture.interval,
+            deadline_s=self._settings.picture.deadline,
+            memory=self._memory,
+            certain_s=self._time.certain_s,
+            record=self._ledger.picture,
+            glimpsed=lambda slot, decodable: self._watches[slot].glimpsed(decodable=decodable),
+            changed=self._changed.set,
+        )
+        self._mover = Mover(
+            self._cameras,
+            settings=self._settings.movement,
+            intent_file=self._settings.state_dir / "moving.json",
+            memory=self._memory,
+            movable=self._viewable,
+            device_of=self._inspector.device,
+            clock=lambda: self._time.utc_ms() / 1000 if self._time.health.synced else None,
+            certain_s=self._time.certain_s,
+            spared=self._gallery.spared,
+            take=self._inspector.take,
+            record=self._ledger.picture,
+            not_restored=self._ledger.view_not_restored,
+            fault=self._ledger.fault,
+        )
         self._scout = Scout(
             self._cameras,
             options=self._discovery_options(),
@@ -101,13 +131,15 @@ class Daemon:
         )
         self._reporter = Reporter(
             self._settings,
-            self._policy.id,
+            self._policy,
             ledger=self._ledger,
             memory=self._memory,
             time=self._time,
             watches=self._watches,
             inspector=self._inspector,
             scout=self._scout,
+            gallery=self._gallery,
+            mover=self._mover,
         )
         self._uplink = self._make_uplink()
 
@@ -128,7 +160,8 @@ class Daemon:
         )
 
     def _make_uplink(self) -> "Uplink":
-        from agent.tell.uplink import Endpoint, Uplink
+        from agent.tell.preflight import Endpoint
+        from agent.tell.uplink import Uplink
 
         settings, first = self._settings, self._settings.broker[0]
         return Uplink(
@@ -143,6 +176,7 @@ class Daemon:
             greet=self._reporter.greeting,
             command=self._command,
             passed=self._time.passed,
+            duplicate=self._ledger.duplicate_identity,
         )
 
     def _discovery_options(self) -> "DiscoveryOptions":
@@ -176,6 +210,11 @@ class Daemon:
         self._crew.man(self._uplink.posts())
         if self._settings.discovery.enabled:
             self._crew.man(self._scout.start(self._settings.discovery.interval))
+        if self._settings.picture.enabled:
+            self._gallery.start()
+            self._crew.man([post(self._gallery)])
+        self._mover.start()
+        self._crew.man([post(self._mover)])
         self._make_supervisor().run(self._stopping)
         self._stop()
         return 0
@@ -183,6 +222,8 @@ class Daemon:
     def _stop(self) -> None:
         self._inspector.stop()
         self._scout.stop()
+        self._gallery.stop()
+        self._mover.stop()
         for watch in self._watches.values():
             watch.stop()
         self._uplink.publish("hb", self._reporter.heartbeat())
@@ -199,19 +240,33 @@ class Daemon:
     def _cameras(self) -> list[Camera]:
         return [watch.camera for watch in self._watches.values()]
 
+    def _viewable(self) -> list[Camera]:
+        """Those whose stream the last look saw."""
+        return [watch.camera for watch in self._watches.values() if watch.streams]
+
     def _may_log_in(self, camera: Camera, credentials: Credentials | None) -> bool:
         barred = self._memory.is_barred(camera.slot)
         return not barred and self._memory.may_log_in(camera.address, credentials, self._time.certain_s())
 
     def _look(self, camera: Camera) -> Look:
         log_in = self._may_log_in(camera, camera.stream_credentials)
-        look = looking.look(self._memory.recall(camera), log_in=log_in, deadline_s=self._settings.look.deadline)
+        known = self._memory.recall(camera)
+        look = looking.look(known, log_in=log_in, deadline_s=self._settings.look.deadline)
         self._login_met(camera, look)
         self._memory.learn_nic(camera.slot, look.nic)
+        self._beware(known)
         lost = isinstance(look.stream, NotSeen) and look.stream.reason in (Reason.UNASKED, Reason.UNSUPPORTED)
         if lost and isinstance(look.tcp, Seen):
             self._inspector.suggest(camera.slot)  # it answers, but where its stream is must be learnt (again)
         return look
+
+    def _beware(self, camera: Camera) -> None:
+        """Another device at the camera's address is a reason to look around now; what the round finds decides."""
+        before = self._beside.get(camera.slot, "")
+        self._beside[camera.slot] = arp.another(camera)
+        scout = getattr(self, "_scout", None)  # not there yet at the first look; its first round comes anyway
+        if scout and self._beside[camera.slot] not in ("", before):
+            scout.hurry()
 
     def _login_met(self, camera: Camera, look: Look) -> None:
         self._memory.login_met(
@@ -232,18 +287,22 @@ class Daemon:
             if self._may_log_in(camera, camera.credentials) and self._may_log_in(camera, camera.stream_credentials)
         }
         auth = {camera.slot: self._memory.learnt(camera).auth for camera in cameras}
-        return inspection.inspect(cameras, log_in=allowed, auth=auth, deadline_s=self._settings.capability.deadline)
+        known = [self._memory.identified(camera) for camera in cameras]
+        return inspection.inspect(known, log_in=allowed, auth=auth, deadline_s=self._settings.capability.deadline)
 
     def _judge(self, evidence: Evidence) -> tuple[Verdict, ...]:
+        """With what an earlier movement proved of this very camera."""
         from agent.decide.judge import judge
+        from agent.decide.proof import with_proof
 
-        return judge(evidence, self._policy)
+        kept, address = self._memory.proof(evidence.slot), self._watches[evidence.slot].camera.address
+        return judge(with_proof(evidence, kept, address), self._policy)
 
     def _decode(self, asked: Sequence[tuple[Camera, Evidence]]) -> Iterator[tuple[str, Seen[Picture] | NotSeen]]:
         from agent.examine import decode
 
         allowed = {camera.slot for camera, _ in asked if self._may_log_in(camera, camera.stream_credentials)}
-        return decode(asked, log_in=allowed)
+        return decode([(self._memory.identified(camera), told) for camera, told in asked], log_in=allowed)
 
     def _told(self, camera: Camera, evidence: Evidence) -> None:
         told = evidence.capabilities
@@ -259,7 +318,15 @@ class Daemon:
             self._login_met(camera, evidence.look)
         if isinstance(told.stream_uri, Seen):
             uri = told.stream_uri.value
-            learnt = Learnt(address=camera.address, stream_port=uri.port, stream_path=uri.path, auth=told.auth)
+            small = told.sub_stream_uri.value if isinstance(told.sub_stream_uri, Seen) else None
+            learnt = Learnt(
+                address=camera.address,
+                stream_port=uri.port,
+                stream_path=uri.path,
+                sub_port=small.port if small else 0,
+                sub_path=small.path if small else "",
+                auth=told.auth,
+            )
             if self._memory.learn(camera, learnt):
                 self._poke(camera.slot)
 

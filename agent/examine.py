@@ -3,7 +3,7 @@
 How each is done stands in ask; here is only their order. What the answers mean must not be known here.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct, structs
@@ -32,15 +32,20 @@ def examine(
     motion: Motion | None,
     sound: bool,
     advance: Callable[[], None],
+    thumbnails: MutableMapping[str, bytes] | None = None,
 ) -> list[Evidence]:
-    """The evidence of every camera, in the order given. `advance` is called once per camera and step."""
+    """The evidence of every camera, in the order given. `advance` is called once per camera and step.
+
+    `thumbnails`: filled with a small JPEG of each slot's picture; None = no picture leaves the decoder.
+    """
     by_slot = {camera.slot: camera for camera in cameras}
     found: dict[str, Evidence] = {}
     for evidence in inspection.inspect(cameras, log_in=set(by_slot), auth=auth, deadline_s=deadline_s, sound=sound):
         found[evidence.slot] = evidence
         advance()
     undecoded = set(found)
-    for slot, picture in decode([(by_slot[slot], evidence) for slot, evidence in found.items()], log_in=set(by_slot)):
+    shown = [(by_slot[slot], one) for slot, one in found.items()]
+    for slot, picture in decode(shown, log_in=set(by_slot), thumbnails=thumbnails):
         found[slot] = structs.replace(found[slot], picture=picture)
         undecoded.discard(slot)
         advance()
@@ -60,7 +65,11 @@ def examine(
 
 
 def decode(
-    asked: Iterable[tuple[Camera, Evidence]], *, log_in: Collection[str], deadline_s: float = PICTURES_S
+    asked: Iterable[tuple[Camera, Evidence]],
+    *,
+    log_in: Collection[str],
+    deadline_s: float = PICTURES_S,
+    thumbnails: MutableMapping[str, bytes] | None = None,
 ) -> Iterator[tuple[str, Seen[Picture] | NotSeen]]:
     """A decoded frame of each main stream that was just seen.
 
@@ -71,7 +80,9 @@ def decode(
         for camera, evidence in asked
         if evidence.look and isinstance(evidence.look.stream, Seen)
     ]
-    return pictures.check(shown, log_in=log_in, source="main", thresholds={}, deadline_s=deadline_s)
+    return pictures.check(
+        shown, log_in=log_in, source="main", thresholds={}, deadline_s=deadline_s, thumbnails=thumbnails
+    )
 
 
 def at_stream(camera: Camera, told: Capabilities) -> Camera:

@@ -51,6 +51,7 @@ class Inspector:
         self._told, self._judged = told, judged
         self._interval_ms = int(interval_s * 1000)
         self._lock = threading.Lock()
+        self._keeping = threading.Lock()
         self._wanted: set[str] = set()
         self._waits: dict[str, tuple[int, int]] = {}  # slot -> (not before, wait), boot ms
         self._wake = threading.Event()
@@ -79,6 +80,11 @@ class Inspector:
         with self._lock:
             self._wanted.update(slots)
         self._wake.set()
+
+    def device(self, slot: str) -> Device | None:
+        """Who answered the last questions at this slot, if anybody did."""
+        last = self.latest.get(slot)
+        return last.device if last else None
 
     def suggest(self, slot: str) -> None:
         """Ask this one if it has not been asked lately; each repetition waits twice as long."""
@@ -130,7 +136,16 @@ class Inspector:
             with self._lock:
                 self._waits.pop(camera.slot, None)
 
+    def take(self, camera: Camera, evidence: Evidence) -> None:
+        """Evidence that somebody else gathered: judged as our own, on the thread of whoever calls."""
+        self._told(camera, evidence)
+        self._keep(evidence)
+
     def _keep(self, evidence: Evidence) -> None:
+        with self._keeping:
+            self._judge_anew(evidence)
+
+    def _judge_anew(self, evidence: Evidence) -> None:
         device = evidence.capabilities.device
         verdicts = SlotVerdicts(slot=evidence.slot, at=self._now(), verdicts=self._judge(evidence))
         after = Inspected(verdicts=verdicts, device=device.value if isinstance(device, Seen) else None)

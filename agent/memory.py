@@ -1,6 +1,7 @@
-"""What one run leaves for the next: how each camera wants to be asked, and which logins must wait.
+"""What one run leaves for the next: how each camera wants to be asked, which logins must wait, what moving it proved.
 
-Losing the file costs one round of questions, never a fact; verdicts and transitions must not be kept here.
+Losing the file costs one round of questions and of movements, never a fact; verdicts and transitions must not be kept
+here.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from agent.decide.lockout import Guard
+from agent.decide.proof import Proof
 from agent.files import write_atomically
 from agent.model import Camera, Credentials
 from contract.messages import BROKEN_JSON, Identity
@@ -23,11 +25,16 @@ GRACE_S = 60.0
 
 
 class Learnt(Struct, frozen=True, kw_only=True):
-    """What the capability questions taught about one slot. `auth`: none, wsse or digest; "" = not learnt."""
+    """What the capability questions taught about one slot. `auth`: none, wsse or digest; "" = not learnt.
+
+    `sub_port`, `sub_path`: its smaller stream, "" = none known.
+    """
 
     address: str = ""
     stream_port: int = 0
     stream_path: str = ""
+    sub_port: int = 0
+    sub_path: str = ""
     auth: str = ""
 
 
@@ -38,6 +45,7 @@ class _File(Struct, kw_only=True):
     nics: dict[str, str] = {}
     guards: dict[str, Guard] = {}
     barred: set[str] = set()
+    proofs: dict[str, Proof] = {}
 
 
 class Memory:
@@ -59,13 +67,25 @@ class Memory:
 
     def recall(self, camera: Camera) -> Camera:
         """The camera with what was learnt of it: identity, way, and its stream unless its settings name one."""
-        nic = self._file.nics.get(camera.slot, "")
-        camera = msgspec.structs.replace(camera, identity=self._identity(camera), nic=nic)
+        camera = self.identified(camera)
         learnt = self.learnt(camera)
         if camera.stream_path or not learnt.stream_path:
             return camera
         ports = msgspec.structs.replace(camera.ports, rtsp=learnt.stream_port or camera.ports.rtsp)
         return msgspec.structs.replace(camera, stream_path=learnt.stream_path, ports=ports)
+
+    def recall_sub(self, camera: Camera) -> Camera | None:
+        """The camera with its smaller stream; None where none is known, or its settings name the stream to be seen."""
+        learnt = self.learnt(camera)
+        if camera.stream_path or not learnt.sub_path:
+            return None
+        ports = msgspec.structs.replace(camera.ports, rtsp=learnt.sub_port or camera.ports.rtsp)
+        return msgspec.structs.replace(camera, stream_path=learnt.sub_path, ports=ports)
+
+    def identified(self, camera: Camera) -> Camera:
+        """The camera with all that is known of its identity, and over which interface it was last reached."""
+        nic = self._file.nics.get(camera.slot, "")
+        return msgspec.structs.replace(camera, identity=self._identity(camera), nic=nic)
 
     def _identity(self, camera: Camera) -> Identity:
         """What the settings say before what was learnt; where they differ a person has named another device."""
@@ -101,6 +121,15 @@ class Memory:
             if self._file.identities.get(slot) != identity:
                 self._file.identities[slot] = identity
                 self._changed = True
+
+    def proof(self, slot: str) -> Proof | None:
+        """What the slot's last movement proved; whether it still holds is not looked at here."""
+        return self._file.proofs.get(slot)
+
+    def keep_proof(self, slot: str, proof: Proof) -> None:
+        with self._lock:
+            self._file.proofs[slot] = proof
+            self._changed = True
 
     def may_log_in(self, address: str, credentials: Credentials | None, now_s: float) -> bool:
         """Whether these credentials may be tried at this address now, after what earlier logins met.

@@ -5,14 +5,15 @@ rich is loaded when something is shown, never by the daemon.
 
 import math
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from agent.model import Camera, Evidence, Seen
-from agent.status import Status
+from agent.status import PictureStatus, Status
 from contract.messages import Verdict
-from contract.vocabulary import ClockDoubt, Standing, name
+from contract.vocabulary import ClockDoubt, Standing, fault_name, name
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 STALE_S = 45
 """A status older than this is not the present."""
 _BEFORE_BOOT = ("from before the box started", "本次开机之前")
+SHANGHAI_S = 8 * 3600
+"""China has one time without summer time, whatever zone the box is set to."""
 COLOURS = {Standing.MET: "green", Standing.NOT_MET: "red", Standing.UNPROVEN: "yellow", Standing.UNKNOWN: "magenta"}
 
 _CHANGED = {
@@ -108,9 +111,9 @@ def status(now: Status, age_s: float, lang: str) -> None:
     zh = lang == "zh"
     table = _table(
         *(
-            ("点位", "名称", "地址", "状态", "程度", "原因", "能力")
+            ("点位", "名称", "地址", "状态", "程度", "原因", "画面", "能力")
             if zh
-            else ("slot", "name", "address", "state", "level", "reason", "capability")
+            else ("slot", "name", "address", "state", "level", "reason", "picture", "capability")
         )
     )
     for one in now.cameras:
@@ -125,6 +128,7 @@ def status(now: Status, age_s: float, lang: str) -> None:
             f"[{colour}]{name(one.availability, lang)}[/]",
             name(one.level, lang),
             _plain(reason),
+            _picture(one.picture, lang),
             f"{met}/{len(one.verdicts)}" if one.verdicts else "-",
         )
     head = f"{now.city}/{now.gateway}  {now.uplink.detail}  " + (
@@ -135,8 +139,26 @@ def status(now: Status, age_s: float, lang: str) -> None:
         why = name(ClockDoubt(now.clock.untrusted), lang)
         untrusted = f"时钟不可信：{why}（clock_untrusted）" if zh else f"clock_untrusted: {why}"
         lines.append(f"[yellow]{untrusted}[/]")
+    if now.journal.trouble:
+        words = "日志无法可靠保存" if zh else "the journal is in trouble"
+        lines.insert(1, f"[red]{words}: {_plain(now.journal.trouble)}[/]")
     if age_s >= STALE_S:
         age = (f"{age_s:.0f} 秒前" if zh else f"{age_s:.0f} s old") if age_s < math.inf else _BEFORE_BOOT[zh]
         old = f"{age}的状态：代理可能已停止" if zh else f"{age}: the agent may have stopped"
         lines.append(f"[red]{old}[/]")
     _show(*lines)
+
+
+def _picture(picture: PictureStatus, lang: str) -> str:
+    """完好, or each fault with the time since which it lasts; "-" while that is not known."""
+    zh = lang == "zh"
+    if picture.sound is None:
+        return "-"
+    if picture.sound:
+        return f"[green]{'完好' if zh else 'sound'}[/]"
+    since = ((fault_name(one.fault, lang), time.gmtime(one.since_ms / 1000 + SHANGHAI_S)) for one in picture.faults)
+    words = (
+        f"{fault} {time.strftime('%m-%d %H:%M', at)} 起" if zh else f"{fault} since {time.strftime('%m-%d %H:%M', at)}"
+        for fault, at in since
+    )
+    return f"[yellow]{_plain('，'.join(words) if zh else ', '.join(words))}[/]"

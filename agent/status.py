@@ -13,6 +13,26 @@ from contract.messages import ClockHealth, HostHealth, Verdict
 from contract.vocabulary import Availability, Reason, Rung
 
 
+class FaultStatus(Struct, frozen=True, kw_only=True):
+    """A picture fault that lasts, since `since_ms` (UTC ms)."""
+
+    fault: str
+    since_ms: int
+
+
+class PictureStatus(Struct, frozen=True, kw_only=True):
+    """`sound` (完好): null while too few visits have shown a picture. `faults`: those that last.
+
+    `seen_ms`: UTC ms of the last visit that showed one. `reason`, `detail`: why the last visit showed none.
+    """
+
+    sound: bool | None = None
+    faults: tuple[FaultStatus, ...] = ()
+    seen_ms: int | None = None
+    reason: Reason | None = None
+    detail: str = ""
+
+
 class CameraStatus(Struct, frozen=True, kw_only=True):
     """`looked_ms`: UTC ms of the last look, null before the first; `late_ms`: how long after its due time it began.
 
@@ -37,14 +57,27 @@ class CameraStatus(Struct, frozen=True, kw_only=True):
     """Another device stands there: no login until it is back, or a person has named the new one in the settings."""
     model: str
     verdicts: tuple[Verdict, ...]
+    picture: PictureStatus = PictureStatus()
 
 
 class UplinkStatus(Struct, frozen=True, kw_only=True):
-    """`pending`: events the center has not acknowledged."""
+    """`pending`: events the center has not acknowledged. `problem`: a kind of agent/tell/failures.py, "" = none."""
 
     connected: bool
     detail: str
     pending: int
+    problem: str = ""
+
+
+class JournalStatus(Struct, frozen=True, kw_only=True):
+    """`durable`: events survive a power cut now. `trouble`: what is wrong with the disk, "" = nothing.
+
+    `lost`: journals that were damaged and set aside since the start.
+    """
+
+    durable: bool
+    trouble: str = ""
+    lost: int = 0
 
 
 class DiscoveryStatus(Struct, frozen=True, kw_only=True):
@@ -74,6 +107,7 @@ class Status(Struct, frozen=True, kw_only=True):
     clock: ClockHealth
     host: HostHealth | None
     uplink: UplinkStatus
+    journal: JournalStatus
     discovery: DiscoveryStatus
     cameras: tuple[CameraStatus, ...]
 

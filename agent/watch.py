@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from agent.decide import availability, schedule
-from agent.model import Camera, Look, NotSeen, tidy
+from agent.model import Camera, Look, NotSeen, Seen, tidy
 from contract.policy import Policy
 from contract.vocabulary import Reason
 
@@ -56,6 +56,7 @@ class Watch:
         self._interval_s, self._hurry_s = interval_s, hurry_s
         self._stuck_after_ms = int(stuck_after_s * 1000)
         self._state = availability.START
+        self._sight = availability.CLEAR
         self._last: Look | None = None
         self._looking_since: int | None = None
         self._due_ms: int | None = None
@@ -120,7 +121,7 @@ class Watch:
                 self._stuck = False
                 self._wake.set()
                 return self._over()
-            state, change = availability.step(self._state, look, self._policy)
+            state, change = availability.step(self._state, look, self._policy, self._sight)
             self._keep(change)
             self._last = look
             # Recorded first, then settled: whoever reads `unsettled_since` before the journal never claims too much.
@@ -137,6 +138,7 @@ class Watch:
         if change:
             self._record(self.camera.slot, change)
             self._changed_at = change.at
+            self._sight = msgspec.structs.replace(self._sight, doubt=None)  # across a change no two visits are in a row
 
     def _look_or_fault(self) -> Look:
         """A bug in a way of asking is our fault, not the camera's, and must not end the watch."""
@@ -181,13 +183,31 @@ class Watch:
         self._stuck = True  # after the record, for the same reason as above
         return True
 
+    def glimpsed(self, *, decodable: bool | None) -> None:
+        """A visit fetched the picture and it could be decoded, or not; None: the visit tells neither."""
+        with self._lock:
+            before = self._sight
+            sight = availability.glimpse(before, self._now(), decodable=decodable)
+            state, change = availability.blinded(self._state, sight, self._policy)
+            self._keep(change)
+            self._state = state
+            self._sight = sight  # after the record: a doubt is unsettled until here
+        if (before.blind is None) != (sight.blind is None):
+            self._wake.set()
+
+    @property
+    def streams(self) -> bool:
+        """Whether the last look saw its stream."""
+        return self._last is not None and isinstance(self._last.stream, Seen)
+
     @property
     def unsettled_since(self) -> int | None:
-        """Start of the earliest look in flight, overdue or unconfirmed, boot ms; None when all is known."""
+        """Start of the earliest look in flight, overdue or unconfirmed, or of a doubt, boot ms; None = all is known."""
         due_ms = self._due_ms  # read before the look in flight: it is handed over in that order
         overdue = due_ms if due_ms is not None and due_ms <= self._now() else None
         in_flight = None if self._stuck else self._looking_since
-        starts = [at for at in (overdue, in_flight, self._state.unsettled_since) if at is not None]
+        unconfirmed = (self._state.unsettled_since, self._sight.doubt)
+        starts = [at for at in (overdue, in_flight, *unconfirmed) if at is not None]
         return min(starts, default=None)
 
     @property

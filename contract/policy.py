@@ -150,6 +150,8 @@ class Online(_Strict, frozen=True, kw_only=True):
     """When a camera is online, and when a change counts."""
 
     needs: Needs
+    needs_decodable: Switch
+    """Whether a stream that can be fetched and of which no picture can be made takes a camera out of "online"."""
     confirm_after: Seconds
     """Pause before the hurried second look that must agree."""
 

@@ -160,6 +160,10 @@ MESSAGES: dict[str, Words] = {
         "密码以明文书写，而其他用户可以读取本文件。请执行：chmod 600 {path}；"
         "或改写为 env:名称、file:路径、credential:名称。",
     ),
+    "window": Words(
+        "not a time of day. Write it such as 02:00-04:00, at least {least} minutes long.",
+        "不是时段。请写成例如 02:00-04:00，至少 {least} 分钟。",
+    ),
     # ---- keys that contradict one another ----------------------------------------------------
     "deadline": Words("must be shorter than the interval of {interval:g}s.", "必须小于间隔 {interval:g}s。"),
     "same_slot": Words(

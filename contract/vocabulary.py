@@ -100,6 +100,10 @@ class PictureFault(StrEnum):
     SCENE_CHANGE = "scene_change"
 
 
+PTZ_FAULT = "ptz"
+"""云台失控: told like a picture fault, though not a look but a movement shows it."""
+
+
 class ClockDoubt(StrEnum):
     """Why the box's wall clock is not trusted (health state clock_untrusted)."""
 
@@ -178,3 +182,10 @@ NAMES: dict[StrEnum, tuple[str, str]] = {
 def name(word: StrEnum, lang: str = "zh") -> str:
     """The word for a person; `lang` is "zh" or "en"."""
     return NAMES[word][0 if lang == "zh" else 1]
+
+
+def fault_name(code: str, lang: str = "zh") -> str:
+    """A picture fault's name for a person; a code that is not known here stands for itself."""
+    if code == PTZ_FAULT:
+        return "云台失控" if lang == "zh" else "PTZ out of control"
+    return name(PictureFault(code), lang) if code in set(PictureFault) else code

@@ -63,6 +63,7 @@ FAULTS: dict[str, Fault] = {
     "rtsp-drip": Fault("RTSP answers one byte each half second", _UNKNOWN),
     "rtsp-huge-length": Fault("RTSP announces a description of two gigabytes and begins to send it", _UNKNOWN),
     "rtsp-huge-frame": Fault("RTSP plays pictures of 8192x8192", _ON),
+    "rtsp-undecodable": Fault("RTSP plays pictures that no decoder makes anything of", _UNKNOWN),
     "rtsp-silent": Fault("RTSP agrees to play and sends nothing", _ON),
 }
 

@@ -41,6 +41,11 @@ class Projector:
         if self._unit.fault == "rtsp-huge-frame":
             self._film = self._live = None
             return giant.picture()
+        packets = await self._picture(now)
+        spoilt = self._unit.fault == "rtsp-undecodable"
+        return [_blanked(one, self._profile.codec) for one in packets] if spoilt else packets
+
+    async def _picture(self, now: float) -> list[Payload]:
         form, source = format_of(self._profile), self._profile.source
         shot, phase = self._unit.shot(source, now), self._shown % form.loop
         if self._unit.moving(source, now):
@@ -52,6 +57,14 @@ class Projector:
             self._film, self._live, self._shown, phase = film, None, 0, 0
         self._shown += 1
         return await film.picture(phase)
+
+
+def _blanked(payload: Payload, codec: str) -> Payload:
+    """The same packet, all zero bits behind its headers: no number (ue(v), ITU-T H.264, 9.1) can be read from that."""
+    fragment = (payload.data[0] >> 1) & 0x3F == 49 if codec == "H265" else payload.data[0] & 0x1F == 28
+    head = (2 if codec == "H265" else 1) + fragment
+    zeros = b"\x00\x00\x03" * (len(payload.data) // 3 + 1)
+    return payload._replace(data=payload.data[:head] + zeros[: len(payload.data) - head])
 
 
 async def play(

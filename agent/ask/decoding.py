@@ -37,6 +37,8 @@ class Developed(msgspec.Struct, frozen=True, kw_only=True):
     upscaled: bool = False
     signature: bytes = b""
     """Small and gray, to compare a later picture with."""
+    thumbnail: bytes = b""
+    """A small JPEG, only where one was asked for."""
     reason: Reason | None = None
     detail: str = ""
 
@@ -49,6 +51,7 @@ class _Job(msgspec.Struct, frozen=True, kw_only=True):
     times: tuple[tuple[float, ...], ...]
     thresholds: Mapping[str, float]
     reference: bytes
+    thumbnail: bool
 
 
 class Decoder:
@@ -64,8 +67,10 @@ class Decoder:
         with self._lock, contextlib.suppress(OSError):
             self._running()
 
-    def develop(self, footage: Footage, thresholds: Mapping[str, float], reference: bytes) -> Developed:
-        """What the pictures show; `reference`: an earlier signature, b"" = none.
+    def develop(
+        self, footage: Footage, thresholds: Mapping[str, float], reference: bytes, *, thumbnail: bool = False
+    ) -> Developed:
+        """What the pictures show; `reference`: an earlier signature, b"" = none. `thumbnail`: hand one back.
 
         Raises Trouble(AGENT_FAULT) when the pictures break the decoder or keep it longer than `patience_s`.
         """
@@ -75,6 +80,7 @@ class Decoder:
             times=tuple(take.times for take in footage.takes),
             thresholds=thresholds,
             reference=reference,
+            thumbnail=thumbnail,
         )
         question = b"".join((msgspec.json.encode(job), b"\n", *(take.data for take in footage.takes)))
         with self._lock:

@@ -3,6 +3,7 @@
 Cameras, the broker and what a figure means must not be known here.
 """
 
+import contextlib
 from pathlib import Path
 
 import psutil
@@ -15,9 +16,17 @@ def health(state_dir: Path) -> HostHealth:
     return HostHealth(
         cpu_ratio=round(psutil.cpu_percent() / 100, 3),
         memory_ratio=round(psutil.virtual_memory().percent / 100, 3),
-        disk_ratio=round(psutil.disk_usage(str(state_dir)).percent / 100, 3),
+        disk_ratio=_disk_ratio(state_dir),
         temperature_c=_temperature_c(),
     )
+
+
+def _disk_ratio(folder: Path) -> float:
+    """Of the disk that `folder` is on; of the one that it would be on where it is gone."""
+    for place in (folder.absolute(), *folder.absolute().parents):
+        with contextlib.suppress(OSError):
+            return round(psutil.disk_usage(str(place)).percent / 100, 3)
+    return 1.0
 
 
 def _temperature_c() -> float | None:

@@ -3,8 +3,11 @@
 cv2, numpy and zeep never enter this process. When a camera may be moved must not be known here.
 """
 
+import fcntl
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -30,36 +33,64 @@ def move(camera: Camera, capabilities: Capabilities, *, max_away_s: float, inten
     """Turn, zoom and focus the camera as far as it declares motors, watch the picture, put everything back.
 
     Blocks for up to `max_away_s` + STARTING_S (+ PUT_BACK_S where the child had to be killed); the camera is away from
-    its view for at most `max_away_s`. One camera at a time in this process. `restored` False: say so.
+    its view for at most `max_away_s`. One camera at a time, also among processes that keep their intents in the same
+    folder. `restored` False: say so.
     """
+    try:
+        with _turn(intent_file):
+            return _moved(camera, capabilities, max_away_s, intent_file)
+    except OSError as error:
+        return _nothing(Trouble(Reason.AGENT_FAULT, f"not moved: {intent_file.parent}: {error.strerror}"))
+
+
+@contextmanager
+def _turn(intent_file: Path) -> Iterator[None]:
+    """Nobody else moves a camera meanwhile. Raises OSError where the folder cannot be locked."""
     with _one_at_a_time:
-        if camera.credentials and not capabilities.auth:
-            return _nothing(Trouble(Reason.REFUSED, "not moved: no login has worked"))
-        left = intents.read(intent_file).get(camera.slot)
-        if left and not _put_back(camera, left, intent_file):
-            told = _nothing(Trouble(Reason.AGENT_FAULT, "not moved: still to be put back from an earlier time"))
-            return structs.replace(told, restored=False)
-        order = Order(camera=camera, capabilities=capabilities, max_away_s=max_away_s, intent_file=str(intent_file))
-        movement = _reported(order, max_away_s + STARTING_S)
-        if left := intents.read(intent_file).get(camera.slot):
-            back = _put_back(camera, left, intent_file)
-            if isinstance(movement, Trouble):  # the child was killed, or died, with the camera on its way
-                return structs.replace(_nothing(movement), restored=back)
-        return _nothing(movement) if isinstance(movement, Trouble) else movement
+        folder = os.open(intent_file.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)  # and with it the lock, as when the process dies
 
 
-def put_back(intent_file: Path, camera_of: Callable[[str], Camera | None]) -> list[str]:
+def _moved(camera: Camera, capabilities: Capabilities, max_away_s: float, intent_file: Path) -> Movement:
+    if camera.credentials and not capabilities.auth:
+        return _nothing(Trouble(Reason.REFUSED, "not moved: no login has worked"))
+    left = intents.read(intent_file).get(camera.slot)
+    if left and not _put_back(camera, left, intent_file):
+        told = _nothing(Trouble(Reason.AGENT_FAULT, "not moved: still to be put back from an earlier time"))
+        return structs.replace(told, restored=False)
+    order = Order(camera=camera, capabilities=capabilities, max_away_s=max_away_s, intent_file=str(intent_file))
+    movement = _reported(order, max_away_s + STARTING_S)
+    if left := intents.read(intent_file).get(camera.slot):
+        back = _put_back(camera, left, intent_file)
+        if isinstance(movement, Trouble):  # the child was killed, or died, with the camera on its way
+            return structs.replace(_nothing(movement), restored=back)
+    return _nothing(movement) if isinstance(movement, Trouble) else movement
+
+
+def put_back(
+    intent_file: Path,
+    camera_of: Callable[[str], Camera | None],
+    *,
+    allowed: Callable[[str], bool] = lambda _slot: True,
+) -> list[str]:
     """Put back what an agent that died left in the middle of a movement; the slots put back, to be told.
 
-    A camera that does not answer keeps its intent for the next time; one that is no longer enrolled is forgotten.
+    A camera that does not answer, or that may not be logged in to now (`allowed`), keeps its intent for the next time;
+    one that is no longer enrolled is forgotten. Raises OSError where the folder cannot be locked.
     """
-    with _one_at_a_time:
+    if not intents.read(intent_file):
+        return []
+    with _turn(intent_file):
         done = []
         for slot, left in intents.read(intent_file).items():
             camera = camera_of(slot)
             if camera is None:
                 intents.erase(intent_file, slot)
-            elif _put_back(camera, left, intent_file):
+            elif allowed(slot) and _put_back(camera, left, intent_file):
                 done.append(slot)
         return done
 

@@ -201,6 +201,26 @@ def enlarged(frame: Frame) -> bool:
     return bool(np.median(coarse) > 0 and 10 * np.log10(np.median(coarse / (fine + 1e-6))) > ENLARGED_DB)
 
 
+# ---- thumbnails ---------------------------------------------------------------------------------
+
+
+THUMBNAIL_PX = 480
+"""Width."""
+THUMBNAIL_BYTES = 36_000
+"""What an answer's line has room for."""
+QUALITIES = (80, 60, 40, 20, 8)
+
+
+def thumbnail(frame: Frame) -> bytes:
+    """A small JPEG of the picture, for whoever asked to see it; b"" where none is small enough."""
+    height, width = frame.shape[:2]
+    scale = min(1.0, THUMBNAIL_PX / max(width, height))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+    tries = (cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes() for quality in QUALITIES)
+    return next((jpeg for jpeg in tries if len(jpeg) <= THUMBNAIL_BYTES), b"")
+
+
 # ---- the process --------------------------------------------------------------------------------
 
 
@@ -237,6 +257,7 @@ def _seen(job: Mapping[str, Any], takes: Sequence[Decoded]) -> dict[str, Any]:
         "faults": quality.faults(metrics, job["thresholds"]) if job["thresholds"] else (),
         "upscaled": whole and enlarged(first.first),
         "signature": base64.b64encode(quality.signature(takes[-1].frames[-1])).decode(),
+        "thumbnail": base64.b64encode(thumbnail(first.first)).decode() if job.get("thumbnail") else "",
     }
 
 

@@ -1,9 +1,11 @@
 """The parent's side of the picture check: a child visits a batch of cameras, another decodes what it brought home.
 
-cv2 and numpy never enter this process, nor does a picture. What faults mean for a camera must not be known here.
+cv2 and numpy never enter this process, nor does a picture, save the small ones asked for. What faults mean for a camera
+must not be known here.
 """
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, MutableMapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -34,14 +36,20 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     thresholds: Mapping[str, float]
     reference: bytes
     deadline_s: float
+    thumbnail: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What was seen of one slot. `refused`: the camera refused our login, `attempts_left` as it said."""
+    """What was seen of one slot. `refused`: the camera refused our login, `attempts_left` as it said.
+
+    `undecodable`: pictures were fetched and the decoder could make none of them.
+    """
 
     slot: str
     picture: Seen[Picture] | NotSeen
     signature: bytes = b""
+    thumbnail: bytes = b""
+    undecodable: bool = False
     refused: bool = False
     attempts_left: int | None = None
 
@@ -56,6 +64,8 @@ def check(
     snapshot_path: Mapping[str, str] | None = None,
     signatures: MutableMapping[str, bytes] | None = None,
     refused: Refused | None = None,
+    undecodable: Callable[[str], None] | None = None,
+    thumbnails: MutableMapping[str, bytes] | None = None,
 ) -> Iterator[tuple[str, Seen[Picture] | NotSeen]]:
     """The picture of every camera, exactly once each, as it is seen; the whole batch within `deadline_s` + 0.5 s.
 
@@ -64,7 +74,9 @@ def check(
     sought, and one picture is enough. `signatures`: slot -> small gray picture that the next visit is compared with;
     kept up to date here with pictures without fault, so a view that has changed stays a fault until it is back or its
     entry is deleted.
-    `refused(slot, attempts_left)` is called for each login that a camera refused.
+    `thumbnails`: slot -> small JPEG of the picture; filled in here, and only then does a picture leave the decoder.
+    `refused(slot, attempts_left)` is called for each login that a camera refused, `undecodable(slot)` where all was
+    fetched as it should be and no picture came out of it; both before the slot's own result.
 
     NotSeen: as in footage and asking; MALFORMED also when what came cannot be decoded, HOSTILE for a picture larger
     than any camera's, AGENT_FAULT when the pictures broke the decoder or were not decoded in
@@ -83,12 +95,13 @@ def check(
             thresholds=thresholds,
             reference=remembered.get(slot, b""),
             deadline_s=max(deadline_s - RESERVE_S, deadline_s / 2),
+            thumbnail=thumbnails is not None,
         )
         for slot, camera in waiting.items()
     ]
     results = workers.run(CHILD, map(jobs.in_clear, batch), deadline_s=deadline_s + MARGIN_S, memory_mb=MEMORY_MB)
     try:
-        trouble = yield from _arriving(results, waiting, remembered, refused)
+        trouble = yield from _arriving(results, waiting, _Sinks(remembered, thumbnails, refused, undecodable))
     finally:
         results.close()  # the children go with us
     for slot in waiting:
@@ -96,11 +109,27 @@ def check(
         yield slot, NotSeen(reason=Reason.AGENT_FAULT, detail=tidy(trouble.detail), at=boot_ms())
 
 
+class _Sinks(NamedTuple):
+    """Where goes what comes with a result; see `check`."""
+
+    signatures: MutableMapping[str, bytes]
+    thumbnails: MutableMapping[str, bytes] | None
+    refused: Refused | None
+    undecodable: Callable[[str], None] | None
+
+    def take(self, answer: Answer) -> None:
+        if answer.refused and self.refused:
+            self.refused(answer.slot, answer.attempts_left)
+        if answer.undecodable and self.undecodable:
+            self.undecodable(answer.slot)
+        if answer.signature and isinstance(answer.picture, Seen) and not answer.picture.value.faults:
+            self.signatures[answer.slot] = answer.signature
+        if answer.thumbnail and self.thumbnails is not None:
+            self.thumbnails[answer.slot] = answer.thumbnail
+
+
 def _arriving(
-    results: Generator[bytes, None, Trouble],
-    waiting: dict[str, Camera],
-    signatures: MutableMapping[str, bytes],
-    refused: Refused | None,
+    results: Generator[bytes, None, Trouble], waiting: dict[str, Camera], sinks: _Sinks
 ) -> Generator[tuple[str, Seen[Picture] | NotSeen], None, Trouble]:
     """Pictures of the slots still waited for; returns the trouble of those that are left."""
     while waiting:
@@ -111,11 +140,7 @@ def _arriving(
             return trouble
         except msgspec.DecodeError:
             continue  # its slot stays without an answer
-        if not waiting.pop(answer.slot, None):
-            continue
-        if answer.refused and refused:
-            refused(answer.slot, answer.attempts_left)
-        if answer.signature and isinstance(answer.picture, Seen) and not answer.picture.value.faults:
-            signatures[answer.slot] = answer.signature
-        yield answer.slot, answer.picture
+        if waiting.pop(answer.slot, None):
+            sinks.take(answer)
+            yield answer.slot, answer.picture
     return Trouble(Reason.AGENT_FAULT, "nothing missing")

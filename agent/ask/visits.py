@@ -98,14 +98,15 @@ class _Rounds:
             return Answer(slot=slot, picture=fetched, refused=bool(failed), attempts_left=left)
         developed = self._developed(job, fetched.value)
         if developed.reason:
-            return Answer(slot=slot, picture=_unseen(fetched, developed.reason, developed.detail))
+            unseen = _unseen(fetched, developed.reason, developed.detail)
+            return Answer(slot=slot, picture=unseen, undecodable=developed.reason is Reason.MALFORMED)
         picture = _picture(job.source, fetched.value, developed)
         seen = Seen(value=picture, at=fetched.at, took_s=fetched.took_s, attempts=fetched.attempts)
-        return Answer(slot=slot, picture=seen, signature=developed.signature)
+        return Answer(slot=slot, picture=seen, signature=developed.signature, thumbnail=developed.thumbnail)
 
     def _developed(self, job: Job, footage: Footage) -> Developed:
         try:
-            return self._decoder.develop(footage, job.thresholds, job.reference)
+            return self._decoder.develop(footage, job.thresholds, job.reference, thumbnail=job.thumbnail)
         except Trouble as trouble:
             return Developed(reason=trouble.reason, detail=trouble.detail)
 

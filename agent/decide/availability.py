@@ -18,15 +18,53 @@ _HEARD = frozenset({Reason.REFUSED, Reason.BUSY, Reason.UNSUPPORTED})
 """Failures that are themselves an intelligible answer of the camera."""
 
 
+# ---- visits to the picture ----------------------------------------------------------------------
+
+
+class Sight(Struct, frozen=True, kw_only=True):
+    """What visits to the picture say of its being one at all. Times in boot ms.
+
+    `doubt`: when it was known that a visit had fetched what no decoder makes a picture of. `blind`: that of the first,
+    once a second visit in a row agreed, until a visit shows a picture.
+    """
+
+    doubt: int | None = None
+    blind: int | None = None
+
+
+CLEAR = Sight()
+
+
+def glimpse(sight: Sight, at: int, *, decodable: bool | None) -> Sight:
+    """The sight after a visit whose result was known at boot ms `at`; `decodable` None: it tells neither.
+
+    One decoded picture is proof; that there is none takes two visits in a row. A visit between them that tells nothing
+    (busy, no network, our own fault) begins the count anew.
+    """
+    if decodable:
+        return CLEAR
+    if decodable is None or sight.blind is not None:
+        return replace(sight, doubt=None)
+    return Sight(doubt=at) if sight.doubt is None else Sight(blind=sight.doubt)
+
+
 # ---- one look -----------------------------------------------------------------------------------
 
 
-def read(look: Look, policy: Policy) -> Outcome:
-    """What this look alone says.
+def read(look: Look, policy: Policy, sight: Sight = CLEAR) -> Outcome:
+    """What this look says, with what visits to the picture said before it.
 
     Offline only where the camera was seen not to be openable: no port accepts, the RTSP port does not accept though
-    ONVIF answers, or RTSP itself says that there is no such stream. What we could not find out is unknown.
+    ONVIF answers, or RTSP itself says that there is no such stream. What we could not find out is unknown. So is a
+    stream that opens and of which no picture can be made: the fault may be the camera's or the decoder's.
     """
+    outcome = _reached(look, policy)
+    if outcome[0] is Availability.ONLINE and sight.blind is not None and policy.online.needs_decodable.value:
+        return Availability.UNKNOWN, outcome[1], Reason.MALFORMED
+    return outcome
+
+
+def _reached(look: Look, policy: Policy) -> Outcome:
     rung = _rung(look)
     reason = look.stream.reason if isinstance(look.stream, NotSeen) else None
     if reason is Reason.BUSY or _LADDER.index(rung) >= _LADDER.index(policy.online.needs.rung):
@@ -96,7 +134,7 @@ class Change(Struct, frozen=True, kw_only=True):
     reason: Reason | None
 
 
-def step(state: State, look: Look, policy: Policy) -> tuple[State, Change | None]:
+def step(state: State, look: Look, policy: Policy, sight: Sight = CLEAR) -> tuple[State, Change | None]:
     """The state after this look, and the change that it confirms, if any.
 
     A change needs two looks in a row that deny the state; it is dated by the first:
@@ -109,7 +147,7 @@ def step(state: State, look: Look, policy: Policy) -> tuple[State, Change | None
     A look that agrees with the state ends the suspicion. Where only the reason differs, a second look must repeat it.
     So no moment is reported online, or offline, that two looks in a row denied.
     """
-    seen = _suspect(look.at, read(look, policy))
+    seen = _suspect(look.at, read(look, policy, sight))
     if (seen.availability, seen.reason) == (state.availability, state.reason):
         return _settled(seen), None
     first = state.suspicion
@@ -135,10 +173,25 @@ def stuck(state: State, at: int, reason: Reason = Reason.TIMED_OUT) -> tuple[Sta
     outcome = _suspect(at, (Availability.UNKNOWN, Rung.UNREACHABLE, reason))
     if (state.availability, state.reason) == (outcome.availability, outcome.reason):
         return _settled(outcome), None
+    return _settled(outcome), _change(state, outcome, at=_denied_since(state, at))
+
+
+def blinded(state: State, sight: Sight, policy: Policy) -> tuple[State, Change | None]:
+    """Two visits in a row could make no picture of the stream: unknown at once, for they are each other's confirmation.
+
+    Dated by the moment the first of them was known: since then nothing was settled. Only what is online changes.
+    """
+    needed = policy.online.needs_decodable.value
+    if sight.blind is None or not needed or state.availability is not Availability.ONLINE:
+        return state, None
+    outcome = _suspect(sight.blind, (Availability.UNKNOWN, state.level, Reason.MALFORMED))
+    return _settled(outcome), _change(state, outcome, at=min(sight.blind, _denied_since(state, sight.blind)))
+
+
+def _denied_since(state: State, at: int) -> int:
+    """Start of the open suspicion where it denies the availability that is over at `at`; else `at`."""
     first = state.suspicion
-    if first and state.availability not in {first.availability, Availability.UNKNOWN}:
-        at = first.since
-    return _settled(outcome), _change(state, outcome, at=at)
+    return first.since if first and state.availability not in {first.availability, Availability.UNKNOWN} else at
 
 
 def _confirms(state: State, first: Suspicion, second: Suspicion) -> bool:

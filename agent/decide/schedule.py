@@ -5,6 +5,10 @@ What is done then must not be known here, nor what time it is.
 
 import hashlib
 
+DAY_S = 86_400
+SHANGHAI_S = 8 * 3600
+"""China has one time without summer time."""
+
 
 def offset_ms(slot: str, interval_s: float) -> int:
     """Where in the interval the slot's instants lie, [0, interval), the same after every restart."""
@@ -28,3 +32,16 @@ def _interval_ms(interval_s: float) -> int:
     if interval < 1:
         raise ValueError(f"an interval of {interval_s} s is less than a millisecond")
     return interval
+
+
+def left_s(begin_s: int, end_s: int, utc_s: float) -> float:
+    """Seconds left of the daily window [begin, end) of Shanghai time, 0.0 outside; one that ends before it begins lasts
+    over midnight. `begin_s`, `end_s`: seconds after midnight; both 0 and 86,400: the whole day.
+    """
+    length = (end_s - begin_s) % DAY_S or DAY_S
+    return max(0.0, length - (utc_s + SHANGHAI_S - begin_s) % DAY_S)
+
+
+def window_day(begin_s: int, utc_s: float) -> int:
+    """Which day's window that is: days since 1970 in Shanghai at its beginning."""
+    return int((utc_s + SHANGHAI_S - begin_s) // DAY_S)

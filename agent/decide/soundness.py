@@ -40,10 +40,10 @@ State = dict[PictureFault, Course]
 class PictureChange(Struct, frozen=True, kw_only=True):
     """A fault was raised (`to` is None) or cleared. Both in boot ms: the first visits that said so of those that count.
 
-    `metrics`: of the visit that decided.
+    `fault`: a PictureFault, or PTZ_FAULT. `metrics`: of the visit that decided.
     """
 
-    fault: PictureFault
+    fault: str
     from_: int
     to: int | None
     metrics: dict[str, float]
@@ -64,6 +64,14 @@ def step(state: State, seen: Seen[Picture], policy: Policy) -> tuple[State, tupl
 def held(state: State) -> tuple[PictureFault, ...]:
     """The faults that last."""
     return tuple(fault for fault in PictureFault if fault in state and state[fault].since is not None)
+
+
+def sound(state: State, policy: Policy) -> bool | None:
+    """Whether the picture is sound (完好); None while too few visits have shown one."""
+    if held(state):
+        return False
+    visits = state.get(PictureFault.SIGNAL_LOSS, Course()).votes  # every visit votes on this one
+    return True if len(visits) >= policy.picture.confirm_visits.value else None
 
 
 def _says(fault: PictureFault, picture: Picture) -> bool | None:

@@ -18,8 +18,8 @@ LARGEST_PREFIX = 16
 
 
 def deadlines(found: Document) -> None:
-    """A look or an inspection ends before the next one begins."""
-    for section in (entries.LookEntry, entries.CapabilityEntry):
+    """A look, an inspection or a round of pictures ends before the next one begins."""
+    for section in (entries.LookEntry, entries.CapabilityEntry, entries.PictureEntry):
         for key, fields in found.parts(section):
             if {"interval", "deadline"} <= fields.keys() and fields["deadline"] >= fields["interval"]:
                 found.report(f"{key}.deadline", "deadline", interval=fields["interval"])

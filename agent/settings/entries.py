@@ -5,7 +5,7 @@ What a single value must look like is said here; what several values mean togeth
 
 import ipaddress
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta, Struct
 
@@ -88,6 +88,28 @@ def _fingerprint(text: str) -> str:
     return digits
 
 
+_WINDOW = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-(?:([01][0-9]|2[0-3]):([0-5][0-9])|(24):(00))")
+_LEAST_WINDOW_MIN = 10
+
+
+class Window(NamedTuple):
+    """A part of every day, in seconds after midnight; one that ends before it begins lasts over midnight."""
+
+    begin_s: int
+    end_s: int
+
+
+def _window(text: str) -> Window:
+    match = _WINDOW.fullmatch(text)
+    if not match:
+        raise Unfit("window", least=_LEAST_WINDOW_MIN)
+    hour, minute, end_hour, end_minute = (int(part) for part in match.groups() if part)
+    begin, end = 60 * (60 * hour + minute), 60 * (60 * end_hour + end_minute)
+    if (end - begin) % 86_400 < 60 * _LEAST_WINDOW_MIN and (begin, end) != (0, 86_400):
+        raise Unfit("window", least=_LEAST_WINDOW_MIN)
+    return Window(begin, end)
+
+
 _TEXT = Words("text", "文本")
 Text = Annotated[str, leaf(_text, _TEXT)]
 Address = Annotated[str, leaf(_ipv4, Words("an IPv4 address", "IPv4 地址"))]
@@ -96,6 +118,7 @@ Host = Annotated[str, leaf(_host, Words("a host name or address", "主机名或�
 UrlPath = Annotated[str, leaf(_path, Words("a path such as /stream1", "路径（例如 /stream1）"))]
 Mac = Annotated[str, leaf(_mac, Words("a MAC address", "MAC 地址"))]
 Fingerprint = Annotated[str, leaf(_fingerprint, Words("a SHA-256 fingerprint", "SHA-256 指纹"))]
+DailyWindow = Annotated[Window, leaf(_window, Words("a time of day such as 02:00-04:00", "时段（例如 02:00-04:00）"))]
 FilePath = Annotated[str, Meta(min_length=1, max_length=1000), leaf(_text, Words("a path", "路径"))]
 Password = Annotated[
     Secret, leaf(Secret, Words("env:NAME, file:PATH or credential:NAME", "env:名称、file:路径或 credential:名称"))
@@ -167,6 +190,30 @@ class CapabilityEntry(Struct, frozen=True, kw_only=True):
     """Seconds from one inspection to the next."""
     deadline: Annotated[Duration, Meta(ge=1)] = 60.0
     """Seconds all cameras together may take; less than `interval`."""
+
+
+class PictureEntry(Struct, frozen=True, kw_only=True):
+    """What each camera's picture looks like: decoded, measured and thrown away."""
+
+    enabled: bool = True
+    interval: Annotated[Duration, Meta(ge=10)] = 300.0
+    """Seconds from one round to the next."""
+    deadline: Annotated[Duration, Meta(ge=5)] = 60.0
+    """Seconds all cameras together may take; less than `interval`."""
+
+
+class MovementEntry(Struct, frozen=True, kw_only=True):
+    """Proof by action: a camera with motors is turned, zoomed and focused, watched by its picture, and put back."""
+
+    enabled: bool = False
+    window: DailyWindow = Window(2 * 3600, 4 * 3600)
+    """Shanghai time; no movement begins that could not end in it."""
+    interval: Annotated[Duration, Meta(ge=86400)] = 2592000.0
+    """Seconds from one movement of a camera to the next."""
+    max_away: Annotated[Duration, Meta(ge=30, le=120)] = 120.0
+    """Seconds a camera may be away from its view."""
+    sound: bool = False
+    """Also play one second of a test tone through each camera that talks, and listen for it."""
 
 
 class DiscoveryEntry(Struct, frozen=True, kw_only=True):
@@ -254,6 +301,8 @@ class File(Struct, frozen=True, kw_only=True):
     look: LookEntry = LookEntry()
     heartbeat: HeartbeatEntry = HeartbeatEntry()
     capability: CapabilityEntry = CapabilityEntry()
+    picture: PictureEntry = PictureEntry()
+    movement: MovementEntry = MovementEntry()
     discovery: DiscoveryEntry = DiscoveryEntry()
     credentials: dict[Label, CredentialEntry] = {}
     cameras: Annotated[tuple[CameraEntry, ...], Meta(max_length=200)]

@@ -46,6 +46,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     heartbeat: float
     """Seconds between heartbeats."""
     capability: entries.CapabilityEntry
+    picture: entries.PictureEntry
+    movement: entries.MovementEntry
     discovery: entries.DiscoveryEntry
     cameras: tuple[Camera, ...]
     log: entries.LogEntry
@@ -142,6 +144,8 @@ class _Loading:
             look=file.look,
             heartbeat=file.heartbeat.interval,
             capability=file.capability,
+            picture=file.picture,
+            movement=file.movement,
             discovery=file.discovery,
             cameras=tuple(self._camera(entry, file) for entry in file.cameras),
             log=file.log,

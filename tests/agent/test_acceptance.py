@@ -8,10 +8,12 @@ from base64 import b64decode, b64encode
 from datetime import datetime
 from html import escape
 from html.parser import HTMLParser
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from msgspec import structs
+from PIL import Image
 
 from agent.acceptance import Heading, Inspection, page
 from agent.acceptance.proofs import basis
@@ -363,6 +365,29 @@ def test_the_command_writes_the_report_beside_its_json(tmp_path: Path) -> None:
     (written,) = (tmp_path / "a" / "b").iterdir()
     assert done.stderr == f"{written}\n"
     assert "设备支持1920×1080" in written.read_text()
+
+
+@pytest.mark.parametrize("with_pictures", [False, True])
+def test_pictures_stand_in_the_report_alone_and_only_when_asked_for(tmp_path: Path, *, with_pictures: bool) -> None:
+    """`--with-pictures`: one small JPEG inside the page and nowhere else; without it there is none at all."""
+    with Canteen([CameraSpec(slot="camera", persona="fixed-720p", user="admin", password="pw")]) as canteen:
+        camera = canteen.camera("camera")
+        (tmp_path / "pw").write_text("pw\n")
+        command = [tool("canteen-agent"), "inspect", "--json", "--lang", "zh", "--report", str(tmp_path / "reports")]
+        command += ["--address", f"{camera.address}:{camera.onvif_port}", "--rtsp-port", str(camera.rtsp_port)]
+        command += ["--username", "admin", "--password-file", str(tmp_path / "pw"), "--timeout", "20"]
+        command += ["--with-pictures"] if with_pictures else []
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    (written,) = (tmp_path / "reports").iterdir()
+    found = re.findall(r"data:image/jpeg;base64,([A-Za-z0-9+/=]+)", written.read_text())
+    assert len(found) == with_pictures
+    for picture in found:
+        shown = Image.open(BytesIO(b64decode(picture)))
+        shown.load()
+        assert shown.size == (480, 270)
+    assert ("须妥善保管" in written.read_text()) is with_pictures
+    assert b64encode(b"\xff\xd8\xff\xe0").decode()[:5] not in done.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"pw", "reports"}
 
 
 def test_progress_is_shown_on_a_terminal_alone(tmp_path: Path) -> None:

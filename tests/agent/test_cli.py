@@ -19,6 +19,7 @@ from agent.cli import main
         ("inspect --address 127.0.0.9 --username a --password-file /nowhere", "cannot read the password from /nowhere"),
         ("inspect --address 127.0.0.9 --policy mars", "no policy named 'mars'; shipped: henan-2021-45"),
         ("inspect --address 127.0.0.9 --policy /nowhere/p.yaml", "cannot use the policy"),
+        ("inspect --address 127.0.0.9 --with-pictures", "give --report DIR too"),
         ("discover --subnet 10.0.0.0/40", "--subnet must be a network such as 192.168.2.0/24"),
         ("discover --timeout 0", "--timeout must be 1 to 60 seconds"),
     ],

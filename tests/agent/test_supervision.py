@@ -168,7 +168,15 @@ def test_looks_that_hang_beyond_their_deadline_end_the_watchdogs_patience(tmp_pa
         until(lambda: manager.last("WATCHDOG=1") < WATCHDOG_S)
 
 
-THREADS = ("watch-slot-0", "inspector", "scout", "scout-ear", "uplink-pump", "paho-mqtt-client-4101/zz-demo-0001")
+THREADS = (
+    "watch-slot-0",
+    "inspector",
+    "scout",
+    "scout-ear",
+    "uplink-line",
+    "uplink-pump",
+    "paho-mqtt-client-4101/zz-demo-0001",
+)
 
 
 def test_the_end_of_any_thread_is_noticed_told_and_mended(tmp_path: Path) -> None:

@@ -192,3 +192,44 @@ def test_a_bug_in_asking_is_our_fault_and_ends_nothing() -> None:
         broken[0] = False
         until(lambda: len(changes) == 2)
         assert changes[1].to is ONLINE
+
+
+def test_a_picture_that_cannot_be_decoded_ends_online_and_its_return_restores_it() -> None:
+    """From the first of two such visits on the camera is unknown; until the second nothing since then is claimed."""
+    with watching(good) as (watch, changes):
+        until(lambda: len(changes) == 1)
+        before = boot_ms()
+        watch.glimpsed(decodable=False)
+        assert watch.unsettled_since is not None
+        assert before <= watch.unsettled_since <= boot_ms()
+        assert len(changes) == 1
+        doubted = watch.unsettled_since
+        watch.glimpsed(decodable=False)
+        assert (changes[1].to, changes[1].reason, changes[1].at) == (UNKNOWN, Reason.MALFORMED, changes[1].at)
+        assert before <= changes[1].at <= doubted
+        watch.glimpsed(decodable=None)
+        time.sleep(0.3)  # several looks that saw the stream
+        assert len(changes) == 2
+        watch.glimpsed(decodable=True)
+        until(lambda: len(changes) == 3)
+        assert changes[2].to is ONLINE
+
+
+def test_a_change_between_two_visits_begins_their_count_anew() -> None:
+    """A doubt from before the camera went and came back confirms nothing of what it is now."""
+    now = {"look": good}
+
+    def look(camera: Camera) -> Look:
+        return now["look"](camera)
+
+    with watching(look) as (watch, changes):
+        until(lambda: len(changes) == 1)
+        watch.glimpsed(decodable=False)
+        now["look"] = gone
+        until(lambda: len(changes) == 2)
+        now["look"] = good
+        until(lambda: len(changes) == 3)
+        watch.glimpsed(decodable=False)
+        assert len(changes) == 3
+        times = [change.at for change in changes]
+        assert times == sorted(times)

@@ -91,3 +91,19 @@ def test_it_plays_and_sends_nothing(unit: Unit) -> None:
         client.wire.settimeout(0.6)
         with pytest.raises(TimeoutError):
             client.wire.recv(1)
+
+
+@pytest.mark.parametrize("unit", ["rtsp-undecodable"], indirect=True)
+def test_it_plays_what_cannot_be_decoded(unit: Unit) -> None:
+    """Packets come as ever, with nothing but zero bits behind their headers."""
+    with closing(Rtsp(unit)) as client:
+        client.say("DESCRIBE", "/stream1")
+        setup = client.say("SETUP", "/stream1/trackID=0", Transport="RTP/AVP/TCP;unicast;interleaved=0-1")
+        session = setup.header("Session").partition(";")[0]
+        assert client.say("PLAY", "/stream1", Session=session).status == 200
+        stream = client.wire.makefile("rb")
+        for _ in range(20):
+            head = stream.read(4)
+            payload = stream.read(int.from_bytes(head[2:], "big"))[12:]
+            assert head[:2] == b"$\x00"
+            assert set(payload[2:]) <= {0, 3}  # 3: emulation prevention (ITU-T H.264, 7.4.1)

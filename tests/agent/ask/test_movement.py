@@ -1,9 +1,11 @@
 """Cameras really moved: judged by their pictures, put back whatever happens, left alone where they move themselves."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -169,6 +171,30 @@ def test_a_camera_no_longer_enrolled_is_forgotten(tmp_path: Path) -> None:
     intents.write(file, Intent(slot="stove", at=1, profile="p"))
     assert moving.put_back(file, lambda _slot: None) == []
     assert not file.exists()
+
+
+def test_two_processes_take_turns(tmp_path: Path) -> None:
+    """While another process moves a camera, what is written down in that folder is nobody else's to put back."""
+    file = tmp_path / "moving.json"
+    intents.write(file, Intent(slot="stove", at=1, profile="p"))
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    waiting = threading.Thread(target=moving.put_back, args=(file, lambda _slot: None))
+    waiting.start()
+    waiting.join(0.3)
+    assert waiting.is_alive()
+    assert file.exists()
+    os.close(other)
+    waiting.join(10.0)
+    assert not file.exists()
+
+
+def test_where_nothing_can_be_written_down_nothing_moves(tmp_path: Path) -> None:
+    """A state folder that is not there is our own fault, said as such."""
+    camera = Camera(slot="stove", address="127.0.0.9")
+    movement = moving.move(camera, Capabilities(), max_away_s=10.0, intent_file=tmp_path / "gone" / "moving.json")
+    assert isinstance(movement.rotation, NotSeen)
+    assert movement.rotation.reason is Reason.AGENT_FAULT
 
 
 def test_without_a_login_nothing_moves(tmp_path: Path) -> None:

@@ -13,14 +13,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import psutil
 import pytest
 
-from agent.ask import picture, pictures
+from agent.ask import jobs, picture, pictures, workers
 from agent.ask.asking import Trouble
 from agent.ask.decoding import Decoder
 from agent.ask.footage import Footage
+from agent.ask.pictures import Job
 from agent.ask.video import Take
 from agent.model import Camera, Credentials, NotSeen, Picture, Ports, Seen
 from contract.vocabulary import Reason
@@ -128,6 +130,37 @@ def test_signatures_are_kept_while_the_picture_is_sound() -> None:
     assert (first.faults, second.faults) == ((), ("luma",))
     assert "view_match" in second.metrics
     assert not any(signatures["s1"])
+
+
+def test_a_small_picture_leaves_the_decoder_only_when_asked_for(canteen: Canteen) -> None:
+    """Asked for, it is a JPEG of the camera's view, 480 wide and of at most 36 kB; else no answer holds one."""
+    camera = simulated(canteen, "a", 0)
+    thumbnails: dict[str, bytes] = {}
+    assert seen(check([camera], source="main", thumbnails=thumbnails)[camera.slot]).width == 1920
+    small = cv2.imdecode(np.frombuffer(thumbnails[camera.slot], np.uint8), cv2.IMREAD_COLOR)
+    assert small is not None
+    assert small.shape == (270, 480, 3)
+    assert float(small.std()) > 15.0
+    assert len(thumbnails[camera.slot]) <= picture.THUMBNAIL_BYTES
+    job = Job(
+        camera=camera,
+        log_in=True,
+        source="main",
+        snapshot_path="",
+        thresholds={},
+        reference=b"",
+        deadline_s=8.0,
+    )
+    results = workers.run(pictures.CHILD, [jobs.in_clear(job)], deadline_s=12.0, memory_mb=pictures.MEMORY_MB)
+    assert [msgspec.json.decode(line, type=pictures.Answer).thumbnail for line in results] == [b""]
+
+
+def test_a_thumbnail_fits_whatever_the_picture_shows() -> None:
+    """Noise, which no JPEG makes small, comes at a lower quality; a picture smaller than a thumbnail stays so."""
+    noise = np.random.default_rng(1).integers(0, 256, (2160, 3840, 3), np.uint8)
+    for frame in (noise, np.ascontiguousarray(noise[:480, :480])):
+        assert 0 < len(picture.thumbnail(frame)) <= picture.THUMBNAIL_BYTES
+    assert picture.jpeg_size(picture.thumbnail(noise[:90, :160])) == (160, 90)
 
 
 def test_slots_of_one_device_show_a_refused_login_once() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from agent.decide import availability
-from agent.decide.availability import START, Change, State, read, step, stuck
+from agent.decide.availability import CLEAR, START, Change, Sight, State, blinded, glimpse, read, step, stuck
 from agent.model import Look
 from contract.vocabulary import Availability, Reason, Rung
 from tests.agent.decide.builders import POLICY, look
@@ -213,3 +213,73 @@ def test_three_equal_looks_settle_anything(story: list[str], word: str) -> None:
     states, _ = run([*story, word, word, word])
     said, _, reason = read(SAYS[word], POLICY)
     assert (states[-1].availability, states[-1].reason, states[-1].hurry) == (said, reason, False)
+
+
+# ---- visits to the picture ----------------------------------------------------------------------
+
+BLIND = Sight(blind=30)
+GLIMPSES: list[tuple[list[bool | None], Sight]] = [
+    ([True], CLEAR),
+    ([None], CLEAR),
+    ([False], Sight(doubt=0)),
+    ([False, False], Sight(blind=0)),
+    ([False, True, False], Sight(doubt=20)),
+    ([False, None, False], Sight(doubt=20)),
+    ([False, False, None, False], Sight(blind=0)),
+    ([False, False, True], CLEAR),
+]
+
+
+@pytest.mark.parametrize(("visits", "expected"), GLIMPSES)
+def test_a_sight_is_lost_by_two_visits_in_a_row(visits: list[bool | None], expected: Sight) -> None:
+    """What tells nothing neither confirms nor restores; one decoded picture restores."""
+    sight = CLEAR
+    for n, decodable in enumerate(visits):
+        sight = glimpse(sight, 10 * n, decodable=decodable)
+    assert sight == expected
+
+
+def test_what_opens_and_cannot_be_decoded_is_unknown() -> None:
+    """Never online, never offline; and a camera that cannot be opened stays what the look says of it."""
+    assert read(look(), POLICY, BLIND) == (UNKNOWN, Rung.STREAMS, Reason.MALFORMED)
+    assert read(look(Reason.BUSY), POLICY, BLIND) == (UNKNOWN, Rung.ANSWERS, Reason.MALFORMED)
+    for word in ("off", "404", "hang", "refused"):
+        assert read(SAYS[word], POLICY, BLIND) == read(SAYS[word], POLICY)
+    assert read(look(), POLICY, Sight(doubt=30)) == read(look(), POLICY)
+
+
+def test_the_policy_says_whether_online_needs_a_picture() -> None:
+    """A policy that asks for a stream alone counts a camera as online whose pictures nobody can decode."""
+    switch = replace(POLICY.online.needs_decodable, value=False)
+    lenient = replace(POLICY, online=replace(POLICY.online, needs_decodable=switch))
+    assert read(look(), lenient, BLIND) == read(look(), lenient)
+    online = run(["on", "on"])[0][-1]
+    assert blinded(online, BLIND, lenient) == (online, None)
+
+
+def test_a_lost_sight_ends_online_at_once() -> None:
+    """Two visits confirm each other: no look has to agree, and the change is dated by the first of them."""
+    state, change = blinded(run(["on", "on"])[0][-1], BLIND, POLICY)
+    assert change == Change(at=30, from_=ONLINE, to=UNKNOWN, level=Rung.STREAMS, reason=Reason.MALFORMED)
+    assert step(state, look(at=40), POLICY, BLIND) == (state, None)
+    assert blinded(state, BLIND, POLICY) == (state, None)
+    suspected = run(["on", "on", "off"])[0][-1]
+    _, change = blinded(suspected, BLIND, POLICY)
+    assert change is not None
+    assert (change.at, change.to) == (20, UNKNOWN)
+
+
+def test_sight_restored_needs_two_looks_as_ever() -> None:
+    """A decoded picture makes nothing online by itself: two looks in a row do, from the first of them on."""
+    state, _ = blinded(run(["on", "on"])[0][-1], BLIND, POLICY)
+    state, first = step(state, look(at=50), POLICY, CLEAR)
+    state, second = step(state, look(at=60), POLICY, CLEAR)
+    assert first is None
+    assert second == Change(at=50, from_=UNKNOWN, to=ONLINE, level=Rung.STREAMS, reason=None)
+
+
+@pytest.mark.parametrize("word", ["off", "hang", "404"])
+def test_only_what_is_online_is_lost_from_sight(word: str) -> None:
+    """A camera that is offline or unknown has nothing to lose."""
+    state = run([word, word])[0][-1]
+    assert blinded(state, BLIND, POLICY) == (state, None)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.decide.schedule import next_due_ms, offset_ms
+from agent.decide.schedule import left_s, next_due_ms, offset_ms, window_day
 
 slots = st.text(min_size=1, max_size=20)
 intervals = st.floats(0.001, 86_400)
@@ -37,3 +37,34 @@ def test_an_interval_of_nothing_is_refused() -> None:
     """An interval below a millisecond would be a busy loop."""
     with pytest.raises(ValueError, match="less than a millisecond"):
         next_due_ms("a", 0, after_ms=0)
+
+
+NIGHT, OVER_MIDNIGHT, ALWAYS = (2 * 3600, 4 * 3600), (23 * 3600, 1 * 3600), (0, 86_400)
+AT_0300 = 1_799_953_200.0
+"""2027-01-15 03:00 in Shanghai, 19:00 UTC of the day before."""
+
+
+@pytest.mark.parametrize(
+    ("window", "hours_later", "left"),
+    [
+        (NIGHT, 0.0, 3600),
+        (NIGHT, -1.0, 7200),
+        (NIGHT, -1.001, 0),
+        (NIGHT, 0.999, 3.6),
+        (NIGHT, 1.0, 0),
+        (NIGHT, 24.0, 3600),
+        (OVER_MIDNIGHT, -3.5, 5400),
+        (OVER_MIDNIGHT, -2.5, 1800),
+        (OVER_MIDNIGHT, 0.0, 0),
+        (ALWAYS, 0.0, 21 * 3600),
+    ],
+)
+def test_a_window_is_of_shanghai_time(window: tuple[int, int], hours_later: float, left: float) -> None:
+    """Half-open, the same every day, over midnight where it ends before it begins."""
+    assert left_s(*window, AT_0300 + 3600 * hours_later) == pytest.approx(left)
+
+
+def test_a_window_over_midnight_is_one_night() -> None:
+    """Before and after midnight it is the same window; the next evening another."""
+    nights = [window_day(OVER_MIDNIGHT[0], AT_0300 + 3600 * later) for later in (-3.5, -2.5, 20.5)]
+    assert nights[0] == nights[1] == nights[2] - 1

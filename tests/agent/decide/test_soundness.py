@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.decide.soundness import PictureChange, State, held, step
+from agent.decide.soundness import PictureChange, State, held, sound, step
 from agent.model import Picture, Seen
 from contract.vocabulary import PictureFault
 from tests.agent.decide.builders import POLICY
@@ -42,6 +42,12 @@ def test_raised_and_cleared_with_the_times_of_the_first_visits_that_said_so() ->
     state, told = course(faulty + sound)
     assert held(state) == ()
     assert told[1:] == [PictureChange(fault=BLUR, from_=100, to=200, metrics=ALL_NUMBERS)]
+
+
+def test_sound_is_said_only_after_enough_visits() -> None:
+    """Not known before K visits showed a picture; one fault that lasts is enough for not sound."""
+    assert [sound(course([visit(at) for at in range(n)])[0], POLICY) for n in range(K + 1)] == [None] * K + [True]
+    assert sound(course([visit(at, BLUR) for at in range(M)])[0], POLICY) is False
 
 
 def test_what_was_not_measured_is_not_voted_on() -> None:
