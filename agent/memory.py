@@ -80,7 +80,7 @@ class Memory:
         if camera.stream_path or not learnt.sub_path:
             return None
         ports = msgspec.structs.replace(camera.ports, rtsp=learnt.sub_port or camera.ports.rtsp)
-        return msgspec.structs.replace(camera, stream_path=learnt.sub_path, ports=ports)
+        return msgspec.structs.replace(self.identified(camera), stream_path=learnt.sub_path, ports=ports)
 
     def identified(self, camera: Camera) -> Camera:
         """The camera with all that is known of its identity, and over which interface it was last reached."""
