@@ -4,6 +4,7 @@ Gathers what the rooms know and hands it on; nothing is asked or decided here.
 """
 
 import os
+import time
 from collections.abc import Mapping
 
 import msgspec
@@ -36,6 +37,7 @@ from contract.messages import Birth, ClockHealth, HostHealth
 from contract.policy import Policy
 from contract.vocabulary import PTZ_FAULT, Availability
 
+REDATE_S = 6 * 3600.0
 FULL_EVERY = 15
 """Clock and host ride on every 15th heartbeat, and each when what it says of clock or journal has changed."""
 
@@ -63,6 +65,9 @@ class Reporter:
         self._time, self._started_at = time, boot_ms()
         self._clock_told: ClockHealth | None = None
         self._beats = 0
+        self._said: dict[str, str] = {}
+        """Leaf -> what the document said when it was last told."""
+        self._redate_at = time.monotonic() + REDATE_S
         self._health: HostHealth | None = None
 
     def unsettled(self) -> list[int]:
@@ -91,6 +96,29 @@ class Reporter:
             beat = msgspec.structs.replace(beat, host=self._health)
         self._beats += 1
         return msgspec.json.encode(beat)
+
+    def news(self) -> list[tuple[str, bytes]]:
+        """Inventory and capability as far as they say something else than when they were last told: (leaf, document).
+
+        A camera asked again that answers as before has a newer date only; that alone is told every REDATE_S at most,
+        for the document of 16 cameras is as long as a hundred heartbeats.
+        """
+        inventory = self.inventory()
+        found = (
+            ("inv", inventory, documents.short_hash(inventory)),
+            ("cap", self.capability(), self._capability_said()),
+        )
+        stale = time.monotonic() >= self._redate_at
+        fresh = [(leaf, document, said) for leaf, document, said in found if stale or self._said.get(leaf) != said]
+        self._said.update({leaf: said for leaf, _, said in fresh})
+        if stale:
+            self._redate_at = time.monotonic() + REDATE_S
+        return [(leaf, document) for leaf, document, _ in fresh]
+
+    def _capability_said(self) -> str:
+        """What the capability document says, the dates left out."""
+        verdicts = {one.verdicts.slot: one.verdicts.verdicts for one in self._inspector.latest.copy().values()}
+        return documents.short_hash(msgspec.json.encode(verdicts))
 
     def inventory(self) -> bytes:
         cameras = [watch.camera for watch in self._watches.values()]

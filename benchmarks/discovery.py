@@ -23,6 +23,7 @@ COUNTS = (100, 250)
 PEER = "WSDiscovery==2.*"
 GROUP, PORT = "239.255.255.250", 3702
 _NET = "10.77"
+_MAC = "02:77:00:00:00:01"
 _MAX_DELAY_S = 0.5
 _PEER_SCRIPT = """
 import json, sys, time
@@ -76,25 +77,34 @@ def _in_a_network(count: int, way: str) -> list[float]:
 
 
 def main() -> None:
-    count, way = int(sys.argv[1]), sys.argv[2]
-    for words in (
-        "link set lo up",
-        "link add cam0 type veth peer name cam1",
-        f"addr add {_NET}.0.1/16 dev cam0",
-        "link set cam0 up",
-        "link set cam1 up",
-        "route add 239.0.0.0/8 dev cam0",
-        f"route add local {_NET}.0.0/16 dev lo",
-    ):
-        subprocess.run(["ip", *words.split()], check=True)
-    command = [sys.executable, "-m", "benchmarks.discovery", str(count), "answer"]
-    devices = subprocess.Popen(command, stdout=subprocess.PIPE)
+    count, way = sys.argv[1:]
+    _ip("link set lo up", "link add cam0 type veth peer name cam1", f"link set cam1 address {_MAC}")
+    own = ["unshare", "--net", sys.executable, "-m", "benchmarks.discovery", count, "answer"]
+    devices = subprocess.Popen(own, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert devices.stdin
     assert devices.stdout
-    devices.stdout.readline()
     try:
+        devices.stdout.readline()  # it has a network of its own now
+        _ip(f"link set cam1 netns {devices.pid}", f"addr add {_NET}.0.1/16 dev cam0", "link set cam0 up")
+        _ip("route add 239.0.0.0/8 dev cam0")
+        # what each device's own ARP request would leave behind
+        stale = "".join(f"neigh add {one} lladdr {_MAC} dev cam0 nud stale\n" for one in _addresses(int(count)))
+        subprocess.run(["ip", "-batch", "-"], input=stale, text=True, check=True)
+        devices.stdin.write(b"go\n")
+        devices.stdin.flush()
+        devices.stdout.readline()
         print(json.dumps(ours() if way == "ours" else peers(way)))
     finally:
         devices.terminate()
+
+
+def _addresses(count: int) -> list[str]:
+    return [f"{_NET}.{1 + i // 250}.{1 + i % 250}" for i in range(count)]
+
+
+def _ip(*commands: str) -> None:
+    for words in commands:
+        subprocess.run(["ip", *words.split()], check=True)
 
 
 def ours() -> list[float]:
@@ -117,10 +127,13 @@ async def answer(count: int) -> None:
     from simulator.persona import personas
     from simulator.unit import CameraSpec, Unit
 
+    print("here", flush=True)
+    sys.stdin.readline()
+    _ip("link set lo up", f"addr add {_NET}.0.2/16 dev cam1", "link set cam1 up")
+    _ip(*(f"route add local {_NET}.{part}.0/24 dev lo" for part in (1, 2)))
     loop = asyncio.get_running_loop()
     devices = []
-    for i in range(count):
-        address = f"{_NET}.{1 + i // 250}.{1 + i % 250}"
+    for address in _addresses(count):
         spec = CameraSpec(slot=address, persona="dahua-bullet", address=address, onvif_port=8000)
         voice = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         voice.bind((address, PORT))
@@ -128,7 +141,7 @@ async def answer(count: int) -> None:
     ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     ear.bind((GROUP, PORT))
-    joined = struct.pack("4s4s", socket.inet_aton(GROUP), socket.inet_aton(f"{_NET}.0.1"))
+    joined = struct.pack("4s4s", socket.inet_aton(GROUP), socket.inet_aton(f"{_NET}.0.2"))
     ear.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined)
     ear.setblocking(False)
     print("ready", flush=True)
