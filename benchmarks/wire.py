@@ -145,8 +145,8 @@ def wire(quiet_s: float) -> list[Figure]:
         others = size * CAMERAS * BEATS / 1e6
         told = f"{size:.0f} B with its acks"
         beside = {"us": f"{day / 1e6:.3g} MB", "peer": f"{others:.3g} MB"}
-        what = f"day / one message per camera and minute {what}"
-        figures.append(Figure("P8" if goal else "", what, day / 1e6 / others, "x", goal, told, **beside))
+        line = f"day / one message per camera and minute {what}"
+        figures.append(Figure("P8" if goal else "", line, day / 1e6 / others, "x", goal, told, **beside))
     return figures
 
 

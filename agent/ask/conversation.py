@@ -86,6 +86,12 @@ class Conversation:
         for session in self._sessions.values():
             session.close()
 
+    def session(self, port: int) -> Session:
+        """The connection to this port, opened when something is sent."""
+        if port not in self._sessions:
+            self._sessions[port] = Session(self._camera, port)
+        return self._sessions[port]
+
     def _places(self, service: str) -> tuple[Place, ...]:
         """The place that answered; before, all candidates once, and after a vain search the best of them alone."""
         if service in self._settled:
@@ -109,8 +115,9 @@ class Conversation:
         headers = dict(message.headers)
         if answer:
             headers["Authorization"] = self._digest(place.path, message.body)
-        session = self._sessions.setdefault(place.port, Session(self._camera, place.port))
-        reply = session.post(place.path, message.body, deadline=deadline, cap=question.cap, headers=headers)
+        reply = self.session(place.port).post(
+            place.path, message.body, deadline=deadline, cap=question.cap, headers=headers
+        )
         try:
             return read(envelope.read(reply.status, reply.body, question.operation))
         except Trouble as trouble:
