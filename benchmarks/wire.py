@@ -196,14 +196,6 @@ def one_message(stage: "Secured", said: dict[str, Any], count: int = 200) -> flo
     client.tls_set_context(ssl.create_default_context(cafile=str(stage.ca)))
     client.connect("127.0.0.1", stage.relay.port)
     client.loop_start()
-    said = {
-        "slot": "c00",
-        "at": round(time.time() * 1000),
-        "state": "online",
-        "level": 3,
-        "took_ms": 12,
-        "reason": None,
-    }
     topic, payload = f"mclz/v1/{CITY}/{GATEWAY}/up/res", json.dumps(said)
     client.publish(topic, payload, 1).wait_for_publish(10)
     time.sleep(1)
