@@ -4,8 +4,8 @@ Gathers what the rooms know and hands it on; nothing is asked or decided here.
 """
 
 import os
-import time
 from collections.abc import Mapping
+from time import monotonic
 
 import msgspec
 
@@ -67,7 +67,7 @@ class Reporter:
         self._beats = 0
         self._said: dict[str, str] = {}
         """Leaf -> what the document said when it was last told."""
-        self._redate_at = time.monotonic() + REDATE_S
+        self._redate_at = monotonic() + REDATE_S
         self._health: HostHealth | None = None
 
     def unsettled(self) -> list[int]:
@@ -108,11 +108,11 @@ class Reporter:
             ("inv", inventory, documents.short_hash(inventory)),
             ("cap", self.capability(), self._capability_said()),
         )
-        stale = time.monotonic() >= self._redate_at
+        stale = monotonic() >= self._redate_at
         fresh = [(leaf, document, said) for leaf, document, said in found if stale or self._said.get(leaf) != said]
         self._said.update({leaf: said for leaf, _, said in fresh})
         if stale:
-            self._redate_at = time.monotonic() + REDATE_S
+            self._redate_at = monotonic() + REDATE_S
         return [(leaf, document) for leaf, document, _ in fresh]
 
     def _capability_said(self) -> str:
