@@ -103,10 +103,10 @@ class Reporter:
         A camera asked again that answers as before has a newer date only; that alone is told every REDATE_S at most,
         for the document of 16 cameras is as long as a hundred heartbeats.
         """
-        inventory = self.inventory()
+        inventory, verdicts_said = self.inventory(), self._capability_said()  # before the document, which may be newer
         found = (
             ("inv", inventory, documents.short_hash(inventory)),
-            ("cap", self.capability(), self._capability_said()),
+            ("cap", self.capability(), verdicts_said),
         )
         stale = monotonic() >= self._redate_at
         fresh = [(leaf, document, said) for leaf, document, said in found if stale or self._said.get(leaf) != said]

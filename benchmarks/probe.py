@@ -78,13 +78,14 @@ def probe(rounds: Sequence[Round]) -> list[Figure]:
     """All rounds, and what they say about the goals."""
     costs: dict[Key, list[Cost]] = {}
     for one in rounds:
-        for way, cost in _round(one):
+        for way, cost in round_of(one):
             costs.setdefault((one.count, one.delay_ms, one.kind, way), []).append(cost)
     measure.keep("probe", [[*key, *_middle(values)] for key, values in costs.items()])
     return [*_cpu(costs), *_latency(costs), *_memory(costs), *_others(costs)]
 
 
-def _round(one: Round) -> list[tuple[str, Cost]]:
+def round_of(one: Round) -> list[tuple[str, Cost]]:
+    """Every run of the round in order, interleaved. Raises RuntimeError when a contender fails or asks too little."""
     taken = []
     with Farm(one.count, one.delay_ms, one.kind) as farm:
         _run("ours", farm, [])  # the farm keeps its answers from here on

@@ -5,8 +5,8 @@ Pure. Sockets, and how often a login may be tried, must not be known here.
 
 import base64
 import hashlib
+import os
 import re
-import secrets
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -119,7 +119,7 @@ def authorization(
     if challenge.scheme == "basic":
         return "Basic " + base64.b64encode(user + b":" + password).decode()
     digest, params, qop = _HASHES[challenge.hash_name], challenge.params, challenge.qop
-    cnonce = cnonce or secrets.token_hex(8)
+    cnonce = cnonce or os.urandom(8).hex()
     sess = challenge.algorithm.lower().endswith("-sess")
     nonce, realm = params["nonce"].encode("latin-1"), params["realm"].encode("latin-1")
     ha1 = digest(b":".join((user, realm, password)))
