@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -325,6 +324,8 @@ def _record(camera: Camera, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
 
 def _status(arguments: argparse.Namespace) -> int:
     from agent import settings, status
+    from agent.ask.asking import boot_ms
+    from agent.ask.clocks import boot_id
 
     file = settings.load(arguments.config, secrets=False).state_dir / "status.json"
     try:
@@ -333,7 +334,7 @@ def _status(arguments: argparse.Namespace) -> int:
         raise Misuse(f"no running agent: {file} is not there") from None
     except (OSError, *BROKEN_JSON) as error:
         raise Misuse(f"cannot read {file}: {error}") from None
-    age_s = time.time() - now.at_ms / 1000
+    age_s = status.age_s(now, boot_id(), boot_ms())
     if arguments.json:
         _print_json(now)
     else:

@@ -8,15 +8,16 @@ import contextlib
 import logging
 import signal
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from agent import limits
 from agent.ask import clocks
 from agent.ask import look as looking
 from agent.ask.asking import boot_ms
+from agent.crew import Crew, post
 from agent.decide.availability import Change
 from agent.inspector import Inspected, Inspector
 from agent.ledger import Ledger
@@ -24,6 +25,7 @@ from agent.memory import Learnt, Memory
 from agent.model import Camera, Credentials, Evidence, Look, NotSeen, Picture, Seen
 from agent.settings import Settings
 from agent.tell.journal import Journal
+from agent.timekeeper import Timekeeper
 from agent.watch import Watch
 from contract.messages import Command, Result, Verdict
 from contract.policy import Policy
@@ -31,6 +33,7 @@ from contract.vocabulary import Availability, Reason
 
 if TYPE_CHECKING:
     from agent.ask.discovery import DiscoveryOptions
+    from agent.supervisor import Supervisor
     from agent.tell.uplink import Uplink
 
 log = logging.getLogger(__name__)
@@ -47,6 +50,13 @@ class Daemon:
         self._settings, self._policy = settings, policy
         self._journal = Journal(settings.state_dir / "journal.db")
         self._ledger = Ledger(self._journal, boot=clocks.boot_id(), now=boot_ms)
+        self._crew = Crew(self._ledger.fault)
+        self._time = Timekeeper(
+            settings.state_dir / "clock.json",
+            boot=self._ledger.boot,
+            anchor=self._ledger.anchor,
+            fault=self._ledger.fault,
+        )
         self._memory = Memory(settings.state_dir / "learnt.json")
         self._stopping = threading.Event()
         self._changed = threading.Event()
@@ -81,7 +91,6 @@ class Daemon:
         from agent.mover import Mover
         from agent.reporting import Reporter
         from agent.scout import Scout
-        from agent.supervisor import Supervisor
 
         self._gallery = Gallery(
             self._viewable,
@@ -89,6 +98,7 @@ class Daemon:
             interval_s=self._settings.picture.interval,
             deadline_s=self._settings.picture.deadline,
             memory=self._memory,
+            certain_s=self._time.certain_s,
             record=self._ledger.picture,
             glimpsed=lambda slot, decodable: self._watches[slot].glimpsed(decodable=decodable),
             changed=self._changed.set,
@@ -100,7 +110,8 @@ class Daemon:
             memory=self._memory,
             movable=self._viewable,
             device_of=self._inspector.device,
-            clock=lambda: time.time() if clocks.clock().synced else None,
+            clock=self._trusted_s,
+            certain_s=self._time.certain_s,
             spared=self._gallery.spared,
             take=self._inspector.take,
             record=self._ledger.picture,
@@ -121,6 +132,7 @@ class Daemon:
             self._policy,
             ledger=self._ledger,
             memory=self._memory,
+            time=self._time,
             watches=self._watches,
             inspector=self._inspector,
             scout=self._scout,
@@ -128,12 +140,18 @@ class Daemon:
             mover=self._mover,
         )
         self._uplink = self._make_uplink()
-        self._supervisor = Supervisor(
+
+    def _make_supervisor(self) -> "Supervisor":
+        from agent.supervisor import Supervisor
+
+        return Supervisor(
             watches=self._watches,
             reporter=self._reporter,
             uplink=self._uplink,
             ledger=self._ledger,
             memory=self._memory,
+            time=self._time,
+            crew=self._crew,
             changed=self._changed,
             heartbeat_s=self._settings.heartbeat,
             status_file=self._settings.state_dir / "status.json",
@@ -154,6 +172,7 @@ class Daemon:
             journal=self._journal,
             greet=self._reporter.greeting,
             command=self._command,
+            passed=self._time.passed,
         )
 
     def _discovery_options(self) -> "DiscoveryOptions":
@@ -174,19 +193,25 @@ class Daemon:
         """Watch until told to stop; the exit code."""
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, lambda *_: self._stopping.set())
-        self._ledger.anchor(clocks.utc_ms(), clocks.clock())
+        limits.apply()
+        self._time.poll()
         for watch in self._watches.values():
             watch.start()
         log.info("watching %d cameras as %s", len(self._watches), self._settings.gateway.id)
         self._furnish()
         self._inspector.start()
         self._uplink.start()
+        self._crew.man(map(post, self._watches.values()))
+        self._crew.man([post(self._inspector)])
+        self._crew.man(self._uplink.posts())
         if self._settings.discovery.enabled:
-            self._scout.start(self._settings.discovery.interval)
+            self._crew.man(self._scout.start(self._settings.discovery.interval))
         if self._settings.picture.enabled:
             self._gallery.start()
+            self._crew.man([post(self._gallery)])
         self._mover.start()
-        self._supervisor.run(self._stopping)
+        self._crew.man([post(self._mover)])
+        self._make_supervisor().run(self._stopping)
         self._stop()
         return 0
 
@@ -202,6 +227,7 @@ class Daemon:
         self._uplink.stop("stopped by request", STOP_S)
         self._journal.close()
         self._memory.save_if_changed()
+        self._time.save()
         with contextlib.suppress(OSError):
             (self._settings.state_dir / "status.json").unlink(missing_ok=True)
 
@@ -210,13 +236,18 @@ class Daemon:
     def _cameras(self) -> list[Camera]:
         return [watch.camera for watch in self._watches.values()]
 
+    def _trusted_s(self) -> float | None:
+        """UTC seconds while the kernel vouches for the clock and nothing speaks against it."""
+        health = self._time.health
+        return self._time.utc_ms() / 1000 if health.synced and not health.untrusted else None
+
     def _viewable(self) -> list[Camera]:
         """Those whose stream the last look saw."""
         return [watch.camera for watch in self._watches.values() if watch.streams]
 
     def _may_log_in(self, camera: Camera, credentials: Credentials | None) -> bool:
         barred = self._memory.is_barred(camera.slot)
-        return not barred and self._memory.may_log_in(camera.address, credentials, time.time())
+        return not barred and self._memory.may_log_in(camera.address, credentials, self._time.certain_s())
 
     def _look(self, camera: Camera) -> Look:
         log_in = self._may_log_in(camera, camera.stream_credentials)
@@ -231,7 +262,7 @@ class Daemon:
         self._memory.login_met(
             camera.address,
             camera.stream_credentials,
-            time.time(),
+            self._time.certain_s(),
             failed=look.logins_failed,
             attempts_left=look.attempts_left,
             worked=look.logged_in,
@@ -267,7 +298,7 @@ class Daemon:
         self._memory.login_met(
             camera.address,
             camera.credentials,
-            time.time(),
+            self._time.certain_s(),
             failed=told.logins_failed,
             attempts_left=told.attempts_left,
             worked=told.auth in ("wsse", "digest"),

@@ -6,7 +6,6 @@ signature of each slot's last sound one, kept in memory alone.
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -44,6 +43,7 @@ class Gallery:
 
     `record(slot, change)` keeps a fault that was raised or cleared. `glimpsed(slot, decodable)` is called after every
     visit: whether its picture could be decoded, None = the visit tells neither. `changed()`: more is known than before.
+    `certain_s()`: UTC seconds that have certainly come, for the pauses of refused logins.
     """
 
     def __init__(
@@ -54,13 +54,14 @@ class Gallery:
         interval_s: float,
         deadline_s: float,
         memory: Memory,
+        certain_s: Callable[[], float],
         record: Callable[[str, soundness.PictureChange], None],
         glimpsed: Callable[[str, bool | None], None],
         changed: Callable[[], None],
     ) -> None:
         self._cameras, self._policy = cameras, policy
         self._interval_ms, self._deadline_s = int(interval_s * 1000), deadline_s
-        self._memory = memory
+        self._memory, self._certain_s = memory, certain_s
         self._record, self._glimpsed, self._changed = record, glimpsed, changed
         self._confirm_ms = int(policy.online.confirm_after.value * 1000)
         self._signatures: dict[str, dict[str, bytes]] = {"sub": {}, "main": {}}
@@ -77,9 +78,18 @@ class Gallery:
         self._wake = threading.Event()
         self._stopping = False
         self.shown: dict[str, Shown] = {}
+        self.thread = self._make_thread()
+
+    def _make_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._run, name="gallery", daemon=True)
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name="gallery", daemon=True).start()
+        self.thread.start()
+
+    def revive(self) -> None:
+        """A new thread for one that ended by a bug of ours; its rounds begin anew."""
+        self.thread = self._make_thread()
+        self.thread.start()
 
     def stop(self) -> None:
         self._stopping = True
@@ -173,11 +183,11 @@ class Gallery:
             yield slot
 
     def _may_log_in(self, camera: Camera) -> bool:
-        return self._memory.may_log_in(camera.address, camera.stream_credentials, time.time())
+        return self._memory.may_log_in(camera.address, camera.stream_credentials, self._certain_s())
 
     def _refused(self, camera: Camera, attempts_left: int | None) -> None:
         login = camera.stream_credentials
-        now_s = time.time()
+        now_s = self._certain_s()
         self._memory.login_met(camera.address, login, now_s, failed=1, attempts_left=attempts_left, worked=False)
 
     # ---- what follows ---------------------------------------------------------------------------

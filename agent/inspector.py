@@ -57,10 +57,18 @@ class Inspector:
         self._wake = threading.Event()
         self._stop = False
         self.latest: dict[str, Inspected] = {}
-        self.thread = threading.Thread(target=self._run, name="inspector", daemon=True)
+        self.thread = self._make_thread()
+
+    def _make_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._run, name="inspector", daemon=True)
 
     def start(self) -> None:
         self.request(camera.slot for camera in self._cameras())
+        self.thread.start()
+
+    def revive(self) -> None:
+        """A new thread for one that ended by a bug of ours; what it was asking is asked again when it is wanted."""
+        self.thread = self._make_thread()
         self.thread.start()
 
     def stop(self) -> None:
@@ -115,7 +123,10 @@ class Inspector:
         except Exception:  # a bug here must not end the questions for good
             log.exception("inspection failed")
         for evidence in found.values():
-            self._keep(evidence)
+            try:
+                self._keep(evidence)
+            except Exception:  # nor one camera cost the others their verdicts
+                log.exception("judging %s failed", evidence.slot)
 
     def _take(self, camera: Camera, evidence: Evidence) -> None:
         self._told(camera, evidence)

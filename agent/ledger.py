@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from agent.decide.availability import Change
+from agent.decide.clock import Anchoring
 from agent.decide.soundness import PictureChange
 from agent.tell.database import Claim
 from agent.tell.journal import Ended, Journal, Make
@@ -17,7 +18,6 @@ from contract.messages import (
     AddressChanged,
     Anchor,
     CapabilityChanged,
-    ClockHealth,
     Conflict,
     Coverage,
     Event,
@@ -31,9 +31,6 @@ from contract.messages import (
     ViewNotRestored,
 )
 from contract.vocabulary import Availability
-
-UNSYNCED_ERR_MS = 60_000
-"""What a clock that nobody disciplines is taken to be off by, at least."""
 
 
 class _Run(NamedTuple):
@@ -54,7 +51,7 @@ class Ledger:
         self._now = now
         self._lock = threading.Lock()
         self._last: dict[str, Change] = {}
-        self._anchor: dict[str, int | str] | None = None
+        self._anchor: Anchoring | None = None
         self._run = self._begin()
 
     @property
@@ -102,7 +99,7 @@ class Ledger:
     def _stated(self, run: _Run) -> list[Make]:
         stated = [self._transition(run, slot, Availability.UNKNOWN, change) for slot, change in self._known()]
         if self._anchor:
-            stated.append(self._make(run, Anchor, **self._anchor))  # type: ignore[arg-type]
+            stated.append(self._make(run, Anchor, self._anchor.at, **_tie(self._anchor)))
         return stated
 
     def _known(self) -> list[tuple[str, Change]]:
@@ -124,11 +121,10 @@ class Ledger:
 
     # ---- events -------------------------------------------------------------------------------
 
-    def anchor(self, utc_ms: int, clock: ClockHealth) -> None:
-        """Tie this boot to UTC; `source` says whether the kernel vouches for the clock."""
-        err_ms, source = (clock.err_ms or 0, "ntp") if clock.synced else (UNSYNCED_ERR_MS, "system")
-        self._anchor = {"at": self._now(), "utc_ms": utc_ms, "err_ms": err_ms, "source": source}
-        self._append(Anchor, **self._anchor)  # type: ignore[arg-type]
+    def anchor(self, anchoring: Anchoring) -> None:
+        """Tie this boot to UTC."""
+        self._anchor = anchoring
+        self._append(Anchor, anchoring.at, **_tie(anchoring))
 
     def transition(self, slot: str, change: Change) -> None:
         self._last[slot] = change
@@ -236,3 +232,7 @@ class Ledger:
                 self._renew(run)
             else:
                 return
+
+
+def _tie(anchoring: Anchoring) -> dict[str, object]:
+    return {"utc_ms": anchoring.utc_ms, "err_ms": anchoring.err_ms, "source": anchoring.source}

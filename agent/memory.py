@@ -119,11 +119,20 @@ class Memory:
             self._changed = True
 
     def may_log_in(self, address: str, credentials: Credentials | None, now_s: float) -> bool:
-        """Whether these credentials may be tried at this address now, after what earlier logins met."""
+        """Whether these credentials may be tried at this address now, after what earlier logins met.
+
+        `now_s` here and below: seconds of a clock that goes on over restarts and does not jump.
+        """
         if not self._file.guards or not credentials:
             return True
-        guard = self._file.guards.get(self._key(address, credentials))
-        return guard is None or guard.may_log_in(now_s)
+        key = self._key(address, credentials)
+        with self._lock:
+            guard = self._file.guards.get(key)
+            if guard is None:
+                return True
+            if (set_back := guard.at(now_s)) is not guard:
+                self._file.guards[key], self._changed = set_back, True
+            return set_back.waits_s(now_s) <= 0
 
     def bar(self, slot: str) -> None:
         """Another device stands at this slot: no login is sent there until the right one is recognised."""
@@ -162,7 +171,9 @@ class Memory:
             if worked:
                 self._worked_s[key] = now_s
             if failed and not 0 <= now_s - self._worked_s.get(key, -math.inf) < GRACE_S:
-                self._file.guards[key] = self._file.guards.get(key, Guard()).after(failed, attempts_left, now_s)
+                self._file.guards[key] = (
+                    self._file.guards.get(key, Guard()).at(now_s).after(failed, attempts_left, now_s)
+                )
                 self._changed = True
             elif worked and key in self._file.guards:
                 del self._file.guards[key]

@@ -5,7 +5,6 @@ How a camera is moved, watched and put back stands elsewhere. What an agent that
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -37,7 +36,8 @@ SPARE_S = ASK_S + moving.STARTING_S + moving.PUT_BACK_S + moving.STARTING_S + 60
 class Mover:
     """One thread. `cameras()`: every slot; `movable()`: those whose stream can be opened now.
 
-    `device_of(slot)`: who answered the last questions. `clock()`: UTC seconds, None while they cannot be trusted.
+    `device_of(slot)`: who answered the last questions. `clock()`: UTC seconds, None while they cannot be trusted;
+    `certain_s()`: UTC seconds that have certainly come, for the pauses of refused logins.
     `spared(slot)`: nobody reads the slot's picture meanwhile. `take(camera, evidence)` is given what was seen,
     `record(slot, change)` a ptz fault raised or cleared, `not_restored(slot, detail)` a view that is not what it was,
     `fault(what, slot)` what went wrong on our side.
@@ -53,6 +53,7 @@ class Mover:
         movable: Callable[[], Sequence[Camera]],
         device_of: Callable[[str], Device | None],
         clock: Callable[[], float | None],
+        certain_s: Callable[[], float],
         spared: Callable[[str], AbstractContextManager[None]],
         take: Callable[[Camera, Evidence], None],
         record: Callable[[str, PictureChange], None],
@@ -60,7 +61,8 @@ class Mover:
         fault: Callable[[str, str], None],
     ) -> None:
         self._cameras, self._movable, self._device_of = cameras, movable, device_of
-        self._settings, self._memory, self._clock = settings, memory, clock
+        self._settings, self._memory = settings, memory
+        self._clock, self._certain_s = clock, certain_s
         self._motion = Motion(max_away_s=settings.max_away, intent_file=intent_file)
         self._spared, self._take = spared, take
         self._record, self._not_restored, self._fault = record, not_restored, fault
@@ -72,16 +74,25 @@ class Mover:
         self._stopping = threading.Event()
         self.faulty: dict[str, int] = {}
         """Slot -> boot ms since which its ptz fault is known."""
+        self.thread = self._make_thread()
+
+    def _make_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._run, name="mover", daemon=True)
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name="mover", daemon=True).start()
+        self._recall_faults()
+        self.thread.start()
+
+    def revive(self) -> None:
+        """A new thread for one that ended by a bug of ours; what it left turned away it puts back first."""
+        self.thread = self._make_thread()
+        self.thread.start()
 
     def stop(self) -> None:
         """No further movement. One under way is cut short: its head stops, and the next start puts it back."""
         self._stopping.set()
 
     def _run(self) -> None:
-        self._recall_faults()
         pause_s = FIRST_S
         while not self._stopping.wait(pause_s):
             pause_s = TICK_S
@@ -144,7 +155,7 @@ class Mover:
 
     def _may_log_in(self, camera: Camera) -> bool:
         logins = (camera.credentials, camera.stream_credentials)
-        allowed = all(self._memory.may_log_in(camera.address, one, time.time()) for one in logins)
+        allowed = all(self._memory.may_log_in(camera.address, one, self._certain_s()) for one in logins)
         return allowed and not self._memory.is_barred(camera.slot)
 
     def _move(self, camera: Camera, now_s: float) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from agent import __version__
-from agent.ask import clocks, host
+from agent.ask import host
 from agent.ask.asking import boot_ms
 from agent.decide import soundness
 from agent.gallery import Gallery, Shown
@@ -22,13 +22,14 @@ from agent.scout import Scout
 from agent.settings import Settings
 from agent.status import CameraStatus, DiscoveryStatus, FaultStatus, PictureStatus, Status, UplinkStatus
 from agent.tell import documents
+from agent.timekeeper import Timekeeper
 from agent.watch import Watch
-from contract.messages import Birth, HostHealth
+from contract.messages import Birth, ClockHealth, HostHealth
 from contract.policy import Policy
 from contract.vocabulary import PTZ_FAULT, Availability
 
 FULL_EVERY = 15
-"""Clock and host ride on every 15th heartbeat."""
+"""Clock and host ride on every 15th heartbeat; the clock also when its state changed."""
 
 
 class Reporter:
@@ -41,6 +42,7 @@ class Reporter:
         *,
         ledger: Ledger,
         memory: Memory,
+        time: Timekeeper,
         watches: Mapping[str, Watch],
         inspector: Inspector,
         scout: Scout,
@@ -50,7 +52,8 @@ class Reporter:
         self._settings, self._policy, self._rules = settings, policy.id, policy
         self._ledger, self._memory, self._watches = ledger, memory, watches
         self._inspector, self._scout, self._gallery, self._mover = inspector, scout, gallery, mover
-        self._started_ms = clocks.utc_ms()
+        self._time, self._started_at = time, boot_ms()
+        self._clock_told: ClockHealth | None = None
         self._beats = 0
         self._health: HostHealth | None = None
 
@@ -70,9 +73,13 @@ class Reporter:
             tuple(by_state[Availability.OFFLINE]),
             tuple(by_state[Availability.UNKNOWN]),
         )
-        if self._beats % FULL_EVERY == 0:
+        clock, told, full = self._time.health, self._clock_told, self._beats % FULL_EVERY == 0
+        if full or told is None or (told.synced, told.untrusted) != (clock.synced, clock.untrusted):
+            self._clock_told = clock
+            beat = msgspec.structs.replace(beat, clock=clock)
+        if full:
             self._health = host.health(self._settings.state_dir)
-            beat = msgspec.structs.replace(beat, clock=clocks.clock(), host=self._health)
+            beat = msgspec.structs.replace(beat, host=self._health)
         self._beats += 1
         return msgspec.json.encode(beat)
 
@@ -96,7 +103,7 @@ class Reporter:
             boot=self._ledger.boot,
             store=self._ledger.store,
             version=__version__,
-            clock=clocks.clock(),
+            clock=self._time.health,
             inventory_hash=documents.short_hash(inventory),
             oldest=self._ledger.journal.oldest,
         )
@@ -113,9 +120,11 @@ class Reporter:
             gateway=self._settings.gateway.id,
             session=self._ledger.session,
             policy=self._policy,
-            started_ms=self._started_ms,
-            at_ms=clocks.utc_ms(),
-            clock=clocks.clock(),
+            boot=self._ledger.boot,
+            started_ms=self._time.utc_ms(self._started_at),
+            at_ms=self._time.utc_ms(),
+            at_boot_ms=boot_ms(),
+            clock=self._time.health,
             host=self._health,
             uplink=UplinkStatus(connected=connected, detail=line, pending=self._ledger.journal.pending),
             discovery=self._discovery(),
@@ -127,7 +136,7 @@ class Reporter:
         if last is None:
             return DiscoveryStatus()
         return DiscoveryStatus(
-            at_ms=self._scout.last_ms,
+            at_ms=self._time.utc_ms(self._scout.last_at) if self._scout.last_at is not None else None,
             interfaces=last.interfaces,
             found=len(last.found),
             unregistered=tuple(device.address for device in self._scout.strangers),
@@ -151,13 +160,13 @@ class Reporter:
             level=now.state.level,
             reason=now.state.reason,
             detail=stream.detail if isinstance(stream, NotSeen) else picture.detail if now.state.reason else "",
-            looked_ms=_utc_ms(now.last.at) if now.last else None,
+            looked_ms=self._time.utc_ms(now.last.at) if now.last else None,
             late_ms=now.late_ms,
-            since_ms=_utc_ms(now.since) if now.since is not None else None,
+            since_ms=self._time.utc_ms(now.since) if now.since is not None else None,
             skew_s=clock.value.skew_s if isinstance(clock, Seen) else None,
             stuck=now.stuck,
             login_paused=not all(
-                self._memory.may_log_in(now.camera.address, one, clocks.utc_ms() / 1000)
+                self._memory.may_log_in(now.camera.address, one, self._time.certain_s())
                 for one in (now.camera.credentials, now.camera.stream_credentials)
             ),
             identity_changed=self._memory.is_barred(now.camera.slot),
@@ -170,16 +179,14 @@ class Reporter:
         shown = self._gallery.shown.get(slot, Shown())
         since = {str(fault): shown.state[fault].since for fault in soundness.held(shown.state)}
         since[PTZ_FAULT] = self._mover.faulty.get(slot)
-        faults = tuple(FaultStatus(fault=fault, since_ms=_utc_ms(at)) for fault, at in since.items() if at is not None)
+        faults = tuple(
+            FaultStatus(fault=fault, since_ms=self._time.utc_ms(at)) for fault, at in since.items() if at is not None
+        )
         lost = shown.last if isinstance(shown.last, NotSeen) else None
         return PictureStatus(
             sound=False if faults else soundness.sound(shown.state, self._rules),
             faults=faults,
-            seen_ms=_utc_ms(shown.seen_at) if shown.seen_at is not None else None,
+            seen_ms=self._time.utc_ms(shown.seen_at) if shown.seen_at is not None else None,
             reason=lost.reason if lost else None,
             detail=lost.detail if lost else "",
         )
-
-
-def _utc_ms(at_boot_ms: int) -> int:
-    return clocks.utc_ms() - (boot_ms() - at_boot_ms)

@@ -8,9 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from agent.ask import clocks
+from agent.ask.asking import boot_ms
 from agent.ask.discovery import DiscoveryOptions, Round, probe
 from agent.ask.listener import Listener
+from agent.crew import Post
 from agent.decide import roster
 from agent.decide.roster import Presence, Sighting
 from agent.ledger import Ledger
@@ -48,16 +49,33 @@ class Scout:
         self._ledger, self._memory = ledger, memory
         self._told: dict[str, tuple[Presence, tuple[str, ...]]] = {}
         self.last: Round | None = None
-        self.last_ms: int | None = None
-        """UTC ms of the last round."""
+        self.last_at: int | None = None
+        """Boot ms of the last round."""
         self._wake = threading.Event()
         self._stopping = False
         self.strangers: tuple[DiscoveredDevice, ...] = ()
 
-    def start(self, interval_s: float) -> None:
-        threading.Thread(target=self._run, args=(interval_s,), name="scout", daemon=True).start()
-        if self._hello:
-            threading.Thread(target=self._hear, name="scout-ear", daemon=True).start()
+    def start(self, interval_s: float) -> list[Post]:
+        """Both threads, as posts that must stay manned."""
+        return [
+            self._man("scout", lambda: self._run(interval_s)),
+            *([self._man("scout-ear", self._hear)] if self._hello else []),
+        ]
+
+    def _man(self, name: str, work: Callable[[], None]) -> Post:
+        """Start the work on a thread. It has ended well when it returned: with the agent, or with nothing to hear."""
+        threads, returned = list[threading.Thread](), threading.Event()
+
+        def run() -> None:
+            work()
+            returned.set()
+
+        def start() -> None:
+            threads[:] = [threading.Thread(target=run, name=name, daemon=True)]
+            threads[0].start()
+
+        start()
+        return Post(name, lambda: threads[0].is_alive() or returned.is_set(), start)
 
     def stop(self) -> None:
         self._stopping = True
@@ -131,7 +149,7 @@ class Scout:
         if self.last is None or found.notes != self.last.notes:
             for note in found.notes:
                 log.info("discovery: %s", note)
-        self.last, self.last_ms = found, clocks.utc_ms()
+        self.last, self.last_at = found, boot_ms()
 
 
 def _who(one: Identity | DiscoveredDevice) -> str:

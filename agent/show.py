@@ -3,6 +3,7 @@
 rich is loaded when something is shown, never by the daemon.
 """
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from agent.model import Camera, Evidence, Seen
 from agent.status import PictureStatus, Status
 from contract.messages import Verdict
-from contract.vocabulary import Standing, fault_name, name
+from contract.vocabulary import ClockDoubt, Standing, fault_name, name
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,6 +24,7 @@ STALE_S = 45
 """A status older than this is not the present."""
 SHANGHAI_S = 8 * 3600
 """China has one time without summer time, whatever zone the box is set to."""
+_BEFORE_BOOT = ("from before the box started", "本次开机之前")
 COLOURS = {Standing.MET: "green", Standing.NOT_MET: "red", Standing.UNPROVEN: "yellow", Standing.UNKNOWN: "magenta"}
 
 _CHANGED = {
@@ -133,8 +135,13 @@ def status(now: Status, age_s: float, lang: str) -> None:
         f"待确认事件 {now.uplink.pending}" if zh else f"{now.uplink.pending} events not acknowledged"
     )
     lines = [_plain(head), table]
+    if now.clock.untrusted:
+        why = name(ClockDoubt(now.clock.untrusted), lang)
+        untrusted = f"时钟不可信：{why}（clock_untrusted）" if zh else f"clock_untrusted: {why}"
+        lines.append(f"[yellow]{untrusted}[/]")
     if age_s >= STALE_S:
-        old = f"{age_s:.0f} 秒前的状态：代理可能已停止" if zh else f"{age_s:.0f} s old: the agent may have stopped"
+        age = (f"{age_s:.0f} 秒前" if zh else f"{age_s:.0f} s old") if age_s < math.inf else _BEFORE_BOOT[zh]
+        old = f"{age}的状态：代理可能已停止" if zh else f"{age}: the agent may have stopped"
         lines.append(f"[red]{old}[/]")
     _show(*lines)
 

@@ -3,6 +3,7 @@
 No secret may stand here.
 """
 
+import math
 from pathlib import Path
 
 import msgspec
@@ -79,7 +80,7 @@ class DiscoveryStatus(Struct, frozen=True, kw_only=True):
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """`at_ms`, `started_ms`: UTC ms by the box's clock."""
+    """`at_ms`, `started_ms`: UTC ms as far as the box knows it; `at_boot_ms`: boot ms of `boot`, which never jumps."""
 
     pid: int
     version: str
@@ -87,13 +88,20 @@ class Status(Struct, frozen=True, kw_only=True):
     gateway: str
     session: str
     policy: str
+    boot: str
     started_ms: int
     at_ms: int
+    at_boot_ms: int
     clock: ClockHealth
     host: HostHealth | None
     uplink: UplinkStatus
     discovery: DiscoveryStatus
     cameras: tuple[CameraStatus, ...]
+
+
+def age_s(status: Status, boot: str, at_boot_ms: int) -> float:
+    """Seconds since it was written, whatever the wall clock did meanwhile; infinite for one of another boot."""
+    return (at_boot_ms - status.at_boot_ms) / 1000 if status.boot == boot else math.inf
 
 
 def read(path: Path) -> Status:

@@ -1,4 +1,4 @@
-"""The main thread's round: stuck looks, heartbeat, documents, status file.
+"""The main thread's round: clock, stuck looks, dead threads, heartbeat, documents, status file, watchdog.
 
 Runs until told to stop; how things start and stop, and what is asked or decided, must not be known here.
 """
@@ -6,17 +6,21 @@ Runs until told to stop; how things start and stop, and what is asked or decided
 import logging
 import random
 import threading
-import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from agent.ask.notify import Notifier
+from agent.crew import Crew, describe, whereabouts
 from agent.files import write_atomically
 from agent.ledger import Ledger
 from agent.memory import Memory
 from agent.reporting import Reporter
+from agent.timekeeper import Timekeeper
 from agent.watch import Watch
 
 if TYPE_CHECKING:
@@ -42,25 +46,58 @@ class Supervisor:
         uplink: "Uplink",
         ledger: Ledger,
         memory: Memory,
+        time: Timekeeper,
+        crew: Crew,
         changed: threading.Event,
         heartbeat_s: float,
         status_file: Path,
     ) -> None:
-        self._watches, self._reporter, self._uplink, self._memory = watches, reporter, uplink, memory
-        self._ledger = ledger
+        self._watches, self._reporter, self._uplink, self._memory, self._time = watches, reporter, uplink, memory, time
         self._changed, self._heartbeat_s, self._status_file = changed, heartbeat_s, status_file
-        self._heartbeat_due = self._status_due = 0.0
-        self._checkpoint_due = time.monotonic() + CHECKPOINT_S / 6
+        self._ledger = ledger
+        self._crew, self._notifier = crew, Notifier()
+        self._heartbeat_due = self._status_due = self._second_due = 0.0
+        self._checkpoint_due = monotonic() + CHECKPOINT_S / 6
         self._was_connected = False
+        self._stumbled: set[str] = set()
 
     def run(self, stopping: threading.Event) -> None:
         """Blocks until `stopping` is set."""
+        self._notifier.say("READY=1")
         while not stopping.wait(TICK_S):
-            self._give_up_stuck_looks()
-            self._beat()
-            self._publish_changes()
-            self._memory.save_if_changed()
-            self._keep()
+            self._round()
+        self._notifier.say("STOPPING=1", "STATUS=stopping")
+
+    def _round(self) -> None:
+        """A part that fails costs the others nothing but the watchdog's patience: it is not told that we live."""
+        parts = (self._each_second, self._give_up_stuck_looks, self._beat, self._publish_changes)
+        done = [self._do(part) for part in (*parts, self._memory.save_if_changed, self._keep)]
+        if all(done) and self._progresses():
+            self._notifier.alive()
+
+    def _do(self, part: Callable[[], None]) -> bool:
+        try:
+            part()
+        except Exception as error:
+            if part.__name__ not in self._stumbled:
+                words, where = describe(type(error), error), whereabouts(error.__traceback__)
+                log.error("%s failed: %s\n%s", part.__name__, words, where)
+            self._stumbled.add(part.__name__)
+            return False
+        self._stumbled.discard(part.__name__)
+        return True
+
+    def _progresses(self) -> bool:
+        """Our own round has come so far; the line's threads live; more cameras are looked at than not."""
+        idle = sum(watch.idle for watch in self._watches.values())
+        return self._crew.complete and not self._uplink.stalled and 2 * idle <= len(self._watches)
+
+    def _each_second(self) -> None:
+        if (now := monotonic()) >= self._second_due:
+            self._second_due = now + 1.0
+            self._crew.roll_call()
+            if self._time.poll():
+                self._status_due = 0.0
 
     def _give_up_stuck_looks(self) -> None:
         for slot, watch in self._watches.items():
@@ -69,14 +106,14 @@ class Supervisor:
                 self._changed.set()
 
     def _beat(self) -> None:
-        now, connected = time.monotonic(), self._uplink.connected.is_set()
+        now, connected = monotonic(), self._uplink.connected.is_set()
         if now >= self._heartbeat_due or (connected and not self._was_connected):
             self._heartbeat_due = now + self._heartbeat_s * random.uniform(0.9, 1.1)  # noqa: S311 - jitter
             self._uplink.publish("hb", self._reporter.heartbeat())
         self._was_connected = connected
 
     def _publish_changes(self) -> None:
-        changed, now = self._changed.is_set(), time.monotonic()
+        changed, now = self._changed.is_set(), monotonic()
         if changed:
             self._changed.clear()
             self._uplink.publish("inv", self._reporter.inventory(), retain=True)
@@ -87,8 +124,8 @@ class Supervisor:
 
     def _keep(self) -> None:
         self._ledger.tend()
-        if time.monotonic() >= self._checkpoint_due:
-            self._checkpoint_due = time.monotonic() + CHECKPOINT_S
+        if monotonic() >= self._checkpoint_due:
+            self._checkpoint_due = monotonic() + CHECKPOINT_S
             self._ledger.checkpoint(self._reporter.unsettled)
 
     def _write_status(self) -> None:
@@ -97,3 +134,6 @@ class Supervisor:
             write_atomically(self._status_file, msgspec.json.encode(status), mode=0o644)
         except OSError as error:
             log.warning("cannot write %s: %s", self._status_file, error)
+        states = Counter(camera.availability.value for camera in status.cameras)
+        counted = ", ".join(f"{states[one]} {one}" for one in states)
+        self._notifier.say(f"STATUS={len(status.cameras)} cameras: {counted or 'none'}; {status.uplink.detail}")

@@ -67,9 +67,28 @@ class Watch:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stop = False
-        self.thread = threading.Thread(target=self._run, name=f"watch-{camera.slot}", daemon=True)
+        self.thread = self._make_thread()
+
+    def _make_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._main, name=f"watch-{self.camera.slot}", daemon=True)
 
     # ---- its own thread -----------------------------------------------------------------------
+
+    def _main(self) -> None:
+        try:
+            self._run()
+        except BaseException:
+            self._blame_us()
+            raise
+
+    def _blame_us(self) -> None:
+        """This thread ends by a bug of ours: the camera is unknown from the look on that it was at."""
+        with self._lock:
+            at = self._now() if self._looking_since is None else self._looking_since
+            state, change = availability.stuck(self._state, at, Reason.AGENT_FAULT)
+            self._keep(change)
+            self._state = state
+            self._looking_since, self._stuck = None, False
 
     def _run(self) -> None:
         due_ms = self._now()  # the first look is at once; the offset spreads the following ones
@@ -135,6 +154,11 @@ class Watch:
     def start(self) -> None:
         self.thread.start()
 
+    def revive(self) -> None:
+        """A new thread for one that has ended; it looks at once."""
+        self.thread = self._make_thread()
+        self.thread.start()
+
     def stop(self) -> None:
         """No further look; one in flight is not waited for."""
         self._stop = True
@@ -185,6 +209,11 @@ class Watch:
         unconfirmed = (self._state.unsettled_since, self._sight.doubt)
         starts = [at for at in (overdue, in_flight, *unconfirmed) if at is not None]
         return min(starts, default=None)
+
+    @property
+    def idle(self) -> bool:
+        """Nobody looks: the look is stuck, or the thread has ended."""
+        return self._stuck or not self.thread.is_alive()
 
     def snapshot(self) -> Snapshot:
         return Snapshot(

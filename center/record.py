@@ -282,7 +282,8 @@ class _Work:
                 self._tx.receive_anchor(_anchor(source.gateway, batch.store, item.event, incoming.received_ms))
         self._store(source, incoming, batch.store, fresh)
         if batch.oldest:
-            self._never_to_come(source, batch.store, batch.oldest - 1, "no longer in the journal")
+            why = "no longer in the journal"
+            self._never_to_come(source, batch.store, batch.oldest - 1, why, incoming.received_ms)
         self._acks[source.city, source.gateway, batch.store] = None
 
     def _store(self, source: Origin, incoming: Incoming, store: str, items: list[Item]) -> None:

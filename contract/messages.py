@@ -54,11 +54,16 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 
 class ClockHealth(Struct, frozen=True, kw_only=True):
-    """`synced`: the kernel says an outside source disciplines the clock. `err_ms`: estimated error, if known."""
+    """`synced`: the kernel says an outside source disciplines the clock. `err_ms`: estimated error, if known.
+
+    `untrusted`: health state clock_untrusted, with the reason (a ClockDoubt); "" = trusted, or just started and not
+    disciplined yet.
+    """
 
     synced: bool
     source: str = ""
     err_ms: int | None = None
+    untrusted: Annotated[str, Meta(max_length=40)] = ""
 
 
 class Birth(Struct, frozen=True, kw_only=True, tag_field="state", tag="online"):

@@ -103,6 +103,20 @@ class PictureFault(StrEnum):
 PTZ_FAULT = "ptz"
 """云台失控: told like a picture fault, though not a look but a movement shows it."""
 
+
+class ClockDoubt(StrEnum):
+    """Why the box's wall clock is not trusted (health state clock_untrusted)."""
+
+    UNSYNCED = "unsynced"
+    """No outside source disciplines it."""
+    BEHIND = "behind"
+    """It says a time before one that was certain: a box without a battery clock, not set yet."""
+    AHEAD = "ahead"
+    """It says a time absurdly far ahead of the last certain one, and nobody vouches for it."""
+    LEAPT = "leapt"
+    """It leapt away from what it said before."""
+
+
 HIDES: dict[PictureFault, frozenset[PictureFault]] = {
     PictureFault.SIGNAL_LOSS: frozenset(PictureFault) - {PictureFault.SIGNAL_LOSS},
     PictureFault.LUMA: frozenset({PictureFault.SCENE_CHANGE}),
@@ -148,6 +162,10 @@ NAMES: dict[StrEnum, tuple[str, str]] = {
     Clause.RESOLUTION_PIXELS: ("200万像素", "2 megapixels"),
     Clause.RESOLUTION_1080P: ("1080P高清", "1080p"),
     Clause.ONLINE: ("在线", "online"),
+    ClockDoubt.UNSYNCED: ("无人校时", "nobody disciplines it"),
+    ClockDoubt.BEHIND: ("早于已知时间", "before a time that was certain"),
+    ClockDoubt.AHEAD: ("远超已知时间", "absurdly far ahead"),
+    ClockDoubt.LEAPT: ("发生跳变", "leapt"),
     PictureFault.SIGNAL_LOSS: ("信号丢失", "signal lost"),
     PictureFault.LUMA: ("亮度异常", "too dark or too bright"),
     PictureFault.BLUR: ("模糊", "blurred"),

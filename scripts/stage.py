@@ -160,7 +160,8 @@ class Canteen:
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
 
-    def start(self, stack: ExitStack) -> dict[str, subprocess.Popen[bytes]]:
+    def start(self, stack: ExitStack, *, before_agent: Sequence[str] = ()) -> dict[str, subprocess.Popen[bytes]]:
+        """Everything, in order. `before_agent`: words put before the agent's command, such as `env NAME=VALUE`."""
         running = {}
         center = str(self._secret("center"))
         running["broker"] = stack.enter_context(
@@ -210,7 +211,7 @@ class Canteen:
             )
         )
         running["agent"] = stack.enter_context(
-            self.process("agent", tool("canteen-agent"), "run", "--config", str(self.config))
+            self.process("agent", *before_agent, tool("canteen-agent"), "run", "--config", str(self.config))
         )
         return running
 

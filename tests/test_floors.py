@@ -10,6 +10,8 @@ PACKAGES = ("agent", "contract", "center", "simulator")
 FLOORS = {
     "model": 1,
     "files": 1,
+    "crew": 1,
+    "limits": 1,
     "ask": 2,
     "decide": 2,
     "tell": 2,
@@ -20,6 +22,7 @@ FLOORS = {
     "inspector": 3,
     "examine": 3,
     "status": 3,
+    "timekeeper": 3,
     "scout": 4,
     "gallery": 4,
     "mover": 4,

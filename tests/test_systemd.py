@@ -34,6 +34,20 @@ def test_the_service_is_hardly_exposed(unit: Path) -> None:
     assert done.returncode == 0, done.stdout[-400:]
 
 
+def test_it_is_ready_when_it_says_so_and_watched_over() -> None:
+    """systemd waits for READY=1 of the main process alone, and ends a process that proves no progress for a minute."""
+    lines = UNIT.read_text().splitlines()
+    assert {"Type=notify", "NotifyAccess=main", "WatchdogSec=60", "Restart=always"} <= set(lines)
+
+
+def test_the_clock_can_be_read_and_not_set() -> None:
+    """adjtimex is allowed, which ProtectClock= denies to readers as well; the right to set the clock is not given."""
+    lines = UNIT.read_text().splitlines()
+    assert "SystemCallFilter=@system-service adjtimex clock_adjtime clock_adjtime64" in lines
+    assert "CapabilityBoundingSet=" in lines
+    assert not any(line.startswith("ProtectClock=") for line in lines)
+
+
 def test_an_unusable_configuration_is_not_tried_for_ever() -> None:
     """systemd leaves the service alone after the exit code that `run` gives for an unusable configuration."""
     from agent.cli import EX_CONFIG

@@ -7,8 +7,10 @@ import ctypes
 import time
 from pathlib import Path
 
+from agent.ask.asking import boot_ms
 from contract.messages import ClockHealth
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
 _STA_UNSYNC = 0x0040
 _TIME_ERROR = 5
 
@@ -30,7 +32,7 @@ class _Timex(ctypes.Structure):
 def clock() -> ClockHealth:
     """Whether the kernel says that an outside source disciplines the clock (adjtimex(2)), and its error bound."""
     timex = _Timex()
-    state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex))
+    state = _LIBC.adjtimex(ctypes.byref(timex))
     if state < 0:
         return ClockHealth(synced=False)
     if state == _TIME_ERROR or timex.status & _STA_UNSYNC:
@@ -41,6 +43,15 @@ def clock() -> ClockHealth:
 def utc_ms() -> int:
     """Wall-clock UTC in milliseconds; may jump, and is wrong on a box whose clock was never set."""
     return time.time_ns() // 1_000_000
+
+
+def both_ms() -> tuple[int, int]:
+    """Boot and UTC ms of one moment: of a few pairs the one that was read fastest, so that no pause lies between."""
+    pairs = []
+    for _ in range(3):
+        before, utc, after = boot_ms(), utc_ms(), boot_ms()
+        pairs.append((after - before, before, max(0, utc)))
+    return min(pairs)[1:]
 
 
 def boot_id() -> str:

@@ -16,6 +16,7 @@ import msgspec
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
+from agent.crew import Post
 from agent.tell import documents
 from agent.tell.journal import Journal
 from contract import topics
@@ -30,6 +31,7 @@ MAX_UNCONFIRMED = 20
 NO_PROGRESS_S = 3.0
 BACKOFF_MAX_S = 300.0
 CONNACK_S = 6.0
+STALLED_S = 30.0
 MAX_DOWN_BYTES = 32_000
 
 
@@ -55,11 +57,16 @@ class _Flow:
         self.reconnected = False
 
 
+def passed_by_the_wall_clock(utc_ms: int) -> bool:
+    return utc_ms < time.time() * 1000
+
+
 class Uplink:
     """Connects for ever, rotating over the endpoints; every method may be called from any thread.
 
     `greet` returns what is published, retained, at each connection and whenever `session` changes: (leaf, encoded
     document) pairs, the birth first.
+    `passed(utc_ms)`: whether a command's last moment is over, as far as the box knows the time.
     `command` carries out one command and returns its result; it must not block for long.
     """
 
@@ -76,11 +83,13 @@ class Uplink:
         journal: Journal,
         greet: Callable[[], Sequence[tuple[str, bytes]]],
         command: Callable[[Command], Result],
+        passed: Callable[[int], bool] = passed_by_the_wall_clock,
     ) -> None:
         self._endpoints = list(endpoints)
-        self._city, self._gateway, self._session = city, gateway, session
+        self._city, self._gateway, self._session, self._username = city, gateway, session, username
         self._keepalive_s = keepalive_s
         self._journal = journal
+        self._passed = passed
         self._greet = greet
         self._command = command
         self._unconfirmed: list[mqtt.MQTTMessageInfo] = []
@@ -93,7 +102,11 @@ class Uplink:
         self.detail = "not connected yet"
         """For a person: the state of the line in one sentence."""
         self._client = self._make_client(username, password)
-        self._pump = threading.Thread(target=self._pump_forever, name="uplink-pump", daemon=True)
+        self._pump = self._make_pump()
+        self._pumped_at = time.monotonic()
+
+    def _make_pump(self) -> threading.Thread:
+        return threading.Thread(target=self._pump_forever, name="uplink-pump", daemon=True)
 
     def _make_client(self, username: str, password: Callable[[], str] | None) -> mqtt.Client:
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=username, protocol=mqtt.MQTTv311)
@@ -146,7 +159,37 @@ class Uplink:
             while not goodbye.is_published() and self.connected.is_set() and time.monotonic() < end:
                 time.sleep(0.02)
         self._client.disconnect()
-        self._client.loop_stop()
+        # paho's thread may hang in the resolver, longer than anybody waits for us
+        ending = threading.Thread(target=self._client.loop_stop, name="uplink-end", daemon=True)
+        ending.start()
+        ending.join(max(0.5, end - time.monotonic()))
+
+    def posts(self) -> list[Post]:
+        """Both threads, each vital."""
+        paho = f"paho-mqtt-client-{self._username}"  # it names its thread so, and starts another if asked to
+
+        def looping() -> bool:
+            return any(thread.name == paho for thread in threading.enumerate())
+
+        def pumping() -> bool:
+            return self._pump.is_alive()
+
+        return [
+            Post(paho, looping, self._restart_loop, vital=True),
+            Post("uplink-pump", pumping, self._restart_pump, vital=True),
+        ]
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the pump has not come round for half a minute, with a line or without."""
+        return time.monotonic() - self._pumped_at > STALLED_S
+
+    def _restart_loop(self) -> None:
+        self._client.loop_start()
+
+    def _restart_pump(self) -> None:
+        self._pump = self._make_pump()
+        self._pump.start()
 
     def _dial(self) -> None:
         endpoint = self._endpoints[0]
@@ -177,6 +220,7 @@ class Uplink:
 
     def _pump_forever(self) -> None:
         while not self._stopping.is_set():
+            self._pumped_at = time.monotonic()
             self._journal.grown.wait(timeout=0.5)
             self._journal.grown.clear()
             if self.connected.is_set():
@@ -272,7 +316,7 @@ class Uplink:
         self._journal.grown.set()
 
     def _take_command(self, command: Command) -> None:
-        if command.not_after < time.time() * 1000:
+        if self._passed(command.not_after):
             result = Result(id=command.id, outcome="refused", detail="expired")
         else:
             result = self._command(command)

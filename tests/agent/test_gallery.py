@@ -36,6 +36,7 @@ class Room:
             interval_s=300,
             deadline_s=30,
             memory=self.memory,
+            certain_s=time.time,
             record=lambda slot, change: self.changes.append((slot, change)),
             glimpsed=lambda slot, decodable: self.told.append((slot, decodable)),
             changed=lambda: None,

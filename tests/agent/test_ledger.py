@@ -8,17 +8,17 @@ import msgspec
 import pytest
 
 from agent.decide.availability import Change
+from agent.decide.clock import Anchoring
 from agent.ledger import Ledger
 from agent.tell.journal import Journal
 from center import timeline
 from center.intervals import Span, difference, normal
-from contract.messages import ClockHealth, Coverage, Event, Fault, Gap, Heartbeat, StoreReset, Transition
+from contract.messages import Coverage, Event, Fault, Gap, Heartbeat, StoreReset, Transition
 from contract.vocabulary import Availability, Rung
 
 READ = msgspec.json.Decoder(Event)
 SLOTS = ("a", "b", "c")
 LATE = 10**9
-SYNCED = ClockHealth(synced=True, err_ms=1)
 
 
 class Center:
@@ -43,9 +43,9 @@ class Center:
         held, claims, lost = [], [], []
         for (store, seq), event in self.events.items():
             slot, to = (event.slot, event.to) if isinstance(event, Transition) else ("", "")
-            closing = isinstance(event, Coverage)
-            held.append(timeline.Held(store, seq, event.session, event.boot, closing, slot, event.at, to))
-            if isinstance(event, Coverage):
+            if not isinstance(event, Coverage):
+                held.append(timeline.Held(store, seq, event.session, event.boot, slot, event.at, to))
+            else:
                 claim = timeline.Claim(store, event.session, "b", event.from_, event.to, event.seq_high, LATE)
                 claims.append(claim)
             if isinstance(event, Gap):
@@ -72,7 +72,7 @@ class Box:
         self.ledger = Ledger(self.journal, boot="b", now=lambda: self.now)
         self.state: dict[str, tuple[Availability, int]] = dict.fromkeys(SLOTS, (Availability.UNKNOWN, self.now))
         self.pending: dict[str, tuple[int, Availability]] = {}
-        self.ledger.anchor(self.now, SYNCED)
+        self.ledger.anchor(Anchoring(at=self.now, utc_ms=self.now, err_ms=0, source="ntp"))
         self.ledger.tend()
 
     def crash(self) -> None:

@@ -45,6 +45,7 @@ class Night:
             movable=lambda: cameras,
             device_of=lambda _slot: self.device,
             clock=lambda: self.now_s,
+            certain_s=time.time,
             spared=self.spare,
             take=lambda _camera, evidence: self.taken.append(evidence),
             record=lambda _slot, change: self.changes.append(change),

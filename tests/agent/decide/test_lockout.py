@@ -50,9 +50,13 @@ def test_changed_credentials_start_afresh() -> None:
     assert guard.after(1, None, 1001, "new") == Guard().after(1, None, 1001, "new")
 
 
-def test_a_clock_set_back_does_not_lock_us_out() -> None:
-    """A refusal dated in the future ends its pause instead of waiting for that date to come again."""
-    assert refused(2e9).may_log_in(1.7e9)
+def test_a_clock_set_back_neither_locks_us_out_nor_grants_an_attempt() -> None:
+    """By a clock that says less than at the last refusal the pause begins anew: it is no shorter, and it ends."""
+    guard = refused(2e9, 2e9 + 10).at(1.7e9)
+    assert not guard.may_log_in(1.7e9)
+    assert not guard.may_log_in(1.7e9 + HOUR_S - 1)
+    assert guard.may_log_in(1.7e9 + HOUR_S)
+    assert not refused(2e9).may_log_in(1.7e9)
 
 
 def test_survives_a_restart() -> None:

@@ -1,0 +1,102 @@
+"""Keeps the box's clock honest: anchors, the last certain time on disk, and the state clock_untrusted, each told once.
+
+What may be believed is decided elsewhere; whom it concerns must not be known here.
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from agent.ask import clocks
+from agent.ask.asking import boot_ms
+from agent.decide import clock as deciding
+from agent.decide.clock import Anchoring, Clock, Floor, Reading
+from agent.files import write_atomically
+from contract.messages import ClockHealth
+from contract.vocabulary import name
+
+log = logging.getLogger(__name__)
+
+SAVE_EVERY_MS = 600_000
+"""The file is written so often and at the stop, no more: it lives on a memory card."""
+
+
+class Timekeeper:
+    """`poll` is called by one thread, again and again; all else by any. `anchor` and `fault` journal an event."""
+
+    def __init__(
+        self, file: Path, *, boot: str, anchor: Callable[[Anchoring], None], fault: Callable[[str], None]
+    ) -> None:
+        self._file, self._boot = file, boot
+        self._anchor, self._fault = anchor, fault
+        self._clock = Clock(floor=deciding.floor(self._kept(), boot))
+        self._health = ClockHealth(synced=False)
+        self._saved_at = boot_ms()
+
+    def _kept(self) -> Floor | None:
+        try:
+            return msgspec.json.decode(self._file.read_bytes(), type=Floor)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.MsgspecError) as error:
+            log.warning("%s cannot be used (%s): the last certain time is that of the program", self._file, error)
+            return None
+
+    def poll(self) -> bool:
+        """Read both clocks; journal an anchor, and the beginning or end of distrust, where there is one.
+
+        Whether any of it was news.
+        """
+        health, (at, utc_ms) = clocks.clock(), clocks.both_ms()
+        before = self._clock
+        now = Reading(at=at, utc_ms=utc_ms, synced=health.synced, err_ms=health.err_ms or 0)
+        self._clock, anchoring = deciding.step(before, now)
+        doubt = self._clock.doubt
+        self._health = msgspec.structs.replace(health, untrusted=doubt or "")
+        if anchoring:
+            self._anchor(anchoring)
+            log.info("boot %s is tied to UTC by the %s clock", self._boot, anchoring.source)
+        if doubt and not before.doubt:
+            self._say(f"clock_untrusted: {doubt}: {name(doubt, 'en')}")
+        elif before.doubt and not doubt:
+            self._say("the clock is trusted again")
+        if at - self._saved_at >= SAVE_EVERY_MS:
+            self.save()
+        return anchoring is not None or doubt is not before.doubt
+
+    def _say(self, what: str) -> None:
+        log.warning("%s", what)
+        self._fault(what)
+
+    def save(self) -> None:
+        """Write down the last certain time. A file that cannot be written is said, not fatal."""
+        self._saved_at = boot_ms()
+        try:
+            write_atomically(self._file, msgspec.json.encode(self._certain()), durable=True)
+        except OSError as error:
+            log.warning("cannot write %s: %s", self._file, error)
+
+    def _certain(self) -> Floor:
+        at = boot_ms()
+        return Floor(boot=self._boot, at=at, utc_ms=self._clock.floor.by(at))
+
+    # ---- for the others -----------------------------------------------------------------------
+
+    @property
+    def health(self) -> ClockHealth:
+        return self._health
+
+    def utc_ms(self, at: int | None = None) -> int:
+        """Best guess of UTC ms at boot ms `at` (None: now); does not jump with the wall clock."""
+        return self._clock.utc_ms(boot_ms() if at is None else at)
+
+    def certain_s(self) -> float:
+        """UTC seconds that have certainly come: goes on with boot time, forward only with a disciplined clock."""
+        return self._certain().utc_ms / 1000
+
+    def passed(self, utc_ms: int) -> bool:
+        """Whether this moment is over; unless a disciplined clock said the time, only what is certain counts."""
+        clock, now = self._clock, boot_ms()
+        return utc_ms < (clock.utc_ms(now) if clock.sure else clock.floor.by(now))
