@@ -339,5 +339,9 @@ def _status(arguments: argparse.Namespace) -> int:
         _print_json(now)
     else:
         show.status(now, age_s, arguments.lang)
-    healthy = age_s < show.STALE_S and all(camera.availability == "online" for camera in now.cameras)
+    healthy = (
+        age_s < show.STALE_S
+        and not now.journal.trouble
+        and all(camera.availability == "online" for camera in now.cameras)
+    )
     return 0 if healthy else 1

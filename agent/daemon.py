@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agent import limits
-from agent.ask import clocks
+from agent.ask import arp, clocks
 from agent.ask import look as looking
 from agent.ask.asking import boot_ms
 from agent.crew import Crew, post
@@ -58,6 +58,8 @@ class Daemon:
             fault=self._ledger.fault,
         )
         self._memory = Memory(settings.state_dir / "learnt.json")
+        self._beside: dict[str, str] = {}
+        """Slot -> MAC of another device that stood at its address when it was last looked at."""
         self._stopping = threading.Event()
         self._changed = threading.Event()
         """Set when a document or the status file no longer says what is known."""
@@ -158,7 +160,8 @@ class Daemon:
         )
 
     def _make_uplink(self) -> "Uplink":
-        from agent.tell.uplink import Endpoint, Uplink
+        from agent.tell.preflight import Endpoint
+        from agent.tell.uplink import Uplink
 
         settings, first = self._settings, self._settings.broker[0]
         return Uplink(
@@ -173,6 +176,7 @@ class Daemon:
             greet=self._reporter.greeting,
             command=self._command,
             passed=self._time.passed,
+            duplicate=self._ledger.duplicate_identity,
         )
 
     def _discovery_options(self) -> "DiscoveryOptions":
@@ -251,12 +255,23 @@ class Daemon:
 
     def _look(self, camera: Camera) -> Look:
         log_in = self._may_log_in(camera, camera.stream_credentials)
-        look = looking.look(self._memory.recall(camera), log_in=log_in, deadline_s=self._settings.look.deadline)
+        known = self._memory.recall(camera)
+        look = looking.look(known, log_in=log_in, deadline_s=self._settings.look.deadline)
         self._login_met(camera, look)
+        self._memory.learn_nic(camera.slot, look.nic)
+        self._beware(known)
         lost = isinstance(look.stream, NotSeen) and look.stream.reason in (Reason.UNASKED, Reason.UNSUPPORTED)
         if lost and isinstance(look.tcp, Seen):
             self._inspector.suggest(camera.slot)  # it answers, but where its stream is must be learnt (again)
         return look
+
+    def _beware(self, camera: Camera) -> None:
+        """Another device at the camera's address is a reason to look around now; what the round finds decides."""
+        before = self._beside.get(camera.slot, "")
+        self._beside[camera.slot] = arp.another(camera)
+        scout = getattr(self, "_scout", None)  # not there yet at the first look; its first round comes anyway
+        if scout and self._beside[camera.slot] not in ("", before):
+            scout.hurry()
 
     def _login_met(self, camera: Camera, look: Look) -> None:
         self._memory.login_met(
@@ -277,7 +292,8 @@ class Daemon:
             if self._may_log_in(camera, camera.credentials) and self._may_log_in(camera, camera.stream_credentials)
         }
         auth = {camera.slot: self._memory.learnt(camera).auth for camera in cameras}
-        return inspection.inspect(cameras, log_in=allowed, auth=auth, deadline_s=self._settings.capability.deadline)
+        known = [self._memory.identified(camera) for camera in cameras]
+        return inspection.inspect(known, log_in=allowed, auth=auth, deadline_s=self._settings.capability.deadline)
 
     def _judge(self, evidence: Evidence) -> tuple[Verdict, ...]:
         """With what an earlier movement proved of this very camera."""
@@ -291,7 +307,7 @@ class Daemon:
         from agent.examine import decode
 
         allowed = {camera.slot for camera, _ in asked if self._may_log_in(camera, camera.stream_credentials)}
-        return decode(asked, log_in=allowed)
+        return decode([(self._memory.identified(camera), told) for camera, told in asked], log_in=allowed)
 
     def _told(self, camera: Camera, evidence: Evidence) -> None:
         told = evidence.capabilities

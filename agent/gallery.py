@@ -40,6 +40,7 @@ class Shown(Struct, frozen=True, kw_only=True):
 
 class Gallery:
     """One thread. `cameras()`: those whose stream can be opened now; the others are not visited.
+    `certain_s()`: UTC seconds that have certainly come.
 
     `record(slot, change)` keeps a fault that was raised or cleared. `glimpsed(slot, decodable)` is called after every
     visit: whether its picture could be decoded, None = the visit tells neither. `changed()`: more is known than before.

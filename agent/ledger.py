@@ -20,6 +20,7 @@ from contract.messages import (
     CapabilityChanged,
     Conflict,
     Coverage,
+    DuplicateIdentity,
     Event,
     Fault,
     Heartbeat,
@@ -51,6 +52,8 @@ class Ledger:
         self._now = now
         self._lock = threading.Lock()
         self._last: dict[str, Change] = {}
+        self._stated_last: dict[str, Change] = {}
+        """What the present session stated at its start."""
         self._anchor: Anchoring | None = None
         self._run = self._begin()
 
@@ -89,21 +92,22 @@ class Ledger:
         """
         with self._lock:
             while self._run is ended:
-                run = self._begin()
+                run, known = self._begin(), self._known()
                 try:
-                    self.journal.append(run.turn, *self._stated(run))
+                    self.journal.append(run.turn, *self._stated(run, known))
                 except Ended:
                     continue
+                self._stated_last = known
                 self._run = run
 
-    def _stated(self, run: _Run) -> list[Make]:
-        stated = [self._transition(run, slot, Availability.UNKNOWN, change) for slot, change in self._known()]
+    def _stated(self, run: _Run, known: dict[str, Change]) -> list[Make]:
+        stated = [self._transition(run, slot, Availability.UNKNOWN, change) for slot, change in known.items()]
         if self._anchor:
             stated.append(self._make(run, Anchor, self._anchor.at, **_tie(self._anchor)))
         return stated
 
-    def _known(self) -> list[tuple[str, Change]]:
-        return [(slot, last) for slot, last in self._last.copy().items() if last.to is not Availability.UNKNOWN]
+    def _known(self) -> dict[str, Change]:
+        return {slot: last for slot, last in self._last.copy().items() if last.to is not Availability.UNKNOWN}
 
     def _transition(self, run: _Run, slot: str, before: Availability, change: Change) -> Make:
         """What began before the session is dated by its start: it was so from there on, and no more is claimed."""
@@ -134,6 +138,8 @@ class Ledger:
                 self.journal.append(run.turn, self._transition(run, slot, change.from_, change))
             except Ended:
                 self._renew(run)
+                if self._stated_last.get(slot) is change:
+                    return
             else:
                 return
 
@@ -160,6 +166,9 @@ class Ledger:
 
     def conflict(self, slot: str, identity: str, addresses: tuple[str, ...]) -> None:
         self._append(Conflict, self._now(), slot=slot, identity=identity, addresses=addresses)
+
+    def duplicate_identity(self, detail: str) -> None:
+        self._append(DuplicateIdentity, self._now(), detail=detail[:1000])
 
     def picture(self, slot: str, change: PictureChange) -> None:
         """A picture fault was raised, or cleared."""

@@ -42,6 +42,7 @@ class _File(Struct, kw_only=True):
     salt: str
     learnt: dict[str, Learnt] = {}
     identities: dict[str, Identity] = {}
+    nics: dict[str, str] = {}
     guards: dict[str, Guard] = {}
     barred: set[str] = set()
     proofs: dict[str, Proof] = {}
@@ -65,8 +66,9 @@ class Memory:
             self._file = _File(salt=secrets.token_hex(8))
 
     def recall(self, camera: Camera) -> Camera:
-        """The camera with what was learnt of it: its identity, and its stream unless its settings name one."""
-        camera = msgspec.structs.replace(camera, identity=self._identity(camera))
+        """The camera with what was learnt of it: identity, way, and its stream unless its settings name one."""
+        nic = self._file.nics.get(camera.slot, "")
+        camera = msgspec.structs.replace(self.identified(camera), nic=nic)
         learnt = self.learnt(camera)
         if camera.stream_path or not learnt.stream_path:
             return camera
@@ -80,6 +82,10 @@ class Memory:
             return None
         ports = msgspec.structs.replace(camera.ports, rtsp=learnt.sub_port or camera.ports.rtsp)
         return msgspec.structs.replace(camera, stream_path=learnt.sub_path, ports=ports)
+
+    def identified(self, camera: Camera) -> Camera:
+        """The camera with all that is known of its identity."""
+        return msgspec.structs.replace(camera, identity=self._identity(camera))
 
     def _identity(self, camera: Camera) -> Identity:
         """What the settings say before what was learnt; where they differ a person has named another device."""
@@ -101,6 +107,13 @@ class Memory:
                 self._file.learnt[camera.slot] = learnt
                 self._changed = True
             return news
+
+    def learn_nic(self, slot: str, nic: str) -> None:
+        """The slot's camera was just reached over this interface of ours; "" = that is not known."""
+        if nic and self._file.nics.get(slot) != nic:
+            with self._lock:
+                self._file.nics[slot] = nic
+                self._changed = True
 
     def learn_identity(self, slot: str, identity: Identity) -> None:
         """Keep it; what the settings say of the slot's identity goes before it all the same."""

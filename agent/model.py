@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 def tidy(text: str, limit: int = 200) -> str:
     """Text from a camera, safe for logs, JSON and terminals: one bounded line without control or bidi characters."""
+    if len(text) <= limit and text.isprintable() and " " not in text:
+        return text  # most are so
     clean = text[: 4 * limit]
     if not clean.isprintable():
         clean = "".join(c if c.isprintable() else " " for c in clean)
@@ -113,6 +115,8 @@ class Camera(Struct, frozen=True, kw_only=True):
     allow_basic: bool = False
     panoramic: bool = False
     """The operator states that it sees 360° without turning (fisheye, several lenses)."""
+    nic: str = ""
+    """The interface of ours over which it was last reached; "" = not known."""
 
     def __post_init__(self) -> None:
         ipaddress.ip_address(self.address)
@@ -185,6 +189,8 @@ class Look(Struct, frozen=True, kw_only=True):
     """What the camera said of attempts left before it locks, if it did."""
     logged_in: bool = False
     """A login was asked for and accepted."""
+    nic: str = ""
+    """The interface of ours over which the camera was reached; "" = it was not, or that is not known."""
 
 
 # ---- what the capability questions see ----------------------------------------------------------

@@ -5,6 +5,7 @@ Gathers what the rooms know and hands it on; nothing is asked or decided here.
 
 import os
 from collections.abc import Mapping
+from time import monotonic
 
 import msgspec
 
@@ -20,7 +21,15 @@ from agent.model import NotSeen, Seen, tidy
 from agent.mover import Mover
 from agent.scout import Scout
 from agent.settings import Settings
-from agent.status import CameraStatus, DiscoveryStatus, FaultStatus, PictureStatus, Status, UplinkStatus
+from agent.status import (
+    CameraStatus,
+    DiscoveryStatus,
+    FaultStatus,
+    JournalStatus,
+    PictureStatus,
+    Status,
+    UplinkStatus,
+)
 from agent.tell import documents
 from agent.timekeeper import Timekeeper
 from agent.watch import Watch
@@ -28,8 +37,9 @@ from contract.messages import Birth, ClockHealth, HostHealth
 from contract.policy import Policy
 from contract.vocabulary import PTZ_FAULT, Availability
 
+REDATE_S = 6 * 3600.0
 FULL_EVERY = 15
-"""Clock and host ride on every 15th heartbeat; the clock also when its state changed."""
+"""Clock and host ride on every 15th heartbeat, and each when what it says of clock or journal has changed."""
 
 
 class Reporter:
@@ -55,6 +65,9 @@ class Reporter:
         self._time, self._started_at = time, boot_ms()
         self._clock_told: ClockHealth | None = None
         self._beats = 0
+        self._said: dict[str, str] = {}
+        """Leaf -> what the document said when it was last told."""
+        self._redate_at = monotonic() + REDATE_S
         self._health: HostHealth | None = None
 
     def unsettled(self) -> list[int]:
@@ -77,11 +90,35 @@ class Reporter:
         if full or told is None or (told.synced, told.untrusted) != (clock.synced, clock.untrusted):
             self._clock_told = clock
             beat = msgspec.structs.replace(beat, clock=clock)
-        if full:
-            self._health = host.health(self._settings.state_dir)
+        trouble = self._ledger.journal.trouble
+        if full or (self._health and self._health.journal != trouble):
+            self._health = msgspec.structs.replace(host.health(self._settings.state_dir), journal=trouble)
             beat = msgspec.structs.replace(beat, host=self._health)
         self._beats += 1
         return msgspec.json.encode(beat)
+
+    def news(self) -> list[tuple[str, bytes]]:
+        """Inventory and capability as far as they say something else than when they were last told: (leaf, document).
+
+        A camera asked again that answers as before has a newer date only; that alone is told every REDATE_S at most,
+        for the document of 16 cameras is as long as a hundred heartbeats.
+        """
+        inventory = self.inventory()
+        found = (
+            ("inv", inventory, documents.short_hash(inventory)),
+            ("cap", self.capability(), self._capability_said()),
+        )
+        stale = monotonic() >= self._redate_at
+        fresh = [(leaf, document, said) for leaf, document, said in found if stale or self._said.get(leaf) != said]
+        self._said.update({leaf: said for leaf, _, said in fresh})
+        if stale:
+            self._redate_at = monotonic() + REDATE_S
+        return [(leaf, document) for leaf, document, _ in fresh]
+
+    def _capability_said(self) -> str:
+        """What the capability document says, the dates left out."""
+        verdicts = {one.verdicts.slot: one.verdicts.verdicts for one in self._inspector.latest.copy().values()}
+        return documents.short_hash(msgspec.json.encode(verdicts))
 
     def inventory(self) -> bytes:
         cameras = [watch.camera for watch in self._watches.values()]
@@ -111,8 +148,9 @@ class Reporter:
 
     # ---- for whoever stands at the box --------------------------------------------------------
 
-    def status(self, *, connected: bool, line: str) -> Status:
-        """`connected`, `line`: the state of the uplink, and that in words."""
+    def status(self, *, connected: bool, line: str, problem: str) -> Status:
+        """`connected`, `line`: the state of the uplink, and that in words; `problem` as in UplinkStatus."""
+        journal = self._ledger.journal
         return Status(
             pid=os.getpid(),
             version=__version__,
@@ -126,7 +164,8 @@ class Reporter:
             at_boot_ms=boot_ms(),
             clock=self._time.health,
             host=self._health,
-            uplink=UplinkStatus(connected=connected, detail=line, pending=self._ledger.journal.pending),
+            uplink=UplinkStatus(connected=connected, detail=line, pending=journal.pending, problem=problem),
+            journal=JournalStatus(durable=journal.durable, trouble=journal.trouble, lost=journal.lost),
             discovery=self._discovery(),
             cameras=tuple(self._camera(watch) for watch in self._watches.values()),
         )
@@ -179,9 +218,8 @@ class Reporter:
         shown = self._gallery.shown.get(slot, Shown())
         since = {str(fault): shown.state[fault].since for fault in soundness.held(shown.state)}
         since[PTZ_FAULT] = self._mover.faulty.get(slot)
-        faults = tuple(
-            FaultStatus(fault=fault, since_ms=self._time.utc_ms(at)) for fault, at in since.items() if at is not None
-        )
+        held = {fault: at for fault, at in since.items() if at is not None}
+        faults = tuple(FaultStatus(fault=fault, since_ms=self._time.utc_ms(at)) for fault, at in held.items())
         lost = shown.last if isinstance(shown.last, NotSeen) else None
         return PictureStatus(
             sound=False if faults else soundness.sound(shown.state, self._rules),

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 STALE_S = 45
 """A status older than this is not the present."""
+_BEFORE_BOOT = ("from before the box started", "本次开机之前")
 SHANGHAI_S = 8 * 3600
 """China has one time without summer time, whatever zone the box is set to."""
-_BEFORE_BOOT = ("from before the box started", "本次开机之前")
 COLOURS = {Standing.MET: "green", Standing.NOT_MET: "red", Standing.UNPROVEN: "yellow", Standing.UNKNOWN: "magenta"}
 
 _CHANGED = {
@@ -139,6 +139,9 @@ def status(now: Status, age_s: float, lang: str) -> None:
         why = name(ClockDoubt(now.clock.untrusted), lang)
         untrusted = f"时钟不可信：{why}（clock_untrusted）" if zh else f"clock_untrusted: {why}"
         lines.append(f"[yellow]{untrusted}[/]")
+    if now.journal.trouble:
+        words = "日志无法可靠保存" if zh else "the journal is in trouble"
+        lines.insert(1, f"[red]{words}: {_plain(now.journal.trouble)}[/]")
     if age_s >= STALE_S:
         age = (f"{age_s:.0f} 秒前" if zh else f"{age_s:.0f} s old") if age_s < math.inf else _BEFORE_BOOT[zh]
         old = f"{age}的状态：代理可能已停止" if zh else f"{age}: the agent may have stopped"

@@ -61,11 +61,23 @@ class CameraStatus(Struct, frozen=True, kw_only=True):
 
 
 class UplinkStatus(Struct, frozen=True, kw_only=True):
-    """`pending`: events the center has not acknowledged."""
+    """`pending`: events the center has not acknowledged. `problem`: a kind of agent/tell/failures.py, "" = none."""
 
     connected: bool
     detail: str
     pending: int
+    problem: str = ""
+
+
+class JournalStatus(Struct, frozen=True, kw_only=True):
+    """`durable`: events survive a power cut now. `trouble`: what is wrong with the disk, "" = nothing.
+
+    `lost`: journals that were damaged and set aside since the start.
+    """
+
+    durable: bool
+    trouble: str = ""
+    lost: int = 0
 
 
 class DiscoveryStatus(Struct, frozen=True, kw_only=True):
@@ -95,6 +107,7 @@ class Status(Struct, frozen=True, kw_only=True):
     clock: ClockHealth
     host: HostHealth | None
     uplink: UplinkStatus
+    journal: JournalStatus
     discovery: DiscoveryStatus
     cameras: tuple[CameraStatus, ...]
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TICK_S = 0.25
+DOCUMENTS_EVERY_S = 10.0
+"""A document holds all cameras: what is learnt of several within this time is told once."""
 STATUS_EVERY_S = 15.0
 """The status file is written when something changed, and so often in any case."""
 CHECKPOINT_S = 60.0
@@ -56,10 +58,12 @@ class Supervisor:
         self._changed, self._heartbeat_s, self._status_file = changed, heartbeat_s, status_file
         self._ledger = ledger
         self._crew, self._notifier = crew, Notifier()
-        self._heartbeat_due = self._status_due = self._second_due = 0.0
+        self._heartbeat_due = self._status_due = self._second_due = self._documents_due = 0.0
+        self._unsaid = False
         self._checkpoint_due = monotonic() + CHECKPOINT_S / 6
         self._was_connected = False
         self._stumbled: set[str] = set()
+        self._unwritable = ""
 
     def run(self, stopping: threading.Event) -> None:
         """Blocks until `stopping` is set."""
@@ -116,8 +120,11 @@ class Supervisor:
         changed, now = self._changed.is_set(), monotonic()
         if changed:
             self._changed.clear()
-            self._uplink.publish("inv", self._reporter.inventory(), retain=True)
-            self._uplink.publish("cap", self._reporter.capability(), retain=True)
+            self._unsaid = True
+        if self._unsaid and now >= self._documents_due:
+            self._unsaid, self._documents_due = False, now + DOCUMENTS_EVERY_S
+            for leaf, document in self._reporter.news():
+                self._uplink.publish(leaf, document, retain=True)
         if changed or now >= self._status_due:
             self._status_due = now + STATUS_EVERY_S
             self._write_status()
@@ -129,11 +136,18 @@ class Supervisor:
             self._ledger.checkpoint(self._reporter.unsettled)
 
     def _write_status(self) -> None:
-        status = self._reporter.status(connected=self._uplink.connected.is_set(), line=self._uplink.detail)
+        uplink = self._uplink
+        status = self._reporter.status(
+            connected=uplink.connected.is_set(), line=uplink.detail, problem=uplink.problem or ""
+        )
         try:
             write_atomically(self._status_file, msgspec.json.encode(status), mode=0o644)
+            self._unwritable = ""
         except OSError as error:
-            log.warning("cannot write %s: %s", self._status_file, error)
+            said = error.strerror or str(error)
+            if said != self._unwritable:  # once, not every 15 s
+                log.warning("cannot write %s: %s", self._status_file, said)
+            self._unwritable = said
         states = Counter(camera.availability.value for camera in status.cameras)
         counted = ", ".join(f"{states[one]} {one}" for one in states)
         self._notifier.say(f"STATUS={len(status.cameras)} cameras: {counted or 'none'}; {status.uplink.detail}")

@@ -20,7 +20,7 @@ from contract.vocabulary import name
 log = logging.getLogger(__name__)
 
 SAVE_EVERY_MS = 600_000
-"""The file is written so often and at the stop, no more: it lives on a memory card."""
+"""The file is written so often, with each anchor of a disciplined clock and at the stop: it lives on a memory card."""
 
 
 class Timekeeper:
@@ -62,7 +62,7 @@ class Timekeeper:
             self._say(f"clock_untrusted: {doubt}: {name(doubt, 'en')}")
         elif before.doubt and not doubt:
             self._say("the clock is trusted again")
-        if at - self._saved_at >= SAVE_EVERY_MS:
+        if (anchoring and now.synced) or at - self._saved_at >= SAVE_EVERY_MS:
             self.save()
         return anchoring is not None or doubt is not before.doubt
 

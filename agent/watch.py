@@ -84,11 +84,11 @@ class Watch:
     def _blame_us(self) -> None:
         """This thread ends by a bug of ours: the camera is unknown from the look on that it was at."""
         with self._lock:
-            at = self._now() if self._looking_since is None else self._looking_since
+            at = min(one for one in (self._now(), self._due_ms, self._looking_since) if one is not None)
             state, change = availability.stuck(self._state, at, Reason.AGENT_FAULT)
             self._keep(change)
             self._state = state
-            self._looking_since, self._stuck = None, False
+            self._looking_since, self._due_ms, self._stuck = None, None, False
 
     def _run(self) -> None:
         due_ms = self._now()  # the first look is at once; the offset spreads the following ones

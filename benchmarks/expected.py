@@ -36,3 +36,18 @@ def differs(verdicts: Iterable[Verdict], due: Due) -> tuple[str, ...]:
         for one in verdicts
         if one.clause in due and (one.standing != due[one.clause][0] or one.level not in due[one.clause][1])
     )
+
+
+def sounded(persona: Persona) -> Due:
+    """For one who asks, looks, decodes and plays a chirp, and moves nothing."""
+    streams = persona.expect[Clause.ONLINE] is Standing.MET
+    levels: dict[str, Collection[Level]] = {
+        **dict.fromkeys(MOTORS, DECLARED),
+        **dict.fromkeys((Clause.RESOLUTION_PIXELS, Clause.RESOLUTION_1080P), {E3} if streams else {E2}),
+        Clause.TWO_WAY_AUDIO: {E4} if persona.expect_talk == "heard" else {E3} if streams else DECLARED,
+        Clause.ONLINE: {E3},
+    }
+    return {
+        clause: (standing, {E0} if standing is Standing.UNKNOWN else levels[clause])
+        for clause, standing in ((Clause(name), standing) for name, standing in persona.expect.items())
+    }

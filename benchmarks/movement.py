@@ -6,11 +6,13 @@ Each run is a camera of its own with its own seed, seen and moved over the real 
 import multiprocessing
 import sys
 import tempfile
+import threading
 import time
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from msgspec.structs import replace
 
@@ -26,12 +28,17 @@ from simulator.kitchen.panorama import sheet
 from simulator.persona import Quirk, personas
 from simulator.unit import Unit
 
+RUNS = 100
 AWAY_S = 90.0
 MOST, LEAST = 16, 2
 """Cameras at a time: as many as the machine has time for; a run is nearly all waiting."""
 STRETCHED = (5.0, 9.0)
 """How much longer than its processor time a piece of work may take: below the first figure one more run is begun, above
 the second one less. Cameras and agent share the machine here: one picture costs both 25 ms, and is due every 250."""
+STARVED = 12.0
+"""A run during which work was stretched so much is made again, whatever it found: with three pictures a second or less,
+each late by a good part of a second, nobody would move a camera by hand either. After TRIES it counts as it is."""
+TRIES = 5
 PROBE_S = 0.02
 SCENES = ("day", "day", "steam", "window-light", "night")
 JITTER_S, DELAY_S = 0.15, 0.3
@@ -47,6 +54,8 @@ class Run(NamedTuple):
     restored: bool
     faults: tuple[str, ...]
     took_s: float
+    stretch: float
+    """How much longer than its processor time work took meanwhile, at worst over ten seconds."""
 
 
 def figures(seeds: Sequence[int]) -> list[Figure]:
@@ -76,6 +85,7 @@ def _runs(tasks: list[tuple[str, int]]) -> Iterator[Run]:
     _drawn()
     running: set[Future[Run]] = set()
     allowed, stretch, tasks = float(LEAST), 1.0, tasks[::-1]
+    tries = Counter[tuple[str, int]]()
     with ProcessPoolExecutor(MOST, multiprocessing.get_context("fork")) as pool:
         while tasks or running:
             if tasks and len(running) < allowed:
@@ -87,8 +97,15 @@ def _runs(tasks: list[tuple[str, int]]) -> Iterator[Run]:
             elif stretch < STRETCHED[0]:
                 allowed = min(allowed + 0.5, MOST, len(running) + 2)
             for one in done:
-                print(f"{_line(one.result())} ({len(running)} beside it, x{stretch:.1f})", file=sys.stderr, flush=True)
-                yield one.result()
+                found = one.result()
+                tries[found.persona, found.seed] += 1
+                starved = found.stretch > STARVED and tries[found.persona, found.seed] < TRIES
+                again = f", machine too busy (x{found.stretch:.0f}): to be made again" if starved else ""
+                print(f"{_line(found)} ({len(running)} beside it, x{stretch:.1f}){again}", file=sys.stderr, flush=True)
+                if starved:
+                    tasks.insert(0, (found.persona, found.seed))
+                else:
+                    yield found
 
 
 def _drawn() -> None:
@@ -104,6 +121,28 @@ def _stretch() -> float:
     while time.thread_time() < worked + PROBE_S:
         pass
     return (time.monotonic() - began) / PROBE_S
+
+
+class _Watch(threading.Thread):
+    """Notes how starved the machine is while a camera is moved."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.worst, self._over, self._lately = 1.0, threading.Event(), deque[float](maxlen=5)
+
+    def run(self) -> None:
+        while not self._over.wait(2.0):
+            self._lately.append(_stretch())
+            if len(self._lately) == self._lately.maxlen:
+                self.worst = max(self.worst, sum(self._lately) / len(self._lately))
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.join()
 
 
 # ---- one camera ---------------------------------------------------------------------------------
@@ -140,7 +179,8 @@ def run(name: str, seed: int) -> Run:
         camera = enrolled(unit)
         ((_, told),) = ask_capabilities([camera], log_in={name}, auth={}, deadline_s=30.0)
         before, began = unit.mount.pose(unit.clock()), time.monotonic()
-        movement = moving.move(camera, told, max_away_s=AWAY_S, intent_file=Path(folder) / "moving.json")
+        with _Watch() as watch:
+            movement = moving.move(camera, told, max_away_s=AWAY_S, intent_file=Path(folder) / "moving.json")
         took_s, after = time.monotonic() - began, unit.mount.pose(unit.clock())
     evidence = replace(Evidence(slot=name, capabilities=told), movement=movement)
     persona = personas()[name]
@@ -151,7 +191,9 @@ def run(name: str, seed: int) -> Run:
     stands = abs((after.pan - before.pan + 180) % 360 - 180) < 1 and abs(after.zoom / before.zoom - 1) < 0.03
     sharp = abs(after.focus - before.focus) < 0.05
     drifting = Quirk.DRIFTS in persona.quirks
-    return Run(name, seed, wrong, movement.restored and ((stands and sharp) or drifting), movement.faults, took_s)
+    return Run(
+        name, seed, wrong, movement.restored and ((stands and sharp) or drifting), movement.faults, took_s, watch.worst
+    )
 
 
 def _line(run: Run) -> str:

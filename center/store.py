@@ -1,24 +1,29 @@
 """The center's memory in SQL: what was registered, what arrived, what was set aside. Only here is SQLAlchemy known.
 
-SQLite by default, any URL by choice. Events are only ever inserted. What a row means for the rate is not known here.
+SQLite by default, PostgreSQL by choice. Events are only ever inserted. What a row means for the rate is not known here.
 """
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, InterfaceError
 
 from center.intervals import Intervals, normal
 from center.model import AnchorRow, Aside, EventRow, LostRow, Slot, Spoilt
 from center.timeline import AnchorPoint, Claim, Held, Lost
 
 SCHEMA = 2
+DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+"""Scheme of the URL -> dialect and driver; psycopg is used through SQLAlchemy only."""
+SCHEMA_LOCK = 4_190
+"""Number of the lock under which tables are made; any would do."""
 COALESCE_MS = 90_000
 """Messages of a gateway nearer to each other than this make one receipt interval (a heartbeat comes every 60 s)."""
 QUARANTINE_ROWS = 1000
@@ -133,6 +138,12 @@ _BORN = sa.select(sessions.c.session).where(_at(sessions, "gateway", "session") 
 _HEAR_SESSION = (
     sa.update(sessions).where(_at(sessions, "gateway", "session")).values(heard_ms=_later(sessions.c.heard_ms, "at_ms"))
 )
+_NOTE_SESSION = {
+    moment: sa.update(sessions)
+    .where(_at(sessions, "gateway", "session"))
+    .values({moment: _later(sessions.c[moment], "at_ms")} | {word: sa.bindparam(f"new_{word}") for word in words})
+    for moment, words in {"born_ms": ("version", "store", "boot"), "left_ms": ("why",), "lost_ms": ()}.items()
+}
 _ACKED = sa.select(journals.c.acked).where(_at(journals, "gateway", "store"))
 _KNOWN = sa.union_all(
     *(sa.select(t.c.seq).where(_at(t, "gateway", "store") & (t.c.seq > _AFTER)) for t in (events, quarantine))
@@ -166,11 +177,15 @@ class Store:
     """A database by URL or file path, its tables made when missing. Raises Unavailable."""
 
     def __init__(self, where: str, *, create: bool = True) -> None:
-        url = where if "://" in where else f"sqlite:///{where}"
-        if url.startswith("sqlite:///") and not create and not Path(url.removeprefix("sqlite:///")).exists():
+        url = _url(where)
+        if url.drivername == "sqlite" and not create and not Path(url.database or "").exists():
             raise Unavailable(f"{where}: no such database")
-        self._engine = sa.create_engine(url)
-        if self._engine.dialect.name == "sqlite":
+        try:
+            self._engine = sa.create_engine(url)
+        except ImportError as error:
+            raise Unavailable(f"{url.drivername}: {error}; install canteen-agent[center]") from error
+        self._snapshot = {} if url.drivername == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        if url.drivername == "sqlite":
             sa.event.listen(self._engine, "connect", _set_up_sqlite)
             sa.event.listen(self._engine, "begin", _begin_sqlite)
         with self.write() as tx:
@@ -185,11 +200,30 @@ class Store:
     @contextmanager
     def read(self) -> Iterator["Reader"]:
         """One consistent snapshot."""
-        with _translated(), self._engine.connect() as connection, connection.begin():
+        with (
+            _translated(),
+            self._engine.connect().execution_options(**self._snapshot) as connection,
+            connection.begin(),
+        ):
             yield Reader(connection)
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _url(where: str) -> sa.URL:
+    """A path is a SQLite file. The password of a database stands in no argument: everybody can read those."""
+    if "://" not in where:
+        return sa.URL.create("sqlite", database=where)
+    try:
+        url = sa.make_url(where)
+    except ArgumentError as error:
+        raise Unavailable("--database is neither a path nor a URL such as postgresql://user@host/database") from error
+    if url.password is not None or "password" in url.query:
+        raise Unavailable("a password in the database URL is there for all to read: put it into ~/.pgpass (PGPASSFILE)")
+    if url.drivername not in DRIVERS:
+        raise Unavailable(f"{url.drivername}: no such kind of database; known are {', '.join(DRIVERS)}")
+    return url.set(drivername=DRIVERS[url.drivername])
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
@@ -339,24 +373,20 @@ class Reader:
 
 class Writer(Reader):
     def make_tables(self) -> None:
+        if self._c.dialect.name == "postgresql":  # several workers may start at once
+            self._c.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
         _meta.create_all(self._c)
         self._ignore(settings, [{"name": "schema", "value": str(SCHEMA)}])
         found = self._c.execute(sa.select(settings.c.value).where(settings.c.name == "schema")).scalar_one()
         if found != str(SCHEMA):
             raise Unavailable(f"the database is of version {found}, this program of version {SCHEMA}")
 
-    def _insert(self, table: sa.Table) -> Any:
-        """The dialect's insert: both know ON CONFLICT, with the same words."""
-        return (sqlite if self._c.dialect.name == "sqlite" else postgresql).insert(table)
-
     def _ignore(self, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
         if rows:
-            self._c.execute(self._insert(table).on_conflict_do_nothing(), rows)
+            self._c.execute(_insert_new(table, self._c.dialect.name), rows)
 
     def _replace(self, table: sa.Table, row: dict[str, Any]) -> None:
-        keys = [column.name for column in table.primary_key]
-        values = {name: value for name, value in row.items() if name not in keys}
-        self._c.execute(self._insert(table).values(row).on_conflict_do_update(index_elements=keys, set_=values))
+        self._c.execute(_insert_over(table, self._c.dialect.name), row)
 
     # ---- registry
 
@@ -408,12 +438,12 @@ class Writer(Reader):
             self._ignore(sessions, [{"gateway": gateway, "session": session, "heard_ms": at_ms}])
 
     def note_session(self, gateway: str, session: str, moment: str, at_ms: int, **words: str) -> None:
-        """`moment`: born_ms, left_ms or lost_ms; the latest stays, in whichever order they come."""
-        self._ignore(sessions, [{"gateway": gateway, "session": session}])
-        mine = (sessions.c.gateway == gateway) & (sessions.c.session == session)
-        column = sessions.c[moment]
-        later = sa.case((column > at_ms, column), else_=sa.literal(at_ms, sa.BigInteger))
-        self._c.execute(sa.update(sessions).where(mine).values({moment: later, **words}))
+        """`moment`: born_ms with version, store and boot; left_ms with why; lost_ms. The latest stays, in any order."""
+        values = {"the_gateway": gateway, "the_session": session, "at_ms": at_ms}
+        values |= {f"new_{word}": text for word, text in words.items()}
+        if not self._c.execute(_NOTE_SESSION[moment], values).rowcount:
+            self._ignore(sessions, [{"gateway": gateway, "session": session}])
+            self._c.execute(_NOTE_SESSION[moment], values)
 
     def put_document(self, gateway: str, kind: str, payload: bytes, received_ms: int) -> None:
         row = {"gateway": gateway, "kind": kind, "payload": payload, "received_ms": received_ms}
@@ -471,3 +501,21 @@ class Writer(Reader):
 
 def _claim_key(gateway: str, claim: Claim) -> dict[str, object]:
     return {"the_gateway": gateway} | {f"the_{name}": getattr(claim, name) for name in _CLAIM_KEY[1:]}
+
+
+@cache
+def _insert_new(table: sa.Table, dialect: str) -> Any:
+    return _insert(table, dialect).on_conflict_do_nothing()
+
+
+@cache
+def _insert_over(table: sa.Table, dialect: str) -> Any:
+    """Every column is given."""
+    insert, keys = _insert(table, dialect), [column.name for column in table.primary_key]
+    rest = {column.name: insert.excluded[column.name] for column in table.c if column.name not in keys}
+    return insert.on_conflict_do_update(index_elements=keys, set_=rest)
+
+
+def _insert(table: sa.Table, dialect: str) -> Any:
+    """The dialect's insert: both know ON CONFLICT, with the same words."""
+    return (sqlite if dialect == "sqlite" else postgresql).insert(table)

@@ -20,7 +20,8 @@ SLOT_PATTERN = "^[A-Za-z0-9._-]{1,64}$"
 
 Gateway = Annotated[str, Meta(pattern=GATEWAY_PATTERN)]
 Slot = Annotated[str, Meta(pattern=SLOT_PATTERN)]
-ShortId = Annotated[str, Meta(min_length=1, max_length=40)]
+ShortId = Annotated[str, Meta(pattern="^[!-~]{1,40}$")]
+"""Visible ASCII: not every database stores every character."""
 MAX_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader keeps exact (RFC 8259 section 6)."""
 BootMs = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
@@ -106,6 +107,8 @@ class HostHealth(Struct, frozen=True, kw_only=True, omit_defaults=True):
     disk_ratio: float
     temperature_c: float | None = None
     uplink: str = ""
+    journal: Text = ""
+    """What is wrong with the disk that the journal is on; "" = events are durable."""
 
 
 class Heartbeat(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -68,6 +68,11 @@ install_needed() {
         if [ -d /run/systemd/system ]; then as_root systemctl disable --now mosquitto >/dev/null 2>&1 || true; fi
         ;;
     esac
+    case " ${packages[*]} " in
+    *" postgresql "*)
+        if [ -d /run/systemd/system ]; then as_root systemctl disable --now postgresql >/dev/null 2>&1 || true; fi
+        ;;
+    esac
 }
 
 suits() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }

@@ -40,7 +40,7 @@ OWNERS = {
     "yaml": {"contract/strict_yaml.py"},
     "tenacity": {"agent/ask/asking.py"},
     "psutil": {"agent/ask/host.py"},
-    "paho": {"agent/tell/uplink.py", "center/line.py"},
+    "paho": {"agent/tell/line.py", "center/line.py"},
     "rich": {"agent/show.py", "center/show.py"},
     "sqlalchemy": {"center/store.py"},
     "av": {"simulator/video.py"},

@@ -5,6 +5,10 @@ On a link of ours the ARP table is the truth about a MAC; what a camera claims o
 
 from pathlib import Path
 
+from agent.ask.asking import Trouble
+from agent.model import Camera
+from contract.vocabulary import Reason
+
 TABLE = Path("/proc/net/arp")
 _COMPLETE = 0x2  # ATF_COM of <net/if_arp.h>: the hardware address is known
 
@@ -25,6 +29,19 @@ def parse(text: str) -> dict[str, str]:
             case [address, _, flags, mac, *_] if _complete(flags) and mac.strip("0:"):
                 found[address] = mac.lower()
     return found
+
+
+def another(camera: Camera, path: Path = TABLE) -> str:
+    """The MAC at the camera's address if it is not the one it is known by; "" when nothing speaks against it."""
+    known = camera.identity.mac.lower()
+    seen = neighbours(path).get(camera.address, "") if known else ""
+    return seen if seen != known else ""
+
+
+def beware(camera: Camera) -> None:
+    """Called before a login is sent. Raises Trouble(REFUSED) where another device has taken the camera's address."""
+    if mac := another(camera):
+        raise Trouble(Reason.REFUSED, f"another device answers at this address ({mac}), no login")
 
 
 def _complete(flags: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from agent.ask import digest, envelope, places, soap
+from agent.ask import arp, digest, envelope, places, soap
 from agent.ask.asking import Deadline, Trouble
 from agent.ask.envelope import Node, NotHere
 from agent.ask.http import CAP, Session
@@ -86,6 +86,12 @@ class Conversation:
         for session in self._sessions.values():
             session.close()
 
+    def session(self, port: int) -> Session:
+        """The connection to this port, opened when something is sent."""
+        if port not in self._sessions:
+            self._sessions[port] = Session(self._camera, port)
+        return self._sessions[port]
+
     def _places(self, service: str) -> tuple[Place, ...]:
         """The place that answered; before, all candidates once, and after a vain search the best of them alone."""
         if service in self._settled:
@@ -109,8 +115,9 @@ class Conversation:
         headers = dict(message.headers)
         if answer:
             headers["Authorization"] = self._digest(place.path, message.body)
-        session = self._sessions.setdefault(place.port, Session(self._camera, place.port))
-        reply = session.post(place.path, message.body, deadline=deadline, cap=question.cap, headers=headers)
+        reply = self.session(place.port).post(
+            place.path, message.body, deadline=deadline, cap=question.cap, headers=headers
+        )
         try:
             return read(envelope.read(reply.status, reply.body, question.operation))
         except Trouble as trouble:
@@ -139,6 +146,7 @@ class Conversation:
         return self._logged_in(send)
 
     def _logged_in(self, send: _Send[T]) -> T:
+        arp.beware(self._camera)
         while True:
             way = self._login.next_way()
             try:

@@ -14,8 +14,9 @@ from contextlib import ExitStack
 
 from msgspec import Struct
 
-from agent.ask import arp, host, interfaces, knock, link, plan, xaddr
+from agent.ask import arp, interfaces, knock, link, plan, xaddr
 from agent.ask.intake import Gate, Harvest
+from agent.ask.nics import addresses
 from agent.ask.probe_match import MAX_DATAGRAM_BYTES, Rejection, build, parse
 from agent.model import DiscoveredDevice
 
@@ -62,7 +63,7 @@ def probe(settings: DiscoveryOptions, *, known: Sequence[str] = ()) -> Round:
     Takes `duration_s` or what the subnets need, then at most `knock_s` for TCP. Never raises for want of a network: a
     NIC that fails costs only itself, none at all gives an empty round with a note.
     """
-    nics, passed_over = interfaces.suitable(host.addresses(), settings.interfaces, loopback=settings.loopback)
+    nics, passed_over = interfaces.suitable(addresses(), settings.interfaces, loopback=settings.loopback)
     subnets, complaints = plan.subnets(settings.subnets)
     with ExitStack() as stack:
         links, failures = link.open_all(nics, stack)

@@ -184,19 +184,20 @@ def elements(node: Node) -> Iterator[Node]:
 def kids(node: Node, name: str, nesting: int = _MAX_NESTING) -> Iterator[Node]:
     """Children of that name, in any order, also inside (nested) Extension elements."""
     for child in node.iterchildren(f"{{*}}{name}", "{*}Extension"):
-        if local(child) == name:
+        if child.tag.endswith(name):
             yield child
         elif nesting and local(child) == "Extension":
             yield from kids(child, name, nesting - 1)
 
 
 def kid(node: Node, *path: str) -> Node | None:
-    """The first element along the path, or None."""
+    """The first element along the path, or None; a child itself goes before one inside an Extension."""
     found: Node | None = node
     for name in path:
         if found is None:
             return None
-        found = next(kids(found, name), None)
+        near = next(found.iterchildren(f"{{*}}{name}"), None)
+        found = next(kids(found, name), None) if near is None else near
     return found
 
 

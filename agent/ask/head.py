@@ -36,7 +36,10 @@ class Reply(NamedTuple):
 
     def first(self, name: str) -> str:
         """The first value of a header, "" when there is none."""
-        return next(iter(self.all(name)), "")
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return ""
 
 
 def safe_path(path: str) -> str:
@@ -49,9 +52,10 @@ def safe_path(path: str) -> str:
 def request(method: str, target: str, protocol: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
     """The bytes of a request. Raises Trouble(AGENT_FAULT) when a value would break its line."""
     lines = [f"{method} {target} {protocol}", *(f"{name}: {value}" for name, value in headers.items())]
-    if any(c in line for line in lines for c in "\r\n\0"):
+    head = "\r\n".join(lines)
+    if not head.count("\r") == head.count("\n") == len(lines) - 1 or "\0" in head:
         raise Trouble(Reason.AGENT_FAULT, "control character in a request header")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
+    return f"{head}\r\n\r\n".encode("latin-1") + body
 
 
 def read_head(wire: Wire, name: bytes) -> Reply:

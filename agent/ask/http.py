@@ -17,7 +17,7 @@ __all__ = ["CAP", "Reply", "Session", "post"]
 CAP = 128 * 1024
 """Largest body read. A megabyte of XML attributes is enough to keep a SOAP library busy for 20 s."""
 MAX_CHUNKS = 4_096
-_PLAIN = ("", "identity")
+_ALLOWED = {"content-encoding": ("", "identity"), "transfer-encoding": ("", "identity", "chunked")}
 _NO_BODY = (204, 205)
 
 
@@ -121,10 +121,9 @@ def _checked(head: Reply) -> Reply:
     """The head, when it breaks no rule. Raises Trouble(HOSTILE)."""
     if 300 <= head.status < 400:
         raise Trouble(Reason.HOSTILE, f"redirect ({head.status}), not followed")
-    for name in ("content-encoding", "transfer-encoding"):
-        allowed = (*_PLAIN, "chunked") if name == "transfer-encoding" else _PLAIN
-        if any(value.lower() not in allowed for value in head.all(name)):
-            raise Trouble(Reason.HOSTILE, tidy(f"encoded answer: {head.first(name)}", 80))
+    for name, value in head.headers:
+        if name in _ALLOWED and value.lower() not in _ALLOWED[name]:
+            raise Trouble(Reason.HOSTILE, tidy(f"encoded answer: {value}", 80))
     if head.first("content-type").lower().startswith("multipart/"):
         raise Trouble(Reason.HOSTILE, "multipart answer")
     return head

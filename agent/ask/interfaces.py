@@ -7,7 +7,7 @@ import ipaddress
 import re
 from collections.abc import Collection, Sequence
 
-from agent.ask.host import NicAddress
+from agent.ask.nics import NicAddress
 
 _VIRTUAL = re.compile(
     r"docker|br-[0-9a-f]{12}$|veth|virbr|vmnet|vboxnet|lxc|lxd|cni|flannel|cali|podman|dummy|ifb"  # bridges, containers

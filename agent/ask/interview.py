@@ -60,7 +60,8 @@ class Interview:
     def clock(self) -> None:
         """Ask the time without login, so that logins can be signed in the camera's own."""
         within = self._deadline.within(QUESTION_S)
-        seen = self._see(lambda: reach.clock(self.camera, deadline=within), within)
+        session = self._conversation.session(self.camera.ports.onvif)
+        seen = self._see(lambda: reach.clock(self.camera, deadline=within, session=session), within)
         if isinstance(seen, Seen) and seen.value.skew_s is not None:
             self._conversation.skew_s = seen.value.skew_s
             if abs(seen.value.skew_s) > CLOCK_SKEW_S:

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from agent.ask.host import NicAddress
+from agent.ask.nics import NicAddress
 
 GROUP = "239.255.255.250"
 PORT = 3702

@@ -11,9 +11,10 @@ from types import TracebackType
 
 from msgspec import Struct
 
-from agent.ask import arp, host, interfaces, link, xaddr
+from agent.ask import arp, interfaces, link, xaddr
 from agent.ask.discovery import DiscoveryOptions
 from agent.ask.intake import Gate, device
+from agent.ask.nics import addresses
 from agent.ask.probe_match import MAX_DATAGRAM_BYTES, Reply, parse
 from agent.model import DiscoveredDevice
 
@@ -38,7 +39,7 @@ class Listener:
     """
 
     def __init__(self, settings: DiscoveryOptions) -> None:
-        nics, passed_over = interfaces.suitable(host.addresses(), settings.interfaces, loopback=settings.loopback)
+        nics, passed_over = interfaces.suitable(addresses(), settings.interfaces, loopback=settings.loopback)
         self._stack = ExitStack()
         self._sock, failures = link.open_group(nics, self._stack)
         self.notes = (*passed_over, *failures)

@@ -6,7 +6,7 @@ What a look means for availability, and when the next one is due, must not be kn
 from collections.abc import Callable
 from typing import TypeVar
 
-from agent.ask import reach, sdp
+from agent.ask import own_side, reach, sdp
 from agent.ask.asking import Deadline, Trouble, ask, boot_ms
 from agent.ask.rtsp import LoginFailed, Rtsp
 from agent.ask.wire import NoConnection
@@ -24,8 +24,9 @@ def look(camera: Camera, *, log_in: bool, deadline_s: float = 5.0) -> Look:
     The clock is asked without credentials, the stream with them when the camera wants a login and `log_in` allows it.
     DESCRIBE without OPTIONS before it: it proves more, RFC 2326 does not ask for it, and some cameras close after it.
     Without a stream path RTSP is asked for its OPTIONS only: the port is in `tcp`, `stream` stays UNASKED.
+    UNREACHABLE means that our own side had a way to the camera: see own_side.
     """
-    return _Visit(camera, log_in, deadline_s).look()
+    return own_side.weighed(camera, _Visit(camera, log_in, deadline_s).look())
 
 
 class _Visit:

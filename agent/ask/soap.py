@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -107,27 +107,36 @@ class _Capture:
 class Signature:
     """A UsernameToken with PasswordDigest (WSS 1.1), Created in the camera's time: box plus `skew_s` seconds.
 
-    Created ends in Z: Hikvision refuses +00:00. The library makes it in an envelope that holds nothing else; so the
-    request itself need not be parsed to be signed. Not for two threads at a time.
+    Created ends in Z: Hikvision refuses +00:00. The library writes one whole Header; of each further one it draws the
+    nonce and computes the digest, and only those three texts are put in their places: writing the same elements anew
+    for each request was a quarter of what asking a camera costs.
     """
 
     def __init__(self, credentials: Credentials, skew_s: float) -> None:
+        self._skew = timedelta(seconds=skew_s)
         self._token = _library().token(
-            credentials.user,
-            credentials.reveal(),
-            dt_diff=timedelta(seconds=skew_s),
-            use_digest=True,
-            zulu_timestamp=True,
+            credentials.user, credentials.reveal(), dt_diff=self._skew, use_digest=True, zulu_timestamp=True
         )
-        self._envelope = _library().parse(_EMPTY, None)
+        self._around = self._written()
 
     def header(self) -> bytes:
         """A Header with a new nonce, which declares all its own prefixes."""
-        self._token.apply(self._envelope, {})
-        header = self._envelope[0]
-        text: bytes = _library().to_bytes(header)
-        header[0][0].clear()  # the token; its place in the Security header is kept
-        return text[text.index(b"?>") + 2 :]
+        self._token.created = datetime.now(UTC) + self._skew
+        digest, nonce, created = (element.text.encode() for element in self._token._create_password_digest())
+        before, between, behind, end = self._around
+        return b"".join((before, digest, between, nonce, behind, created, end))
+
+    def _written(self) -> tuple[bytes, ...]:
+        """What stands around digest, nonce and Created in a Header that the library has written."""
+        envelope = _library().parse(_EMPTY, None)
+        self._token.apply(envelope, {})
+        texts = [_library().to_bytes(envelope[0]).partition(b"?>")[2].lstrip()]
+        for name in ("Password", "Nonce", "Created"):
+            element = next(one for one in envelope.iter() if one.tag.endswith(f"}}{name}"))
+            texts[-1:] = texts[-1].split(f">{element.text}<".encode(), 1)
+            texts[-2] += b">"
+            texts[-1] = b"<" + texts[-1]
+        return tuple(texts)
 
 
 def _hand_made(namespace: str, operation: str, arguments: Mapping[str, Any]) -> bytes:

@@ -21,6 +21,8 @@ _LATE_DEG = 250.0
 """The start is not looked for before: near it, its view is still in sight."""
 _PASSED = 0.06
 """The start counts as passed when the head is so far (in widths of the view) beyond it."""
+_IN_SIGHT = 0.9
+"""Share of the view that counts as seen."""
 _TOLERANCE = 0.12
 _GAP_TOLERANCE = 0.3
 
@@ -145,6 +147,11 @@ class Sweep:
         if short is None or not self._agrees(self.turned(lens.row), FULL_DEG + short):
             return None
         return FULL_DEG + short
+
+    def covers(self, lens: Lens) -> bool:
+        """Whether first and last view overlap by what was turned and what the lens sees, though steam may hide it."""
+        longest = min(lens.row + 2 * lens.spread, len(views.FOCALS) - 1)
+        return self.turned(lens.row) - self.error_deg(lens) + _IN_SIGHT * views.fov_deg(longest) >= FULL_DEG
 
     def _between(self, a: View, b: View, row: float) -> float | None:
         """Degrees from one view to an overlapping one, along the axis of this sweep."""

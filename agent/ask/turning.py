@@ -146,12 +146,12 @@ def _told(swept: _Swept, more: list[views.Turn], head: Steering, from_deg: float
 
 def _measured(sweep: Sweep, lens: Lens, turned: float, from_deg: float | None, to_deg: float | None) -> Rotation:
     """The span from the pictures, or as GetStatus puts it in degrees where the pictures agree with that."""
-    error = sweep.error_deg(lens)
+    error, covers = sweep.error_deg(lens), sweep.covers(lens)
     if from_deg is not None and to_deg is not None:
         said = abs(to_deg - from_deg)
         if abs(said - turned) <= max(error, 0.08 * turned):
-            return Rotation(span_deg=round(said, 1), closed=False, method="status", error_deg=1.0)
-    return Rotation(span_deg=round(turned, 1), closed=False, method="matching", error_deg=round(error, 1))
+            return Rotation(span_deg=round(said, 1), closed=covers, method="status", error_deg=1.0)
+    return Rotation(span_deg=round(turned, 1), closed=covers, method="matching", error_deg=round(error, 1))
 
 
 def _degrees(head: Steering) -> float | None:

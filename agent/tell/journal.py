@@ -237,11 +237,35 @@ class Journal:
                 self._attempt(lambda: self._commit(lambda: self._base.put_claim(self._stores[-1].number, None)))
 
     def trim(self, store: str, seq: int) -> None:
-        """The center holds everything of this store up to `seq`: it leaves with the next commit."""
+        """The center holds everything of this store up to `seq`: it leaves with the next commit.
+
+        A `seq` that was never given out here says that the file went back in time: it was restored from a copy, or
+        the card lied about what it had written. The seqs from here to there mean other events to the center.
+        """
         with self._lock:
             for one in self._stores:
-                if one.name == store and one.gone < seq <= one.seq_high:
-                    one.gone = seq
+                if one.name == store and seq > one.seq_high and one is self._stores[-1]:
+                    self._leave(one, seq)
+                    return
+                if one.name == store:
+                    one.gone = max(one.gone, min(seq, one.seq_high))
+
+    def _leave(self, one: _Store, seq: int) -> None:
+        """Nothing of the last store is told any more; the run that writes into it ends, and another store begins."""
+        log.error("journal %s went back in time: it ends at %d, the center holds %d", one.name, one.seq_high, seq)
+        why = f"went back in time: the journal ends at seq {one.seq_high}, the center holds seq {seq}"
+        self._news.append(News(why, lost=True, before=one.name))
+        self.lost += 1
+        one.gone = one.seq_high
+        try:
+            with self._base.transaction():
+                self._base.put_claim(one.number, None)
+                self._base.add_store(_new_id())
+        except Trouble as trouble:
+            self._fall(trouble)  # which begins another store too
+            return
+        self._number += 1
+        self._read_stores()
 
     def _commit(self, act: Callable[[], None]) -> None:
         """One transaction, which also removes what is acknowledged: that costs no commit of its own."""

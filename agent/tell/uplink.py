@@ -1,4 +1,4 @@
-"""The line to the broker: birth, will, goodbye, heartbeat, documents, events and their acknowledgement, commands.
+"""What travels on the line to the broker: birth, will, goodbye, heartbeat, documents, events and acks, commands.
 
 A publish that the broker confirmed is not delivered: events leave the journal only when the center acknowledges them.
 What the messages mean must not be known here.
@@ -6,43 +6,36 @@ What the messages mean must not be known here.
 
 import logging
 import random
-import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from agent.crew import Post
 from agent.tell import documents
+from agent.tell.backoff import Backoff
+from agent.tell.failures import ADVICE, Failed, Failure, Kind
 from agent.tell.journal import Journal
-from contract import topics
-from contract.messages import BROKEN_JSON, Ack, CenterState, Command, Goodbye, Result, Will
+from agent.tell.line import MAX_UNCONFIRMED, Account, Line, Message, TooNew, Will, thread_name
+from agent.tell.preflight import Endpoint
+from contract import messages, topics
+from contract.messages import BROKEN_JSON, Ack, CenterState, Command, Goodbye, Result
 
 log = logging.getLogger(__name__)
 
 WINDOW = 200
 """Events sent and not yet acknowledged by the center, at most."""
-MAX_UNCONFIRMED = 20
-"""Publishes without PUBACK, at most: an election in the broker's cluster withholds PUBACKs for 10-20 s."""
 NO_PROGRESS_S = 3.0
-BACKOFF_MAX_S = 300.0
-CONNACK_S = 6.0
 STALLED_S = 30.0
+PATIENCE_MAX_S = 300.0
 MAX_DOWN_BYTES = 32_000
-
-
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """One broker address. `ca`, `cert`, `key` are PEM files; `ca` None = no TLS."""
-
-    host: str
-    port: int
-    ca: str | None = None
-    cert: str | None = None
-    key: str | None = None
+EXPIRY_S = {"hb": 300, "res": 60}
+"""Of what is not worth delivering later (MQTT 5)."""
+SHORT_S = 60.0
+SUSPICIOUS = 3
+"""So many connections in a row that were welcomed and then ended within a minute: somebody takes our place."""
+TELL_AGAIN_S = 3600.0
 
 
 class _Flow:
@@ -54,7 +47,6 @@ class _Flow:
         self.oldest = 0
         self.progress_at = time.monotonic()
         self.patience_s = NO_PROGRESS_S
-        self.reconnected = False
 
 
 def passed_by_the_wall_clock(utc_ms: int) -> bool:
@@ -65,9 +57,9 @@ class Uplink:
     """Connects for ever, rotating over the endpoints; every method may be called from any thread.
 
     `greet` returns what is published, retained, at each connection and whenever `session` changes: (leaf, encoded
-    document) pairs, the birth first.
+    document) pairs, the birth first. `command` carries out one command and returns its result; it must not block for
+    long. `duplicate` is told when another box uses this gateway's identity, at most once an hour.
     `passed(utc_ms)`: whether a command's last moment is over, as far as the box knows the time.
-    `command` carries out one command and returns its result; it must not block for long.
     """
 
     def __init__(
@@ -84,61 +76,44 @@ class Uplink:
         greet: Callable[[], Sequence[tuple[str, bytes]]],
         command: Callable[[Command], Result],
         passed: Callable[[int], bool] = passed_by_the_wall_clock,
+        duplicate: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._endpoints = list(endpoints)
-        self._city, self._gateway, self._session, self._username = city, gateway, session, username
-        self._keepalive_s = keepalive_s
+        self._city, self._gateway, self._session = city, gateway, session
+        self._account = Account(username, password, keepalive_s)
         self._journal = journal
         self._passed = passed
-        self._greet = greet
-        self._command = command
-        self._unconfirmed: list[mqtt.MQTTMessageInfo] = []
-        self._flows: dict[str, _Flow] = {}
+        self._greet, self._command, self._duplicate = greet, command, duplicate
+        self._line: Line | None = None
+        self._old_fashioned: set[str] = set()  # endpoints that speak MQTT 3.1.1 only
+        self._flows: dict[str, _Flow] = {}  # by store; the pump's own, like the line that they are on
+        self._flows_line: Line | None = None
         self._greeted = ""
-        self._reconnected = threading.Event()
+        self._backoff = Backoff(random.random)
+        self._short = 0
+        self._told_at: float | None = None
         self._center_up = True
         self._stopping = threading.Event()
         self.connected = threading.Event()
         self.detail = "not connected yet"
         """For a person: the state of the line in one sentence."""
-        self._client = self._make_client(username, password)
+        self.problem: Kind | None = None
+        """The step at which connecting fails; failures.ADVICE says what to do."""
+        self._connector = self._make_connector()
         self._pump = self._make_pump()
         self._pumped_at = time.monotonic()
 
+    def _make_connector(self) -> threading.Thread:
+        return threading.Thread(target=self._connect_forever, name="uplink-line", daemon=True)
+
     def _make_pump(self) -> threading.Thread:
         return threading.Thread(target=self._pump_forever, name="uplink-pump", daemon=True)
-
-    def _make_client(self, username: str, password: Callable[[], str] | None) -> mqtt.Client:
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=username, protocol=mqtt.MQTTv311)
-        client.username_pw_set(username, password() if password else None)
-        client.will_set(*self._will())
-        client.connect_timeout = CONNACK_S
-        client.reconnect_delay_set(1, int(BACKOFF_MAX_S))
-        client.max_inflight_messages_set(MAX_UNCONFIRMED)
-        client.on_connect = self._on_connect
-        client.on_connect_fail = self._on_connect_fail
-        client.on_disconnect = self._on_disconnect
-        client.on_publish = self._on_publish
-        client.on_message = self._on_message
-        self._tls(client)
-        return client
-
-    def _tls(self, client: mqtt.Client) -> None:
-        secured = [endpoint for endpoint in self._endpoints if endpoint.ca]
-        if secured:
-            context = ssl.create_default_context()
-            for endpoint in secured:
-                context.load_verify_locations(endpoint.ca)
-            if secured[0].cert:
-                context.load_cert_chain(secured[0].cert, secured[0].key)
-            client.tls_set_context(context)
 
     # ---- life ---------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin connecting, in the background and for ever."""
-        self._dial()
-        self._client.loop_start()
+        self._connector.start()
         self._pump.start()
 
     def stop(self, why: str, deadline_s: float) -> None:
@@ -149,34 +124,28 @@ class Uplink:
             time.sleep(0.05)
         self._stopping.set()
         self._journal.grown.set()
-        if self.connected.is_set():
-            goodbye = self._client.publish(
-                self._up("state"),
-                self._encode(Goodbye(gateway=self._gateway, session=self._session(), why=why)),
-                1,
-                True,
-            )
-            while not goodbye.is_published() and self.connected.is_set() and time.monotonic() < end:
-                time.sleep(0.02)
-        self._client.disconnect()
-        # paho's thread may hang in the resolver, longer than anybody waits for us
-        ending = threading.Thread(target=self._client.loop_stop, name="uplink-end", daemon=True)
-        ending.start()
-        ending.join(max(0.5, end - time.monotonic()))
+        line = self._line
+        if line and self.connected.is_set():  # without it, ending the process would send the will
+            goodbye = Goodbye(gateway=self._gateway, session=self._session(), why=why)
+            line.publish(self._up("state"), msgspec.json.encode(goodbye), retain=True)
+            line.close(max(0.0, end - time.monotonic()))
 
     def posts(self) -> list[Post]:
-        """Both threads, each vital."""
-        paho = f"paho-mqtt-client-{self._username}"  # it names its thread so, and starts another if asked to
+        """The three threads, each vital."""
 
-        def looping() -> bool:
-            return any(thread.name == paho for thread in threading.enumerate())
+        def connecting() -> bool:
+            return self._connector.is_alive()
 
         def pumping() -> bool:
             return self._pump.is_alive()
 
+        def hearing() -> bool:
+            return (line := self._line) is None or line.alive
+
         return [
-            Post(paho, looping, self._restart_loop, vital=True),
-            Post("uplink-pump", pumping, self._restart_pump, vital=True),
+            Post(self._connector.name, connecting, self._restart_connector, vital=True),
+            Post(self._pump.name, pumping, self._restart_pump, vital=True),
+            Post(thread_name(self._account), hearing, self._give_up_line, vital=True),
         ]
 
     @property
@@ -184,123 +153,190 @@ class Uplink:
         """Whether the pump has not come round for half a minute, with a line or without."""
         return time.monotonic() - self._pumped_at > STALLED_S
 
-    def _restart_loop(self) -> None:
-        self._client.loop_start()
+    def _restart_connector(self) -> None:
+        self._connector = self._make_connector()
+        self._connector.start()
 
     def _restart_pump(self) -> None:
         self._pump = self._make_pump()
         self._pump.start()
 
-    def _dial(self) -> None:
+    def _give_up_line(self) -> None:
+        if line := self._line:
+            line.give_up()
+
+    def _connect_forever(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                quickly = self._connect()
+            except Exception:  # a bug must not end the line
+                log.exception("the line to the broker broke down")
+                quickly = False
+            self._stopping.wait(0.1 if quickly else self._backoff.delay_s(time.monotonic()))
+
+    def _connect(self) -> bool:
+        """One connection from its beginning to its end. True: try again at once, in another way."""
         endpoint = self._endpoints[0]
-        self._client.connect_async(endpoint.host, endpoint.port, keepalive=self._keepalive_s)
+        line = self._make_line(endpoint)
+        try:
+            line.open()
+        except TooNew as failed:
+            self._fail(endpoint, failed.failure)
+            self._old_fashioned.add(endpoint.where)
+            return True
+        except Failed as failed:
+            self._old_fashioned.discard(endpoint.where)
+            self._fail(endpoint, failed.failure)
+            self._rotate()
+            return False
+        self._line = line
+        self._welcome(line, endpoint)
+        line.ended.wait()
+        self.connected.clear()
+        self._line = None
+        line.drop()
+        self._lost(line, endpoint)
+        return False
+
+    def _make_line(self, endpoint: Endpoint) -> Line:
+        will = msgspec.json.encode(messages.Will(gateway=self._gateway, session=self._session()))
+        return Line(
+            endpoint,
+            self._account,
+            Will(self._up("state"), will),
+            newest=endpoint.where not in self._old_fashioned,
+            heard=self._on_message,
+            moved=self._journal.grown.set,
+        )
+
+    def _welcome(self, line: Line, endpoint: Endpoint) -> None:
+        self._center_up = True  # until its retained state says otherwise
+        self.problem = None
+        line.subscribe([self._down("ack"), self._down("cmd"), topics.CENTER_STATE])
+        self._say_hello(line)
+        self.connected.set()
+        self._say(f"connected to {endpoint.where}")
+        self._journal.grown.set()
 
     def _rotate(self) -> None:
         """The next address for the next attempt; the client id stays."""
-        if len(self._endpoints) > 1 and not self._stopping.is_set():
-            self._endpoints.append(self._endpoints.pop(0))
-            self._dial()
+        self._endpoints.append(self._endpoints.pop(0))
+
+    # ---- when it does not stand ---------------------------------------------------------------
+
+    def _fail(self, endpoint: Endpoint, failure: Failure) -> None:
+        if failure.kind in (Kind.TCP, Kind.DNS):
+            self._short = 0  # the network, not somebody who takes our place
+        self._blame(failure, f"cannot reach the broker at {endpoint.where}")
+
+    def _lost(self, line: Line, endpoint: Endpoint) -> None:
+        if self._stopping.is_set():
+            return
+        self._backoff.lived(line.lived_s, time.monotonic())
+        ended = f"connection to {endpoint.where} lost"
+        if self._somebody_else(line):
+            self._backoff.thrown_out()
+            self._blame(Failure(Kind.DUPLICATE, line.why), ended)
+            self._tell_duplicate(line)
+        else:
+            if line.lived_s >= SHORT_S:
+                self._backoff.undisturbed()
+            if line.forbidden:
+                self._blame(Failure(Kind.ACL, line.forbidden), ended)
+            else:
+                self._say(f"{ended}: {line.why}")
+        self._rotate()
+
+    def _somebody_else(self, line: Line) -> bool:
+        welcomed = line.confirmed > 0 and not line.forbidden
+        self._short = self._short + 1 if welcomed and line.lived_s < SHORT_S else 0
+        return line.taken_over or self._short >= SUSPICIOUS
+
+    def _tell_duplicate(self, line: Line) -> None:
+        now = time.monotonic()
+        if self._told_at is None or now - self._told_at >= TELL_AGAIN_S:
+            self._told_at = now
+            sure = "the broker says so" if line.taken_over else f"{self._short} connections in a row ended at once"
+            self._duplicate(f"{sure}: {line.why}")
+
+    def _blame(self, failure: Failure, what: str) -> None:
+        self.problem = failure.kind
+        advice = ADVICE[failure.kind]
+        self._say(f"{what}; {failure.kind}: {failure.detail}; {advice['en']} {advice['zh']}")
 
     # ---- sending ------------------------------------------------------------------------------
 
     def publish(self, leaf: str, payload: bytes, *, retain: bool = False) -> None:
         """Send a snapshot now if the line is up; drop it otherwise, the next one replaces it."""
-        if self.connected.is_set():
-            self._client.publish(self._up(leaf), payload, 1, retain)
+        line = self._line
+        if line and self.connected.is_set():
+            line.publish(self._up(leaf), payload, retain=retain, expiry_s=EXPIRY_S.get(leaf, 0))
 
-    def _say_hello(self) -> None:
+    def _say_hello(self, line: Line) -> None:
         self._greeted = self._session()
-        self._client.will_set(*self._will())  # for the next connection
         for leaf, document in self._greet():
-            self._client.publish(self._up(leaf), document, 1, True)
-
-    def _will(self) -> tuple[str, bytes, int, bool]:
-        """Topic, payload, QoS and whether it is retained."""
-        return self._up("state"), self._encode(Will(gateway=self._gateway, session=self._session())), 1, True
+            line.publish(self._up(leaf), document, retain=True)
 
     def _pump_forever(self) -> None:
         while not self._stopping.is_set():
             self._pumped_at = time.monotonic()
             self._journal.grown.wait(timeout=0.5)
             self._journal.grown.clear()
-            if self.connected.is_set():
-                self._unconfirmed = [info for info in self._unconfirmed if not info.is_published()]
-                if self._greeted != self._session():
-                    self._say_hello()
-                if self._center_up:
-                    self._send_all()
+            line = self._line
+            if line and self.connected.is_set():
+                try:
+                    self._pump_once(line)
+                except Exception:  # a bug must not end the telling
+                    log.exception("sending failed")
+                    self._stopping.wait(1.0)
 
-    def _send_all(self) -> None:
+    def _pump_once(self, line: Line) -> None:
+        if self._greeted != self._session():
+            self._say_hello(line)
+        if line.forbidden and self.problem is not Kind.ACL:
+            self._blame(Failure(Kind.ACL, line.forbidden), "the broker refuses a topic")
+        if self._center_up:
+            self._send_all(line)
+
+    def _send_all(self, line: Line) -> None:
         """Every store that holds events; former ones first."""
+        if self._flows_line is not line:  # what was under way on the line before is sent again
+            self._flows_line, self._flows = line, {}
         stores = self._journal.undelivered()
-        reconnected = self._reconnected.is_set()
-        self._reconnected.clear()
         self._flows = {store: self._flows.get(store) or _Flow() for store, _, _ in stores}
         for store, oldest, evicted in stores:
-            flow = self._flows[store]
-            flow.reconnected = flow.reconnected or reconnected
-            self._rewind_if_stalled(flow, oldest)
-            self._send_batches(flow, store, oldest, evicted)
+            self._rewind_if_stalled(line, self._flows[store], oldest)
+            self._send_batches(line, self._flows[store], store, oldest, evicted)
 
-    def _rewind_if_stalled(self, flow: _Flow, oldest: int) -> None:
+    def _rewind_if_stalled(self, line: Line, flow: _Flow, oldest: int) -> None:
         """Resend from the oldest when the center acknowledges nothing, never over a copy that is still on its way."""
         now = time.monotonic()
-        if flow.sent < oldest:  # nothing sent waits for an answer, on whichever connection
-            flow.reconnected = False
-        elif oldest == flow.oldest:
-            if (flow.reconnected or now - flow.progress_at > flow.patience_s) and not self._unconfirmed:
-                flow.sent, flow.progress_at, flow.reconnected = 0, now, False
-                flow.patience_s = min(BACKOFF_MAX_S, flow.patience_s * random.uniform(1.5, 2.5))  # noqa: S311 - jitter
+        if flow.sent >= oldest and oldest == flow.oldest:
+            if now - flow.progress_at > flow.patience_s and not line.unconfirmed:
+                flow.sent, flow.progress_at = 0, now
+                flow.patience_s = min(PATIENCE_MAX_S, flow.patience_s * random.uniform(1.5, 2.5))  # noqa: S311 - jitter
             return
         flow.oldest, flow.progress_at, flow.patience_s = oldest, now, NO_PROGRESS_S
 
-    def _send_batches(self, flow: _Flow, store: str, oldest: int, evicted: bool) -> None:
-        while len(self._unconfirmed) < MAX_UNCONFIRMED:
+    def _send_batches(self, line: Line, flow: _Flow, store: str, oldest: int, evicted: bool) -> None:
+        while line.unconfirmed < MAX_UNCONFIRMED:
             rows = self._journal.batch(store, max(flow.sent, oldest - 1), oldest - 1 + WINDOW)
             if not rows:
                 return
             batch = documents.events(store, [row.body for row in rows], oldest if evicted else 0)
-            info = self._client.publish(self._up("ev"), batch, 1)
-            if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
-                return  # the line just broke; after the reconnection all is sent again
-            self._unconfirmed.append(info)
+            if not line.publish(self._up("ev"), batch):
+                return  # the line just broke; on the next one all is sent again
             flow.sent = rows[-1].seq
 
-    # ---- paho's callbacks, on its thread ------------------------------------------------------
+    # ---- hearing, on the line's thread --------------------------------------------------------
 
-    def _on_connect(self, client: mqtt.Client, _: Any, __: Any, code: Any, ___: Any) -> None:
-        if code.is_failure:
-            self._say(f"broker refused the connection: {code}")
-            self._rotate()
-            return
-        client.subscribe([(self._down("ack"), 1), (self._down("cmd"), 1), (topics.CENTER_STATE, 1)])
-        self._say_hello()
-        self._reconnected.set()
-        self.connected.set()
-        self._say(f"connected to {self._where()}")
-        self._journal.grown.set()
-
-    def _on_connect_fail(self, *_: Any) -> None:
-        self._say(f"cannot reach the broker at {self._where()}; trying again, watching goes on")
-        self._rotate()
-
-    def _on_disconnect(self, _: mqtt.Client, __: Any, ___: Any, code: Any, ____: Any) -> None:
-        if self.connected.is_set():  # paho may call this twice
-            self.connected.clear()
-            if not self._stopping.is_set():
-                self._say(f"connection to {self._where()} lost: {code}")
-                self._rotate()
-
-    def _on_publish(self, *_: Any) -> None:
-        self._journal.grown.set()
-
-    def _on_message(self, _: mqtt.Client, __: Any, message: mqtt.MQTTMessage) -> None:
+    def _on_message(self, message: Message) -> None:
         try:
             self._receive(message)
         except BROKEN_JSON as error:
             log.warning("ignored an unreadable message on %s: %s", message.topic, error)
 
-    def _receive(self, message: mqtt.MQTTMessage) -> None:
+    def _receive(self, message: Message) -> None:
         if len(message.payload) > MAX_DOWN_BYTES:
             log.warning("ignored a message of %d bytes on %s", len(message.payload), message.topic)
         elif message.topic == self._down("ack"):
@@ -320,9 +356,10 @@ class Uplink:
             result = Result(id=command.id, outcome="refused", detail="expired")
         else:
             result = self._command(command)
-        if command.verb == "rebirth" and result.outcome == "done":
-            self._say_hello()
-        self._client.publish(self._up("res"), self._encode(result), 1)
+        line = self._line
+        if line and command.verb == "rebirth" and result.outcome == "done":
+            self._say_hello(line)
+        self.publish("res", msgspec.json.encode(result))
 
     # ---- small ones ---------------------------------------------------------------------------
 
@@ -331,15 +368,8 @@ class Uplink:
             log.info("%s", detail)
         self.detail = detail
 
-    def _where(self) -> str:
-        return f"{self._endpoints[0].host}:{self._endpoints[0].port}"
-
     def _up(self, leaf: str) -> str:
         return topics.up(self._city, self._gateway, leaf)
 
     def _down(self, leaf: str) -> str:
         return topics.down(self._city, self._gateway, leaf)
-
-    @staticmethod
-    def _encode(message: msgspec.Struct) -> bytes:
-        return msgspec.json.encode(message)

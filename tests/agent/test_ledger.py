@@ -214,3 +214,15 @@ def test_a_lost_store_is_told(tmp_path: Path) -> None:
     (reset,) = (event for event in box.center.events.values() if isinstance(event, StoreReset))
     assert "damaged" in reset.why
     box.journal.close()
+
+
+def test_a_change_that_meets_the_end_of_its_session_stands_once_in_the_next(tmp_path: Path) -> None:
+    """What a new session states at its start is not written a second time by whoever met the end of the old one."""
+    journal = Journal(tmp_path / "journal.db")
+    ledger = Ledger(journal, boot="b", now=lambda: 7)
+    journal.trim(journal.store, 1)  # never given out: the store ends
+    change = Change(at=7, from_=Availability.UNKNOWN, to=Availability.ONLINE, level=Rung.STREAMS, reason=None)
+    ledger.transition("a", change)
+    rows = [READ.decode(row.body) for row in journal.batch(journal.store, 0, 100)]
+    assert [one.slot for one in rows if isinstance(one, Transition)] == ["a"]
+    journal.close()

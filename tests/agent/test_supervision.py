@@ -1,6 +1,7 @@
 """The daemon as a process that its service manager watches over: what it says, and when it falls silent."""
 
 import ctypes
+import gc
 import signal
 import socket
 import sqlite3
@@ -13,6 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from agent.cli import main
+from agent.inspector import Inspector
+from agent.scout import Scout
 from scripts.stage import Canteen
 from tests.preload import needs_gcc, preload
 
@@ -88,6 +91,16 @@ def strike(order: Path) -> None:
             for thread in threading.enumerate():
                 if thread.name == wanted and thread.ident:
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Bug))
+            wake()
+
+
+def wake() -> None:
+    """An exception meets a thread when it wakes, and these two sleep for hours."""
+    for one in gc.get_objects():
+        if isinstance(one, Inspector):
+            one.request(())
+        elif isinstance(one, Scout):
+            one.hurry()
 
 
 class Struck:
@@ -155,7 +168,15 @@ def test_looks_that_hang_beyond_their_deadline_end_the_watchdogs_patience(tmp_pa
         until(lambda: manager.last("WATCHDOG=1") < WATCHDOG_S)
 
 
-THREADS = ("watch-slot-0", "inspector", "scout", "scout-ear", "uplink-pump", "paho-mqtt-client-4101/zz-demo-0001")
+THREADS = (
+    "watch-slot-0",
+    "inspector",
+    "scout",
+    "scout-ear",
+    "uplink-line",
+    "uplink-pump",
+    "paho-mqtt-client-4101/zz-demo-0001",
+)
 
 
 def test_the_end_of_any_thread_is_noticed_told_and_mended(tmp_path: Path) -> None:

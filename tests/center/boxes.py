@@ -188,8 +188,9 @@ class Session:
             self.k.send("state", encode(Goodbye(gateway=GATEWAY, session=self.name, why="stopped")))
         else:
             self.k.send("state", encode(Will(gateway=GATEWAY, session=self.name)))
-            if self.rnd.random() < 0.5:  # cut off just after it told of a change that nobody has yet
-                self.publish()
+            if self.rnd.random() < 0.5:  # cut off just after it claimed to know of a change that nobody has yet
+                self.pending.clear()
+                self.checkpoint()
                 self.change()
                 self.beat()
         for slot in SLOTS:

@@ -7,7 +7,7 @@ import pytest
 from center.cli import main
 from center.record import Recorder
 from center.store import Store
-from tests.center.letters import CITY, T0, anchor, beat, birth, events, letter, moved
+from tests.center.letters import CITY, T0, anchor, beat, birth, event, events, letter, moved
 
 CSV = (
     "city,county,unit,kind,zone,slot,gateway,accepted_at\n"
@@ -20,9 +20,9 @@ HOUR = 3_600_000
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> str:
+def database(tmp_path: Path, url: str) -> str:
     (tmp_path / "registry.csv").write_text(CSV, "utf-8")
-    database = str(tmp_path / "center.db")
+    database = url
     assert main(["registry", "import", str(tmp_path / "registry.csv"), "--database", database]) == 0
     store = Store(database)
     rows = (anchor(1), moved(2, 0, "online"), moved(3, HOUR, "offline"), moved(4, 0, "offline", "k2"))
@@ -134,3 +134,29 @@ def test_misuse_is_told_and_exits_2(
     assert main([one.format(tmp=tmp_path, db=database) for one in arguments]) == 2
     assert capsys.readouterr().err.startswith("canteen-center: ")
     assert not (tmp_path / "none.db").exists()
+
+
+def test_what_was_set_aside_can_be_seen(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Alarms first and exit 1; without one, 0. What came from outside cannot steer a terminal."""
+    capsys.readouterr()
+    assert main(["quarantine", "--database", database]) == 0
+    assert "没有搁置的消息" in capsys.readouterr().out
+    store = Store(database)
+    recorder = Recorder(store)
+    recorder.record([letter("hb", b"\x1b[2J{"), letter("ev", events(event(9, slot="zz\x1b[2J")))])
+    assert main(["quarantine", "--database", database, "--lang", "en"]) == 0
+    out = capsys.readouterr().out
+    assert "undecodable" in out
+    assert "\x1b[2J" not in out
+    ahead = anchor(8, utc_ms=T0 + 301_000)
+    recorder.record([letter("ev", events(moved(2, 0, "offline"), ahead)), letter("state", birth(oldest=7))])
+    store.close()
+    assert main(["quarantine", "--database", database, "--lang", "en"]) == 1
+    assert "duplicate_identity" in capsys.readouterr().out
+    assert main(["quarantine", "--database", database, "--json", "--gateway", "zz-0001"]) == 1
+    made = json.loads(capsys.readouterr().out)
+    assert [one["alarm"] for one in made["alarms"]] == ["duplicate_identity", "anchor_ahead", "lost"]
+    assert made["alarms"][2]["detail"] == "journal j1: 2 of seqs 5 to 6: no longer in the journal"
+    assert [one["seq"] for one in made["aside"] if one["reason"].startswith("duplicate")] == [2]
+    assert "\\x1b[2J{" in [one["payload"] for one in made["aside"]]
+    assert main(["quarantine", "--database", database, "--json", "--gateway", "zz-0002"]) == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from center.decode import Incoming
@@ -20,9 +20,12 @@ from center.store import Store
 from center.timeline import Known, known
 from tests.center.boxes import SLOTS, Faults, Kitchen, World
 from tests.center.letters import GATEWAY, T0, register
+from tests.postgres import Postgres
 
 EXAMPLES = int(os.environ.get("CANTEEN_EXAMPLES", "60"))
 """For each property; a long run sets more."""
+MEMORY = Path("/dev/shm")
+"""Thousands of databases are quicker there."""
 randoms = st.integers(0, 2**48).map(Random)
 anything = st.builds(Faults, *(st.booleans() for _ in Faults._fields))
 long = settings(max_examples=EXAMPLES, deadline=None)
@@ -31,9 +34,9 @@ long = settings(max_examples=EXAMPLES, deadline=None)
 class Center:
     """A center on a database of its own."""
 
-    def __init__(self, home: str) -> None:
-        self._path = str(Path(home, "center.db"))
-        self._store = Store(self._path)
+    def __init__(self, database: str) -> None:
+        self._database = database
+        self._store = Store(database)
         register(self._store, *SLOTS)
         with self._store.write() as tx:
             tx.put_uptime(T0 - 1_000_000, T0 + 10_000_000)
@@ -44,7 +47,7 @@ class Center:
 
     def restart(self) -> None:
         self._store.close()
-        self._store = Store(self._path)
+        self._store = Store(self._database)
         self._recorder = Recorder(self._store)
 
     def known(self) -> dict[str, Known]:
@@ -62,13 +65,15 @@ class Center:
         self._store.close()
 
 
-def outcome(messages: Iterable[Incoming], moment: int, rnd: Random | None = None) -> tuple[dict[str, Known], str]:
+def outcome(
+    messages: Iterable[Incoming], moment: int, rnd: Random | None = None, database: str = ""
+) -> tuple[dict[str, Known], str]:
     """In the order of arrival; or, with `rnd`, shuffled, repeated, regrouped, the center restarted now and then."""
     waiting = sorted(messages, key=lambda m: m.received_ms)
-    if rnd:
-        waiting = rnd.sample(waiting, len(waiting)) + rnd.choices(waiting, k=len(waiting) // 3) if waiting else []
-    with TemporaryDirectory(prefix="exact-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as home:
-        center = Center(home)
+    if rnd and waiting:
+        waiting = rnd.sample(waiting, len(waiting)) + rnd.choices(waiting, k=len(waiting) // 3)
+    with TemporaryDirectory(prefix="exact-", dir=MEMORY if MEMORY.is_dir() else None) as home:
+        center = Center(database or str(Path(home, "center.db")))
         while waiting:
             count = rnd.choice((1, 3, 50)) if rnd else 20
             center.take(waiting[:count])
@@ -125,3 +130,13 @@ def test_late_messages_only_add(rnd: Random) -> None:
     before, after = outcome(some, world.end_ms)[0], outcome(world.messages, world.end_ms)[0]
     for slot, its in before.items():
         assert difference(its.on, after[slot].on) == difference(its.off, after[slot].off) == EMPTY
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(randoms, anything)
+def test_postgresql_says_the_same_as_sqlite(postgres: Postgres, rnd: Random, faults: Faults) -> None:
+    """Byte for byte, in another order."""
+    world = Kitchen(rnd, faults).run()
+    moment = world.end_ms + 10_000_000
+    there = outcome(world.messages, moment, rnd, postgres.create())
+    assert there == outcome(world.messages, moment)

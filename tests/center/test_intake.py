@@ -1,87 +1,13 @@
-import json
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
-import msgspec
-import paho.mqtt.client as mqtt
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
 
 from center.store import Store
-from contract import topics
-from contract.messages import Ack
 from tests.broker import Broker
 from tests.center.letters import CITY, GATEWAY, T0, anchor, beat, birth, event, events, moved, register
-
-
-class Center:
-    """`canteen-center serve` as a process of its own."""
-
-    def __init__(self, broker: Broker, database: Path, *more: str) -> None:
-        command = [sys.executable, "-m", "center.cli", "serve", "--database", str(database), "--lang", "en"]
-        command += ["--broker", f"{broker.host}:{broker.port}", "--print-interval", "0.5", *more]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def __enter__(self) -> "Center":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
-
-    def stop(self) -> tuple[int, str, str]:
-        """SIGTERM; exit code, standard output, log."""
-        self.process.terminate()
-        out, err = self.process.communicate(timeout=15)
-        return self.process.returncode, out, err
-
-
-class Gateway:
-    """The gateway's side: keeps what is not acknowledged, sends it again when asked to."""
-
-    def __init__(self, broker: Broker, user: str = "", password: str = "") -> None:
-        self.acked = 0
-        self.commands: list[bytes] = []
-        self.center: list[str] = []
-        self._changed = threading.Condition()
-        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=user or f"{CITY}/{GATEWAY}")
-        if user:
-            self.client.username_pw_set(user, password)
-        self.client.on_connect = lambda c, *_: c.subscribe(
-            [(topics.down(CITY, GATEWAY, "#"), 1), (topics.CENTER_STATE, 1)]
-        )
-        self.client.on_message = self._heard
-        self.client.connect(broker.host, broker.port)
-        self.client.loop_start()
-
-    def _heard(self, _client: object, _data: object, message: mqtt.MQTTMessage) -> None:
-        with self._changed:
-            if message.topic == topics.CENTER_STATE:
-                self.center.append(json.loads(message.payload)["state"])
-            elif message.topic.endswith("/ack"):
-                self.acked = msgspec.json.decode(message.payload, type=Ack).seq
-            else:
-                self.commands.append(bytes(message.payload))
-            self._changed.notify_all()
-
-    def says(self, leaf: str, payload: bytes, *, retain: bool = False) -> None:
-        self.client.publish(topics.up(CITY, GATEWAY, leaf), payload, qos=1, retain=retain)
-
-    def until(self, condition: Callable[[], bool], seconds: float = 15) -> bool:
-        with self._changed:
-            return self._changed.wait_for(condition, seconds)
-
-    def leave(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
+from tests.center.processes import Center, Gateway, held
 
 
 @pytest.fixture
@@ -103,14 +29,6 @@ def database(tmp_path: Path) -> Path:
     register(store, "k1", "k2")
     store.close()
     return tmp_path / "center.db"
-
-
-def held(database: Path) -> set[int]:
-    store = Store(str(database))
-    with store.read() as reader:
-        seqs = {h.seq for _, h, _ in reader.events([GATEWAY], None)}
-    store.close()
-    return seqs
 
 
 def test_from_gateway_to_printed_rate(broker: Broker, gateway: Gateway, database: Path) -> None:

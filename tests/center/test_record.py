@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from center.alarms import alarms
 from center.decode import Incoming, decode
 from center.history import recall
 from center.rate import Rules, month_span
@@ -15,17 +16,18 @@ from center.record import Outgoing, Recorder
 from center.report import When, as_json, report
 from center.store import Store, Unavailable
 from contract import topics
-from contract.messages import Ack, Command
+from contract.messages import Ack, Command, Goodbye, Will, encode
 from contract.topics import Origin
 from tests.center.agents import World, world
 from tests.center.letters import CITY, GATEWAY, T0, anchor, beat, birth, event, events, letter, moved, register
+from tests.postgres import Postgres
 
 ACK = topics.down(CITY, GATEWAY, "ack")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = Store(str(tmp_path / "center.db"))
+def store(url: str) -> Iterator[Store]:
+    made = Store(url)
     register(made, "k1", "k2")
     yield made
     made.close()
@@ -96,6 +98,14 @@ def test_a_center_behind_its_own_ack_records_the_loss_and_goes_on(store: Store) 
     retained = Incoming(ACK, b'{"store":"j1","seq":5}', True, T0)
     assert acks(recorder.record([retained])) == [("j1", 5)]
     assert acks(recorder.record([letter("state", birth(oldest=9))])) == [("j1", 9)]
+
+
+def test_a_batch_says_that_earlier_events_were_given_up(store: Store) -> None:
+    """Where a former store's older events were evicted, its batches say so, and the rest of it is acknowledged."""
+    recorder = Recorder(store)
+    recorder.record([letter("ev", events(event(1)))])
+    batch = {"store": "j1", "events": [event(51), event(52)], "oldest": 51}
+    assert acks(recorder.record([letter("ev", msgspec.json.encode(batch))])) == [("j1", 52)]
 
 
 def test_the_echo_of_an_own_ack_is_no_news(store: Store) -> None:
@@ -179,6 +189,15 @@ def test_one_seq_with_two_contents_is_a_duplicate_identity(store: Store) -> None
     assert figures(store, T0 + 100)["total"]["unknown_ms"] == 200
 
 
+def test_a_card_that_lost_its_last_row_proves_nothing_of_it(store: Store) -> None:
+    """Told of seq 3 by a heartbeat only, then cut off: the next session's closing coverage at seq 3 is no proof."""
+    recorder = Recorder(store)
+    recorder.record([letter("ev", events(anchor(1), moved(2, 10, "online"))), letter("hb", beat(50, 3))])
+    closing = event(3, "coverage", **{"from": 0, "to": 20, "seq_high": 2})
+    assert acks(recorder.record([letter("ev", events(closing, anchor(4, 60, T0 + 60, session="s2")))])) == [("j1", 4)]
+    assert figures(store, T0 + 100)["total"]["on_ms"] == 10
+
+
 def test_a_slot_registered_later_counts_from_what_was_reported_before(store: Store) -> None:
     """Events of an unregistered slot are noted and kept; they count as soon as the slot is registered."""
     recorder = Recorder(store)
@@ -221,10 +240,11 @@ def test_a_claim_for_each_seq_is_kept_and_the_widest_suffice_where_nothing_is_mi
         assert sorted(c.seq_high for _, c in reader.claims([GATEWAY])) == [3, 4, 5]
 
 
-def test_an_unusable_database_is_said_and_nothing_is_answered(store: Store, tmp_path: Path) -> None:
+def test_an_unusable_database_is_said_and_nothing_is_answered(tmp_path: Path) -> None:
     """When nothing can be committed, nothing is acknowledged; the same messages are stored once it can."""
+    store, full = (Store(str(tmp_path / "center.db")) for _ in range(2))
+    register(store, "k1")
     recorder, message = Recorder(store), [letter("ev", events(event(1)))]
-    full = Store(str(tmp_path / "center.db"))
     with full.write() as tx:
         tx._c.exec_driver_sql("PRAGMA max_page_count = 1")
     small = Recorder(full)
@@ -235,6 +255,103 @@ def test_an_unusable_database_is_said_and_nothing_is_answered(store: Store, tmp_
         assert reader.events([GATEWAY], None) == []
     full.close()
     assert acks(recorder.record(message)) == [("j1", 1)]
+    store.close()
+
+
+def test_a_database_server_that_goes_and_comes_back(postgres: Postgres) -> None:
+    """While PostgreSQL is away nothing is stored and nothing answered; afterwards the same recorder goes on."""
+    store = Store(postgres.create())
+    register(store, "k1")
+    recorder = Recorder(store)
+    assert acks(recorder.record([letter("ev", events(event(1)))])) == [("j1", 1)]
+    postgres.stop()
+    try:
+        with pytest.raises(Unavailable):
+            recorder.record([letter("ev", events(event(2)))])
+    finally:
+        postgres.start()
+    assert acks(recorder.record([letter("ev", events(event(2)))])) == [("j1", 2)]
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ("postgresql://center:canary@host/center", "put it into ~/.pgpass"),
+        ("postgresql://host/center?password=canary", "put it into ~/.pgpass"),
+        ("oracle://host/center", "no such kind of database"),
+        ("://", "neither a path nor a URL"),
+        ("postgresql://nobody@/none?host=/nonexistent", "database: OperationalError"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_named_without_its_secrets(where: str, words: str) -> None:
+    """A password in an argument is refused: every user of the machine could read it."""
+    with pytest.raises(Unavailable, match=words) as caught:
+        Store(where)
+    assert "canary" not in str(caught.value)
+
+
+def test_an_event_that_the_database_refuses_costs_no_other(url: str) -> None:
+    """Whatever one event brings about, those around it in the same message are stored and its journal goes on."""
+    store = Store(url)
+    register(store, "k1")
+    unsure = {"utc_ms": T0, "source": "ntp", "err_ms": 2**70}
+    rows = (anchor(1), event(2, "anchor", **unsure), event(3), event(4, session="s\0"), event(5))
+    assert acks(Recorder(store).record([letter("ev", events(*rows))]))[-1] == ("j1", 5)
+    with store.read() as reader:
+        assert sorted(h.seq for _, h, _ in reader.events([GATEWAY], None)) == [1, 3, 5]
+        assert sorted(one.seq for one in reader.aside()) == [2, 4]
+    store.close()
+
+
+def test_a_boot_that_is_dated_late(store: Store) -> None:
+    """What a boot without a clock reported is unknown until an anchor of that boot arrives, in whichever session."""
+    recorder = Recorder(store)
+    recorder.record([letter("ev", events(moved(1, 10, "online"))), letter("hb", beat(90, 1))])
+    assert figures(store, T0 + 100)["total"]["on_ms"] == 0
+    recorder.record([letter("ev", events(anchor(2, 500_000, T0 + 500_000, session="s2")), at=T0 + 500_000)])
+    assert figures(store, T0 + 100)["total"]["on_ms"] == 80
+
+
+def test_a_hole_in_front_is_asked_about_once_in_ten_minutes(store: Store) -> None:
+    """Later events are held, an earlier one is not: the birth tells whether that one can still come."""
+    recorder = Recorder(store)
+    recorder.record([letter("state", birth()), letter("ev", events(event(1), event(3)))])
+    said = [recorder.record([letter("hb", beat(1000 + at, 3), at=T0 + at)]) for at in (0, 60_000, 600_000)]
+    assert [len(one) for one in said] == [1, 0, 1]
+    assert acks(recorder.record([letter("state", birth(oldest=3))])) == [("j1", 3)]
+    assert recorder.record([letter("hb", beat(900_000, 3), at=T0 + 3_000_000)]) == []
+
+
+def test_goodbye_and_will_in_any_order(store: Store) -> None:
+    """A session that said goodbye has left, also when its birth or its will is heard after that."""
+    bye = encode(Goodbye(gateway=GATEWAY, session="s1", why="stopped"))
+    will = encode(Will(gateway=GATEWAY, session="s1"))
+    Recorder(store).record([letter("state", one, T0 + n) for n, one in enumerate((bye, birth(), will))])
+    with store.read() as reader:
+        assert reader.sessions([GATEWAY]) == {GATEWAY: ("s1", True)}
+
+
+def test_receipts_are_the_same_in_any_order(store: Store) -> None:
+    """Messages near to each other make one interval, whichever came to the store first."""
+    moments = [T0, T0 + 80_000, T0 + 160_000, T0 + 400_000, T0 + 480_000]
+    for order in (moments, moments[::-1], [moments[n] for n in (0, 2, 4, 1, 3)]):
+        for moment in order:
+            with store.write() as tx:
+                tx.add_receipt(str(order), moment, moment)
+        with store.read() as reader:
+            assert reader.receipts([str(order)]) == {str(order): ((T0, T0 + 160_000), (T0 + 400_000, T0 + 480_000))}
+
+
+def test_a_flood_is_kept_on_record(store: Store) -> None:
+    """How many messages of whom were not taken; of a stranger only the topic is known."""
+    recorder = Recorder(store)
+    for lane, messages in ((f"{CITY}/{GATEWAY}", 5), (f"{CITY}/{GATEWAY}", 2), ("4102/" + GATEWAY, 1)):
+        recorder.flooded(lane, messages, T0)
+    with store.read() as reader:
+        aside = reader.aside()
+        told = [(one.alarm, one.gateway, one.times) for one in alarms(reader, aside)]
+    assert sorted(told) == [("flood", f"4102/{GATEWAY}", 1), ("flood", GATEWAY, 7)]
 
 
 # ---- properties ---------------------------------------------------------------------------------

@@ -28,7 +28,8 @@ SCENARIOS = {
     "uplink": Scenario(
         "R5 R8: 14 days without uplink; a half-open one", (uplink.field, uplink.flapping, uplink.half_open)
     ),
-    "disk": Scenario("R6: disk full, read-only, journal corrupt", (disk.filled, disk.protected, disk.spoilt), "mounts"),
+    "disk": Scenario("R6: disk full, read-only", (disk.filled, disk.protected), "mounts"),
+    "card": Scenario("R6: the journal corrupt, or back in time", (disk.spoilt, disk.went_back)),
     "clock": Scenario("R7: boot in 1970, leaps of ten years", (clock.run,)),
     "cameras": Scenario("R9 R10 P11: cameras named right and in time; a hostile one", (cameras.named, cameras.hostile)),
     "loss": Scenario("R9: 30 % of all datagrams lost; a port behind a firewall", (loss.run,), "network namespaces"),

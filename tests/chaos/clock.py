@@ -1,6 +1,5 @@
 """R7: a box that starts in 1970 and whose clock leaps by ten years; what it tells is dated rightly, or not at all."""
 
-import subprocess
 import time
 from pathlib import Path
 
@@ -12,24 +11,9 @@ from tests.chaos.evidence import Witness
 from tests.chaos.options import Options, folder
 from tests.chaos.site import Failed, Site, cast_of, until
 from tests.chaos.weather import Weather
+from tests.clock_shim import ClockShim
 
 YEARS = 3_652 * 86_400
-
-
-class WallClock:
-    """The agent's, in a file that its preloaded shim reads."""
-
-    def __init__(self, home: Path, site: Site) -> None:
-        self._file = home / "clock"
-        shim = home / "shim.so"
-        source = Path(__file__).with_name("shim.c")
-        subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-o", str(shim), str(source), "-ldl"], check=True)
-        site.environment |= {"LD_PRELOAD": str(shim), "CHAOS_CLOCK": str(self._file)}
-
-    def set(self, seconds: int, *, synced: bool) -> None:
-        new = self._file.with_suffix(".new")
-        new.write_text(f"{seconds} {int(synced)}\n")
-        new.replace(self._file)
 
 
 def run(options: Options) -> list[Figure]:
@@ -41,8 +25,9 @@ def run(options: Options) -> list[Figure]:
 def trial(home: Path, *, stay_s: float, rounds: int, seed: int) -> list[Figure]:
     """The clock is wrong for `stay_s` seconds, then right for as long: once in 1970, then each round twice."""
     site = Site(home, cast_of(4))
-    wall = WallClock(home, site)
-    wall.set(-int(time.time()) + 1000, synced=False)  # 1 January 1970
+    wall = ClockShim(home)
+    site.prefix["agent"] = tuple(wall.words)
+    wall.to_1970()
     with site, Witness(site) as witness:
         began_ms = time.time() * 1000
         trials.started(site)
@@ -64,7 +49,7 @@ def trial(home: Path, *, stay_s: float, rounds: int, seed: int) -> list[Figure]:
         ]
 
 
-def _leaps(site: Site, wall: WallClock, stay_s: float, rounds: int) -> list[str]:
+def _leaps(site: Site, wall: ClockShim, stay_s: float, rounds: int) -> list[str]:
     """Each wrong time, then the right one; which wrong ones the center did not hear of."""
     untold = [] if _told(site, 0) else ["1970"]
     time.sleep(stay_s)

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable
@@ -56,6 +57,11 @@ def protected(options: Options) -> list[Figure]:
 def spoilt(options: Options) -> list[Figure]:
     with folder(options, "corrupt") as home:
         return corrupt(home, _rounds(options), seed=options.seed)
+
+
+def went_back(options: Options) -> list[Figure]:
+    with folder(options, "wentback") as home:
+        return restored(home, 1 if options.quick else 10, seed=options.seed)
 
 
 def _rounds(options: Options) -> int:
@@ -177,34 +183,89 @@ def read_only(home: Path, rounds: int, *, seed: int) -> list[Figure]:
 
 
 def corrupt(home: Path, rounds: int, *, seed: int) -> list[Figure]:
-    """Sectors of the journal are overwritten: half of them while the agent is down, half while it runs."""
+    """Sectors of the journal are overwritten, half of the times under the running agent; then it starts anew.
+
+    What was in it is gone; it has to be said. Silent is a round in which changes went missing and nothing was said.
+    """
     trial = Trial("corrupt journal")
     rnd = random.Random(seed)
+    missing = 0
     with Site(home, cast_of(4)) as site:
         trials.started(site)
         for i in range(rounds):
             site.freeze("center")  # so that there is something in it
-            with Weather(site, dwell_s=(2, 12), seed=seed + i):
+            with Weather(site, dwell_s=(2, 6), seed=seed + i):
                 time.sleep(8)
-            since = trials.boot_ms()
-            if i % 2 == 0:
-                site.kill("agent")
-                spoil(site.state, rnd)
-                began = time.monotonic()
-                site.launch("agent")
-                site.thaw("center")
-                _tells(site, since, trial)
-            else:
-                spoil(site.state, rnd)
-                began = time.monotonic()
-                site.thaw("center")
-                time.sleep(5)
+                since = trials.boot_ms()
+                if i % 2:
+                    spoil(site.state, rnd)
+                    time.sleep(4)
             _lives(site, trial)
+            site.kill("agent")
+            if i % 2 == 0:
+                spoil(site.state, rnd)
+            site.thaw("center")
+            began = time.monotonic()
+            site.launch("agent")
             _recovers(site, trial, began)
+            before, missing = missing, _missing(site)
+            trial.silent += missing > before and not told_of_journal(site, since)
         site.end_of("agent")
         time.sleep(1)
         found = evidence.truth(site)
-        return trial.figures() + trials.truthfulness("R6", "corrupt journal", found, 0.05)
+        note = f"{missing} changes lost with them"
+        return [
+            *trial.figures(),
+            Figure("R6", "corrupt journal: set aside", len(list(site.state.glob("*.corrupt-*"))), "", None, note),
+            *trials.truthfulness("R6", "corrupt journal", found, 0.05),
+        ]
+
+
+def restored(home: Path, rounds: int, *, seed: int) -> list[Figure]:
+    """The state is put back as it was some time before: an old copy, or a card that never wrote what it said it had.
+
+    What was recorded after the copy is at the center already; what follows must not be taken for it.
+    """
+    trial = Trial("journal back in time")
+    missing = 0
+    with Site(home, cast_of(4)) as site:
+        trials.started(site)
+        for i in range(rounds):
+            with Weather(site, dwell_s=(2, 8), seed=seed + i):
+                time.sleep(3)
+                site.kill("agent")
+                shutil.copytree(site.state, home / "copy")
+                site.launch("agent")
+                time.sleep(15)
+                since = trials.boot_ms()
+                site.kill("agent")
+                shutil.rmtree(site.state)
+                (home / "copy").rename(site.state)
+                site.launch("agent")
+                _tells(site, since, trial)
+            _lives(site, trial)
+            began = time.monotonic()
+            _recovers(site, trial, began)
+            missing = _missing(site)
+        site.end_of("agent")
+        time.sleep(1)
+        return [
+            *trial.figures(),
+            Figure("R6", "journal back in time: changes lost before it was noticed", missing, "", None),
+            Figure(
+                "R2",
+                "journal back in time: transitions doubled",
+                len(evidence.doubled(evidence.held(site).events.values())),
+                "",
+                0,
+            ),
+            *trials.truthfulness("R6", "journal back in time", evidence.truth(site), 0.1),
+        ]
+
+
+def _missing(site: Site) -> int:
+    """Changes that the agent's log tells of and the center does not hold."""
+    return sum((evidence.said(site) - evidence.told(evidence.held(site).events.values())).values())
 
 
 def spoil(state: Path, rnd: random.Random, share: float = 0.3) -> None:

@@ -76,4 +76,14 @@ def _storm(site: Site, witness: Witness, chosen: list[str], rnd: random.Random) 
             witness.look()
         for who in rnd.sample(down, len(down)):
             site.launch(who)
-        time.sleep(rnd.uniform(0.2, 5.0) if "agent" in down else rnd.uniform(0.2, 2.5))
+        if "agent" in down and rnd.random() < 0.7:
+            _until_recorded(site, rnd.randint(1, 12))
+        else:
+            time.sleep(rnd.uniform(0.2, 3.0))
+
+
+def _until_recorded(site: Site, count: int) -> None:
+    """The agent that just started has recorded so many changes, or had long enough to."""
+    before, end = evidence.said(site).total(), time.monotonic() + 12
+    while evidence.said(site).total() < before + count and time.monotonic() < end:
+        time.sleep(0.1)

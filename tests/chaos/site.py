@@ -3,7 +3,6 @@
 What is done to it, and what has to hold afterwards, must not be known here.
 """
 
-import os
 import secrets
 import signal
 import subprocess
@@ -41,9 +40,9 @@ def until(condition: Callable[[], object], seconds: float, what: str, every_s: f
 
 
 class Site(Canteen):
-    """`prefix`: words before every command, e.g. to enter a network namespace; `outside`: titles started without it.
+    """`prefix`: title -> words before its command, e.g. to enter a network namespace.
 
-    `environment`: what the agent's environment has besides. Use as a context: at its end everything is stopped.
+    Use as a context: at its end everything is stopped.
     """
 
     def __init__(
@@ -70,7 +69,6 @@ class Site(Canteen):
             conf = folder / "mosquitto.conf"
             conf.write_text(conf.read_text().replace("persistence true", "persistence false"))
         self.center_password = self._secret("center")
-        self.environment: dict[str, str] = {}
         self.prefix: dict[str, tuple[str, ...]] = {}
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.starts = dict.fromkeys(TITLES, 0)
@@ -126,7 +124,6 @@ class Site(Canteen):
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                env=os.environ | (self.environment if title == "agent" else {}),
             )
         self.starts[title] += 1
 

@@ -5,9 +5,12 @@ Behind scripts/fuzz; exits 1 when anything was found, 2 when it was called wrong
 
 import argparse
 import importlib.util
+import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 from tests.fuzz.targets import TARGETS
@@ -43,19 +46,22 @@ def _fuzzed(name: str, runs: int, seconds: int, *, guided: bool) -> bool:
     """Whether the target came through; its last words are printed if not."""
     command = [sys.executable, "-m", "tests.fuzz.one", name, f"--runs={runs}", f"--seconds={seconds}"]
     began = time.monotonic()
-    done = subprocess.run(
-        command if guided else [*command, "--mutate"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
+        done = subprocess.run(
+            command if guided else [*command, "--mutate"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=os.environ | {"TMPDIR": scratch},
+            check=False,
+        )
+        kept = _KEPT.search(done.stdout)
+        finding = shutil.move(kept[1], tempfile.mkdtemp(prefix=f"fuzz-{name}-")) if kept else "-"
     took_s = time.monotonic() - began
     counted = _DONE.search(done.stdout)
     number = int(counted[1]) if counted else 0
-    kept = _KEPT.search(done.stdout)
-    result = "nothing found" if done.returncode == 0 and number else f"FOUND, input in {kept[1] if kept else '-'}"
+    result = "nothing found" if done.returncode == 0 and number else f"FOUND, input in {finding}"
     native = " (C parser inside: not guided there)" if TARGETS[name].native else ""
     print(f"| {name} | {number:,} | {number / took_s:,.0f} | {result}{native} |", flush=True)
     if done.returncode or not number:

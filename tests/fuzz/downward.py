@@ -6,13 +6,13 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import paho.mqtt.client as mqtt
-
 from agent.tell.journal import Journal
+from agent.tell.line import Message
 from agent.tell.uplink import Uplink
 from tests.agent.tell.test_uplink import DOWN, uplink
 
-TOPICS = (f"{DOWN}ack".encode(), f"{DOWN}cmd".encode(), b"mclz/v1/center/state", b"mclz/v1/x")
+TOPICS = (f"{DOWN}ack", f"{DOWN}cmd", "mclz/v1/center/state", "mclz/v1/x")
+_FOLDER = tempfile.TemporaryDirectory(prefix="fuzz-")
 
 
 class _Nowhere(NamedTuple):
@@ -22,15 +22,11 @@ class _Nowhere(NamedTuple):
 
 def receive(data: bytes) -> None:
     """The first byte names the topic, the rest is the payload. paho would end its thread on any exception."""
-    message = mqtt.MQTTMessage(topic=TOPICS[data[0] % len(TOPICS)] if data else TOPICS[0])
-    message.payload = data[1:]
-    message.retain = len(data) % 7 == 0
-    _uplink()._on_message(None, None, message)  # type: ignore[arg-type]
+    topic = TOPICS[data[0] % len(TOPICS)] if data else TOPICS[0]
+    _uplink()._on_message(Message(topic, data[1:], len(data) % 7 == 0))
 
 
 @cache
 def _uplink() -> Uplink:
-    journal = Journal(Path(tempfile.mkdtemp(prefix="fuzz-journal-")) / "journal.db")
-    made = uplink(_Nowhere(), journal, deque(maxlen=1))  # type: ignore[arg-type]
-    made._client.max_queued_messages_set(1)  # what it would answer goes nowhere
-    return made
+    journal = Journal(Path(_FOLDER.name) / "journal.db")
+    return uplink(_Nowhere(), journal, deque(maxlen=1))  # type: ignore[arg-type]  # what it would answer goes nowhere

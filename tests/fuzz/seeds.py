@@ -49,7 +49,7 @@ def clock() -> Iterator[bytes]:
 
 
 def soap() -> Iterator[bytes]:
-    from tests.fuzz.targets import READERS
+    from tests.fuzz.cameras import READERS
 
     for number, (operation, _) in enumerate(READERS):
         content = ANSWERS.get(

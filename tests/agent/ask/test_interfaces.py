@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.ask import arp, host
-from agent.ask.host import NicAddress
+from agent.ask import arp
 from agent.ask.interfaces import suitable
+from agent.ask.nics import NicAddress, addresses
+from agent.model import Camera
+from contract.messages import Identity
 
 
 def nic(name: str, address: str = "10.0.0.2", **more: bool) -> NicAddress:
@@ -61,7 +63,7 @@ def test_named_links_exclude_the_others_and_a_missing_one_is_noted() -> None:
 
 def test_the_box_lists_its_loopback() -> None:
     """The kernel's own list holds 127.0.0.1/8 on lo, up."""
-    lo = [one for one in host.addresses() if one.address == "127.0.0.1"]
+    lo = [one for one in addresses() if one.address == "127.0.0.1"]
     assert lo == [NicAddress(name="lo", address="127.0.0.1", prefix=8)]
 
 
@@ -85,6 +87,23 @@ def test_an_unreadable_table_is_an_empty_one(tmp_path: Path) -> None:
     """Where the kernel shows no table, no MAC is known and nothing is raised."""
     assert arp.neighbours(tmp_path / "none") == {}
     assert isinstance(arp.neighbours(), dict)
+
+
+@pytest.mark.parametrize(
+    ("address", "known", "seen"),
+    [
+        ("192.168.1.64", "bc:ba:c2:aa:bb:cc", ""),
+        ("192.168.1.64", "BC:BA:C2:AA:BB:CC", ""),
+        ("192.168.1.64", "", ""),
+        ("192.168.1.99", "bc:ba:c2:aa:bb:cc", ""),
+        ("192.168.1.64", "bc:ba:c2:aa:bb:cd", "bc:ba:c2:aa:bb:cc"),
+    ],
+)
+def test_another_mac_is_seen_only_where_two_are_known(tmp_path: Path, address: str, known: str, seen: str) -> None:
+    """Only a complete entry with another MAC than the known one speaks against a device; silence does not."""
+    (tmp_path / "arp").write_text(ARP)
+    camera = Camera(slot="s", address=address, identity=Identity(mac=known))
+    assert arp.another(camera, tmp_path / "arp") == seen
 
 
 @given(st.text())

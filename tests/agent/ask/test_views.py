@@ -94,6 +94,13 @@ def test_views_at_both_stops_overlap(span: float) -> None:
     assert sweep.recurred(lens) is None
 
 
+@pytest.mark.parametrize(("span", "fov", "covers"), [(340.0, 60.0, True), (335.0, 20.0, False), (180.0, 60.0, False)])
+def test_what_lens_and_head_see_together(span: float, fov: float, *, covers: bool) -> None:
+    """All around or not is told from turn and lens alone too, whatever hides the overlap of the views."""
+    sweep, lens = _end(span, fov)
+    assert sweep.covers(lens) is covers
+
+
 @pytest.mark.parametrize(("span", "fov"), [(180.0, 60.0), (90.0, 60.0), (335.0, 20.0)])
 def test_a_span_without_overlap_is_measured(span: float, fov: float) -> None:
     """Where the stops' views do not overlap the span is measured, within the error it claims."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -60,6 +61,29 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield one
 
 
+def test_a_file_that_went_back_in_time_is_left(tmp_path: Path) -> None:
+    """An acknowledgement of a seq never given out ends the store: under these seqs the center holds other events."""
+    with opened(tmp_path) as one:
+        fill(one, 5)
+    shutil.copytree(tmp_path, tmp_path / "copy")
+    with opened(tmp_path) as one:
+        fill(one, 5)
+    with opened(tmp_path / "copy") as one:
+        fill(one, 2, "other events under the seqs 6 and 7")
+        before, turn = one.store, one.turn.number
+        one.trim(before, 10)
+        with pytest.raises(Ended):
+            one.append(turn, fault())
+        fill(one, 1)
+        assert one.store != before
+        assert seqs(one) == [1]
+        assert seqs(one, before) == []
+        assert [(news.lost, news.before) for news in one.take_news()] == [(True, before)]
+    with opened(tmp_path / "copy") as one:
+        assert one.store != before
+        assert one.pending == 1
+
+
 def test_sequence_numbers_start_at_one_and_have_no_holes(journal: Journal) -> None:
     """Every event gets the next number of its store."""
     fill(journal, 5)
@@ -74,7 +98,6 @@ def test_trimming_keeps_what_is_not_acknowledged(journal: Journal) -> None:
     fill(journal, 5)
     journal.trim(journal.store, 3)
     journal.trim("another", 5)
-    journal.trim(journal.store, 6)
     assert seqs(journal) == [4, 5]
     journal.trim(journal.store, 5)
     assert (journal.oldest, journal.pending) == (6, 0)

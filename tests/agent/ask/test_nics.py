@@ -12,7 +12,7 @@ import uuid
 import psutil
 import pytest
 
-from agent.ask import host
+from agent.ask.nics import addresses
 
 CONFINED = """
 import ctypes, errno, json, platform, resource, socket, struct
@@ -33,8 +33,9 @@ try:
 except OSError as error:
     assert error.errno == errno.EAFNOSUPPORT
 from agent.ask import clocks, host
+from agent.ask.nics import addresses
 health = host.health(Path("/"))
-print(json.dumps([[one.name, one.address, one.prefix, one.up] for one in host.addresses()]))
+print(json.dumps([[one.name, one.address, one.prefix, one.up] for one in addresses()]))
 assert clocks.clock().source == "kernel"
 import cv2, lxml.etree, numpy, onvif, zeep  # what the children load
 assert numpy.linalg.inv(numpy.eye(3)).shape == (3, 3)
@@ -42,7 +43,7 @@ assert numpy.linalg.inv(numpy.eye(3)).shape == (3, 3)
 
 
 def listed() -> list[list[object]]:
-    return [[one.name, one.address, one.prefix, one.up] for one in host.addresses()]
+    return [[one.name, one.address, one.prefix, one.up] for one in addresses()]
 
 
 def test_addresses_are_those_that_getifaddrs_lists() -> None:
@@ -53,7 +54,7 @@ def test_addresses_are_those_that_getifaddrs_lists() -> None:
         for entry in entries
         if entry.family == socket.AF_INET
     }
-    assert {(one.name, one.address) for one in host.addresses()} == known
+    assert {(one.name, one.address) for one in addresses()} == known
     assert ["lo", "127.0.0.1", 8, True] in listed()
 
 
@@ -75,11 +76,11 @@ def test_second_addresses_and_links_that_are_down() -> None:
         ip addr add 10.1.0.1/16 dev eth0; ip addr add 10.3.0.1/30 dev eth0
         ip addr add 10.2.0.1/24 dev eth0 label eth0:1
         {sys.executable} -c 'import json
-from tests.agent.ask.test_host import listed
+from tests.agent.ask.test_nics import listed
 print(json.dumps(listed()))'
         ip link set eth1 up; ip link set eth0 up; sleep 0.2
         {sys.executable} -c 'import json
-from tests.agent.ask.test_host import listed
+from tests.agent.ask.test_nics import listed
 print(json.dumps(listed()))'
     """
     subprocess.run(["ip", "netns", "add", name], check=True, timeout=10)

@@ -1,0 +1,43 @@
+"""How long to wait before the next attempt to reach the broker. Pure.
+
+In proportion to how long the line has been away: a box whose uplink was gone for a moment is back in a moment, and a
+country whose broker was gone for long comes back spread over minutes.
+"""
+
+from collections.abc import Callable
+
+SHORTEST_S, LONGEST_S = 8.0, 300.0
+SHARE = 0.25
+STEADY_S = 5.0
+"""A connection that lasted less does not count: who is thrown out at once must not hammer."""
+IDENTITY_S = 60.0
+"""The least bound while somebody else uses our identity; it doubles each time."""
+
+
+class Backoff:
+    """Times are seconds of a monotonic clock; `jitter` gives numbers in 0..1, evenly."""
+
+    def __init__(self, jitter: Callable[[], float]) -> None:
+        self._jitter = jitter
+        self._away_since: float | None = None
+        self._thrown_out = 0
+
+    def lived(self, seconds: float, now: float) -> None:
+        """A connection ended that had lasted so long."""
+        if seconds >= STEADY_S or self._away_since is None:
+            self._away_since = now
+
+    def thrown_out(self) -> None:
+        """Somebody with our identity took our place."""
+        self._thrown_out += 1
+
+    def undisturbed(self) -> None:
+        self._thrown_out = 0
+
+    def delay_s(self, now: float) -> float:
+        """To wait before the next attempt."""
+        self._away_since = now if self._away_since is None else self._away_since
+        bound = max(SHORTEST_S, (now - self._away_since) * SHARE)
+        if self._thrown_out:
+            bound = max(bound, IDENTITY_S * 2 ** min(self._thrown_out - 1, 10))
+        return min(LONGEST_S, bound) * (0.1 + 0.9 * self._jitter())

@@ -1,0 +1,117 @@
+"""Why the line to the broker does not stand: the kinds of failure, what each means, and what to do about it.
+
+How a connection is made must not be known here.
+"""
+
+import socket
+import ssl
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Kind(StrEnum):
+    """The first step that failed."""
+
+    DNS = "dns"
+    TCP = "tcp"
+    TLS = "tls"
+    TLS_TIME = "tls_time"
+    TLS_CA = "tls_ca"
+    TLS_NAME = "tls_name"
+    AUTH = "auth"
+    ACL = "acl"
+    MQTT = "mqtt"
+    DUPLICATE = "duplicate_identity"
+
+
+class Failure(NamedTuple):
+    """`detail`: what was met, in a library's or the broker's words."""
+
+    kind: Kind
+    detail: str
+
+
+class Failed(Exception):
+    """A connection could not be made."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"{failure.kind}: {failure.detail}")
+        self.failure = failure
+
+
+ADVICE: dict[Kind, dict[str, str]] = {
+    Kind.DNS: {
+        "en": "the broker's name cannot be resolved: check the name, the DNS server and the uplink",
+        "zh": "无法解析消息服务器的域名：请检查域名、DNS 设置和上行网络",
+    },
+    Kind.TCP: {
+        "en": "nothing answers at the broker's address: check the uplink, firewall, address and port",
+        "zh": "消息服务器地址无应答：请检查上行网络、防火墙、地址和端口",
+    },
+    Kind.TLS: {
+        "en": "no encrypted connection can be made: check that tls in the settings fits the broker's port",
+        "zh": "无法建立加密连接：请检查配置中的 tls 与服务器端口是否相符",
+    },
+    Kind.TLS_TIME: {
+        "en": "the broker's certificate is not valid at this time: check the box's clock (NTP) first, then renew it",
+        "zh": "按本机时间，服务器证书不在有效期内：请先检查本机时钟（NTP），再更新证书",
+    },
+    Kind.TLS_CA: {
+        "en": "the broker's certificate is not from the authority in the settings: check tls.ca, or who answers there",
+        "zh": "服务器证书不是由配置中的 CA 签发：请检查 tls.ca；也可能对方不是我们的服务器",
+    },
+    Kind.TLS_NAME: {
+        "en": "the broker's certificate is for another name: use the host name that stands in it",
+        "zh": "服务器证书上的名称与配置不符：请使用证书中的主机名",
+    },
+    Kind.AUTH: {
+        "en": "the broker does not accept our account or certificate: check username, password, tls.cert and tls.key",
+        "zh": "服务器拒绝本网关的账号或证书：请检查用户名、密码、tls.cert 和 tls.key",
+    },
+    Kind.ACL: {
+        "en": "the broker does not permit our topics: gateway.id and city must be those of the account",
+        "zh": "服务器不允许使用本网关的主题：gateway.id 和 city 须与账号一致",
+    },
+    Kind.MQTT: {
+        "en": "the broker answers but does not let us in: it may be overloaded, or no MQTT broker",
+        "zh": "服务器有应答但未接受连接：可能过载，或不是 MQTT 服务器",
+    },
+    Kind.DUPLICATE: {
+        "en": "another box uses this gateway's identity (a copied card?): find it and enrol it anew",
+        "zh": "另有设备使用本网关的身份（存储卡被复制？）：请找出该设备并重新登记",
+    },
+}
+
+_VERIFY = {9: Kind.TLS_TIME, 10: Kind.TLS_TIME, 62: Kind.TLS_NAME, 64: Kind.TLS_NAME}
+"""openssl/x509_vfy.h: not yet valid, has expired; host name mismatch, IP address mismatch. All others: the chain."""
+
+
+def of(error: Exception) -> Failure:
+    """The failure that an exception of connecting means."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Failure(_VERIFY.get(error.verify_code, Kind.TLS_CA), error.verify_message)
+    if isinstance(error, ssl.SSLError):
+        reason = (error.reason or str(error)).lower().replace("_", " ")
+        return Failure(Kind.AUTH if _about_us(reason) else Kind.TLS, reason)
+    if isinstance(error, socket.gaierror | UnicodeError):
+        return Failure(Kind.DNS, str(error))
+    return Failure(Kind.TCP, str(error) or type(error).__name__)
+
+
+def _about_us(reason: str) -> bool:
+    """An alert of the broker's (RFC 8446, 6.2) about the certificate that we showed, or did not."""
+    return "alert" in reason and any(word in reason for word in ("certificate", "unknown ca", "access denied"))
+
+
+_AUTH = (133, 134, 135, 138, 140)  # MQTT 5.0, 3.2.2.2: client id, user name or password, not authorized, banned, method
+_UNSUPPORTED = 132
+
+
+def refusal(code: int, words: str) -> Failure:
+    """The failure that a CONNACK's reason code means."""
+    return Failure(Kind.AUTH if code in _AUTH else Kind.MQTT, words)
+
+
+def too_new(code: int) -> bool:
+    """Whether the broker said that it does not speak our version of MQTT."""
+    return code == _UNSUPPORTED

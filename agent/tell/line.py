@@ -1,0 +1,254 @@
+"""One connection to the broker, from dialling to its end: the one file of the agent that imports paho.
+
+Each connection is a client of its own, which never reconnects and never resends: what was under way when it broke is
+known to be so. What the messages mean, and when to try again, must not be known here.
+"""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from agent.tell import failures, preflight
+from agent.tell.failures import Failed, Failure, Kind
+from agent.tell.preflight import Endpoint
+
+log = logging.getLogger(__name__)
+
+CONNACK_S = 6.0
+MAX_UNCONFIRMED = 20
+"""Publishes without PUBACK, at most: an election in the broker's cluster withholds PUBACKs for 10-20 s."""
+WILL_DELAY_S = 45
+"""MQTT 5: a line that is back so soon was never reported as lost."""
+_SESSION_S = 60
+_TAKEN_OVER = 142
+"""MQTT 5.0, 3.14.2.1: another connection with our client id has begun."""
+
+
+class TooNew(Failed):
+    """The broker does not speak this version of MQTT, or hangs up on it."""
+
+
+class Message(NamedTuple):
+    """`retain`: the broker's stored copy."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+
+
+class Account(NamedTuple):
+    """Who we are to the broker. The password is asked for at each connection."""
+
+    username: str
+    password: Callable[[], str] | None
+    keepalive_s: int
+
+
+def thread_name(account: Account) -> str:
+    """As paho names the thread that serves a connection."""
+    return f"paho-mqtt-client-{account.username}"
+
+
+class Will(NamedTuple):
+    topic: str
+    payload: bytes
+
+
+class Line:
+    """`heard` is called on paho's thread for each message, `moved` when a publish was confirmed or the line ended."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        account: Account,
+        will: Will,
+        *,
+        newest: bool,
+        heard: Callable[[Message], None],
+        moved: Callable[[], None],
+    ) -> None:
+        """`newest`: speak MQTT 5, else 3.1.1."""
+        self._endpoint, self._account, self._newest = endpoint, account, newest
+        self._heard, self._moved = heard, moved
+        self._infos: list[mqtt.MQTTMessageInfo] = []
+        self._answered = threading.Event()
+        self._accepted = False
+        self._refusal: Failure | None = None
+        self._too_new = self._closing = False
+        self.ended = threading.Event()
+        self.why = ""
+        """How it ended, in the broker's or paho's words."""
+        self.taken_over = False
+        """The broker said that another connection has our client id."""
+        self.forbidden = ""
+        """What the broker did not permit, in its words; MQTT 3.1.1 cannot say it."""
+        self.confirmed = 0
+        """Publishes that the broker has confirmed."""
+        self._began = time.monotonic()
+        self._client = self._make(will)
+
+    def _make(self, will: Will) -> mqtt.Client:
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._account.username,
+            clean_session=None if self._newest else True,
+            protocol=MQTTProtocolVersion.MQTTv5 if self._newest else MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        client.username_pw_set(self._account.username, self._account.password() if self._account.password else None)
+        delay = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=WILL_DELAY_S) if self._newest else None
+        client.will_set(will.topic, will.payload, 1, True, properties=delay)
+        client.connect_timeout = CONNACK_S
+        client.max_inflight_messages_set(MAX_UNCONFIRMED)
+        client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
+        client.on_publish, client.on_subscribe = self._on_publish, self._on_subscribe
+        client.on_message = self._on_message
+        return client
+
+    # ---- life ---------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Returns when the broker has let us in. Raises Failed, which names the step that failed."""
+        try:
+            self._dial()
+            self._answered.wait(CONNACK_S)
+        except (OSError, UnicodeError) as error:
+            failure = failures.of(error)
+            raise Failed((failure.kind is Kind.TCP and preflight.find(self._endpoint)) or failure) from None
+        if self._accepted:
+            return
+        self.close(0.0)
+        if self._refusal:
+            raise Failed(self._refusal)
+        if self._too_new:
+            raise TooNew(Failure(Kind.MQTT, self.why))
+        silent = Failure(Kind.MQTT, f"no CONNACK: {self.why or 'silence'}")
+        found = preflight.find(self._endpoint)
+        raise Failed(found) if found else (TooNew(silent) if self._newest else Failed(silent))
+
+    def _dial(self) -> None:
+        context = self._endpoint.context()
+        if context:
+            self._client.tls_set_context(context)
+        more: dict[str, Any] = {}
+        if self._newest:  # the session outlives a short break, or its end would send the will at once
+            session = _properties(PacketTypes.CONNECT, SessionExpiryInterval=_SESSION_S)
+            more = {"clean_start": False, "properties": session}
+        self._client.connect(self._endpoint.host, self._endpoint.port, self._account.keepalive_s, **more)
+        self._client.loop_start()
+
+    def close(self, patience_s: float) -> None:
+        """Disconnect, after what was published is confirmed or the patience is at its end. No will is sent."""
+        self._closing = True
+        end = time.monotonic() + patience_s
+        while self.unconfirmed and not self.ended.is_set() and time.monotonic() < end:
+            time.sleep(0.02)
+        over = _properties(PacketTypes.DISCONNECT, SessionExpiryInterval=0) if self._newest else None
+        with contextlib.suppress(ValueError, OSError):
+            self._client.disconnect(properties=over)
+        self._client.loop_stop()
+        self._end("closed by us")
+
+    def drop(self) -> None:
+        """The line has ended: let go of what paho holds."""
+        if not self._closing:
+            self._client.loop_stop()
+
+    @property
+    def alive(self) -> bool:
+        """Whether paho's thread serves it, or it has ended in order."""
+        name = thread_name(self._account)
+        return self.ended.is_set() or any(thread.name == name for thread in threading.enumerate())
+
+    def give_up(self) -> None:
+        """Nobody serves it any more: it has ended."""
+        self._end("its thread ended")
+
+    @property
+    def lived_s(self) -> float:
+        return time.monotonic() - self._began
+
+    # ---- sending ------------------------------------------------------------------------------
+
+    def subscribe(self, wanted: Sequence[str]) -> None:
+        self._client.subscribe([(topic, 1) for topic in wanted])
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, expiry_s: int = 0) -> bool:
+        """QoS 1. `expiry_s`: the broker need not deliver it later (MQTT 5; 0: always). False: the line is broken."""
+        expiry = _properties(PacketTypes.PUBLISH, MessageExpiryInterval=expiry_s) if expiry_s and self._newest else None
+        try:
+            info = self._client.publish(topic, payload, 1, retain, properties=expiry)
+        except ValueError:  # longer than MQTT allows
+            return False
+        if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:  # queued all the same, but this client will not reconnect
+            return False
+        self._infos.append(info)
+        return True
+
+    @property
+    def unconfirmed(self) -> int:
+        """Publishes that wait for the broker's PUBACK."""
+        self._infos = [info for info in self._infos if not _published(info)]
+        return len(self._infos)
+
+    # ---- paho's callbacks, on its thread ------------------------------------------------------
+
+    def _on_connect(self, _: mqtt.Client, __: Any, ___: Any, code: Any, ____: Any) -> None:
+        if not code.is_failure:
+            self._accepted = True
+        elif self._newest and failures.too_new(code.value):
+            self._too_new = True
+            self.why = str(code)
+        else:
+            self._refusal = failures.refusal(code.value, str(code))
+        self._answered.set()
+
+    def _on_disconnect(self, _: mqtt.Client, __: Any, ___: Any, code: Any, ____: Any) -> None:
+        self.taken_over = self.taken_over or code.value == _TAKEN_OVER
+        self._end(str(code))
+
+    def _end(self, why: str) -> None:
+        self.why = self.why or why
+        self.ended.set()
+        self._answered.set()
+        self._moved()
+
+    def _on_publish(self, _: mqtt.Client, __: Any, ___: int, code: Any, ____: Any) -> None:
+        if code is not None and code.is_failure:
+            self.forbidden = f"publish: {code}"
+        else:
+            self.confirmed += 1
+        self._moved()
+
+    def _on_subscribe(self, _: mqtt.Client, __: Any, ___: int, codes: Any, ____: Any) -> None:
+        refused = [str(code) for code in codes if code.is_failure]
+        if refused:
+            self.forbidden = f"subscribe: {refused[0]}"
+
+    def _on_message(self, _: mqtt.Client, __: Any, message: mqtt.MQTTMessage) -> None:
+        try:
+            self._heard(Message(message.topic, bytes(message.payload), message.retain))
+        except Exception:  # it would end paho's thread, and the line would hang for ever
+            log.exception("a message from the broker could not be worked")
+
+
+def _published(info: mqtt.MQTTMessageInfo) -> bool:
+    try:
+        return info.is_published()
+    except (RuntimeError, ValueError):  # paho: it was not sent at once
+        return False
+
+
+def _properties(packet: int, **values: int) -> Properties:
+    made = Properties(packet)  # type: ignore[no-untyped-call]
+    for name, value in values.items():
+        setattr(made, name, value)
+    return made

@@ -1,0 +1,167 @@
+"""The agent as a process in a namespace whose cables are pulled: a box without a link does not judge its cameras."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.stage import Canteen, tool
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
+    pytest.mark.skipif(not shutil.which("ip"), reason="needs ip (iproute2)"),
+]
+SLOTS = ("slot-0", "slot-1")
+
+
+def ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True, capture_output=True, timeout=10)
+
+
+def until(condition: Callable[[], object], seconds: float = 40) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.1)
+
+
+class Site:
+    """A box with an uplink (`eth0`, the default route; nobody answers), and two cameras behind `eth1`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.box, self.lan, self.wan = (f"ca-test-{uuid.uuid4().hex[:8]}" for _ in range(3))
+        cast = [(slot, "kitchen", "dahua-bullet") for slot in SLOTS]
+        self.canteen = Canteen(folder, cast, accepted_after_s=0, look_s=1, deadline_s=0.9)
+        net = self.canteen.cast[0].address.rpartition(".")[0]
+        for file in (folder / "scenario.yaml", self.canteen.config):
+            file.write_text(file.read_text().replace(net, "10.78.0"))
+        self.addresses = [one.address.replace(net, "10.78.0") for one in self.canteen.cast]
+
+    def up(self) -> None:
+        for name in (self.box, self.lan, self.wan):
+            ip("netns", "add", name)
+            ip("-n", name, "link", "set", "lo", "up")
+        for mine, other, own, theirs in (
+            ("eth0", self.wan, "10.99.0.1/24", ["10.99.0.2/24"]),
+            ("eth1", self.lan, "10.78.0.1/24", ["10.78.0.2/24", *(f"{one}/24" for one in self.addresses)]),
+        ):
+            ip("link", "add", mine, "netns", self.box, "type", "veth", "peer", "name", "port", "netns", other)
+            ip("-n", self.box, "addr", "add", own, "dev", mine)
+            for address in theirs:
+                ip("-n", other, "addr", "add", address, "dev", "port")
+            ip("-n", other, "link", "set", "port", "up")
+            ip("-n", self.box, "link", "set", mine, "up")
+        ip("-n", self.box, "route", "add", "default", "via", "10.99.0.2")
+
+    def down(self) -> None:
+        for name in (self.box, self.lan, self.wan):
+            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True, timeout=10)
+
+    @contextmanager
+    def cameras(self) -> Iterator[None]:
+        folder, log = self.canteen.folder, self.canteen.log
+        words = (tool("canteen-sim"), "run", "--scenario", str(folder / "scenario.yaml"), "--log", str(log))
+        command = ("ip", "netns", "exec", self.lan, *words, "--control", str(self.canteen.control))
+        with self.canteen.process("simulator", *command):
+            until(lambda: log.exists() and len(log.read_text().splitlines()) >= len(SLOTS))
+            yield
+
+    @contextmanager
+    def agent(self) -> Iterator[None]:
+        words = (tool("canteen-agent"), "run", "--config", str(self.canteen.config))
+        with self.canteen.process("agent", "ip", "netns", "exec", self.box, *words):
+            yield
+
+    def inside(self, *words: str) -> None:
+        ip("-n", self.box, *words)
+
+    def outside(self, *words: str) -> None:
+        ip("-n", self.lan, *words)
+
+    def seen(self) -> list[tuple[str, str | None]]:
+        """Availability and reason of each camera."""
+        cameras: list[dict[str, Any]] = self.canteen.status()["cameras"]
+        return [(one["availability"], one["reason"]) for one in cameras]
+
+    def log(self) -> str:
+        return (self.canteen.folder / "agent.log").read_text()
+
+
+ONLINE, OURS, GONE = ("online", None), ("unknown", "AGENT_FAULT"), ("offline", "UNREACHABLE")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = Site(tmp_path)
+    try:
+        made.up()
+        with made.cameras():
+            yield made
+    finally:
+        made.down()
+
+
+def test_a_camera_that_leaves_the_link_is_offline_and_no_other(site: Site) -> None:
+    """Nobody answers ARP for it (EHOSTUNREACH) while our own port has a carrier: that one is offline; a port that has
+    just got its carrier back is given time first."""
+    with site.agent():
+        until(lambda: site.seen() == [ONLINE, ONLINE])
+        site.outside("addr", "del", f"{site.addresses[1]}/24", "dev", "port")
+        until(lambda: site.seen() == [ONLINE, GONE])
+        site.outside("addr", "add", f"{site.addresses[1]}/24", "dev", "port")
+        until(lambda: site.seen() == [ONLINE, ONLINE])
+        site.outside("addr", "del", f"{site.addresses[1]}/24", "dev", "port")
+        site.outside("link", "set", "port", "down")
+        until(lambda: site.seen() == [OURS, OURS])
+        began = time.monotonic()
+        site.outside("link", "set", "port", "up")
+        until(lambda: site.seen() == [ONLINE, OURS])
+        until(lambda: site.seen() == [ONLINE, GONE], 120)
+        assert time.monotonic() - began > 30
+        assert site.log().count("slot-0: online -> offline") == 0
+
+
+def test_whatever_ends_our_own_link_makes_all_unknown_and_none_offline(site: Site) -> None:
+    """Port switched off, cable pulled, address lost, route gone or refused, with a default route elsewhere or without,
+    while the agent runs or before it starts."""
+    address, network = ("10.78.0.1/24", "dev", "eth1"), "10.78.0.0/25"
+    ways: list[tuple[Callable[[], None], Callable[[], None]]] = [
+        (lambda: site.inside("link", "set", "eth1", "down"), lambda: site.inside("link", "set", "eth1", "up")),
+        (lambda: site.outside("link", "set", "port", "down"), lambda: site.outside("link", "set", "port", "up")),
+        (lambda: site.inside("addr", "del", *address), lambda: site.inside("addr", "add", *address)),
+        (
+            lambda: site.inside("route", "add", "unreachable", network),
+            lambda: site.inside("route", "del", "unreachable", network),
+        ),
+    ]
+    with site.agent():
+        until(lambda: site.seen() == [ONLINE, ONLINE])
+        for default_route in (True, False):
+            if not default_route:
+                site.inside("route", "del", "default")
+            for cut, mend in ways:
+                cut()
+                until(lambda: site.seen() == [OURS, OURS])
+                mend()
+                until(lambda: site.seen() == [ONLINE, ONLINE])
+        assert "offline" not in site.log()
+    site.inside("route", "add", "default", "via", "10.99.0.2")
+    learnt = json.loads((site.canteen.folder / "state" / "learnt.json").read_text())
+    assert learnt["nics"] == dict.fromkeys(SLOTS, "eth1")
+    for cut, mend in ways:
+        cut()
+        with site.agent():
+            until(lambda: site.seen() == [OURS, OURS])
+            time.sleep(5)  # several looks, each of which would be confirmed
+            assert site.seen() == [OURS, OURS]
+        assert "offline" not in site.log()
+        mend()

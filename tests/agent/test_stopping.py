@@ -1,0 +1,66 @@
+"""The end of the daemon as a process: quick, and with a goodbye, whoever hangs."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from center.store import Store
+from scripts.stage import GATEWAY, Canteen
+
+LONGEST_S = 10.0
+
+
+def until(condition: Callable[[], object], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.1)
+
+
+def stopped(agent: subprocess.Popen[bytes]) -> float:
+    """Seconds from SIGTERM to the end; it ended well."""
+    began = time.monotonic()
+    agent.send_signal(signal.SIGTERM)
+    assert agent.wait(timeout=30) == 0
+    took_s = time.monotonic() - began
+    print(f"stopped in {took_s:.1f} s")
+    return took_s
+
+
+def states(kitchen: Canteen) -> list[str]:
+    return [one["availability"] for one in kitchen.status()["cameras"]]
+
+
+def test_sixteen_hung_cameras_delay_no_goodbye(tmp_path: Path) -> None:
+    """With every look in flight and nothing answered it ends within ten seconds, and the center was told."""
+    cast = [(f"slot-{i:02d}", "kitchen", "dahua-bullet") for i in range(16)]
+    with ExitStack() as stack:
+        kitchen = Canteen(tmp_path, cast, accepted_after_s=0, look_s=16, deadline_s=15, heartbeat_s=2)
+        agent = kitchen.start(stack)["agent"]
+        until(lambda: states(kitchen) == ["online"] * 16, 90)
+        for slot, _, _ in cast:
+            kitchen.fault(slot, "hang")
+        time.sleep(17)  # each camera is looked at within its interval, for as long as the deadline allows
+        assert stopped(agent) < LONGEST_S
+        store = Store(str(kitchen.database), create=False)
+        with store.read() as reader:
+            assert reader.sessions([GATEWAY])[GATEWAY][1] is True  # it said goodbye
+        store.close()
+
+
+def test_a_broker_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
+    """Connected to a broker that has fallen silent, with events to send, it ends within ten seconds all the same."""
+    with ExitStack() as stack:
+        kitchen = Canteen(tmp_path, [("one", "kitchen", "dahua-bullet")], accepted_after_s=0, look_s=1, deadline_s=0.9)
+        running = kitchen.start(stack)
+        until(lambda: states(kitchen) == ["online"])
+        running["broker"].send_signal(signal.SIGSTOP)
+        try:
+            kitchen.fault("one", "off")
+            until(lambda: states(kitchen) == ["offline"])
+            assert stopped(running["agent"]) < LONGEST_S
+        finally:
+            running["broker"].send_signal(signal.SIGCONT)

@@ -1,0 +1,69 @@
+"""A PostgreSQL of our own for tests, from Debian's programs: on a socket in a directory of its own, never on a port."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+PROGRAMS = Path("/usr/lib/postgresql")
+
+
+class Missing(Exception):
+    """It cannot be run here; the text says why."""
+
+
+class Postgres:
+    """`with Postgres() as server:` runs one; `server.create()` makes an empty database and returns its URL."""
+
+    def __init__(self) -> None:
+        found = sorted(PROGRAMS.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+        if not found:
+            raise Missing(f"no {PROGRAMS}/*/bin/initdb: apt-get install postgresql")
+        self._bin = found[-1].parent
+        self._as_user = (
+            ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+        )
+        self._number = 0
+
+    def __enter__(self) -> "Postgres":
+        self.home = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+        if self._as_user:
+            try:
+                user = pwd.getpwnam("postgres")
+            except KeyError as error:
+                raise Missing("no user postgres") from error
+            os.chown(self.home, user.pw_uid, user.pw_gid)
+        self._run("initdb", "-D", str(self.home / "data"), "-U", "center", "-A", "trust", "-E", "UTF8", "-N")
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def start(self) -> None:
+        settings = f"-c listen_addresses= -c unix_socket_directories={self.home} -c max_connections=40 -c fsync=off"
+        self._run("pg_ctl", "-D", str(self.home / "data"), "-o", settings, "-l", str(self.home / "log"), "-w", "start")
+
+    def stop(self) -> None:
+        """At once, as a crash would: its write-ahead log is what the next start goes by."""
+        self._run("pg_ctl", "-D", str(self.home / "data"), "-m", "immediate", "-w", "stop")
+
+    def create(self) -> str:
+        self._number += 1
+        name = f"center{self._number}"
+        self._run("createdb", "-h", str(self.home), "-U", "center", name)
+        return f"postgresql://center@/{name}?host={self.home}"
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [*self._as_user, str(self._bin / program), *arguments]
+        done = subprocess.run(
+            command, cwd="/tmp", stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"{program}: {done.stderr.decode()[-2000:]}")
