@@ -67,8 +67,7 @@ class Memory:
 
     def recall(self, camera: Camera) -> Camera:
         """The camera with what was learnt of it: identity, way, and its stream unless its settings name one."""
-        nic = self._file.nics.get(camera.slot, "")
-        camera = msgspec.structs.replace(self.identified(camera), nic=nic)
+        camera = self.identified(camera)
         learnt = self.learnt(camera)
         if camera.stream_path or not learnt.stream_path:
             return camera
@@ -81,11 +80,12 @@ class Memory:
         if camera.stream_path or not learnt.sub_path:
             return None
         ports = msgspec.structs.replace(camera.ports, rtsp=learnt.sub_port or camera.ports.rtsp)
-        return msgspec.structs.replace(camera, stream_path=learnt.sub_path, ports=ports)
+        return msgspec.structs.replace(self.identified(camera), stream_path=learnt.sub_path, ports=ports)
 
     def identified(self, camera: Camera) -> Camera:
-        """The camera with all that is known of its identity."""
-        return msgspec.structs.replace(camera, identity=self._identity(camera))
+        """The camera with all that is known of its identity, and over which interface it was last reached."""
+        nic = self._file.nics.get(camera.slot, "")
+        return msgspec.structs.replace(camera, identity=self._identity(camera), nic=nic)
 
     def _identity(self, camera: Camera) -> Identity:
         """What the settings say before what was learnt; where they differ a person has named another device."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.model import Camera, Evidence, Seen
 from agent.status import PictureStatus, Status
+from agent.tell.failures import ADVICE, Kind
 from contract.messages import Verdict
 from contract.vocabulary import ClockDoubt, Standing, fault_name, name
 
@@ -139,6 +140,8 @@ def status(now: Status, age_s: float, lang: str) -> None:
         why = name(ClockDoubt(now.clock.untrusted), lang)
         untrusted = f"时钟不可信：{why}（clock_untrusted）" if zh else f"clock_untrusted: {why}"
         lines.append(f"[yellow]{untrusted}[/]")
+    if now.uplink.problem in list(Kind):
+        lines.insert(1, f"[yellow]{ADVICE[Kind(now.uplink.problem)][lang]}[/]")
     if now.journal.trouble:
         words = "日志无法可靠保存" if zh else "the journal is in trouble"
         lines.insert(1, f"[red]{words}: {_plain(now.journal.trouble)}[/]")

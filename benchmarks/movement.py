@@ -110,7 +110,7 @@ def _runs(tasks: list[tuple[str, int]]) -> Iterator[Run]:
 
 def _drawn() -> None:
     """The kitchen drawn once, before the processes part that all show it."""
-    for fine, top, bottom in ((14, 20, 160), (28, 60, 140)):
+    for fine, top, bottom in ((14, 20, 160), (28, 60, 140), (56, 84, 126)):
         of = sheet("work", fine)
         of.need(0, of.width - 1, top * fine, bottom * fine)
 

@@ -1,4 +1,4 @@
-"""canteen-center: serve, rate, registry import. Exit codes: 0 fine, 1 found a problem, 2 misuse or unusable input."""
+"""canteen-center: serve, rate, registry import, command, quarantine. Exit codes: 0 fine, 1 problem found, 2 misuse."""
 
 import argparse
 import json

@@ -149,6 +149,7 @@ _KNOWN = sa.union_all(
     *(sa.select(t.c.seq).where(_at(t, "gateway", "store") & (t.c.seq > _AFTER)) for t in (events, quarantine))
 ).subquery()
 _ONWARD = sa.select(_KNOWN.c.seq).order_by(_KNOWN.c.seq).limit(500)
+_ANY_AFTER = sa.select(_KNOWN.c.seq).limit(1)
 _BRIDGE = sa.select(sa.func.max(lost.c.to_seq)).where(
     _at(lost, "gateway", "store") & (lost.c.from_seq <= _AFTER + 1) & (lost.c.to_seq > _AFTER)
 )
@@ -348,7 +349,7 @@ class Reader:
 
     def has_after(self, gateway: str, store: str, seq: int) -> bool:
         """Whether anything of this store above `seq` has arrived."""
-        return bool(self._rows(_ONWARD, the_gateway=gateway, the_store=store, after=seq))
+        return bool(self._rows(_ANY_AFTER, the_gateway=gateway, the_store=store, after=seq))
 
     def aside(self, gateway: str = "") -> list[Aside]:
         """Everything set aside (of one gateway), by the time it first came."""

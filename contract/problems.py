@@ -199,6 +199,10 @@ MESSAGES: dict[str, Words] = {
         "no such policy. Shipped: {known}; or a path to a .yaml file.",
         "没有该政策文件。自带：{known}；或写 .yaml 文件路径。",
     ),
+    "not_folder": Words(
+        "this is a file, and a folder is needed: the agent keeps its journal there.",
+        "此处是文件；应为目录，代理在其中保存日志。",
+    ),
     "said": Words("{text}.", "{text}。"),
     "more": Words("and {n} more problems.", "另有 {n} 个问题。"),
 }

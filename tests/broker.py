@@ -58,6 +58,10 @@ class Broker:
         self.stop()
         raise RuntimeError(f"mosquitto did not start: {(self.home / 'log').read_text()}")
 
+    @property
+    def log(self) -> str:
+        return (self.home / "log").read_text(errors="replace")
+
     def stop(self) -> None:
         """SIGTERM: saves its state."""
         if self._process:

@@ -6,6 +6,7 @@ prefixes are missing or wrong in the field. What the answers mean must not be kn
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 
 from lxml import etree
@@ -100,7 +101,8 @@ def _parsed(data: bytes) -> Node | None:
         raise Trouble(Reason.MALFORMED, "XML broken beyond reading")
     for node in root.iter(etree.Element):
         if ":" in node.tag.rpartition("}")[2]:
-            node.tag = local_part(node.tag)  # a prefix never declared is no part of the name
+            with suppress(ValueError):  # nothing, or no name, is left of it
+                node.tag = local_part(node.tag)  # a prefix never declared is no part of the name
     return root
 
 

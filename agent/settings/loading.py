@@ -6,6 +6,7 @@ uses a setting must not be known here.
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -90,6 +91,7 @@ class _Loading:
         for one in checks.ALL:
             one(self._found)
         self._check_policy()
+        self._check_state_dir()
         if secrets:
             self._resolve_passwords()
             self._locate_tls_files()
@@ -105,6 +107,14 @@ class _Loading:
                 self._found.problems.extend(error.problems)
             except OSError:
                 self._found.report("policy", "no_policy", known=", ".join(shipped.names("policy")))
+
+    def _check_state_dir(self) -> None:
+        """Whether it can be written is seen by the agent, which runs as another user; it may be made only then."""
+        for _, file in self._found.parts(entries.File):
+            place = self._folder / file.get("state_dir", "")
+            with suppress(OSError):  # not ours to see into
+                if place.exists() and not place.is_dir():
+                    self._found.report("state_dir", "not_folder")
 
     def _policy(self, text: str) -> str:
         """A path counts from the folder of agent.yaml; a name of a shipped policy has neither slash nor ending."""

@@ -3,8 +3,10 @@
 How a connection is made must not be known here.
 """
 
+import errno
 import socket
 import ssl
+import time
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -25,10 +27,11 @@ class Kind(StrEnum):
 
 
 class Failure(NamedTuple):
-    """`detail`: what was met, in a library's or the broker's words."""
+    """`detail`: what was met, in a library's or the broker's words. `silent`: nobody answered, for good or ill."""
 
     kind: Kind
     detail: str
+    silent: bool = False
 
 
 class Failed(Exception):
@@ -86,16 +89,22 @@ _VERIFY = {9: Kind.TLS_TIME, 10: Kind.TLS_TIME, 62: Kind.TLS_NAME, 64: Kind.TLS_
 """openssl/x509_vfy.h: not yet valid, has expired; host name mismatch, IP address mismatch. All others: the chain."""
 
 
+_NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN)
+
+
 def of(error: Exception) -> Failure:
     """The failure that an exception of connecting means."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Failure(_VERIFY.get(error.verify_code, Kind.TLS_CA), error.verify_message)
+        kind = _VERIFY.get(error.verify_code, Kind.TLS_CA)
+        clock = time.strftime("; our clock says %Y-%m-%d %H:%M UTC", time.gmtime()) if kind is Kind.TLS_TIME else ""
+        return Failure(kind, error.verify_message + clock)
     if isinstance(error, ssl.SSLError):
         reason = (error.reason or str(error)).lower().replace("_", " ")
         return Failure(Kind.AUTH if _about_us(reason) else Kind.TLS, reason)
     if isinstance(error, socket.gaierror | UnicodeError):
-        return Failure(Kind.DNS, str(error))
-    return Failure(Kind.TCP, str(error) or type(error).__name__)
+        return Failure(Kind.DNS, str(error), silent=True)
+    silent = isinstance(error, TimeoutError) or getattr(error, "errno", 0) in _NO_WAY
+    return Failure(Kind.TCP, str(error) or type(error).__name__, silent)
 
 
 def _about_us(reason: str) -> bool:

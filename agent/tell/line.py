@@ -28,6 +28,7 @@ MAX_UNCONFIRMED = 20
 WILL_DELAY_S = 45
 """MQTT 5: a line that is back so soon was never reported as lost."""
 _SESSION_S = 60
+_KEEPALIVE = 141
 _TAKEN_OVER = 142
 """MQTT 5.0, 3.14.2.1: another connection with our client id has begun."""
 
@@ -88,6 +89,8 @@ class Line:
         """How it ended, in the broker's or paho's words."""
         self.taken_over = False
         """The broker said that another connection has our client id."""
+        self.silent = False
+        """It ended because nothing was heard any more."""
         self.forbidden = ""
         """What the broker did not permit, in its words; MQTT 3.1.1 cannot say it."""
         self.confirmed = 0
@@ -119,7 +122,7 @@ class Line:
         """Returns when the broker has let us in. Raises Failed, which names the step that failed."""
         try:
             self._dial()
-            self._answered.wait(CONNACK_S)
+            answered = self._answered.wait(CONNACK_S)
         except (OSError, UnicodeError) as error:
             failure = failures.of(error)
             raise Failed((failure.kind is Kind.TCP and preflight.find(self._endpoint)) or failure) from None
@@ -130,9 +133,11 @@ class Line:
             raise Failed(self._refusal)
         if self._too_new:
             raise TooNew(Failure(Kind.MQTT, self.why))
-        silent = Failure(Kind.MQTT, f"no CONNACK: {self.why or 'silence'}")
+        if not answered:
+            raise Failed(Failure(Kind.TCP, f"no CONNACK within {CONNACK_S:.0f} s", silent=True))
+        hung_up = Failure(Kind.MQTT, f"hung up before CONNACK: {self.why}")
         found = preflight.find(self._endpoint)
-        raise Failed(found) if found else (TooNew(silent) if self._newest else Failed(silent))
+        raise Failed(found) if found else (TooNew(hung_up) if self._newest else Failed(hung_up))
 
     def _dial(self) -> None:
         context = self._endpoint.context()
@@ -213,6 +218,7 @@ class Line:
 
     def _on_disconnect(self, _: mqtt.Client, __: Any, ___: Any, code: Any, ____: Any) -> None:
         self.taken_over = self.taken_over or code.value == _TAKEN_OVER
+        self.silent = self.silent or code.value == _KEEPALIVE
         self._end(str(code))
 
     def _end(self, why: str) -> None:

@@ -1,7 +1,6 @@
 """What travels on the line to the broker: birth, will, goodbye, heartbeat, documents, events and acks, commands.
 
-A publish that the broker confirmed is not delivered: events leave the journal only when the center acknowledges them.
-What the messages mean must not be known here.
+What the messages mean, and how events are sent and sent again, must not be known here.
 """
 
 import logging
@@ -13,22 +12,18 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from agent.crew import Post
-from agent.tell import documents
 from agent.tell.backoff import Backoff
 from agent.tell.failures import ADVICE, Failed, Failure, Kind
 from agent.tell.journal import Journal
-from agent.tell.line import MAX_UNCONFIRMED, Account, Line, Message, TooNew, Will, thread_name
+from agent.tell.line import Account, Line, Message, TooNew, Will, thread_name
 from agent.tell.preflight import Endpoint
+from agent.tell.sending import Sender
 from contract import messages, topics
 from contract.messages import BROKEN_JSON, Ack, CenterState, Command, Goodbye, Result
 
 log = logging.getLogger(__name__)
 
-WINDOW = 200
-"""Events sent and not yet acknowledged by the center, at most."""
-NO_PROGRESS_S = 3.0
 STALLED_S = 30.0
-PATIENCE_MAX_S = 300.0
 MAX_DOWN_BYTES = 32_000
 EXPIRY_S = {"hb": 300, "res": 60}
 """Of what is not worth delivering later (MQTT 5)."""
@@ -36,17 +31,6 @@ SHORT_S = 60.0
 SUSPICIOUS = 3
 """So many connections in a row that were welcomed and then ended within a minute: somebody takes our place."""
 TELL_AGAIN_S = 3600.0
-
-
-class _Flow:
-    """One store's events on their way."""
-
-    def __init__(self) -> None:
-        self.sent = 0
-        """Highest seq published since the last rewind."""
-        self.oldest = 0
-        self.progress_at = time.monotonic()
-        self.patience_s = NO_PROGRESS_S
 
 
 def passed_by_the_wall_clock(utc_ms: int) -> bool:
@@ -86,10 +70,10 @@ class Uplink:
         self._greet, self._command, self._duplicate = greet, command, duplicate
         self._line: Line | None = None
         self._old_fashioned: set[str] = set()  # endpoints that speak MQTT 3.1.1 only
-        self._flows: dict[str, _Flow] = {}  # by store; the pump's own, like the line that they are on
-        self._flows_line: Line | None = None
+        self._sender = Sender(journal, self._up("ev"))
         self._greeted = ""
         self._backoff = Backoff(random.random)
+        self._silent = False
         self._short = 0
         self._told_at: float | None = None
         self._center_up = True
@@ -172,7 +156,8 @@ class Uplink:
             except Exception:  # a bug must not end the line
                 log.exception("the line to the broker broke down")
                 quickly = False
-            self._stopping.wait(0.1 if quickly else self._backoff.delay_s(time.monotonic()))
+            delay_s = self._backoff.delay_s(time.monotonic(), silent=self._silent)
+            self._stopping.wait(0.1 if quickly else delay_s)
 
     def _connect(self) -> bool:
         """One connection from its beginning to its end. True: try again at once, in another way."""
@@ -187,7 +172,11 @@ class Uplink:
         except Failed as failed:
             self._old_fashioned.discard(endpoint.where)
             self._fail(endpoint, failed.failure)
+            self._silent = failed.failure.silent
             self._rotate()
+            return False
+        if self._stopping.is_set():
+            line.close(0.0)
             return False
         self._line = line
         self._welcome(line, endpoint)
@@ -233,6 +222,7 @@ class Uplink:
         if self._stopping.is_set():
             return
         self._backoff.lived(line.lived_s, time.monotonic())
+        self._silent = line.silent
         ended = f"connection to {endpoint.where} lost"
         if self._somebody_else(line):
             self._backoff.thrown_out()
@@ -260,9 +250,9 @@ class Uplink:
             self._duplicate(f"{sure}: {line.why}")
 
     def _blame(self, failure: Failure, what: str) -> None:
-        self.problem = failure.kind
         advice = ADVICE[failure.kind]
-        self._say(f"{what}; {failure.kind}: {failure.detail}; {advice['en']} {advice['zh']}")
+        self._say(f"{what}; {failure.kind}: {failure.detail}", f"{advice['en']} / {advice['zh']}")
+        self.problem = failure.kind
 
     # ---- sending ------------------------------------------------------------------------------
 
@@ -296,37 +286,7 @@ class Uplink:
         if line.forbidden and self.problem is not Kind.ACL:
             self._blame(Failure(Kind.ACL, line.forbidden), "the broker refuses a topic")
         if self._center_up:
-            self._send_all(line)
-
-    def _send_all(self, line: Line) -> None:
-        """Every store that holds events; former ones first."""
-        if self._flows_line is not line:  # what was under way on the line before is sent again
-            self._flows_line, self._flows = line, {}
-        stores = self._journal.undelivered()
-        self._flows = {store: self._flows.get(store) or _Flow() for store, _, _ in stores}
-        for store, oldest, evicted in stores:
-            self._rewind_if_stalled(line, self._flows[store], oldest)
-            self._send_batches(line, self._flows[store], store, oldest, evicted)
-
-    def _rewind_if_stalled(self, line: Line, flow: _Flow, oldest: int) -> None:
-        """Resend from the oldest when the center acknowledges nothing, never over a copy that is still on its way."""
-        now = time.monotonic()
-        if flow.sent >= oldest and oldest == flow.oldest:
-            if now - flow.progress_at > flow.patience_s and not line.unconfirmed:
-                flow.sent, flow.progress_at = 0, now
-                flow.patience_s = min(PATIENCE_MAX_S, flow.patience_s * random.uniform(1.5, 2.5))  # noqa: S311 - jitter
-            return
-        flow.oldest, flow.progress_at, flow.patience_s = oldest, now, NO_PROGRESS_S
-
-    def _send_batches(self, line: Line, flow: _Flow, store: str, oldest: int, evicted: bool) -> None:
-        while line.unconfirmed < MAX_UNCONFIRMED:
-            rows = self._journal.batch(store, max(flow.sent, oldest - 1), oldest - 1 + WINDOW)
-            if not rows:
-                return
-            batch = documents.events(store, [row.body for row in rows], oldest if evicted else 0)
-            if not line.publish(self._up("ev"), batch):
-                return  # the line just broke; on the next one all is sent again
-            flow.sent = rows[-1].seq
+            self._sender.send(line)
 
     # ---- hearing, on the line's thread --------------------------------------------------------
 
@@ -363,9 +323,9 @@ class Uplink:
 
     # ---- small ones ---------------------------------------------------------------------------
 
-    def _say(self, detail: str) -> None:
+    def _say(self, detail: str, advice: str = "") -> None:
         if detail != self.detail:
-            log.info("%s", detail)
+            log.log(logging.WARNING if advice else logging.INFO, "%s%s", detail, advice and f": {advice}")
         self.detail = detail
 
     def _up(self, leaf: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from center.store import Store
 from scripts.stage import GATEWAY, Canteen
+from tests.preload import needs_gcc, preload
 
 LONGEST_S = 10.0
 
@@ -64,3 +65,19 @@ def test_a_broker_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
             assert stopped(running["agent"]) < LONGEST_S
         finally:
             running["broker"].send_signal(signal.SIGCONT)
+
+
+@needs_gcc
+def test_a_resolver_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
+    """With every look and the line's own thread stuck in the system, it ends within ten seconds."""
+    hang = tmp_path / "hang"
+    with ExitStack() as stack:
+        kitchen = Canteen(tmp_path, [("one", "kitchen", "dahua-bullet")], accepted_after_s=0, look_s=1, deadline_s=0.9)
+        running = kitchen.start(stack, before_agent=preload(tmp_path, "hang_shim.c", HANG_FILE=hang))
+        until(lambda: states(kitchen) == ["online"])
+        hang.touch()
+        kitchen.end(running["broker"])
+        until(lambda: kitchen.status()["cameras"][0]["stuck"])
+        until(lambda: not kitchen.status()["uplink"]["connected"])
+        time.sleep(2)  # paho waits a second, then asks the resolver
+        assert stopped(running["agent"]) < LONGEST_S

@@ -22,8 +22,8 @@ from tests.center.boxes import SLOTS, Faults, Kitchen, World
 from tests.center.letters import GATEWAY, T0, register
 from tests.postgres import Postgres
 
-EXAMPLES = int(os.environ.get("CANTEEN_EXAMPLES", "60"))
-"""For each property; a long run sets more."""
+EXAMPLES = 10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else 60
+"""For each property."""
 MEMORY = Path("/dev/shm")
 """Thousands of databases are quicker there."""
 randoms = st.integers(0, 2**48).map(Random)

@@ -117,7 +117,9 @@ def test_a_refused_center_says_so(tmp_path: Path) -> None:
     with Broker({"center": "c"}) as broker:
         more = ("--username", "center", "--password-file", str(secret))
         with Center(broker, tmp_path / "center.db", *more) as center:
-            time.sleep(2)
+            deadline = time.monotonic() + 60
+            while broker.log.count("not authorised") < 2 and time.monotonic() < deadline:
+                time.sleep(0.1)
             code, _, err = center.stop()
     assert code == 0
     assert err.count("refuses us: Not authorized") == 1

@@ -213,6 +213,18 @@ def test_without_an_answer_the_command_has_expired(
     late.leave()
 
 
+def test_a_command_under_the_production_configuration(database: Path, tmp_path: Path) -> None:
+    """With config/broker, by user and password: the command and its answer are permitted."""
+    secret = tmp_path / "secret"
+    secret.write_text("c\n")
+    with Broker({"center": "c", f"{CITY}/{GATEWAY}": "g"}) as broker:
+        gateway = Gateway(broker, f"{CITY}/{GATEWAY}", "g")
+        gateway.answer = lambda command: Result(id=command.id, outcome="done")
+        login = ("--username", "center", "--password-file", str(secret))
+        assert order(broker, database, "--gateway", GATEWAY, "--verb", "discover", *login) == 0
+        gateway.leave()
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [

@@ -33,7 +33,7 @@ def trial(home: Path, *, stay_s: float, rounds: int, seed: int) -> list[Figure]:
         trials.started(site)
         with Weather(site, dwell_s=(2.5, 18), seed=seed):
             untold = _leaps(site, wall, stay_s, rounds)
-        fresh = trials.fresh_transition_s(site, site.cast[0].slot)
+        fresh = trials.fresh_transition_s(site)
         settled = trials.drained(site, witness)
         site.end_of("agent")
         witness.look()

@@ -91,7 +91,7 @@ def _recovers(site: Site, trial: Trial, began: float) -> None:
     """Seconds until what the agent records is on the disk again and a change that happens then is at the center."""
     try:
         until(lambda: durable(site), 2 * RECOVERED_S, "the journal is durable again", 0.2)
-        fresh = trials.fresh_transition_s(site, site.cast[0].slot)
+        fresh = trials.fresh_transition_s(site)
         trial.recovered_s.append(time.monotonic() - began if fresh < float("inf") else fresh)
         until(site.watched, 60, "every camera is online again", 0.2)
     except Failed:
@@ -265,7 +265,7 @@ def restored(home: Path, rounds: int, *, seed: int) -> list[Figure]:
 
 def _missing(site: Site) -> int:
     """Changes that the agent's log tells of and the center does not hold."""
-    return sum((evidence.said(site) - evidence.told(evidence.held(site).events.values())).values())
+    return evidence.unsaid(site, evidence.held(site).events.values())
 
 
 def spoil(state: Path, rnd: random.Random, share: float = 0.3) -> None:

@@ -187,7 +187,7 @@ def account(site: Site, witness: Witness) -> Account:
         recorded=len(recorded),
         lost=sorted(recorded - center.events.keys()),
         altered=altered,
-        unsaid=sum((said(site) - told(center.events.values())).values()),
+        unsaid=unsaid(site, center.events.values()),
         doubled=doubled(center.events.values()),
         gaps=center.gaps,
         aside=center.aside,
@@ -197,6 +197,16 @@ def account(site: Site, witness: Witness) -> Account:
 def said(site: Site) -> Counter[tuple[str, str, str]]:
     """(slot, from, to) of every change that the agent's log tells of; it logs a change once it has recorded it."""
     return Counter(_SAID.findall(site.said("agent")))
+
+
+def unsaid(site: Site, events: Iterable[dict[str, Any]]) -> int:
+    """How many changes the agent's log tells of that are not among the events.
+
+    One that met the end of its session stands in the next one, as a change from unknown.
+    """
+    has, logged = told(events), said(site)
+    missing, spare = logged - has, has - logged
+    return sum(max(0, count - spare[slot, "unknown", to]) for (slot, _, to), count in missing.items())
 
 
 def told(events: Iterable[dict[str, Any]]) -> Counter[tuple[str, str, str]]:

@@ -43,7 +43,7 @@ def campaign(home: Path, kills: int, *, persistence: bool, seed: int) -> list[Fi
             part, chosen = chosen[:50], chosen[50:]
             with Weather(site, dwell_s=(2.5, 18), seed=rnd.randrange(2**32)):
                 _storm(site, witness, part, rnd)
-            fresh.append(trials.fresh_transition_s(site, site.cast[0].slot))
+            fresh.append(trials.fresh_transition_s(site))
             until(site.watched, 60, "every camera is seen online again", 0.2)
         settled = trials.drained(site, witness)
         site.end_of("agent")

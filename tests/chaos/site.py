@@ -200,6 +200,11 @@ class Site(Canteen):
         uplink = self.status().get("uplink")
         return int(uplink["pending"]) if uplink else None
 
+    @property
+    def steady(self) -> str:
+        """The slot of a camera that no weather touches, so that a change of it is a fresh one."""
+        return self.cast[-1].slot
+
     def watched(self, availability: str = "online") -> bool:
         """Whether the agent says this of every slot."""
         seen = self.standing()

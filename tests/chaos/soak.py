@@ -56,7 +56,7 @@ def run(options: Options) -> list[Figure]:
                     act(lambda seconds: _watch(site, samples, began, rnd.uniform(0.5, 1) * seconds))
                     _watch(site, samples, began, rnd.uniform(5, 25))
                     site.complain_of_dead()
-            fresh = trials.fresh_transition_s(site, site.cast[0].slot)
+            fresh = trials.fresh_transition_s(site)
             settled = trials.drained(site, witness)
             site.end_of("agent")
             witness.look()

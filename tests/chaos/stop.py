@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.measure import Figure
@@ -15,15 +16,15 @@ from tests.chaos.weather import Weather
 def frozen(options: Options) -> list[Figure]:
     rounds, long_s = (1, 8.0) if options.quick else (6, 30.0)
     with folder(options, "stop") as home:
-        return trial(home, rounds=rounds, long_s=long_s, seed=options.seed)
+        return trial(home, ("agent", "broker", "center") * rounds, long_s=long_s, seed=options.seed)
 
 
-def trial(home: Path, *, rounds: int, long_s: float, seed: int) -> list[Figure]:
-    """Each of the three stands still `rounds` times, for `long_s` seconds at most."""
+def trial(home: Path, order: Sequence[str], *, long_s: float, seed: int) -> list[Figure]:
+    """These stand still, one after the other, each for `long_s` seconds at most."""
     rnd = random.Random(seed)
     with Site(home, cast_of(6)) as site, Witness(site) as witness:
         trials.started(site)
-        for who in ("agent", "broker", "center") * rounds:
+        for who in order:
             with Weather(site, dwell_s=(2.5, 18), seed=rnd.randrange(2**32)):
                 time.sleep(rnd.uniform(3, 6))
                 site.freeze(who)
@@ -31,7 +32,7 @@ def trial(home: Path, *, rounds: int, long_s: float, seed: int) -> list[Figure]:
                 site.thaw(who)
                 time.sleep(rnd.uniform(4, 8))
             site.complain_of_dead()
-        fresh = trials.fresh_transition_s(site, site.cast[0].slot)
+        fresh = trials.fresh_transition_s(site)
         settled = trials.drained(site, witness)
         site.end_of("agent")
         witness.look()
@@ -58,7 +59,7 @@ def absent(options: Options) -> list[Figure]:
             time.sleep(long_s)
         site.launch("center")
         began = time.monotonic()
-        fresh = trials.fresh_transition_s(site, site.cast[0].slot)
+        fresh = trials.fresh_transition_s(site)
         settled = time.monotonic() - began + trials.drained(site, witness)
         site.end_of("agent")
         witness.look()

@@ -27,9 +27,9 @@ def drained(site: Site, witness: Witness, seconds: float = SETTLE_S) -> float:
     return float("inf")
 
 
-def fresh_transition_s(site: Site, slot: str, seconds: float = 120.0) -> float:
-    """R3: a sound camera loses its power now; seconds until the center holds that change, inf when not in time."""
-    began, began_boot_ms = time.monotonic(), boot_ms()
+def fresh_transition_s(site: Site, seconds: float = 120.0) -> float:
+    """R3: the steady camera loses its power now; seconds until the center holds that change, inf when not in time."""
+    slot, began, began_boot_ms = site.steady, time.monotonic(), boot_ms()
     site.suffer(slot, "off")
     try:
         while time.monotonic() - began < seconds:

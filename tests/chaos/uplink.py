@@ -114,7 +114,7 @@ def outages(home: Path, lengths_s: Sequence[float], *, keepalive_s: int, seed: i
                 proxy.pass_on()
                 until(lambda: proxy.answered_at > 0, 400, "the broker hears the agent again")
                 back.append(proxy.answered_at - returned)
-        fresh = trials.fresh_transition_s(site, site.cast[0].slot)
+        fresh = trials.fresh_transition_s(site)
         trials.drained(site, witness)
         site.end_of("agent")
         witness.look()

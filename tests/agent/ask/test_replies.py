@@ -43,6 +43,7 @@ def trouble(status: int, body: str | bytes, operation: str = "GetX") -> Trouble:
         "\ufeff" + answer("<Model>M</Model>"),
         "HTTP/1.1 junk\r\n\0" + answer("<Model>M</Model>") + "\n\0\0",
         answer("<tds:Model>M</tds:Model>"),
+        answer("<ttp:/><tds:1x/><x:y:/><tds:Model>M</tds:Model>"),
         answer("<Model>M\x0b</Model>"),
         "<Envelope><Body><GetXResponse><Model>M</Model></GetXResponse></Body></Envelope>",
         answer("<Model>M</Model>").replace("utf-8", "utf-16"),
