@@ -110,7 +110,7 @@ class Mover:
         file = self._motion.intent_file
         if boot_ms() < self._put_back_due or not (left := intents.read(file)):
             return
-        by_slot = {camera.slot: camera for camera in self._cameras()}
+        by_slot = {camera.slot: self._memory.identified(camera) for camera in self._cameras()}
         with ExitStack() as stack:
             for slot in left:
                 stack.enter_context(self._spared(slot))
@@ -163,7 +163,7 @@ class Mover:
         log.info("%s: moving it to see what it can do", slot)
         with self._spared(slot):
             (evidence,) = examine(
-                [camera],
+                [self._memory.identified(camera)],
                 auth={slot: self._memory.learnt(camera).auth},
                 deadline_s=ASK_S,
                 motion=self._motion,
