@@ -112,7 +112,7 @@ class Daemon:
             memory=self._memory,
             movable=self._viewable,
             device_of=self._inspector.device,
-            clock=lambda: self._time.utc_ms() / 1000 if self._time.health.synced else None,
+            clock=self._trusted_s,
             certain_s=self._time.certain_s,
             spared=self._gallery.spared,
             take=self._inspector.take,
@@ -239,6 +239,11 @@ class Daemon:
 
     def _cameras(self) -> list[Camera]:
         return [watch.camera for watch in self._watches.values()]
+
+    def _trusted_s(self) -> float | None:
+        """UTC seconds while the kernel vouches for the clock and nothing speaks against it."""
+        health = self._time.health
+        return self._time.utc_ms() / 1000 if health.synced and not health.untrusted else None
 
     def _viewable(self) -> list[Camera]:
         """Those whose stream the last look saw."""

@@ -44,6 +44,7 @@ class Gallery:
 
     `record(slot, change)` keeps a fault that was raised or cleared. `glimpsed(slot, decodable)` is called after every
     visit: whether its picture could be decoded, None = the visit tells neither. `changed()`: more is known than before.
+    `certain_s()`: UTC seconds that have certainly come, for the pauses of refused logins.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class Gallery:
         self.thread.start()
 
     def revive(self) -> None:
-        """A new thread for one that ended by a bug of ours."""
+        """A new thread for one that ended by a bug of ours; its rounds begin anew."""
         self.thread = self._make_thread()
         self.thread.start()
 

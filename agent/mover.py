@@ -36,8 +36,8 @@ SPARE_S = ASK_S + moving.STARTING_S + moving.PUT_BACK_S + moving.STARTING_S + 60
 class Mover:
     """One thread. `cameras()`: every slot; `movable()`: those whose stream can be opened now.
 
-    `device_of(slot)`: who answered the last questions. `clock()`: UTC seconds, None while they cannot be trusted.
-    `certain_s()`: UTC seconds that have certainly come.
+    `device_of(slot)`: who answered the last questions. `clock()`: UTC seconds, None while they cannot be trusted;
+    `certain_s()`: UTC seconds that have certainly come, for the pauses of refused logins.
     `spared(slot)`: nobody reads the slot's picture meanwhile. `take(camera, evidence)` is given what was seen,
     `record(slot, change)` a ptz fault raised or cleared, `not_restored(slot, detail)` a view that is not what it was,
     `fault(what, slot)` what went wrong on our side.
@@ -61,8 +61,8 @@ class Mover:
         fault: Callable[[str, str], None],
     ) -> None:
         self._cameras, self._movable, self._device_of = cameras, movable, device_of
-        self._settings, self._memory, self._clock = settings, memory, clock
-        self._certain_s = certain_s
+        self._settings, self._memory = settings, memory
+        self._clock, self._certain_s = clock, certain_s
         self._motion = Motion(max_away_s=settings.max_away, intent_file=intent_file)
         self._spared, self._take = spared, take
         self._record, self._not_restored, self._fault = record, not_restored, fault
@@ -80,10 +80,11 @@ class Mover:
         return threading.Thread(target=self._run, name="mover", daemon=True)
 
     def start(self) -> None:
+        self._recall_faults()
         self.thread.start()
 
     def revive(self) -> None:
-        """A new thread for one that ended by a bug of ours."""
+        """A new thread for one that ended by a bug of ours; what it left turned away it puts back first."""
         self.thread = self._make_thread()
         self.thread.start()
 
@@ -92,7 +93,6 @@ class Mover:
         self._stopping.set()
 
     def _run(self) -> None:
-        self._recall_faults()
         pause_s = FIRST_S
         while not self._stopping.wait(pause_s):
             pause_s = TICK_S
@@ -110,7 +110,7 @@ class Mover:
         file = self._motion.intent_file
         if boot_ms() < self._put_back_due or not (left := intents.read(file)):
             return
-        by_slot = {camera.slot: camera for camera in self._cameras()}
+        by_slot = {camera.slot: self._memory.identified(camera) for camera in self._cameras()}
         with ExitStack() as stack:
             for slot in left:
                 stack.enter_context(self._spared(slot))
@@ -163,7 +163,7 @@ class Mover:
         log.info("%s: moving it to see what it can do", slot)
         with self._spared(slot):
             (evidence,) = examine(
-                [camera],
+                [self._memory.identified(camera)],
                 auth={slot: self._memory.learnt(camera).auth},
                 deadline_s=ASK_S,
                 motion=self._motion,

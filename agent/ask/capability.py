@@ -25,6 +25,7 @@ from contract.vocabulary import Reason
 THREADS = 64
 """Devices asked at once. One in work costs about 100 kB; a reply takes 30 ms of the network and 0.3 ms of CPU."""
 STEP_S = 0.002
+LONG_S = 0.05
 STACK_BYTES = 512 * 1024
 
 
@@ -43,18 +44,21 @@ def work(lines: list[bytes], tell: Tell) -> None:
 
 
 def _staff(waiting: SimpleQueue[list[Job]], ask: Callable[[], None]) -> None:
-    """Start one asker after the other as long as devices wait and the processor idles.
+    """Start one asker after the other as long as devices wait and the processor idles, or the last start is long ago.
 
-    Where replies come at once, many askers would only be in each other's way and cost half as much again.
+    Where replies come at once, many askers would only be in each other's way and cost a quarter more. A pause that
+    takes longer than it should says that we, or the machine, are busy.
     """
     askers: list[threading.Thread] = []
-    spent = 0.0
+    idle, started = True, 0.0
     while not waiting.empty() and len(askers) < THREADS:
-        if not askers or time.process_time() - spent < STEP_S / 2:
+        spent, now = time.process_time(), time.monotonic()
+        if idle or now - started > LONG_S:
+            started = now
             askers.append(threading.Thread(target=ask))
             askers[-1].start()
-        spent = time.process_time()
         time.sleep(STEP_S)
+        idle = time.process_time() - spent < STEP_S / 2 and time.monotonic() - now < 2 * STEP_S
     for asker in askers:
         asker.join()
 

@@ -188,6 +188,10 @@ class Database:
             "UPDATE store SET gone = max(gone, ?), evicted = max(evicted, ?) WHERE number = ?", (to, evicted, number)
         )
 
+    def forget(self, number: int) -> None:
+        """The store's rows leave, as if they had never been here: another database has them."""
+        self._sql.execute("DELETE FROM event WHERE id BETWEEN ? AND ?", _ids(number, 0, _SEQ_MASK))
+
     def drop_store(self, number: int) -> None:
         self._sql.execute("DELETE FROM event WHERE id BETWEEN ? AND ?", _ids(number, 0, _SEQ_MASK))
         self._sql.execute("DELETE FROM store WHERE number = ?", (number,))

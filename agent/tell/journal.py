@@ -5,7 +5,6 @@ writes into it learns that by `Ended`. What an event means, and MQTT, must not b
 """
 
 import logging
-import secrets
 import threading
 import time
 from collections import deque
@@ -15,8 +14,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from agent.tell.database import PAGE_BYTES, Claim, Database, Kind, Row, StoreRow, Trouble
-from agent.tell.eviction import close_session, evict
+from agent.tell.database import PAGE_BYTES, Claim, Database, Kind, Row, Trouble
+from agent.tell.eviction import evict
+from agent.tell.moving import Store, carry, move_in, new_id
 from agent.tell.reserve import Reserve, make_folder, set_aside
 from contract.messages import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Event
 
@@ -54,19 +54,6 @@ class News(NamedTuple):
     before: str = ""
 
 
-class _Store:
-    """One store as it stands. `gone` runs ahead of what the database has removed."""
-
-    def __init__(self, row: StoreRow) -> None:
-        self.number, self.name = row.number, row.name
-        self.gone, self.evicted, self.seq_high = row.gone, row.evicted, row.high
-        self.removed = row.gone
-
-    @property
-    def pending(self) -> int:
-        return self.seq_high - self.gone
-
-
 class _Wish:
     """What one caller wants appended."""
 
@@ -101,7 +88,7 @@ class Journal:
         self.grown = threading.Event()
         """Set at each append, so that a sender need not poll."""
         self._base = Database(None, self._memory_pages)
-        self._stores: list[_Store] = []
+        self._stores: list[Store] = []
         self._start()
 
     # ---- what stands in it --------------------------------------------------------------------
@@ -250,7 +237,7 @@ class Journal:
                 if one.name == store:
                     one.gone = max(one.gone, min(seq, one.seq_high))
 
-    def _leave(self, one: _Store, seq: int) -> None:
+    def _leave(self, one: Store, seq: int) -> None:
         """Nothing of the last store is told any more; the run that writes into it ends, and another store begins."""
         log.error("journal %s went back in time: it ends at %d, the center holds %d", one.name, one.seq_high, seq)
         why = f"went back in time: the journal ends at seq {one.seq_high}, the center holds seq {seq}"
@@ -260,7 +247,7 @@ class Journal:
         try:
             with self._base.transaction():
                 self._base.put_claim(one.number, None)
-                self._base.add_store(_new_id())
+                self._base.add_store(new_id())
         except Trouble as trouble:
             self._fall(trouble)  # which begins another store too
             return
@@ -281,7 +268,7 @@ class Journal:
         for one in self._stores:
             one.removed = one.gone
 
-    def _over(self) -> list[_Store]:
+    def _over(self) -> list[Store]:
         """Former stores that are wholly delivered. In memory they are kept: the disk must learn how far they are."""
         return [one for one in self._stores[:-1] if self.durable and not one.pending]
 
@@ -324,6 +311,8 @@ class Journal:
             if any(one.gone > one.removed for one in self._stores):
                 self._commit(lambda: None)
                 return
+            if self._forget_carried():
+                return
             oldest = next((one for one in self._stores if one.pending and evict(self._base, one.number)), None)
             if oldest is None:
                 raise Trouble(Kind.QUOTA, "nothing is left to give up")
@@ -335,10 +324,20 @@ class Journal:
             self._number += 1
         self._read_stores()
 
+    def _forget_carried(self) -> bool:
+        """In memory: let go of a former store's rows, which still wait on the disk. False: there are none."""
+        carried = next((one for one in self._stores[:-1] if one.pending and not self.durable), None)
+        if carried is None:
+            return False
+        with self._base.transaction():
+            self._base.forget(carried.number)
+        self._read_stores()
+        return True
+
     def _read_stores(self) -> None:
         """The stores as the database has them, but no acknowledgement is forgotten."""
         gone = {one.name: one.gone for one in self._stores}
-        self._stores = [_Store(row) for row in self._base.stores()]
+        self._stores = [Store(row) for row in self._base.stores()]
         for one in self._stores:
             one.gone = max(one.gone, min(gone.get(one.name, 0), one.seq_high))
 
@@ -346,13 +345,7 @@ class Journal:
         """Leave the database that failed: a new store in memory, and with it what is still to be told."""
         log.error("the journal cannot be kept on disk (%s): going on in memory", trouble)
         failed, memory = self._base, Database(None, self._memory_pages)
-        room = int(self._memory_pages * PAGE_BYTES * _CARRIED)
-        with memory.transaction():
-            for one in self._stores:
-                rows = _readable(failed, one, room)
-                room -= sum(len(row.body) for row in rows)
-                memory.insert(memory.add_store(one.name, gone=one.gone, evicted=one.evicted), rows)
-            memory.add_store(_new_id())
+        carry(failed, memory, self._stores, int(self._memory_pages * PAGE_BYTES * _CARRIED))
         failed.close()
         self._base, self.durable = memory, False
         self._read_stores()
@@ -402,7 +395,7 @@ class Journal:
         disk = self._open()
         try:
             with disk.transaction():
-                self._move(disk)
+                move_in(disk, self._base, self._stores)
         except Trouble:
             disk.close()
             raise
@@ -424,44 +417,8 @@ class Journal:
             self.lost += 1
             return Database(self._path, self._max_pages)
 
-    def _move(self, disk: Database) -> None:
-        known = {row.name: row for row in disk.stores()}
-        for number, claim in disk.claims().items():
-            close_session(disk, number, claim)
-        claims = self._base.claims()
-        for row in self._base.stores():
-            there = known.get(row.name)
-            current = row.name == self._stores[-1].name
-            if not there and not current and row.high == row.gone:
-                continue
-            number = there.number if there else disk.add_store(row.name, gone=row.gone, evicted=row.evicted)
-            disk.insert(number, self._base.rows(row.number, row.gone))
-            disk.remove(number, next(one.gone for one in self._stores if one.name == row.name))
-            if current:
-                disk.put_claim(number, claims.get(row.number))
-        if not disk.stores():
-            disk.add_store(_new_id())
-
     def take_news(self) -> list[News]:
         """What happened to the journal itself since the last call."""
         with self._lock:
             news, self._news = self._news, []
             return news
-
-
-def _readable(failed: Database, store: _Store, room: int) -> list[Row]:
-    """The store's rows from the oldest on, as far as they can be read and fit into `room` bytes."""
-    rows: list[Row] = []
-    try:
-        for row in failed.rows(store.number, store.gone):
-            room -= len(row.body)
-            if room < 0:
-                break
-            rows.append(row)
-    except Trouble as trouble:
-        log.warning("journal %s: after %d events no more can be read now: %s", store.name, len(rows), trouble)
-    return rows
-
-
-def _new_id() -> str:
-    return secrets.token_hex(4)

@@ -89,6 +89,24 @@ def test_when_even_the_reserve_is_used_up_it_goes_on_in_memory(tmp_path: Path) -
             assert everything(again) == [one for one in written if one not in {(first, seq) for seq in range(1, 6)}]
 
 
+def test_where_memory_is_short_what_waits_on_the_disk_makes_room(tmp_path: Path) -> None:
+    """Rows carried into memory leave it for newer ones, without a gap: they are told from the disk afterwards."""
+    place = tmp_path / "state"
+    with opened(place, memory_bytes=200_000) as journal:
+        written = write(journal, 200, "y" * 900)
+        (place / "journal.db").rename(place / "aside.db")
+        written += write(journal, 1)
+        carried = everything(journal)
+        assert written[0] in carried
+        assert not journal.durable
+        written += write(journal, 100, "y" * 900)
+        assert set(everything(journal)) == set(written[200:])
+        (place / "aside.db").rename(place / "journal.db")
+        probe(journal)
+        assert journal.durable
+        assert everything(journal) == written
+
+
 def test_starting_on_a_full_disk(tmp_path: Path) -> None:
     """It starts, says that the disk is full, and becomes durable once there is room."""
     with disks.memory_disk(tmp_path / "disk") as place:

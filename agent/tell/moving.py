@@ -1,0 +1,74 @@
+"""The journal's rows on their way between databases: into memory when the disk fails, and back when it works.
+
+When that happens must not be known here.
+"""
+
+import logging
+import secrets
+from collections.abc import Sequence
+
+from agent.tell.database import Database, Row, StoreRow, Trouble
+from agent.tell.eviction import close_session
+
+log = logging.getLogger(__name__)
+
+
+class Store:
+    """One store as it stands. `gone` runs ahead of what the database has removed."""
+
+    def __init__(self, row: StoreRow) -> None:
+        self.number, self.name = row.number, row.name
+        self.gone, self.evicted, self.seq_high = row.gone, row.evicted, row.high
+        self.removed = row.gone
+
+    @property
+    def pending(self) -> int:
+        return self.seq_high - self.gone
+
+
+def carry(failed: Database, memory: Database, stores: Sequence[Store], room: int) -> None:
+    """Every store, with what can still be read and fits into `room` bytes, and a new one to go on with."""
+    with memory.transaction():
+        for one in stores:
+            rows = _readable(failed, one, room)
+            room -= sum(len(row.body) for row in rows)
+            memory.insert(memory.add_store(one.name, gone=one.gone, evicted=one.evicted), rows)
+        memory.add_store(new_id())
+
+
+def move_in(disk: Database, memory: Database, stores: Sequence[Store]) -> None:
+    """Everything that memory holds into the file, whose sessions that were left open are closed; in a transaction."""
+    known = {row.name: row for row in disk.stores()}
+    for number, claim in disk.claims().items():
+        close_session(disk, number, claim)
+    claims = memory.claims()
+    for row in memory.stores():
+        there = known.get(row.name)
+        current = row.name == stores[-1].name
+        if not there and not current and row.high == row.gone:
+            continue
+        number = there.number if there else disk.add_store(row.name, gone=row.gone, evicted=row.evicted)
+        disk.insert(number, memory.rows(row.number, row.gone))
+        disk.remove(number, next(one.gone for one in stores if one.name == row.name))
+        if current:
+            disk.put_claim(number, claims.get(row.number))
+    if not disk.stores():
+        disk.add_store(new_id())
+
+
+def _readable(failed: Database, store: Store, room: int) -> list[Row]:
+    """The store's rows from the oldest on, as far as they can be read and fit into `room` bytes."""
+    rows: list[Row] = []
+    try:
+        for row in failed.rows(store.number, store.gone):
+            room -= len(row.body)
+            if room < 0:
+                break
+            rows.append(row)
+    except Trouble as trouble:
+        log.warning("journal %s: after %d events no more can be read now: %s", store.name, len(rows), trouble)
+    return rows
+
+
+def new_id() -> str:
+    return secrets.token_hex(4)
