@@ -23,6 +23,8 @@ from agent.tell.preflight import Endpoint
 log = logging.getLogger(__name__)
 
 CONNACK_S = 6.0
+DEAF_S, SLOWEST_BPS = 25.0, 2_000
+"""Nobody waits for a PUBACK longer than that, and the time that what is on its way takes at so many bytes a second."""
 MAX_UNCONFIRMED = 20
 """Publishes without PUBACK, at most: an election in the broker's cluster withholds PUBACKs for 10-20 s."""
 WILL_DELAY_S = 45
@@ -63,6 +65,14 @@ class Will(NamedTuple):
     payload: bytes
 
 
+class _Sent(NamedTuple):
+    """A publish on its way. `at`: monotonic seconds."""
+
+    at: float
+    size: int
+    info: mqtt.MQTTMessageInfo
+
+
 class Line:
     """`heard` is called on paho's thread for each message, `moved` when a publish was confirmed or the line ended."""
 
@@ -79,7 +89,8 @@ class Line:
         """`newest`: speak MQTT 5, else 3.1.1."""
         self._endpoint, self._account, self._newest = endpoint, account, newest
         self._heard, self._moved = heard, moved
-        self._infos: list[mqtt.MQTTMessageInfo] = []
+        self._infos: list[_Sent] = []
+        self._confirmed_at = 0.0
         self._answered = threading.Event()
         self._accepted = False
         self._refusal: Failure | None = None
@@ -195,14 +206,28 @@ class Line:
             return False
         if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:  # queued all the same, but this client will not reconnect
             return False
-        self._infos.append(info)
+        self._infos.append(_Sent(time.monotonic(), len(payload), info))
         return True
 
     @property
     def unconfirmed(self) -> int:
         """Publishes that wait for the broker's PUBACK."""
-        self._infos = [info for info in self._infos if not _published(info)]
-        return len(self._infos)
+        return len(self._waiting())
+
+    def _waiting(self) -> list[_Sent]:
+        waiting = self._infos = [one for one in self._infos if not _published(one.info)]
+        return waiting
+
+    def end_if_deaf(self) -> None:
+        """To be called every second or so: a line on which nothing is confirmed any more has ended.
+
+        paho notices a dead connection after up to two keepalives; a heartbeat without its PUBACK tells it sooner.
+        """
+        if waiting := self._waiting():
+            patience_s = DEAF_S + sum(one.size for one in waiting) / SLOWEST_BPS
+            if time.monotonic() - max(waiting[0].at, self._confirmed_at) > patience_s:
+                self.silent = True
+                self._end(f"nothing was confirmed for {patience_s:.0f} s")
 
     # ---- paho's callbacks, on its thread ------------------------------------------------------
 
@@ -232,6 +257,7 @@ class Line:
             self.forbidden = f"publish: {code}"
         else:
             self.confirmed += 1
+            self._confirmed_at = time.monotonic()
         self._moved()
 
     def _on_subscribe(self, _: mqtt.Client, __: Any, ___: int, codes: Any, ____: Any) -> None:

@@ -28,8 +28,11 @@ MAX_DOWN_BYTES = 32_000
 EXPIRY_S = {"hb": 300, "res": 60}
 """Of what is not worth delivering later (MQTT 5)."""
 SHORT_S = 60.0
-SUSPICIOUS = 3
-"""So many connections in a row that were welcomed and then ended within a minute: somebody takes our place."""
+SUSPICIOUS = 5
+"""So many connections in a row that were welcomed and hung up within a minute: somebody takes our place.
+
+Not fewer: a broker that dies and is back at once, again and again, looks the same, and mosquitto 2.0 does not say it.
+"""
 TELL_AGAIN_S = 3600.0
 
 
@@ -238,8 +241,8 @@ class Uplink:
         self._rotate()
 
     def _somebody_else(self, line: Line) -> bool:
-        welcomed = line.confirmed > 0 and not line.forbidden
-        self._short = self._short + 1 if welcomed and line.lived_s < SHORT_S else 0
+        hung_up = line.confirmed > 0 and not line.forbidden and not line.silent
+        self._short = self._short + 1 if hung_up and line.lived_s < SHORT_S else 0
         return line.taken_over or self._short >= SUSPICIOUS
 
     def _tell_duplicate(self, line: Line) -> None:
@@ -281,6 +284,7 @@ class Uplink:
                     self._stopping.wait(1.0)
 
     def _pump_once(self, line: Line) -> None:
+        line.end_if_deaf()
         if self._greeted != self._session():
             self._say_hello(line)
         if line.forbidden and self.problem is not Kind.ACL:

@@ -26,7 +26,8 @@ SCENARIOS = {
     "stop": Scenario("R1 R3: SIGSTOP of agent, broker, center; the center long away", (stop.frozen, stop.absent)),
     "power": Scenario("R4: power cuts", (power.run,), "loop mounts"),
     "uplink": Scenario(
-        "R5 R8: 14 days without uplink; a half-open one", (uplink.field, uplink.flapping, uplink.half_open)
+        "R5 R8: 14 days without uplink; a half-open one",
+        (uplink.field, uplink.flapping, uplink.spread, uplink.half_open),
     ),
     "disk": Scenario("R6: disk full, read-only", (disk.filled, disk.protected), "mounts"),
     "card": Scenario("R6: the journal corrupt, or back in time", (disk.spoilt, disk.went_back)),

@@ -90,12 +90,18 @@ def _tells(site: Site, since: int, trial: Trial, word: str = "") -> None:
 def _recovers(site: Site, trial: Trial, began: float) -> None:
     """Seconds until what the agent records is on the disk again and a change that happens then is at the center."""
     try:
-        until(lambda: durable(site), 2 * RECOVERED_S, "the journal is durable again", 0.2)
+        until(lambda: durable(site) and sound(site), 2 * RECOVERED_S, "the journal is sound again", 0.2)
         fresh = trials.fresh_transition_s(site)
         trial.recovered_s.append(time.monotonic() - began if fresh < float("inf") else fresh)
         until(site.watched, 60, "every camera is online again", 0.2)
     except Failed:
         trial.recovered_s.append(float("inf"))
+
+
+def sound(site: Site) -> bool:
+    """Whether the agent says that nothing is wrong with its journal; the reserve, too, is filled again."""
+    journal = site.status().get("journal", {})
+    return journal.get("durable") is True and not journal["trouble"]
 
 
 def durable(site: Site) -> bool:

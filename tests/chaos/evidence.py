@@ -29,6 +29,8 @@ from tests.chaos.site import Failed, Site
 
 Key = tuple[str, int]
 """(store, seq)."""
+Changes = Counter[tuple[str, str, str]]
+"""(slot, from, to)."""
 _SAID = re.compile(r"^INFO agent\.daemon: (\S+): (\w+) -> (\w+)", re.MULTILINE)
 
 
@@ -194,7 +196,7 @@ def account(site: Site, witness: Witness) -> Account:
     )
 
 
-def said(site: Site) -> Counter[tuple[str, str, str]]:
+def said(site: Site) -> Changes:
     """(slot, from, to) of every change that the agent's log tells of; it logs a change once it has recorded it."""
     return Counter(_SAID.findall(site.said("agent")))
 
@@ -204,12 +206,15 @@ def unsaid(site: Site, events: Iterable[dict[str, Any]]) -> int:
 
     One that met the end of its session stands in the next one, as a change from unknown.
     """
-    has, logged = told(events), said(site)
-    missing, spare = logged - has, has - logged
-    return sum(max(0, count - spare[slot, "unknown", to]) for (slot, _, to), count in missing.items())
+    return missing(said(site), told(events))
 
 
-def told(events: Iterable[dict[str, Any]]) -> Counter[tuple[str, str, str]]:
+def missing(logged: Changes, has: Changes) -> int:
+    lacking, spare = logged - has, has - logged
+    return sum(max(0, count - spare[slot, "unknown", to]) for (slot, _, to), count in lacking.items())
+
+
+def told(events: Iterable[dict[str, Any]]) -> Changes:
     return Counter((e["slot"], e["from"], e["to"]) for e in events if e["kind"] == "transition")
 
 

@@ -10,7 +10,7 @@ from benchmarks.measure import Figure
 from tests.chaos import evidence, trials
 from tests.chaos.disks import Ext4, mounted
 from tests.chaos.options import Options, folder
-from tests.chaos.site import Site, cast_of
+from tests.chaos.site import Site, cast_of, until
 from tests.chaos.weather import Weather
 
 
@@ -59,9 +59,10 @@ def _cut(site: Site, disk: Ext4, home: Path) -> Cut:
     """Everything stands still while the image is copied; what the agent has logged by then it has recorded."""
     site.freeze("agent")
     try:
+        until(lambda: _stands_still(site), 10, "the agent stands still", 0.005)
         said = evidence.said(site)
-        at_center = evidence.held(site).events
         disk.cut(home / "cut.img")
+        at_center = evidence.held(site).events  # what has left the journal was there before that
     finally:
         site.thaw("agent")
     with mounted(home / "cut.img", home / "cut") as point:
@@ -73,4 +74,10 @@ def _cut(site: Site, disk: Ext4, home: Path) -> Cut:
         set_aside = not journal.durable or journal.lost > 0
         journal.close()
     survived = evidence.told((at_center | left).values())
-    return Cut(sum((said - survived).values()), len(left), took, set_aside)
+    return Cut(evidence.missing(said, survived), len(left), took, set_aside)
+
+
+def _stands_still(site: Site) -> bool:
+    """Every thread of the agent; a signal reaches one that waits for the disk only afterwards."""
+    tasks = Path(f"/proc/{site.running['agent'].pid}/task").glob("*/stat")
+    return all(task.read_text().rpartition(")")[2].split()[0] == "T" for task in tasks)

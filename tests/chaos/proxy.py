@@ -13,8 +13,8 @@ from types import TracebackType
 class Proxy:
     """`swallow()` and `pass_on()` switch. Connections of the time of swallowing stay dead for ever."""
 
-    def __init__(self, port: int) -> None:
-        self._target = port
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        self._target = (host, port)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = int(self._listener.getsockname()[1])
         self._lock = threading.Lock()
@@ -63,7 +63,7 @@ class Proxy:
 
     def _serve(self, client: socket.socket) -> None:
         try:
-            server = socket.create_connection(("127.0.0.1", self._target), timeout=5)
+            server = socket.create_connection(self._target, timeout=5)
         except OSError:
             client.close()
             return

@@ -2,9 +2,11 @@
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from agent.tell.backoff import Backoff
 from agent.tell.journal import Journal
 from benchmarks.measure import Figure
 from contract.messages import Transition
@@ -84,6 +86,38 @@ def _make(slot: str, from_: Availability, to: Availability, at: int) -> Callable
     return lambda seq: Transition(
         seq=seq, boot="00c0ffee", session="0dd0aa", at=at, slot=slot, from_=from_, to=to, level=level
     )
+
+
+# ---- R8: spread -----------------------------------------------------------------------------------
+
+BOXES, ATTEMPT_S = 50_000, 0.5
+
+
+def spread(options: Options) -> list[Figure]:
+    """The agent's own back-off, run for 50,000 boxes whose broker refuses them for so long and then lets them in."""
+    rnd = random.Random(options.seed)
+    figures = []
+    for away_s in (60, 300, 1800):
+        back = sorted(_returns(away_s, rnd.random) for _ in range(BOXES // (10 if options.quick else 1)))
+        took_s = back[-1] - back[0]
+        busiest = max(Counter(map(int, back)).values()) * BOXES / len(back)
+        what = f"{BOXES} boxes, broker away for {away_s} s"
+        goal = 0 if away_s >= 300 else None  # what is over within a minute need not last longer afterwards
+        note = f"spread over {took_s:.0f} s, the last {back[-1]:.0f} s after its return"
+        figures += [
+            Figure("R8", f"{what}: seconds short of a spread of 60 s", max(0.0, 60 - took_s), "s", goal, note),
+            Figure("R8", f"{what}: connections in the busiest second", busiest, "", None),
+        ]
+    return figures
+
+
+def _returns(away_s: float, jitter: Callable[[], float]) -> float:
+    """Seconds from the broker's return to this box's next attempt."""
+    backoff, now = Backoff(jitter), 0.0
+    backoff.lived(3600.0, now)
+    while now < away_s:
+        now += ATTEMPT_S + backoff.delay_s(now, silent=False)
+    return now - away_s
 
 
 # ---- R8 ------------------------------------------------------------------------------------------

@@ -5,17 +5,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import paho.mqtt.client as mqtt
 import pytest
 
+from agent.tell import line as lines
 from agent.tell.journal import Journal
 from agent.tell.preflight import Endpoint
 from agent.tell.uplink import Uplink
 from contract.messages import Ack, CenterState, Command, Fault, Result
 from tests.broker import Broker
+from tests.chaos.proxy import Proxy
 
 UP, DOWN = "mclz/v1/4101/box-0001/up/", "mclz/v1/4101/box-0001/down/"
 
@@ -55,22 +58,33 @@ class Ear:
         self.client.publish(topic, msgspec.json.encode(message), 1, retain).wait_for_publish(5)
 
 
-def uplink(broker: Broker, journal: Journal, verbs: list[str]) -> Uplink:
+def uplink(
+    broker: Broker,
+    journal: Journal,
+    verbs: list[str],
+    duplicate: Callable[[str], None] = lambda _: None,
+    *,
+    port: int = 0,
+    keepalive_s: int = 10,
+) -> Uplink:
+    """`port`: of a proxy on 127.0.0.1, in the broker's place."""
+
     def command(command: Command) -> Result:
         verbs.append(command.verb)
         return Result(id=command.id, outcome="done" if command.verb in ("look", "rebirth") else "unsupported")
 
     return Uplink(
-        [Endpoint(host=broker.host, port=broker.port)],
+        [Endpoint(host="127.0.0.1" if port else broker.host, port=port or broker.port)],
         city="4101",
         gateway="box-0001",
         session=lambda: "s1",
         username="4101/box-0001",
         password=None,
-        keepalive_s=10,
+        keepalive_s=keepalive_s,
         journal=journal,
         greet=lambda: [("state", b'{"state":"online"}'), ("inv", b"{}")],
         command=command,
+        duplicate=duplicate,
     )
 
 
@@ -228,3 +242,46 @@ def test_an_unreachable_broker_is_named_once_and_tried_again() -> None:
         until(up.connected.is_set, 15)
         assert "connected" in up.detail
         up.stop("test over", 2)
+
+
+def test_a_broker_that_dies_again_and_again_is_no_thief(tmp_path: Path) -> None:
+    """Four connections in a row that a dying broker cut short accuse nobody of using our identity."""
+    told: list[str] = []
+    with Broker() as broker:
+        journal = Journal(tmp_path / "journal.db")
+        up = uplink(broker, journal, [], told.append)
+        up.start()
+        try:
+            for _ in range(4):
+                until(up.connected.is_set, 60)
+                fill(journal, 1)
+                until(lambda: up._line is not None and up._line.confirmed > 2)
+                broker.kill()
+                broker.start()
+                until(lambda: not up.connected.is_set())
+            until(up.connected.is_set, 60)
+            assert told == []
+            assert up.problem is None
+        finally:
+            up.stop("test over", 2)
+
+
+def test_a_line_without_confirmations_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where publishes are swallowed the line ends, long before two keepalives are over, and another one is made."""
+    monkeypatch.setattr(lines, "DEAF_S", 2.0)
+    with Broker() as broker, Proxy(broker.port, broker.host) as proxy:
+        journal = Journal(tmp_path / "journal.db")
+        up = uplink(broker, journal, [], port=proxy.port, keepalive_s=60)
+        up.start()
+        try:
+            until(up.connected.is_set)
+            time.sleep(3)  # quiet, and everything confirmed: that is no silence
+            assert up.connected.is_set()
+            proxy.swallow()
+            up.publish("hb", b"{}")
+            until(lambda: "nothing was confirmed" in up.detail, 20)
+            assert not up.connected.is_set()
+            proxy.pass_on()
+            until(up.connected.is_set, 30)
+        finally:
+            up.stop("test over", 2)
