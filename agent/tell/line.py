@@ -6,10 +6,11 @@ known to be so. What the messages mean, and when to try again, must not be known
 
 import contextlib
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -228,6 +229,13 @@ class Line:
             if time.monotonic() - max(waiting[0].at, self._confirmed_at) > patience_s:
                 self.silent = True
                 self._end(f"nothing was confirmed for {patience_s:.0f} s")
+                self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Else paho's thread would wait for the confirmations. TLS is left alone, for that thread is using it."""
+        if held := self._client.socket():
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(cast("socket.socket", held), socket.SHUT_RDWR)
 
     # ---- paho's callbacks, on its thread ------------------------------------------------------
 
