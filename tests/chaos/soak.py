@@ -118,23 +118,20 @@ def _watch(site: Site, samples: list[Sample], began: float, seconds: float) -> N
 
 
 def grown(samples: list[Sample], minutes: float) -> list[Figure]:
-    """Medians, since a look more or less in flight is no growth: of minute 5, and of the last fifth of the time."""
-    first, last = (5.0, 6.0) if minutes >= 10 else (minutes * 0.2, minutes * 0.4)
-    early = [one for one in samples if 60 * first <= one.at < 60 * last]
-    late = [one for one in samples if one.at >= 60 * minutes * 0.8]
+    """From minute 5 on, against the end: windows of three minutes, or less where the soak is short.
+
+    Descriptors and threads by the least of each window, since those of looks in flight come and go and leaked ones
+    stay; memory by the median.
+    """
+    window_s = 60 * min(3.0, minutes / 5)
+    first_s = 60 * min(5.0, minutes / 5)
+    early = [one for one in samples if first_s <= one.at < first_s + window_s]
+    late = [one for one in samples if one.at >= 60 * minutes - window_s]
     figures = []
-    for name, unit in (("descriptors", ""), ("threads", ""), ("rss_mb", "MB")):
-        before, after = (statistics.median(getattr(one, name) for one in some) for some in (early, late))
+    for name, unit, of in (("descriptors", "", min), ("threads", "", min), ("rss_mb", "MB", statistics.median)):
+        before, after = (float(of([getattr(one, name) for one in some])) for some in (early, late))
         most = max(getattr(one, name) for one in samples)
         note = f"{before:.4g} {unit} to {after:.4g} {unit}, at most {most:.4g}"
-        figures.append(
-            Figure(
-                "S9",
-                f"{minutes:g} min, growth of {name.partition('_')[0]}",
-                100 * (after / before - 1),
-                "%",
-                GROWTH_PERCENT,
-                note,
-            )
-        )
+        what = f"{minutes:g} min, growth of {name.partition('_')[0]}"
+        figures.append(Figure("S9", what, 100 * (after / before - 1), "%", GROWTH_PERCENT, note))
     return figures
