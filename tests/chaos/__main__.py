@@ -27,7 +27,7 @@ SCENARIOS = {
     "power": Scenario("R4: power cuts", (power.run,), "loop mounts"),
     "uplink": Scenario(
         "R5 R8: 14 days without uplink; a half-open one",
-        (uplink.field, uplink.flapping, uplink.spread, uplink.half_open),
+        (uplink.field, uplink.flapping, uplink.spread, uplink.half_open, uplink.quiet),
     ),
     "disk": Scenario("R6: disk full, read-only", (disk.filled, disk.protected), "mounts"),
     "card": Scenario("R6: the journal corrupt, or back in time", (disk.spoilt, disk.went_back)),

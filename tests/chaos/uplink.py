@@ -165,3 +165,23 @@ def outages(home: Path, lengths_s: Sequence[float], *, keepalive_s: int, seed: i
         *trials.conservation("R8", "half-open uplink", found),
         *trials.truthfulness("R8", "half-open uplink", told, 0.3),
     ]
+
+
+def quiet(options: Options) -> list[Figure]:
+    """The same at the usual settings and with nothing to tell but heartbeats: the slowest case."""
+    rnd, noticed = random.Random(options.seed), list[float]()
+    with folder(options, "quiet") as home:
+        site = Site(home, cast_of(2), look_s=30, deadline_s=5, heartbeat_s=60)
+        with Proxy(site.port) as proxy, site:
+            site.agent_broker(proxy.port, keepalive_s=60)
+            trials.started(site)
+            for _ in range(1 if options.quick else 3):
+                time.sleep(rnd.uniform(1, 60))
+                began = time.monotonic()
+                proxy.swallow()
+                until(lambda: proxy.gave_up_at > 0, 180, "the agent gives the dead connection up")
+                noticed.append(proxy.gave_up_at - began)
+                proxy.pass_on()
+                until(lambda: proxy.answered_at > 0, 60, "the broker hears the agent again")
+    what = "half-open uplink noticed, heartbeat and keepalive 60 s"
+    return [Figure("R8", what, max(noticed), "s", 95, f"worst of {len(noticed)}")]
