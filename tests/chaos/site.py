@@ -64,7 +64,8 @@ class Site(Canteen):
         )
         if network:
             self._move_to(network)
-        self.agent_broker(self.port, keepalive_s=keepalive_s, capability_s=capability_s)
+        with self.config.open("a", encoding="utf-8") as config:
+            config.write(f"keepalive: {keepalive_s}s\ncapability: {{interval: {capability_s}s, deadline: 30s}}\n")
         if not persistence:
             conf = folder / "mosquitto.conf"
             conf.write_text(conf.read_text().replace("persistence true", "persistence false"))
@@ -80,11 +81,9 @@ class Site(Canteen):
         (self.folder / "state").rmdir()
         self._write_agent()
 
-    def agent_broker(self, port: int, *, keepalive_s: int, capability_s: int = 86_400) -> None:
-        """Where the agent finds the broker: a proxy's port, say. Only before the agent starts."""
-        text = self.config.read_text().replace(f"port: {self.port},", f"port: {port},")
-        more = f"keepalive: {keepalive_s}s\ncapability: {{interval: {capability_s}s, deadline: 30s}}\n"
-        self.config.write_text(text if "keepalive" in text else text + more)
+    def agent_through(self, port: int) -> None:
+        """The agent finds the broker at this port: a proxy's. Only before it starts."""
+        self.config.write_text(self.config.read_text().replace(f"port: {self.port},", f"port: {port},"))
 
     @property
     def state(self) -> Path:

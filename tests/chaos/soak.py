@@ -44,7 +44,7 @@ def run(options: Options) -> list[Figure]:
     with folder(options, "soak") as home:
         site = Site(home, cast_of(16), look_s=3, deadline_s=2.5)
         with Proxy(site.port) as proxy, site, Witness(site, every_s=1) as witness:
-            site.agent_broker(proxy.port, keepalive_s=10)
+            site.agent_through(proxy.port)
             trials.started(site)
             samples: list[Sample] = []
             began = time.monotonic()

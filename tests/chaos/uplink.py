@@ -132,9 +132,9 @@ def half_open(options: Options) -> list[Figure]:
 def outages(home: Path, lengths_s: Sequence[float], *, keepalive_s: int, seed: int) -> list[Figure]:
     """The uplink turns into a hole, that long each time."""
     noticed, back = [], []
-    site = Site(home, cast_of(4))
+    site = Site(home, cast_of(4), keepalive_s=keepalive_s)
     with Proxy(site.port) as proxy, site, Witness(site) as witness:
-        site.agent_broker(proxy.port, keepalive_s=keepalive_s)
+        site.agent_through(proxy.port)
         trials.started(site)
         for length_s in lengths_s:
             with Weather(site, dwell_s=(3, 18), seed=seed):
@@ -171,9 +171,9 @@ def quiet(options: Options) -> list[Figure]:
     """The same at the usual settings and with nothing to tell but heartbeats: the slowest case."""
     rnd, noticed = random.Random(options.seed), list[float]()
     with folder(options, "quiet") as home:
-        site = Site(home, cast_of(2), look_s=30, deadline_s=5, heartbeat_s=60)
+        site = Site(home, cast_of(2), look_s=30, deadline_s=5, heartbeat_s=60, keepalive_s=60)
         with Proxy(site.port) as proxy, site:
-            site.agent_broker(proxy.port, keepalive_s=60)
+            site.agent_through(proxy.port)
             trials.started(site)
             for _ in range(1 if options.quick else 3):
                 time.sleep(rnd.uniform(1, 60))
