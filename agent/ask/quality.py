@@ -101,9 +101,14 @@ def _freeze(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bo
 
 
 def _block(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bool:
-    """Detail is lost, and what is left of it is the view as before; or there is hardly anything but a plain surface."""
-    covered = _above("covered_ratio")(metrics, thresholds) and not _below("view_match")(metrics, thresholds)
-    return covered or _above("plain_ratio")(metrics, thresholds)
+    """Detail is lost, and what is left of it is the view as before, or hardly anything but a plain surface.
+
+    Where no earlier view is known, the plain surface alone; a kitchen may have a plain wall.
+    """
+    plain = _above("plain_ratio")(metrics, thresholds)
+    if "covered_ratio" not in metrics:
+        return plain
+    return _above("covered_ratio")(metrics, thresholds) and (plain or not _below("view_match")(metrics, thresholds))
 
 
 _SHOWS: dict[PictureFault, Rule] = {
