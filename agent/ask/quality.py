@@ -393,10 +393,11 @@ def kept_places(now: Floats, then: Floats) -> tuple[int, NDArray[np.bool_]]:
     return int(places.sum()), places & (ratio >= 0.3 * max(best, 0.1))
 
 
-def view_match(now: Floats, then: Floats, where: NDArray[np.floating] | None = None) -> float:
+def view_match(now: Floats, then: Floats, where: NDArray[np.floating] | None = None) -> float | None:
     """Correlation -1..1 of the structure of two small views, light and contrast taken out, best of small shifts.
 
-    `where`: the pixels of `then` that count, its lower and right edge missing where they fill no square.
+    None where either has no structure. `where`: the pixels of `then` that count, its lower and right edge missing where
+    they fill no square.
     """
     mask = np.ones(then.shape, np.float32)
     if where is not None:
@@ -404,7 +405,8 @@ def view_match(now: Floats, then: Floats, where: NDArray[np.floating] | None = N
         mask[: where.shape[0], : where.shape[1]] = where
     inner = np.s_[3:-3, 3:-3]
     a, b = _structure(now), _structure(then)
-    return float(cv2.matchTemplate(a, b[inner], cv2.TM_CCORR_NORMED, mask=mask[inner]).max())
+    best = float(cv2.matchTemplate(a, b[inner], cv2.TM_CCORR_NORMED, mask=mask[inner]).max())
+    return best if np.isfinite(best) else None
 
 
 def _structure(view: Floats) -> Floats:
