@@ -16,6 +16,7 @@ from pathlib import Path
 from agent.cli import main
 from agent.inspector import Inspector
 from agent.scout import Scout
+from agent.tell.line import Line
 from scripts.stage import Canteen
 from tests.preload import needs_gcc, preload
 
@@ -91,16 +92,18 @@ def strike(order: Path) -> None:
             for thread in threading.enumerate():
                 if thread.name == wanted and thread.ident:
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Bug))
-            wake()
+            wake(wanted)
 
 
-def wake() -> None:
-    """An exception meets a thread when it wakes, and these two sleep for hours."""
+def wake(wanted: str) -> None:
+    """An exception meets a thread when it wakes, and these sleep for hours; the line's until its connection ends."""
     for one in gc.get_objects():
         if isinstance(one, Inspector):
             one.request(())
         elif isinstance(one, Scout):
             one.hurry()
+        elif isinstance(one, Line) and wanted == "uplink-line":
+            one.give_up()
 
 
 class Struck:
