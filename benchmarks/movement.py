@@ -30,14 +30,14 @@ from simulator.unit import Unit
 
 RUNS = 100
 AWAY_S = 90.0
-MOST, LEAST = 16, 2
+MOST, LEAST = 12, 2
 """Cameras at a time: as many as the machine has time for; a run is nearly all waiting."""
-STRETCHED = (5.0, 9.0)
+STRETCHED = (4.0, 7.0)
 """How much longer than its processor time a piece of work may take: below the first figure one more run is begun, above
 the second one less. Cameras and agent share the machine here: one picture costs both 25 ms, and is due every 250."""
-STARVED = 12.0
-"""A run during which work was stretched so much is made again, whatever it found: with three pictures a second or less,
-each late by a good part of a second, nobody would move a camera by hand either. After TRIES it counts as it is."""
+STARVED = 20.0
+"""A run during which work was stretched so much is made again, whatever it found: the largest snapshots, which cost
+0.1 s here, then take half of the time that the agent waits for one. After TRIES it counts as it is."""
 TRIES = 5
 PROBE_S = 0.02
 SCENES = ("day", "day", "steam", "window-light", "night")

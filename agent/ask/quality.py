@@ -101,9 +101,14 @@ def _freeze(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bo
 
 
 def _block(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bool:
-    """Detail is lost, and what is left of it is the view as before; or there is hardly anything but a plain surface."""
-    covered = _above("covered_ratio")(metrics, thresholds) and not _below("view_match")(metrics, thresholds)
-    return covered or _above("plain_ratio")(metrics, thresholds)
+    """Detail is lost, and what is left of it is the view as before, or hardly anything but a plain surface.
+
+    Where no earlier view is known, the plain surface alone; a kitchen may have a plain wall.
+    """
+    plain = _above("plain_ratio")(metrics, thresholds)
+    if "covered_ratio" not in metrics:
+        return plain
+    return _above("covered_ratio")(metrics, thresholds) and (plain or not _below("view_match")(metrics, thresholds))
 
 
 _SHOWS: dict[PictureFault, Rule] = {
@@ -388,10 +393,11 @@ def kept_places(now: Floats, then: Floats) -> tuple[int, NDArray[np.bool_]]:
     return int(places.sum()), places & (ratio >= 0.3 * max(best, 0.1))
 
 
-def view_match(now: Floats, then: Floats, where: NDArray[np.floating] | None = None) -> float:
+def view_match(now: Floats, then: Floats, where: NDArray[np.floating] | None = None) -> float | None:
     """Correlation -1..1 of the structure of two small views, light and contrast taken out, best of small shifts.
 
-    `where`: the pixels of `then` that count, its lower and right edge missing where they fill no square.
+    None where either has no structure. `where`: the pixels of `then` that count, its lower and right edge missing where
+    they fill no square.
     """
     mask = np.ones(then.shape, np.float32)
     if where is not None:
@@ -399,7 +405,8 @@ def view_match(now: Floats, then: Floats, where: NDArray[np.floating] | None = N
         mask[: where.shape[0], : where.shape[1]] = where
     inner = np.s_[3:-3, 3:-3]
     a, b = _structure(now), _structure(then)
-    return float(cv2.matchTemplate(a, b[inner], cv2.TM_CCORR_NORMED, mask=mask[inner]).max())
+    best = float(cv2.matchTemplate(a, b[inner], cv2.TM_CCORR_NORMED, mask=mask[inner]).max())
+    return best if np.isfinite(best) else None
 
 
 def _structure(view: Floats) -> Floats:

@@ -20,8 +20,8 @@ HOLD_S = 2.5
 """Longest time from the first SETUP to TEARDOWN."""
 GOODBYE_S = 0.4
 """Longest time for TEARDOWN, beyond any deadline."""
-MAX_RECEIVED = 8 * 1024 * 1024
-"""Bytes of media read in one session: HOLD_S of 25 Mbit/s."""
+MAX_RECEIVED = 32 * 1024 * 1024
+"""Bytes of media read in one session, none of them kept: HOLD_S of a camera's port of 100 Mbit/s."""
 MAX_CHANNEL = 255
 _FRAME_OR_REPLY = re.compile(rb"\$[\0-\xff]{3}|RTSP/\d\.\d[ \t]+\d{3}(?!\d)")
 _HOST = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://)+([^/]*)")  # once more in "rtsp://rtsp://", seen in the field
