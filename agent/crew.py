@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from time import monotonic
 from types import TracebackType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 log = logging.getLogger(__name__)
 
@@ -18,12 +18,23 @@ FORGIVEN_S = 600.0
 """A thread that lived so long has nothing to do with the one that ended before it."""
 
 
-class Worker(Protocol):
-    """Whoever has one thread, and can start another in its place."""
+class Threaded:
+    """A worker that is one daemon thread; `start` once, `revive` where it ended by a bug of ours."""
 
-    thread: threading.Thread
+    def __init__(self, name: str, work: Callable[[], None]) -> None:
+        self._name, self._work = name, work
+        self.thread = self._make_thread()
 
-    def revive(self) -> None: ...
+    def _make_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._work, name=self._name, daemon=True)
+
+    def start(self) -> None:
+        self.thread.start()
+
+    def revive(self) -> None:
+        """A new thread in place of the one that ended; its work begins anew."""
+        self.thread = self._make_thread()
+        self.thread.start()
 
 
 class Post(NamedTuple):
@@ -35,7 +46,7 @@ class Post(NamedTuple):
     vital: bool = False
 
 
-def post(worker: Worker) -> Post:
+def post(worker: Threaded) -> Post:
     def alive() -> bool:
         return worker.thread.is_alive()  # of the thread it has then
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from agent.ask import pictures
 from agent.ask.asking import boot_ms
+from agent.crew import Threaded
 from agent.decide import soundness
 from agent.memory import Memory
 from agent.model import Camera, NotSeen, Picture, Seen
@@ -38,7 +39,7 @@ class Shown(Struct, frozen=True, kw_only=True):
     last: Seen[Picture] | NotSeen | None = None
 
 
-class Gallery:
+class Gallery(Threaded):
     """One thread. `cameras()`: those whose stream can be opened now; the others are not visited.
     `certain_s()`: UTC seconds that have certainly come.
 
@@ -79,18 +80,7 @@ class Gallery:
         self._wake = threading.Event()
         self._stopping = False
         self.shown: dict[str, Shown] = {}
-        self.thread = self._make_thread()
-
-    def _make_thread(self) -> threading.Thread:
-        return threading.Thread(target=self._run, name="gallery", daemon=True)
-
-    def start(self) -> None:
-        self.thread.start()
-
-    def revive(self) -> None:
-        """A new thread for one that ended by a bug of ours; its rounds begin anew."""
-        self.thread = self._make_thread()
-        self.thread.start()
+        super().__init__("gallery", self._run)
 
     def stop(self) -> None:
         self._stopping = True

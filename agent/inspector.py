@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import Struct, structs
 
+from agent.crew import Threaded
 from agent.model import Camera, Device, Evidence, NotSeen, Picture, Seen
 from contract.messages import SlotVerdicts, Verdict
 
@@ -26,7 +27,7 @@ class Inspected(Struct, frozen=True, kw_only=True):
     device: Device | None
 
 
-class Inspector:
+class Inspector(Threaded):
     """One thread. `inspect` yields the evidence of each camera as it arrives, `decode` a frame of each stream it saw.
 
     `judge` makes verdicts of evidence. Called on this thread: `told(camera, evidence)` once for each camera asked, and
@@ -57,19 +58,11 @@ class Inspector:
         self._wake = threading.Event()
         self._stop = False
         self.latest: dict[str, Inspected] = {}
-        self.thread = self._make_thread()
-
-    def _make_thread(self) -> threading.Thread:
-        return threading.Thread(target=self._run, name="inspector", daemon=True)
+        super().__init__("inspector", self._run)
 
     def start(self) -> None:
         self.request(camera.slot for camera in self._cameras())
-        self.thread.start()
-
-    def revive(self) -> None:
-        """A new thread for one that ended by a bug of ours; what it was asking is asked again when it is wanted."""
-        self.thread = self._make_thread()
-        self.thread.start()
+        super().start()
 
     def stop(self) -> None:
         self._stop = True

@@ -12,6 +12,7 @@ from pathlib import Path
 from agent.ask import intent as intents
 from agent.ask import moving
 from agent.ask.asking import boot_ms
+from agent.crew import Threaded
 from agent.decide import proof, schedule
 from agent.decide.soundness import PictureChange
 from agent.examine import Motion, examine
@@ -33,7 +34,7 @@ SPARE_S = ASK_S + moving.STARTING_S + moving.PUT_BACK_S + moving.STARTING_S + 60
 """What a movement may take at worst beyond the time away, decoding and the talk test included."""
 
 
-class Mover:
+class Mover(Threaded):
     """One thread. `cameras()`: every slot; `movable()`: those whose stream can be opened now.
 
     `device_of(slot)`: who answered the last questions. `clock()`: UTC seconds, None while they cannot be trusted;
@@ -74,19 +75,11 @@ class Mover:
         self._stopping = threading.Event()
         self.faulty: dict[str, int] = {}
         """Slot -> boot ms since which its ptz fault is known."""
-        self.thread = self._make_thread()
-
-    def _make_thread(self) -> threading.Thread:
-        return threading.Thread(target=self._run, name="mover", daemon=True)
+        super().__init__("mover", self._run)
 
     def start(self) -> None:
         self._recall_faults()
-        self.thread.start()
-
-    def revive(self) -> None:
-        """A new thread for one that ended by a bug of ours; what it left turned away it puts back first."""
-        self.thread = self._make_thread()
-        self.thread.start()
+        super().start()
 
     def stop(self) -> None:
         """No further movement. One under way is cut short: its head stops, and the next start puts it back."""

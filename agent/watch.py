@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from agent.crew import Threaded
 from agent.decide import availability, schedule
 from agent.model import Camera, Look, NotSeen, Seen, tidy
 from contract.policy import Policy
@@ -30,7 +31,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     stuck: bool
 
 
-class Watch:
+class Watch(Threaded):
     """Watches one camera in a thread of its own, one look in flight at a time.
 
     `look(camera)` returns a Look within its deadline, or hangs; `record(slot, change)` keeps a confirmed change;
@@ -67,10 +68,7 @@ class Watch:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stop = False
-        self.thread = self._make_thread()
-
-    def _make_thread(self) -> threading.Thread:
-        return threading.Thread(target=self._main, name=f"watch-{self.camera.slot}", daemon=True)
+        super().__init__(f"watch-{camera.slot}", self._main)
 
     # ---- its own thread -----------------------------------------------------------------------
 
@@ -150,14 +148,6 @@ class Watch:
             return Look(at=at, took_s=0.0, tcp=NotSeen(reason=Reason.AGENT_FAULT, detail=tidy(repr(error)), at=at))
 
     # ---- for other threads --------------------------------------------------------------------
-
-    def start(self) -> None:
-        self.thread.start()
-
-    def revive(self) -> None:
-        """A new thread for one that has ended; it looks at once."""
-        self.thread = self._make_thread()
-        self.thread.start()
 
     def stop(self) -> None:
         """No further look; one in flight is not waited for."""

@@ -1,10 +1,12 @@
-"""Databases for tests of the center: SQLite, and a PostgreSQL of our own where there is one."""
+"""What tests of the center share: a broker with a gateway on it; SQLite, and a PostgreSQL where there is one."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.broker import Broker
+from tests.center.processes import Gateway
 from tests.postgres import Missing, Postgres
 
 
@@ -25,3 +27,16 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return str(tmp_path / "center.db")
     server: Postgres = request.getfixturevalue("postgres")
     return server.create()
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    with Broker() as running:
+        yield running
+
+
+@pytest.fixture
+def gateway(broker: Broker) -> Iterator[Gateway]:
+    one = Gateway(broker)
+    yield one
+    one.leave()

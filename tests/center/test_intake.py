@@ -1,5 +1,4 @@
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,19 +7,6 @@ from center.store import Store
 from tests.broker import Broker
 from tests.center.letters import CITY, GATEWAY, T0, anchor, beat, birth, event, events, moved, register
 from tests.center.processes import Center, Gateway, held
-
-
-@pytest.fixture
-def broker() -> Iterator[Broker]:
-    with Broker() as running:
-        yield running
-
-
-@pytest.fixture
-def gateway(broker: Broker) -> Iterator[Gateway]:
-    one = Gateway(broker)
-    yield one
-    one.leave()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import random
 import shutil
 import time
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -17,19 +16,6 @@ from contract.messages import Command, Result
 from tests.broker import Broker
 from tests.center.letters import CITY, GATEWAY, T0, anchor, beat, birth, event, events, moved, register
 from tests.center.processes import Center, Gateway, held
-
-
-@pytest.fixture
-def broker() -> Iterator[Broker]:
-    with Broker() as running:
-        yield running
-
-
-@pytest.fixture
-def gateway(broker: Broker) -> Iterator[Gateway]:
-    one = Gateway(broker)
-    yield one
-    one.leave()
 
 
 @pytest.fixture
