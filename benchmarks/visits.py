@@ -272,16 +272,16 @@ def _walking(scene: Floats, other: Frame, rng: Rng) -> Film:
 def _visit(film: Film, noise: float, rng: Rng, reference: Frame, *, way: str, frozen: bool = False) -> Visit:
     """`frozen`: the sensor's picture stands still, noise and all; the clock written into it goes on, mostly."""
     ticking, size = rng.random() < 0.8, rng.uniform(0.5, 1.0)
+    start = GOP * SETTLED if frozen else 0
     taken: list[Frame] = []
     seen: Frame | None = None
-    for i in range(1 if way == "jpeg" else SHOWN[-1] + 1):
+    for i in range(1 if way == "jpeg" else start + SHOWN[-1] + 1):
         if seen is None or not frozen:
             seen = _sensed(film(i), noise, rng)
         taken.append(_stamped(seen, i if ticking else 0, size))
     if way == "jpeg":
         return Visit([as_jpeg(taken[0], int(rng.integers(60, 95)))], (0,), reference, way)
-    settling = GOP * SETTLED if frozen else 0
-    decoded = encoded(taken[:1] * settling + taken, way, rng)[settling:]
+    decoded = encoded(taken, way, rng)[start:]
     return Visit([decoded[i] for i in SHOWN], GROUPS, reference, way)
 
 

@@ -5,6 +5,7 @@ prefixes are missing or wrong in the field. What the answers mean must not be kn
 """
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -23,6 +24,7 @@ _DTD = re.compile(r"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _WRONG_PLACE = (404, 405, 501)
 _BUSY = (429, 503)
 _MAX_NESTING = 3
+_own = threading.local()
 _MAX_PREFIX = 80
 
 
@@ -89,7 +91,7 @@ def _content(text: str) -> Node | None:
 def _parsed(data: bytes) -> Node | None:
     """Strict first, forgiving after; what only forgiveness could read and is empty then, proves nothing."""
     try:
-        return etree.fromstring(data, _parser(recover=False))
+        return etree.fromstring(data, _strict())
     except etree.XMLSyntaxError:
         parser = _parser(recover=True)
     try:
@@ -104,6 +106,14 @@ def _parsed(data: bytes) -> Node | None:
             with suppress(ValueError):  # nothing, or no name, is left of it
                 node.tag = local_part(node.tag)  # a prefix never declared is no part of the name
     return root
+
+
+def _strict() -> etree.XMLParser:
+    """One for each thread: making it costs a third of reading a reply, and two threads would wait for each other."""
+    parser: etree.XMLParser | None = getattr(_own, "parser", None)
+    if parser is None:
+        parser = _own.parser = _parser(recover=False)
+    return parser
 
 
 def _parser(*, recover: bool) -> etree.XMLParser:
@@ -174,6 +184,12 @@ def local_part(name: str) -> str:
     return name.rpartition("}")[2].rpartition(":")[2]
 
 
+@lru_cache(maxsize=1024)
+def _anywhere(name: str) -> str:
+    """That name in whatever namespace, as lxml wants it."""
+    return f"{{*}}{name}"
+
+
 def local(node: Node) -> str:
     """The local name; an undeclared prefix is cut off too."""
     return local_part(node.tag) if isinstance(node.tag, str) else ""
@@ -185,7 +201,7 @@ def elements(node: Node) -> Iterator[Node]:
 
 def kids(node: Node, name: str, nesting: int = _MAX_NESTING) -> Iterator[Node]:
     """Children of that name, in any order, also inside (nested) Extension elements."""
-    for child in node.iterchildren(f"{{*}}{name}", "{*}Extension"):
+    for child in node.iterchildren(_anywhere(name), "{*}Extension"):
         if child.tag.endswith(name):
             yield child
         elif nesting and local(child) == "Extension":
@@ -194,12 +210,12 @@ def kids(node: Node, name: str, nesting: int = _MAX_NESTING) -> Iterator[Node]:
 
 def kid(node: Node, *path: str) -> Node | None:
     """The first element along the path, or None; a child itself goes before one inside an Extension."""
-    found: Node | None = node
+    found = node
     for name in path:
-        if found is None:
+        near = next(found.iterchildren(_anywhere(name)), None)
+        if near is None and (near := next(kids(found, name), None)) is None:
             return None
-        near = next(found.iterchildren(f"{{*}}{name}"), None)
-        found = next(kids(found, name), None) if near is None else near
+        found = near
     return found
 
 

@@ -27,6 +27,12 @@ class Session:
     def __init__(self, camera: Camera, port: int) -> None:
         self._camera = camera
         self._port = port
+        host = wires.url_host(camera.address)
+        self._ours = {
+            "Host": host if port == (80 if camera.tls == "off" else 443) else f"{host}:{port}",
+            "User-Agent": USER_AGENT,
+            "Accept-Encoding": "identity",
+        }
         self._wire: wires.Wire | None = None
 
     def post(
@@ -74,13 +80,7 @@ class Session:
         self.close()
 
     def _message(self, method: str, path: str, extra: Mapping[str, str], body: bytes = b"") -> bytes:
-        host = wires.url_host(self._camera.address)
-        headers = {
-            "Host": host if self._port == (80 if self._camera.tls == "off" else 443) else f"{host}:{self._port}",
-            "User-Agent": USER_AGENT,
-            "Accept-Encoding": "identity",
-        }
-        return request(method, safe_path(path), "HTTP/1.1", {**headers, **extra}, body)
+        return request(method, safe_path(path), "HTTP/1.1", {**self._ours, **extra}, body)
 
     def _exchange(self, wire: wires.Wire, message: bytes, cap: int) -> Reply:
         keep = False

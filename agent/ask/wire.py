@@ -16,6 +16,8 @@ from contract.vocabulary import Reason
 CONNECT_S = 3.0
 """Longest wait for a connection: SYN and two repetitions (RFC 6298: after 1 s and 3 s)."""
 _READ = 16_384
+_LATE_S = 0.05
+"""A read may outlive the deadline by so much, so that the kernel is told a new timeout for few reads only."""
 _TIMEVAL = struct.Struct("@ll" if socket.SO_RCVTIMEO == 20 else "=qq")  # the option's newer number has 64-bit time
 _THEIRS = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.ECONNRESET})
 
@@ -34,6 +36,8 @@ class Wire:
         self._socket = sock
         self._buffer = bytearray()
         self._plain = type(sock) is socket.socket
+        self._patience_s = 0.0
+        """The timeout that the kernel was told last."""
         if self._plain:
             sock.settimeout(None)  # the kernel keeps the time: a third of the system calls
 
@@ -137,11 +141,13 @@ class Wire:
         raise Trouble(Reason.UNREACHABLE, "connection closed without an answer")
 
     def _receive(self) -> bool:
-        """Wait for more; the timeout is set anew each time, so that a dripping camera cannot outlive the deadline."""
+        """Wait for more; the timeout shrinks with what is left, so that a dripping camera cannot outlive the deadline."""
         left = self.deadline.left()
         try:
             if self._plain:
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(left))
+                if not left <= self._patience_s <= left + _LATE_S:
+                    self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(left))
+                    self._patience_s = left
             else:
                 self._socket.settimeout(left)
             data = self._socket.recv(_READ)
