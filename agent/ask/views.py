@@ -248,10 +248,15 @@ def _lowest(costs: Floats) -> float:
 # ---- sharpness and detail -----------------------------------------------------------------------
 
 
+EDGE_PX = 1.6
+"""Edges are sought in a picture smoothed so much: twice as much leaves a sixty-fourth of the noise's energy. By night
+noise was three quarters of what edges have at 0.8 px, so that a picture out of focus hardly seemed less sharp."""
+
+
 def sharpness(frame: Frame) -> float:
     """Energy of edges relative to the contrast of the picture; falls when focus is lost. Its unit is its own."""
     gray = gray_of(frame).astype(np.float32)
-    edges = cv2.Laplacian(cv2.GaussianBlur(gray, (0, 0), 0.8), cv2.CV_32F)
+    edges = cv2.Laplacian(cv2.GaussianBlur(gray, (0, 0), EDGE_PX), cv2.CV_32F)
     return float(1000.0 * np.var(edges) / (np.var(gray) + 25.0))
 
 
