@@ -29,7 +29,8 @@ from simulator.persona import Quirk, personas
 from simulator.unit import Unit
 
 RUNS = 100
-AWAY_S = 90.0
+AWAY_S = 120.0
+"""As the agent allows unless told otherwise."""
 MOST, LEAST = 12, 2
 """Cameras at a time: as many as the machine has time for; a run is nearly all waiting."""
 STRETCHED = (4.0, 7.0)

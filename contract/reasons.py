@@ -24,6 +24,7 @@ class Finding(StrEnum):
     LIMITED = "LIMITED"
     TOO_CLOSE = "TOO_CLOSE"
     STANDS_STILL = "STANDS_STILL"
+    HARDLY_CHANGED = "HARDLY_CHANGED"
     DIGITAL_ONLY = "DIGITAL_ONLY"
     DECLARED_ONLY = "DECLARED_ONLY"
     DECLARED_NOT_OFFERED = "DECLARED_NOT_OFFERED"
@@ -87,6 +88,11 @@ _FINDINGS: dict[str, _Words] = {
         "设备接受了动作命令，画面却没有变化：没有该机构，或电机卡死、被遮挡。请现场查看，必要时维修或更换。",
         "Commands are accepted and nothing in the picture moves: there is no such motor, or it is stuck. Look at it on "
         "site; repair or replace it.",
+    ),
+    Finding.HARDLY_CHANGED: _Words(
+        "发出调焦命令后，画面清晰度只略有变化，人员走动或水汽也会如此，不能断定。请在画面清晰、无人时重新检测，或现场查看。",
+        "After the command to focus the picture was only a little less sharp, as people or steam make it too: this "
+        "tells nothing. Inspect again while the view is clear, or look on site.",
     ),
     Finding.DIGITAL_ONLY: _Words(
         "变焦只是放大画面，没有增加细节（数字变焦）。需要光学变焦的摄像机。",

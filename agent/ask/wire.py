@@ -141,7 +141,7 @@ class Wire:
         raise Trouble(Reason.UNREACHABLE, "connection closed without an answer")
 
     def _receive(self) -> bool:
-        """Wait for more; the timeout shrinks with what is left, so that a dripping camera cannot outlive the deadline."""
+        """Wait for more, no longer than what is left each time: a dripping camera must not outlive the deadline."""
         left = self.deadline.left()
         try:
             if self._plain:

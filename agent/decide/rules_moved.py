@@ -16,8 +16,9 @@ STANDS_DEG = 2.0
 """A head that turned less did not turn: the picture is measured no finer."""
 GROWS = 1.05
 """Magnification below which nothing grew."""
-BLURS = 0.75
-"""Sharpness left, as a share, from which on the focus did not move: people and steam change a picture that much."""
+BLURS, UNTOUCHED = 0.75, 0.9
+"""Sharpness left, as a share: up to the first the focus moved, from the second on it did not; people and steam, too,
+change a picture by what lies between."""
 
 
 def rotation(declared: Verdict, seen: Seen[Rotation] | NotSeen, policy: Policy) -> Verdict:
@@ -71,6 +72,8 @@ def focus(declared: Verdict, seen: Seen[FocusSeen] | NotSeen) -> Verdict:
     verified = replace(declared, level=Level.E4, standing=Standing.MET, reason="", proof=(words,))
     if found.moved <= BLURS * found.before:
         return verified
+    if found.moved < UNTOUCHED * found.before:
+        return replace(verified, standing=Standing.UNPROVEN, reason=Finding.HARDLY_CHANGED)
     return replace(verified, standing=Standing.NOT_MET, reason=Finding.STANDS_STILL)
 
 

@@ -197,3 +197,18 @@ def test_sharpness_falls_with_focus() -> None:
 def test_what_is_no_jpeg_is_no_frame() -> None:
     """Junk decodes to nothing."""
     assert views.decoded(b"\xff\xd8 not really") is None
+
+
+@pytest.mark.parametrize("noise", [0.0, 2.0, 4.0])
+def test_sharpness_falls_with_the_focus_however_noisy_the_picture(noise: float) -> None:
+    """By night a sensor's noise is as fine as the edges; it must not make up for those that a lost focus takes."""
+    rng = np.random.default_rng(int(noise))
+
+    def taken(blur_px: float) -> float:
+        scene = panorama.look(40).astype(np.float32) * 0.15 + 20
+        soft = cv2.GaussianBlur(scene, (0, 0), blur_px) if blur_px else scene
+        return views.sharpness(np.clip(soft + rng.normal(0, noise, soft.shape), 0, 255).astype(np.uint8))
+
+    sharp = taken(0.0)
+    assert taken(2.5) < 0.6 * sharp
+    assert taken(0.0) > 0.95 * sharp

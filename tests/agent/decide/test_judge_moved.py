@@ -72,6 +72,20 @@ def test_focus_is_met_when_sharpness_follows_the_command() -> None:
     assert verdict(Clause.FOCUS, focus=untouched)[:3] == ("NOT_MET", "E4", "STANDS_STILL")
 
 
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        (75.0, ("MET", "E4", "")),
+        (78.0, ("UNPROVEN", "E4", "HARDLY_CHANGED")),
+        (90.0, ("NOT_MET", "E4", "STANDS_STILL")),
+    ],
+)
+def test_a_little_less_sharpness_neither_proves_nor_denies_a_focus(left: float, expected: tuple[str, ...]) -> None:
+    """Steam, a person or noise may take as much from a picture as a focus that moved by a little."""
+    seen = Seen(value=FocusSeen(before=100.0, moved=left, restored=99.0))
+    assert verdict(Clause.FOCUS, focus=seen)[:3] == expected
+
+
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_what_moving_showed_is_explained(lang: str) -> None:
     """Each finding of a movement has its words, and a zoom that was tried no longer hears that ONVIF cannot tell."""
