@@ -147,6 +147,7 @@ class Supervisor:
             said = error.strerror or str(error)
             if said != self._unwritable:  # once, not every 15 s
                 log.warning("cannot write %s: %s", self._status_file, said)
+                self._ledger.fault(f"{self._status_file.name} cannot be written: {said}")
             self._unwritable = said
         states = Counter(camera.availability.value for camera in status.cameras)
         counted = ", ".join(f"{states[one]} {one}" for one in states)

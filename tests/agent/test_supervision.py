@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -203,6 +203,31 @@ def test_the_end_of_any_thread_is_noticed_told_and_mended(tmp_path: Path) -> Non
         until(lambda: manager.last("WATCHDOG=1") < WATCHDOG_S)
         assert agent.process.poll() is None
         assert SECRET not in agent.log()
+
+
+def test_a_status_file_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
+    """The disk is full or broken: who looks from afar hears of it even while the journal still has room of its own."""
+    with ExitStack() as stack:
+        kitchen = canteen(tmp_path)
+        kitchen.start(stack)
+        until(lambda: states(kitchen) == {"online"})
+        status = tmp_path / "state" / "status.json"
+
+        def blocked() -> bool:
+            status.unlink(missing_ok=True)
+            with suppress(FileExistsError):  # just written again
+                status.mkdir()
+            return status.is_dir()
+
+        for words in range(1, 3):
+            until(blocked)
+            kitchen.fault("slot-0", "off")
+            until(lambda words=words: sum("status.json cannot be written" in one for one in faults(kitchen)) == words)
+            kitchen.fault("slot-0", "none")
+            until(lambda: kitchen.rate()["point_in_time"]["online"] == 1)
+            status.rmdir()
+            until(status.is_file)
+        assert len(faults(kitchen)) == 2
 
 
 if __name__ == "__main__":

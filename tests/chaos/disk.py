@@ -5,7 +5,7 @@ import random
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -72,17 +72,24 @@ def _rounds(options: Options) -> int:
 
 
 def told_of_journal(site: Site, since_boot_ms: int) -> list[str]:
-    """What the center was told of the journal itself since then: faults and resets."""
+    """What the center was told of the journal, or of the disk it is on, since then: faults and resets."""
     question = "SELECT payload FROM events WHERE kind IN ('fault', 'store_reset') AND at >= ? ORDER BY at"
     with closing(sqlite3.connect(f"file:{site.database}?mode=ro", uri=True, timeout=30)) as db:
         events = [json.loads(row[0]) for row in db.execute(question, (since_boot_ms,))]
     said = [f"{event['kind']}: {event.get('what') or event.get('why', '')}" for event in events]
-    return [one for one in said if "journal" in one or one.startswith("store_reset")]
+    return [one for one in said if "journal" in one or "cannot be written" in one or one.startswith("store_reset")]
 
 
-def _tells(site: Site, since: int, trial: Trial, word: str = "") -> None:
+FULL = ("full", "No space left")
+"""A journal that has room within its files goes on, and only what stands beside it cannot be written."""
+
+
+def _tells(site: Site, since: int, trial: Trial, words: Sequence[str] = ("",)) -> None:
+    def told() -> bool:
+        return any(word in what for what in told_of_journal(site, since) for word in words)
+
     try:
-        until(lambda: any(word in what for what in told_of_journal(site, since)), 40, "the center is told", 0.3)
+        until(told, 40, "the center is told", 0.3)
     except Failed:
         trial.silent += 1
 
@@ -127,7 +134,7 @@ def full(home: Path, rounds: int, *, seed: int) -> list[Figure]:
             since = trials.boot_ms()
             with Weather(site, dwell_s=(2, 15), seed=seed + i):
                 _while(disk.fill, 12.0)
-                _tells(site, since, trial, "full")
+                _tells(site, since, trial, FULL)
             _lives(site, trial)
             began = time.monotonic()
             disk.relieve()
