@@ -37,10 +37,11 @@ class Figure(NamedTuple):
         return self.goal is not None and self.value > self.goal
 
 
-def cpu_s(pid: int) -> float:
-    """User and system seconds of a process and of its children that ended (proc(5), stat fields 14 to 17)."""
+def cpu_s(pid: int) -> tuple[float, float]:
+    """User and system seconds of a process, and of its children that ended (proc(5), stat fields 14 to 17)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(int(field) for field in fields[11:15]) / _TICKS
+    own, ended = (sum(map(int, some)) / _TICKS for some in (fields[11:13], fields[13:15]))
+    return own, ended
 
 
 def memory(pid: int) -> Memory:
