@@ -4,13 +4,14 @@ What stands in them must not be known here.
 """
 
 import re
-from importlib import resources
 from pathlib import Path
 from typing import TypeVar
 
+import config
 from contract import strict_yaml
 
 T = TypeVar("T")
+_SHIPPED = Path(config.__path__[0])
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
 
 
@@ -23,8 +24,7 @@ def load(kind: str, name_or_path: str, type_: type[T]) -> T:
     source = Path(name_or_path)
     if "/" in name_or_path or name_or_path.endswith(".yaml"):
         return strict_yaml.load(source.read_bytes(), type_, source=str(source))
-    shipped = resources.files("config").joinpath(kind)
-    found = shipped.joinpath(f"{name_or_path}.yaml")
+    found = _SHIPPED / kind / f"{name_or_path}.yaml"
     if not _NAME.fullmatch(name_or_path) or not found.is_file():
         raise FileNotFoundError(f"no {kind} named {name_or_path!r}; shipped: {', '.join(names(kind))}")
     return strict_yaml.load(found.read_bytes(), type_, source=f"{kind}/{name_or_path}.yaml")
@@ -32,5 +32,4 @@ def load(kind: str, name_or_path: str, type_: type[T]) -> T:
 
 def names(kind: str) -> list[str]:
     """Names of the shipped files of this kind, sorted."""
-    files = resources.files("config").joinpath(kind).iterdir()
-    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
+    return sorted(file.stem for file in (_SHIPPED / kind).glob("*.yaml"))
