@@ -84,8 +84,11 @@ FULL = ("full", "No space left")
 """A journal that has room within its files goes on, and only what stands beside it cannot be written."""
 
 
-def _tells(site: Site, since: int, trial: Trial, words: Sequence[str] = ("",)) -> None:
+def _tells(
+    site: Site, since: int, trial: Trial, words: Sequence[str] = ("",), meanwhile: Callable[[], object] = lambda: None
+) -> None:
     def told() -> bool:
+        meanwhile()
         return any(word in what for what in told_of_journal(site, since) for word in words)
 
     try:
@@ -134,7 +137,7 @@ def full(home: Path, rounds: int, *, seed: int) -> list[Figure]:
             since = trials.boot_ms()
             with Weather(site, dwell_s=(2, 15), seed=seed + i):
                 _while(disk.fill, 12.0)
-                _tells(site, since, trial, FULL)
+                _tells(site, since, trial, FULL, disk.fill)
             _lives(site, trial)
             began = time.monotonic()
             disk.relieve()

@@ -28,12 +28,15 @@ def drained(site: Site, witness: Witness, seconds: float = SETTLE_S) -> float:
 
 
 def fresh_transition_s(site: Site, seconds: float = 120.0) -> float:
-    """R3: the steady camera loses its power now; seconds until the center holds that change, inf when not in time."""
-    slot, began, began_boot_ms = site.steady, time.monotonic(), boot_ms()
+    """R3: the steady camera loses its power now; seconds until the center holds that change, inf when not in time.
+
+    A look that is under way when the power goes dates the change from its own beginning.
+    """
+    slot, began, since = site.steady, time.monotonic(), boot_ms() - round(1000 * site.deadline_s)
     site.suffer(slot, "off")
     try:
         while time.monotonic() - began < seconds:
-            if evidence.arrived(site, slot, "offline", began_boot_ms):
+            if evidence.arrived(site, slot, "offline", since):
                 return time.monotonic() - began
             time.sleep(0.1)
         return float("inf")
