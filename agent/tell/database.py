@@ -11,6 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from agent.tell.wal import commits_reach
+
 PAGE_BYTES = 4096
 _OURS = 0x4D434C5A
 """application_id (https://www.sqlite.org/pragma.html#pragma_application_id): the letters MCLZ."""
@@ -94,15 +96,18 @@ class Database:
     def __init__(self, path: Path | None, max_pages: int) -> None:
         self._path = path
         self._inode: tuple[int, int] | None = None
+        self.cut_short = False
+        """Whether commits stood in the write-ahead log which SQLite could not read any more."""
+        logged = commits_reach(path.with_name(f"{path.name}-wal"), PAGE_BYTES) if path else 0
         with _named():
             self._sql = sqlite3.connect(path or ":memory:", timeout=0.5, isolation_level=None, check_same_thread=False)
         try:
-            self._prepare(max_pages)
+            self._prepare(max_pages, logged)
         except BaseException:
             self.close()
             raise
 
-    def _prepare(self, max_pages: int) -> None:
+    def _prepare(self, max_pages: int, logged: int) -> None:
         with _named():
             # Exclusive: no shared-memory file, which a full disk or a bad sector would turn into SIGBUS.
             for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=64"):
@@ -110,6 +115,8 @@ class Database:
             self._sql.execute(f"PRAGMA journal_size_limit={256 * PAGE_BYTES}")
             if self._path and (said := self._sql.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
                 raise Trouble(Kind.CORRUPT, str(said))
+            _, read, _ = self._sql.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self.cut_short = logged > max(read, 0)
             self._lay_out()
             self._sql.execute(f"PRAGMA max_page_count={max_pages}")
             self._inode = self._found()

@@ -406,7 +406,7 @@ class Journal:
     def _open(self) -> Database:
         make_folder(self._path.parent)
         try:
-            return Database(self._path, self._max_pages)
+            disk = Database(self._path, self._max_pages)
         except Trouble as trouble:
             if trouble.kind is not Kind.CORRUPT:
                 raise
@@ -416,6 +416,11 @@ class Journal:
             self._news.append(News(f"damaged: {trouble.detail}"[:500], lost=True, before=before))
             self.lost += 1
             return Database(self._path, self._max_pages)
+        if disk.cut_short:
+            log.error("the end of the journal's log was damaged: what was recorded last is lost")
+            before = next((one.name for one in reversed(disk.stores())), "")
+            self._news.append(News("damaged: the end of the write-ahead log", lost=True, before=before))
+        return disk
 
     def take_news(self) -> list[News]:
         """What happened to the journal itself since the last call."""

@@ -369,6 +369,47 @@ def test_random_damage_is_always_noticed(tmp_path: Path) -> None:
     assert noticed >= 10
 
 
+def with_log(folder: Path, into: Path) -> Path:
+    """A journal as a power cut leaves it, with most of it in its write-ahead log; the log's file in the copy."""
+    into.mkdir()
+    with opened(folder) as journal:
+        fill(journal, 90, "x" * 300)
+        for file in folder.glob("journal.db*"):
+            shutil.copy(file, into / file.name)
+    return into / "journal.db-wal"
+
+
+def test_commits_that_the_damaged_log_hides_are_told_as_lost(tmp_path: Path) -> None:
+    """SQLite reads a log up to the first damaged frame and says nothing of those behind it."""
+    log = with_log(tmp_path / "before", tmp_path / "after")
+    untouched, rnd, lost = log.read_bytes(), random.Random(5), 0
+    for turn in range(60):
+        folder = tmp_path / f"{turn}"
+        shutil.copytree(log.parent, folder)
+        damaged = bytearray(untouched)
+        for place in range(0, len(damaged), 512):
+            if rnd.random() < 0.02:
+                damaged[place : place + 512] = rnd.randbytes(512)
+        (folder / log.name).write_bytes(damaged)
+        with opened(folder) as journal:
+            left = sum(len(held(journal, store)) for store, _, _ in journal.undelivered())
+            told = [one for one in journal.take_news() if one.lost]
+            lost += left < 90
+            assert left == 90 or told
+    assert lost > 30
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.9, 1.0])
+def test_a_log_that_ends_early_is_no_damage(tmp_path: Path, share: float) -> None:
+    """What a cut leaves of a commit under way was never recorded: nothing is told of it."""
+    log = with_log(tmp_path / "before", tmp_path / "after")
+    whole = log.read_bytes()
+    log.write_bytes(whole[: int(share * len(whole))])
+    with opened(log.parent) as journal:
+        assert [one for one in journal.take_news() if one.lost] == []
+        assert journal.durable
+
+
 def test_damage_noticed_while_running_ends_the_run_and_heals(tmp_path: Path) -> None:
     """A row that fails its checksum is not told, what stands before it is; the file is set aside, a new one begun."""
     with opened(tmp_path) as journal:
