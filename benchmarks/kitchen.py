@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.photographs import HEIGHT, WIDTH, Frame, kept_for_test
+from benchmarks.photographs import HEIGHT, WIDTH, Frame
 from benchmarks.visits import GOP, GROUPS, SETTLED, SHOWN, WAYS, Rng, Visit, encoded
 from simulator.kitchen.darkroom import develop
 from simulator.shot import FREEZING, SCENES, Shot
@@ -23,8 +23,6 @@ FAULTS = {
     "freeze-all": "freeze",
 }
 """The simulator's word, and the code (with the side, for luma)."""
-VIEWS = range(0, 360, 30)
-"""Directions, degrees; each is a source."""
 _LOOP = 24
 _COLOURLESS = {"night"}
 
@@ -33,8 +31,9 @@ def name(view: int) -> str:
     return f"kitchen-{view}"
 
 
-def for_test(view: int) -> bool:
-    return kept_for_test(name(view))
+def views(*, test: bool) -> range:
+    """Directions, degrees, each a source: to choose limits on, or those between them, kept for testing."""
+    return range(15 if test else 0, 360, 30)
 
 
 def coloured(scene: str) -> bool:

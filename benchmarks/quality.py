@@ -1,15 +1,16 @@
 """T4: how many picture faults are found, and how many sound pictures are taken for faulty.
 
-Thresholds were chosen on one half of the sources, figures are of the other (split by a hash of the source's name).
+Thresholds are chosen on one part of the sources; figures are of the other, which must lead to no choice.
 
 `python -m benchmarks.quality [--quick] [--check]` prints the table; `--train` the spread of every measured number on
-the training half, beside its threshold: what thresholds are chosen by. Images never leave the cache.
+the training sources, beside its threshold: what thresholds are chosen by. Images never leave the cache.
 """
 
 import argparse
 import multiprocessing
 import sys
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 from zlib import crc32
 
@@ -33,7 +34,6 @@ class Row(NamedTuple):
 
     source: str
     nature: bool
-    test: bool
     fault: str
     scene: str
     grade: int
@@ -45,22 +45,22 @@ class Row(NamedTuple):
 
 
 def rows(*, test: bool, quick: bool) -> list[Row]:
-    """Visits to every source of one half (a third of them if `quick`), measured on all cores."""
-    pictures = photographs.photographs()
-    mine = [n for n, one in enumerate(pictures) if one.test == test][:: 3 if quick else 1]
-    views = [view for view in kitchen.VIEWS if kitchen.for_test(view) == test][:: 3 if quick else 1]
+    """Visits to every source for testing or for training (a third of them if `quick`), measured on all cores."""
+    every = 3 if quick else 1
+    mine = range(len(photographs.photographs(test=test)))[::every]
+    views = kitchen.views(test=test)[::every]
     with multiprocessing.get_context("spawn").Pool(initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        of_pictures = pool.map_async(_photographed, mine, chunksize=1)
+        of_pictures = pool.map_async(partial(_photographed, test=test), mine, chunksize=1)
         of_kitchen = pool.map_async(_simulated, views, chunksize=1)
         return [row for some in of_pictures.get() + of_kitchen.get() for row in some]
 
 
-def _photographed(n: int) -> list[Row]:
-    """A photograph in every scene, twice sound, and with every fault in three grades, in scenes taken in turn."""
-    pictures = photographs.photographs()
+def _photographed(n: int, *, test: bool) -> list[Row]:
+    """The n-th photograph, twice sound in every scene, and with every fault in three grades, in scenes in turn."""
+    pictures = photographs.photographs(test=test)
     one, rng = pictures[n], np.random.default_rng(crc32(pictures[n].name.encode()))
-    same_half = [other for other in pictures if other.test == one.test and other.name != one.name]
-    other = same_half[int(rng.integers(len(same_half)))].image
+    others = [other for other in pictures if other.name != one.name]
+    other = others[int(rng.integers(len(others)))].image
     found = [
         _row(one, SOUND, scene, i, visits.sound(one.image, scene, rng, other))
         for scene in visits.SCENES
@@ -75,7 +75,7 @@ def _photographed(n: int) -> list[Row]:
 
 
 def _row(one: Photograph, fault: str, scene: str, grade: int, seen: visits.Visit) -> Row:
-    return Row(one.name, one.nature, one.test, fault, scene, grade, seen.way, _measured(seen))
+    return Row(one.name, one.nature, fault, scene, grade, seen.way, _measured(seen))
 
 
 def _simulated(view: int) -> list[Row]:
@@ -86,7 +86,7 @@ def _simulated(view: int) -> list[Row]:
         + [(scene, word, code) for word, code in kitchen.FAULTS.items() for scene in kitchen.scenes()]
     )
     return [
-        Row(kitchen.name(view), False, kitchen.for_test(view), code, f"kitchen {scene}", 1, seen.way, _measured(seen))
+        Row(kitchen.name(view), False, code, f"kitchen {scene}", 1, seen.way, _measured(seen))
         for scene, word, code in wanted
         if code != "chroma" or kitchen.coloured(scene)
         for seen in [kitchen.visit(view, scene, word, rng)]
@@ -101,7 +101,7 @@ def _measured(seen: visits.Visit) -> dict[str, float]:
 
 
 def figures(quick: bool) -> list[Figure]:
-    """T4 on the test half; the table goes to standard output."""
+    """T4 on the sources kept for testing; the table goes to standard output."""
     thresholds = load_policy(POLICY).picture.thresholds
     counted = [(row, quality.faults(row.metrics, thresholds)) for row in rows(test=True, quick=quick)]
     print(table(counted))
@@ -213,7 +213,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("--train", action="store_true", help="spreads on the training half")
+    parser.add_argument("--train", action="store_true", help="spreads on the training sources")
     arguments = parser.parse_args()
     if arguments.train:
         print(spreads(rows(test=False, quick=arguments.quick), load_policy(POLICY).picture.thresholds))
