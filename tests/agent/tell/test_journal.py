@@ -5,8 +5,10 @@ import random
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -14,10 +16,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.tell.database import Claim
 from agent.tell.documents import events
 from agent.tell.journal import Ended, Journal, Make
+from agent.tell.wal import commits_reach
 from contract.messages import MAX_BATCH_BYTES, Anchor, Coverage, Event, Events, Fault, Gap, Transition
 from contract.vocabulary import Availability, Rung
 
@@ -408,6 +413,15 @@ def test_a_log_that_ends_early_is_no_damage(tmp_path: Path, share: float) -> Non
     with opened(log.parent) as journal:
         assert [one for one in journal.take_news() if one.lost] == []
         assert journal.durable
+
+
+@given(st.binary(max_size=600), st.booleans())
+def test_no_log_whatever_is_in_it_stops_the_start(noise: bytes, begun: bool) -> None:
+    """The count of its frames is read from bytes that a bad card may have made."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "journal.db-wal"
+        log.write_bytes((struct.pack(">4I", 0x377F0682, 3007000, 64, 0) if begun else b"") + noise)
+        assert 0 <= commits_reach(log, 64) <= len(noise) // 64 + 1
 
 
 def test_damage_noticed_while_running_ends_the_run_and_heals(tmp_path: Path) -> None:
