@@ -36,7 +36,7 @@ MOST, LEAST = 12, 2
 STRETCHED = (4.0, 7.0)
 """How much longer than its processor time a piece of work may take: below the first figure one more run is begun, above
 the second one less. Cameras and agent share the machine here: one picture costs both 25 ms, and is due every 250."""
-STARVED = 10.0
+STARVED = 20.0
 """A run during which work was stretched so much, over ten seconds, is made again, whatever it found: the largest
 snapshots, which cost 0.1 s here, then take seconds where stretches are longest. After TRIES it counts as it is."""
 TRIES = 5
