@@ -3,6 +3,7 @@
 What a target does with them must not be known here.
 """
 
+import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -159,6 +160,8 @@ def files() -> Iterator[bytes]:
         b'"clock":{"synced":true},"host":null,"uplink":{"connected":true,"detail":"","pending":0},"discovery":{},'
         b'"cameras":[]}'
     )
+    header = struct.pack(">6I", 0x377F0682, 3_007_000, 64, 0, 7, 9)  # its sums follow, and a frame that ends a commit
+    yield b"w" + header + bytes.fromhex("5bc703135c9edab8") + struct.pack(">6I", 1, 1, 7, 9, 0, 0) + bytes(64)
 
 
 def child() -> Iterator[bytes]:

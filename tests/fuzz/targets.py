@@ -15,6 +15,7 @@ from agent import status
 from agent.ask import intent, jobs
 from agent.memory import Memory
 from agent.settings import checks, entries
+from agent.tell.wal import commits_reach
 from center import registry
 from center.decode import Incoming, Poison, apart, decode, origin, same, single
 from contract import strict_yaml
@@ -72,6 +73,8 @@ def _files(data: bytes) -> None:
         elif kind == b"l":
             memory = Memory(path)
             cameras.clean(memory.recall(CAMERA).stream_path)
+        elif kind == b"w":
+            assert commits_reach(path, 64) <= len(content) // 64
         else:
             intent.read(path)
 
