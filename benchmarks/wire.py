@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,7 +67,7 @@ class Relay:
                 near, _ = self._listening.accept()
             except OSError:
                 return
-            with near, socket.create_connection(("127.0.0.1", self._port)) as far:
+            with suppress(OSError), near, socket.create_connection(("127.0.0.1", self._port)) as far:
                 self._hand_on(near, {near: far, far: near})
 
     def _hand_on(self, near: socket.socket, other: dict[socket.socket, socket.socket]) -> None:

@@ -7,7 +7,7 @@ one that hangs costs nobody else. Who started us must not be known here.
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from queue import Empty, SimpleQueue
 
 from msgspec import structs
@@ -25,7 +25,9 @@ from contract.vocabulary import Reason
 THREADS = 64
 """Devices asked at once. One in work costs about 100 kB; a reply takes 30 ms of the network and 0.3 ms of CPU."""
 STEP_S = 0.002
-LONG_S = 0.05
+LONG_S, CALM_S = 0.05, 0.3
+QUICK_S = 0.15
+"""A device that is done so soon answers each question within milliseconds: few askers keep the processor busy."""
 STACK_BYTES = 512 * 1024
 
 
@@ -46,21 +48,27 @@ def work(lines: list[bytes], tell: Tell) -> None:
 def _staff(waiting: SimpleQueue[list[Job]], ask: Callable[[], None]) -> None:
     """Start one asker after the other as long as devices wait and the processor idles, or the last start is long ago.
 
-    Where replies come at once, many askers would only be in each other's way and cost a quarter more. A pause that
+    Where replies come at once, many askers would only be in each other's way and cost a third more. A pause that
     takes longer than it should says that we, or the machine, are busy.
     """
-    askers: list[threading.Thread] = []
-    idle, started = True, 0.0
+    devices, askers, starts = waiting.qsize(), list[threading.Thread](), list[float]()
+    idle = True
     while not waiting.empty() and len(askers) < THREADS:
         spent, now = time.process_time(), time.monotonic()
-        if idle or now - started > LONG_S:
-            started = now
+        quick = _each_s(now, starts, devices - waiting.qsize()) < QUICK_S
+        if not starts or (idle and not quick) or now - starts[-1] > (CALM_S if quick else LONG_S):
+            starts.append(now)
             askers.append(threading.Thread(target=ask))
             askers[-1].start()
         time.sleep(STEP_S)
         idle = time.process_time() - spent < STEP_S / 2 and time.monotonic() - now < 2 * STEP_S
     for asker in askers:
         asker.join()
+
+
+def _each_s(now: float, starts: Sequence[float], taken: int) -> float:
+    """How long a device has taken so far; beyond all bounds until one is done. Those that hang make it long again."""
+    return sum(now - start for start in starts) / taken if taken > len(starts) else float("inf")
 
 
 def _by_device(batch: Iterable[Job]) -> Iterable[list[Job]]:
