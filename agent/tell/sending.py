@@ -46,6 +46,10 @@ class Sender:
             self._rewind_if_stalled(line, self._flows[store], oldest)
             self._send_batches(line, self._flows[store], store, oldest, evicted)
 
+    def begin_anew(self) -> None:
+        """Whoever acknowledges has just come back: what was sent before may have met nobody, and is sent again."""
+        self._line = None
+
     @staticmethod
     def _rewind_if_stalled(line: Line, flow: _Flow, oldest: int) -> None:
         """Resend from the oldest when the center acknowledges nothing, never over a copy that is still on its way."""

@@ -307,6 +307,8 @@ class Uplink:
             self._take_ack(msgspec.json.decode(message.payload, type=Ack))
         elif message.topic == topics.CENTER_STATE:
             self._center_up = msgspec.json.decode(message.payload, type=CenterState).state == "up"
+            if self._center_up and not message.retain:  # it has come this moment
+                self._sender.begin_anew()
             self._journal.grown.set()
         elif message.topic == self._down("cmd") and not message.retain:
             self._take_command(msgspec.json.decode(message.payload, type=Command))
