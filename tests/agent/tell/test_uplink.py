@@ -13,6 +13,7 @@ import paho.mqtt.client as mqtt
 import pytest
 
 from agent.tell import line as lines
+from agent.tell import sending
 from agent.tell.journal import Journal
 from agent.tell.preflight import Endpoint
 from agent.tell.uplink import Uplink
@@ -145,6 +146,16 @@ def test_it_pauses_while_the_center_is_down() -> None:
         assert ear.seqs() == []
         ear.say("mclz/v1/center/state", CenterState(state="up"), retain=True)
         until(lambda: ear.seqs() == [1, 2])
+
+
+def test_a_center_that_announces_itself_is_sent_at_once_what_it_may_lack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However patient the sender has become: what was sent before may have met a broker that forgot it."""
+    monkeypatch.setattr(sending, "NO_PROGRESS_S", 300.0)
+    with line() as (_, ear, journal, _up, _verbs):
+        fill(journal, 3)
+        until(lambda: ear.seqs() == [1, 2, 3])
+        ear.say("mclz/v1/center/state", CenterState(state="up"), retain=True)
+        until(lambda: ear.seqs() == [1, 2, 3, 1, 2, 3])
 
 
 def test_a_long_backlog_is_windowed() -> None:
