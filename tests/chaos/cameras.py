@@ -137,7 +137,11 @@ def glance(parent: int, children: dict[int, Child]) -> None:
     """Notes the children of a process that are there now."""
     now = time.monotonic()
     for task in Path(f"/proc/{parent}/task").glob("*/children"):
-        for pid in task.read_text().split():
+        try:
+            pids = task.read_text().split()
+        except OSError:  # the thread has ended
+            continue
+        for pid in pids:
             try:
                 text = Path(f"/proc/{pid}/status").read_text()
             except OSError:
