@@ -31,7 +31,7 @@ from simulator.unit import Unit
 RUNS = 100
 AWAY_S = 120.0
 """As the agent allows unless told otherwise."""
-MOST, LEAST = 12, 2
+MOST, LEAST = 16, 2
 """Cameras at a time: as many as the machine has time for; a run is nearly all waiting."""
 STRETCHED = (4.0, 7.0)
 """How much longer than its processor time a piece of work may take: below the first figure one more run is begun, above
@@ -40,6 +40,7 @@ STARVED = 20.0
 """A run during which work was stretched so much, over ten seconds, is made again, whatever it found: the largest
 snapshots, which cost 0.1 s here, then take seconds where stretches are longest. After TRIES it counts as it is."""
 TRIES = 5
+EVERY_S = 2.0
 PROBE_S = 0.02
 SCENES = ("day", "day", "steam", "window-light", "night")
 JITTER_S, DELAY_S = 0.15, 0.3
@@ -54,9 +55,9 @@ class Run(NamedTuple):
     wrong: tuple[str, ...]
     restored: bool
     faults: tuple[str, ...]
+    began_s: float
+    """Monotonic."""
     took_s: float
-    stretch: float
-    """How much longer than its processor time work took meanwhile, at worst over ten seconds."""
 
 
 def figures(seeds: Sequence[int]) -> list[Figure]:
@@ -85,28 +86,34 @@ def _runs(tasks: list[tuple[str, int]]) -> Iterator[Run]:
     """Each in turn, as many at a time as the machine bears."""
     _drawn()
     running: set[Future[Run]] = set()
-    allowed, stretch, tasks = float(LEAST), 1.0, tasks[::-1]
+    allowed, changed_s, tasks = float(LEAST), 0.0, tasks[::-1]
     tries = Counter[tuple[str, int]]()
-    with ProcessPoolExecutor(MOST, multiprocessing.get_context("fork")) as pool:
+    with ProcessPoolExecutor(MOST, multiprocessing.get_context("fork")) as pool, _Watch() as watch:
         while tasks or running:
             if tasks and len(running) < allowed:
                 running.add(pool.submit(run, *tasks.pop()))
             done, running = wait(running, timeout=2.0, return_when=FIRST_COMPLETED)
-            stretch = 0.6 * stretch + 0.4 * _stretch()
-            if stretch > STRETCHED[1]:
-                allowed = max(allowed - 0.5, LEAST)
-            elif stretch < STRETCHED[0]:
-                allowed = min(allowed + 0.5, MOST, len(running) + 2)
+            if time.monotonic() - changed_s > EVERY_S:
+                allowed, changed_s = _allowed(allowed, watch.latest, len(running)), time.monotonic()
             for one in done:
                 found = one.result()
                 tries[found.persona, found.seed] += 1
-                starved = found.stretch > STARVED and tries[found.persona, found.seed] < TRIES
-                again = f", machine too busy (x{found.stretch:.0f}): to be made again" if starved else ""
-                print(f"{_line(found)} ({len(running)} beside it, x{stretch:.1f}){again}", file=sys.stderr, flush=True)
+                stretch = watch.worst(found.began_s)
+                starved = stretch > STARVED and tries[found.persona, found.seed] < TRIES
+                again = f", machine too busy (x{stretch:.0f}): to be made again" if starved else ""
+                beside = f"{len(running)} beside it, x{stretch:.1f}"
+                print(f"{_line(found)} ({beside}){again}", file=sys.stderr, flush=True)
                 if starved:
                     tasks.insert(0, (found.persona, found.seed))
                 else:
                     yield found
+
+
+def _allowed(before: float, stretch: float, running: int) -> float:
+    """How many may run at a time, `before` having been allowed."""
+    if stretch > STRETCHED[1]:
+        return max(before - 0.5, LEAST)
+    return min(before + 0.5, MOST, running + 2) if stretch < STRETCHED[0] else before
 
 
 def _drawn() -> None:
@@ -125,17 +132,27 @@ def _stretch() -> float:
 
 
 class _Watch(threading.Thread):
-    """Notes how starved the machine is while a camera is moved."""
+    """Notes how starved the machine is."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
-        self.worst, self._over, self._lately = 1.0, threading.Event(), deque[float](maxlen=5)
+        self._over, self._told = threading.Event(), list[tuple[float, float]]()
 
     def run(self) -> None:
+        lately = deque[float](maxlen=5)
         while not self._over.wait(2.0):
-            self._lately.append(_stretch())
-            if len(self._lately) == self._lately.maxlen:
-                self.worst = max(self.worst, sum(self._lately) / len(self._lately))
+            lately.append(_stretch())
+            if len(lately) == lately.maxlen:
+                self._told.append((time.monotonic(), sum(lately) / len(lately)))
+
+    def worst(self, since_s: float) -> float:
+        """How much longer than its processor time work took since then (monotonic), at worst over ten seconds."""
+        return max((stretch for at_s, stretch in self._told if at_s >= since_s), default=1.0)
+
+    @property
+    def latest(self) -> float:
+        """And over the last ten seconds."""
+        return self._told[-1][1] if self._told else 1.0
 
     def __enter__(self) -> Self:
         self.start()
@@ -180,8 +197,7 @@ def run(name: str, seed: int) -> Run:
         camera = enrolled(unit)
         ((_, told),) = ask_capabilities([camera], log_in={name}, auth={}, deadline_s=30.0)
         before, began = unit.mount.pose(unit.clock()), time.monotonic()
-        with _Watch() as watch:
-            movement = moving.move(camera, told, max_away_s=AWAY_S, intent_file=Path(folder) / "moving.json")
+        movement = moving.move(camera, told, max_away_s=AWAY_S, intent_file=Path(folder) / "moving.json")
         took_s, after = time.monotonic() - began, unit.mount.pose(unit.clock())
     evidence = replace(Evidence(slot=name, capabilities=told), movement=movement)
     persona = personas()[name]
@@ -192,9 +208,8 @@ def run(name: str, seed: int) -> Run:
     stands = abs((after.pan - before.pan + 180) % 360 - 180) < 1 and abs(after.zoom / before.zoom - 1) < 0.03
     sharp = abs(after.focus - before.focus) < 0.05
     drifting = Quirk.DRIFTS in persona.quirks
-    return Run(
-        name, seed, wrong, movement.restored and ((stands and sharp) or drifting), movement.faults, took_s, watch.worst
-    )
+    restored = movement.restored and ((stands and sharp) or drifting)
+    return Run(name, seed, wrong, restored, movement.faults, began, took_s)
 
 
 def _line(run: Run) -> str:

@@ -5,7 +5,9 @@ What moves the camera, and what the views add up to, must not be known here.
 
 import time
 import zlib
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 from agent.ask import views
 from agent.ask.asking import Deadline, Trouble
@@ -30,12 +32,17 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-class Glance(NamedTuple):
+@dataclass(frozen=True)
+class Glance:
     """One picture and when it was asked for (monotonic seconds)."""
 
-    view: View
     frame: Frame
     at_s: float
+
+    @cached_property
+    def view(self) -> View:
+        """Its features: half of what a picture costs, and sharpness and detail do without them."""
+        return views.view(self.frame)
 
 
 class Eye:
@@ -65,11 +72,10 @@ class Eye:
         frame = views.decoded(self._source.take(self.deadline.within(PICTURE_S)))
         if frame is None:
             raise Trouble(Reason.MALFORMED, "snapshot is no picture")
-        view = views.view(frame)
         self._seen += 1
-        margin = len(view.gray) // 5  # the time of day runs on in a frozen picture
-        self._different.add(zlib.crc32(view.gray[margin:-margin].tobytes()))
-        return Glance(view, frame, at_s)
+        margin = len(frame) // 5  # the time of day runs on in a frozen picture
+        self._different.add(zlib.crc32(frame[margin:-margin].tobytes()))
+        return Glance(frame, at_s)
 
     @property
     def frozen(self) -> bool:
