@@ -15,7 +15,7 @@ from agent.ask import views
 from agent.ask.asking import Deadline
 from agent.ask.eye import Eye
 from agent.ask.standing import SETTLE_S, Faults, quietly, settle
-from agent.ask.steering import Steering
+from agent.ask.steering import TIMEOUT_S, Steering
 from agent.ask.turning import FASTEST, FIRST, PATIENCE_S, RENEW_S
 from agent.ask.views import Frame, View
 from agent.model import FocusSeen, NotSeen, Span, ZoomSeen
@@ -47,7 +47,7 @@ def zoom(eye: Eye, fine: Eye, head: Steering, faults: Faults, deadline: Deadline
         start, before = eye.look(), _average(fine)
         growth = _Growth(start.view)
         _zoom(eye, head, way, growth, deadline)
-        scale = growth.add(settle(eye, head, faults).view)
+        scale = growth.add(settle(eye, head, faults).view) or _seen_again(eye, head, way, growth, faults)
         if scale is None:
             return NotSeen(reason=Reason.MALFORMED, detail="too little in the picture to measure the zoom by")
         if max(scale, 1 / scale) >= ZOOM_SEEN:
@@ -58,11 +58,16 @@ def zoom(eye: Eye, fine: Eye, head: Steering, faults: Faults, deadline: Deadline
     return ZoomSeen(scale=1.0, detail_ratio=1.0, optical=False)
 
 
+class _Told(NamedTuple):
+    view: View
+    scale: float
+
+
 class _Growth:
     """How much larger things have become since the start, told in steps: far apart, two views have little in common."""
 
     def __init__(self, start: View) -> None:
-        self._key, self._key_scale = start, 1.0
+        self._key = self._last = _Told(start, 1.0)
         self.sizes = [1.0]
         """Of each view that could be told: how much larger, or smaller, things are."""
         self.blind = 0
@@ -70,14 +75,18 @@ class _Growth:
 
     def add(self, now: View) -> float | None:
         """The scale of a view, None where it cannot be told."""
-        found = views.match(self._key, now)
+        key = self._key
+        found = views.match(key.view, now)
+        if found is None:
+            key = self._last  # what moves in the kitchen spoils a large step sooner than a small one
+            found = views.match(key.view, now)
         if found is None:
             self.blind += 1
             return None
-        scale, self.blind = self._key_scale * found.scale, 0
+        scale, self.blind = key.scale * found.scale, 0
         self.sizes.append(max(scale, 1 / scale))
-        if not 1 / ZOOM_STEP < found.scale < ZOOM_STEP:
-            self._key, self._key_scale = now, scale
+        self._last = _Told(now, scale)
+        self._key = key if 1 / ZOOM_STEP < found.scale < ZOOM_STEP else self._last
         return scale
 
     @property
@@ -102,6 +111,19 @@ def _zoom(eye: Eye, head: Steering, way: int, growth: _Growth, deadline: Deadlin
         if brisk != share or now.at_s - renewed_s > RENEW_S:
             share, renewed_s = brisk, now.at_s
             head.enlarge(way * share)
+
+
+def _seen_again(eye: Eye, head: Steering, way: int, growth: _Growth, faults: Faults) -> float | None:
+    """The scale after zooming back to what can be told: where pictures come late, the steps between are missed.
+
+    None where nothing can be told, or nothing is left of the zoom.
+    """
+    head.enlarge(-way * FIRST)
+    until_s = time.monotonic() + TIMEOUT_S
+    while growth.blind and time.monotonic() < until_s:
+        growth.add(eye.look().view)
+    scale = growth.add(settle(eye, head, faults).view)
+    return scale if scale and max(scale, 1 / scale) >= ZOOM_SEEN else None
 
 
 def _compared(before: Frame, after: Frame, scale: float) -> ZoomSeen | NotSeen:

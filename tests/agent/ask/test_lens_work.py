@@ -1,0 +1,65 @@
+"""Zoom measured though pictures are missed on the way."""
+
+import time
+
+import numpy as np
+import pytest
+
+from agent.ask import lens_work, views
+from agent.ask.asking import Deadline
+from agent.ask.eye import Eye
+from agent.ask.inspection import ask_capabilities
+from agent.ask.standing import Faults, settle
+from agent.ask.steering import Means, Steering, prepare
+from agent.ask.still import Stills
+from agent.ask.views import View
+from agent.model import Camera, Credentials, Ports
+from simulator.canteen import CameraSpec, Canteen
+from simulator.kitchen.darkroom import develop
+from simulator.shot import Shot
+
+
+def seen(zoom: float, phase: float) -> View:
+    """A view of the steaming kitchen, at a `phase` (0..1) of what moves in it."""
+    shot = Shot(pan=204.0, zoom=zoom, scene="steam", noise=1.0, seed=round(20 * phase), stamp="2026-11-23 12:00:00")
+    return views.view(np.ascontiguousarray(np.asarray(develop(shot, 1280, 720, phase), np.uint8)[..., ::-1]))
+
+
+def test_growth_is_told_from_the_last_view_where_the_key_view_is_too_far() -> None:
+    """A step that is too large from the key view is told from the view seen since."""
+    start, between, after = seen(1.0, 0.1), seen(1.19, 0.15), seen(1.65, 0.3)
+    growth = lens_work._Growth(start)
+    assert growth.add(after) is None
+    assert growth.blind == 1
+    growth.add(between)
+    assert growth.add(after) == pytest.approx(1.65, rel=0.05)
+    assert growth.blind == 0
+
+
+def test_a_zoom_that_ran_out_of_sight_is_brought_back_into_it() -> None:
+    """A lens that has run so far that nothing can be told is zoomed back to where it can."""
+    with Canteen([CameraSpec(slot="stove", persona="ptz-340", scene="steam", facing=204.0, seed=3)]) as canteen:
+        unit = canteen.camera("stove")
+        camera = Camera(
+            slot="stove",
+            address=unit.address,
+            ports=Ports(onvif=unit.onvif_port, rtsp=unit.rtsp_port),
+            credentials=Credentials(unit.spec.user, unit.spec.password),
+        )
+        ((_, told),) = ask_capabilities([camera], log_in={"stove"}, auth={}, deadline_s=20.0)
+        prepare()
+        means, deadline = Means(camera, told), Deadline(60.0)
+        assert means.profile
+        head = Steering(camera, means, auth=told.auth, deadline=deadline)
+        head.set_clock()
+        eye = Eye(Stills(camera, head.snapshot_place(means.profile.token)), deadline)
+        growth = lens_work._Growth(eye.look().view)
+        head.enlarge(1.0)
+        time.sleep(1.2)
+        assert growth.add(settle(eye, head, Faults()).view) is None
+        scale = lens_work._seen_again(eye, head, +1, growth, Faults())
+        assert scale is not None
+        assert scale == pytest.approx(unit.mount.pose(unit.clock()).zoom, rel=0.03)
+        assert 1.1 < scale < 2.2
+        eye.close()
+        head.close()
