@@ -14,6 +14,9 @@ KEY_SHIFT = 0.18
 """A view so far (in widths) from the last key view becomes the next: few links, each far enough to tell the lens."""
 STILL = 0.004
 """Things that moved less between two views (in widths) stand still: encoders and wind do that much."""
+SLOW = 10 * STILL
+"""What seems to move so little is compared with the view just before: of a far key view half is out of sight, and noise
+of the rest looks like movement."""
 STILL_S = 1.2
 """A head that is told to turn and stands so long is at its stop."""
 FULL_DEG = 360.0
@@ -72,6 +75,8 @@ class Sweep:
 
     def _seen(self, now: View, at_s: float, found: views.Match) -> None:
         moved = float(np.mean(np.hypot(*(found.moves - self._moves).T)))
+        if STILL < moved < SLOW and (since := views.match(self.last, now)):
+            moved = since.moved
         if self._blind_since_s is None and at_s > self._last_at_s:
             self.pace = moved / (at_s - self._last_at_s)
         self._blind_since_s = None

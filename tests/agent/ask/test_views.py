@@ -11,6 +11,8 @@ import pytest
 from agent.ask import views
 from agent.ask.sweep import STILL_S, Sweep
 from agent.ask.views import Frame
+from simulator.kitchen.darkroom import develop
+from simulator.shot import Shot
 from tests.agent.ask import panorama
 
 FOV = 60.0
@@ -212,3 +214,26 @@ def test_sharpness_falls_with_the_focus_however_noisy_the_picture(noise: float) 
     sharp = taken(0.0)
     assert taken(2.5) < 0.6 * sharp
     assert taken(0.0) > 0.95 * sharp
+
+
+@pytest.mark.parametrize(
+    ("scene", "noise", "pan", "since_key"),
+    [("window-light", 4.0, 300.0, 10.0), ("window-light", 4.0, 180.0, 8.0), ("steam", 1.0, 120.0, 10.0)],
+)
+def test_a_head_at_its_stop_is_seen_to_stand_far_from_the_key_view(
+    scene: str, noise: float, pan: float, since_key: float
+) -> None:
+    """Noise, steam and people are no movement, though half of the key view is out of sight."""
+
+    def seen(pan: float, step: int) -> views.View:
+        stamp = "2026-11-23 12:00:00"
+        shot = Shot(pan=pan, scene=scene, noise=noise, seed=1 + step, stamp=stamp)
+        return views.view(
+            np.ascontiguousarray(np.asarray(develop(shot, 640, 360, 0.13 + 0.02 * step), np.uint8)[..., ::-1])
+        )
+
+    sweep = Sweep(seen(pan - since_key, 0), 0.0)
+    for step in range(1, 13):
+        sweep.add(seen(pan, step), 0.25 * step)
+    assert sweep.moved
+    assert sweep.still_s(3.0) == 2.75
