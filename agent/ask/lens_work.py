@@ -29,6 +29,7 @@ MAX_BLIND = 4
 ZOOM_S = 8.0
 AVERAGED = 5
 """Pictures averaged before detail is compared, so that noise does not count as detail."""
+COMPARISONS = 3
 OPTICAL = 1.3
 """Gain of detail at edges above which it is real (views.detail_ratio)."""
 BLURRED = 0.6
@@ -51,7 +52,7 @@ def zoom(eye: Eye, fine: Eye, head: Steering, faults: Faults, deadline: Deadline
         if scale is None:
             return NotSeen(reason=Reason.MALFORMED, detail="too little in the picture to measure the zoom by")
         if max(scale, 1 / scale) >= ZOOM_SEEN:
-            return _compared(before, _average(fine), scale)
+            return _compared(before, fine, scale)
         if deadline.passed():
             return NotSeen(reason=Reason.TIMED_OUT, detail="nothing grew in the time allowed")
     faults.add("ignores")
@@ -126,14 +127,15 @@ def _seen_again(eye: Eye, head: Steering, way: int, growth: _Growth, faults: Fau
     return scale if scale and max(scale, 1 / scale) >= ZOOM_SEEN else None
 
 
-def _compared(before: Frame, after: Frame, scale: float) -> ZoomSeen | NotSeen:
-    """Detail of the larger picture against the smaller one enlarged."""
-    small, large = (before, after) if scale >= 1 else (after, before)
-    found = views.match(views.view(small, views.MANY_FEATURES), views.view(large, views.MANY_FEATURES))
-    if found is None:
-        return NotSeen(reason=Reason.MALFORMED, detail="it zooms, and too little in the picture to compare detail by")
-    gain = views.detail_ratio(small, large, found)
-    return ZoomSeen(scale=round(found.scale, 2), detail_ratio=round(gain, 2), optical=gain >= OPTICAL)
+def _compared(before: Frame, fine: Eye, scale: float) -> ZoomSeen | NotSeen:
+    """Detail of the larger picture against the smaller one enlarged; people and steam may be in the way for a while."""
+    for _ in range(COMPARISONS):
+        after = _average(fine)
+        small, large = (before, after) if scale >= 1 else (after, before)
+        if found := views.match(views.view(small, views.MANY_FEATURES), views.view(large, views.MANY_FEATURES)):
+            gain = views.detail_ratio(small, large, found)
+            return ZoomSeen(scale=round(found.scale, 2), detail_ratio=round(gain, 2), optical=gain >= OPTICAL)
+    return NotSeen(reason=Reason.MALFORMED, detail="it zooms, and too little in the picture to compare detail by")
 
 
 def _average(eye: Eye) -> Frame:
