@@ -404,7 +404,7 @@ class ZoomSeen(Struct, frozen=True, kw_only=True):
 
 
 class FocusSeen(Struct, frozen=True, kw_only=True):
-    """Sharpness before, at its lowest after moving, and after restoring; any one unit."""
+    """Sharpness at its lowest before moving, at its lowest after it, and after restoring; any one unit."""
 
     before: float
     moved: float

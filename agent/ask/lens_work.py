@@ -162,7 +162,8 @@ class FocusKept(NamedTuple):
 
 def focus(eye: Eye, head: Steering, kept: FocusKept, deadline: Deadline) -> FocusSeen | NotSeen:
     """Move the focus until the picture blurs, then put it back as `kept` says and wait until it is sharp again."""
-    before = _sharpness(eye)
+    rested = _at_rest(eye)
+    before, usual = min(rested), statistics.median(rested)
     if kept.mode == "AUTO":
         quietly(partial(head.set_autofocus, "MANUAL"))  # some refuse Move otherwise
     lowest, moves = before, _moves(head, kept)
@@ -175,13 +176,13 @@ def focus(eye: Eye, head: Steering, kept: FocusKept, deadline: Deadline) -> Focu
             if lowest <= BLURRED * before:
                 break
             undo()  # back to where it was, before the other way is tried
-            _sharp_again(eye, before)
+            _sharp_again(eye, usual)
             quietly(head.halt_focus)
     finally:
         restore_focus(head, kept, undo)
     if lowest > BLURRED * before and deadline.passed():
         return NotSeen(reason=Reason.TIMED_OUT, detail="nothing blurred in the time allowed")
-    return FocusSeen(before=round(before, 3), moved=round(lowest, 3), restored=round(_sharp_again(eye, before), 3))
+    return FocusSeen(before=round(before, 3), moved=round(lowest, 3), restored=round(_sharp_again(eye, usual), 3))
 
 
 def _nothing() -> None:
@@ -238,6 +239,14 @@ def _aside(span: Span, home: float) -> list[float]:
 def _end(span: Span, side: int, share: float) -> float:
     end = span.high if side > 0 else span.low
     return share * (end if end is not None else float(side))
+
+
+def _at_rest(eye: Eye) -> list[float]:
+    """The sharpness of as many pictures as a move is judged by: steam and people change it too."""
+    until_s, seen = time.monotonic() + FOCUS_S, list[float]()
+    while time.monotonic() < until_s or len(seen) < FOCUS_LOOKS:
+        seen.append(views.sharpness(eye.look().frame))
+    return seen
 
 
 def _sharpness(eye: Eye) -> float:

@@ -1,6 +1,8 @@
 """Zoom measured though pictures are missed on the way."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -13,10 +15,12 @@ from agent.ask.standing import Faults, settle
 from agent.ask.steering import Means, Steering, prepare
 from agent.ask.still import Stills
 from agent.ask.views import View
-from agent.model import Camera, Credentials, Ports
+from agent.decide import rules_moved
+from agent.model import Camera, Credentials, FocusSeen, Ports
 from simulator.canteen import CameraSpec, Canteen
 from simulator.kitchen.darkroom import develop
 from simulator.shot import Shot
+from simulator.unit import Unit
 
 
 def seen(zoom: float, phase: float) -> View:
@@ -36,9 +40,10 @@ def test_growth_is_told_from_the_last_view_where_the_key_view_is_too_far() -> No
     assert growth.blind == 0
 
 
-def test_a_zoom_that_ran_out_of_sight_is_brought_back_into_it() -> None:
-    """A lens that has run so far that nothing can be told is zoomed back to where it can."""
-    with Canteen([CameraSpec(slot="stove", persona="ptz-340", scene="steam", facing=204.0, seed=3)]) as canteen:
+@contextmanager
+def steered(persona: str, facing: float) -> Iterator[tuple[Unit, Steering, Eye]]:
+    """A camera in a steaming kitchen, its motors and its pictures."""
+    with Canteen([CameraSpec(slot="stove", persona=persona, scene="steam", facing=facing, seed=3)]) as canteen:
         unit = canteen.camera("stove")
         camera = Camera(
             slot="stove",
@@ -53,6 +58,14 @@ def test_a_zoom_that_ran_out_of_sight_is_brought_back_into_it() -> None:
         head = Steering(camera, means, auth=told.auth, deadline=deadline)
         head.set_clock()
         eye = Eye(Stills(camera, head.snapshot_place(means.profile.token)), deadline)
+        yield unit, head, eye
+        eye.close()
+        head.close()
+
+
+def test_a_zoom_that_ran_out_of_sight_is_brought_back_into_it() -> None:
+    """A lens that has run so far that nothing can be told is zoomed back to where it can."""
+    with steered("ptz-340", 204.0) as (unit, head, eye):
         growth = lens_work._Growth(eye.look().view)
         head.enlarge(1.0)
         time.sleep(1.2)
@@ -61,5 +74,12 @@ def test_a_zoom_that_ran_out_of_sight_is_brought_back_into_it() -> None:
         assert scale is not None
         assert scale == pytest.approx(unit.mount.pose(unit.clock()).zoom, rel=0.03)
         assert 1.1 < scale < 2.2
-        eye.close()
-        head.close()
+
+
+def test_steam_is_no_focus_that_moves() -> None:
+    """Steam takes a fifth of the sharpness and more, and gives it back; no motor did that."""
+    with steered("focus-dead", 284.0) as (_, head, eye):
+        kept = lens_work.FocusKept(head.autofocus(), head.focus_position())
+        found = lens_work.focus(eye, head, kept, eye.deadline)
+        assert isinstance(found, FocusSeen)
+        assert found.moved > rules_moved.UNTOUCHED * found.before
