@@ -33,7 +33,7 @@ AWAY_S = 120.0
 """As the agent allows unless told otherwise."""
 MOST, LEAST = 16, 2
 """Cameras at a time: as many as the machine has time for; a run is nearly all waiting."""
-STRETCHED = (4.0, 7.0)
+STRETCHED = (3.0, 6.0)
 """How much longer than its processor time a piece of work may take: below the first figure one more run is begun, above
 the second one less. Cameras and agent share the machine here: one picture costs both 25 ms, and is due every 250."""
 STARVED = 20.0
@@ -117,8 +117,8 @@ def _allowed(before: float, stretch: float, running: int) -> float:
 
 
 def _drawn() -> None:
-    """The kitchen drawn once, before the processes part that all show it."""
-    for fine, top, bottom in ((14, 20, 160), (28, 60, 140), (56, 84, 126)):
+    """The kitchen drawn once, as finely as the largest zoomed picture shows it, before the processes part."""
+    for fine, top, bottom in ((14, 20, 160), (28, 60, 140), (56, 84, 126), (112, 90, 120)):
         of = sheet("work", fine)
         of.need(0, of.width - 1, top * fine, bottom * fine)
 
