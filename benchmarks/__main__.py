@@ -22,7 +22,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
     "resources": lambda quick: daemon.resources(10 if quick else 120),
     "pulled": lambda quick: daemon.pulled(look_s=10 if quick else 30),
 }
-"""Those that a run without names makes: together some 15 minutes, `--quick` 5."""
+"""Those that a run without names makes: together some 13 minutes, `--quick` 3."""
 
 
 def _picture(quick: bool) -> list[Figure]:
