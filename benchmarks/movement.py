@@ -41,6 +41,7 @@ STARVED = 20.0
 snapshots, which cost 0.1 s here, then take seconds where stretches are longest. After TRIES it counts as it is."""
 TRIES = 5
 EVERY_S = 2.0
+"""Between two changes of how many run."""
 PROBE_S = 0.02
 SCENES = ("day", "day", "steam", "window-light", "night")
 JITTER_S, DELAY_S = 0.15, 0.3

@@ -30,6 +30,7 @@ ZOOM_S = 8.0
 AVERAGED = 5
 """Pictures averaged before detail is compared, so that noise does not count as detail."""
 COMPARISONS = 3
+"""Tries to compare detail, each with pictures of its own."""
 OPTICAL = 1.3
 """Gain of detail at edges above which it is real (views.detail_ratio)."""
 BLURRED = 0.6

@@ -1,13 +1,18 @@
 """Cameras asked for their capabilities: in this process, or by the child."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from agent.ask import inspection
 from agent.ask.asking import Deadline
 from agent.ask.interview import Interview
 from agent.ask.jobs import Job
 from agent.ask.login import Login
 from agent.ask.questions import ask_all
-from agent.model import Camera, Capabilities, NotSeen, Seen
+from agent.model import Camera, Capabilities, Credentials, NotSeen, Ports, Seen
 from contract.vocabulary import Reason
+from simulator.canteen import CameraSpec, Canteen
+from simulator.unit import Unit
 
 
 def interviewed(camera: Camera, *, log_in: bool = True, auth: str = "", login: Login | None = None) -> Capabilities:
@@ -27,6 +32,20 @@ def by_child(*cameras: Camera, deadline_s: float = 20.0, log_in: bool = True) ->
     told = list(inspection.ask_capabilities(cameras, log_in=slots, auth={}, deadline_s=deadline_s))
     assert sorted(slot for slot, _ in told) == sorted(camera.slot for camera in cameras)
     return dict(told)
+
+
+@contextmanager
+def enrolled(spec: CameraSpec) -> Iterator[tuple[Unit, Camera, Capabilities]]:
+    """A simulated camera, as a canteen's settings would name it, and what it answered."""
+    with Canteen([spec]) as canteen:
+        unit = canteen.camera(spec.slot)
+        camera = Camera(
+            slot=spec.slot,
+            address=unit.address,
+            ports=Ports(onvif=unit.onvif_port, rtsp=unit.rtsp_port),
+            credentials=Credentials(unit.spec.user, unit.spec.password),
+        )
+        yield unit, camera, by_child(camera)[spec.slot]
 
 
 def reason(observation: Seen[object] | NotSeen) -> Reason | None:

@@ -1,4 +1,4 @@
-"""Zoom measured though pictures are missed on the way."""
+"""Zoom and focus measured though pictures are missed on the way, and though it steams."""
 
 import time
 from collections.abc import Iterator
@@ -10,17 +10,17 @@ import pytest
 from agent.ask import lens_work, views
 from agent.ask.asking import Deadline
 from agent.ask.eye import Eye
-from agent.ask.inspection import ask_capabilities
 from agent.ask.standing import Faults, settle
 from agent.ask.steering import Means, Steering, prepare
 from agent.ask.still import Stills
 from agent.ask.views import View
 from agent.decide import rules_moved
-from agent.model import Camera, Credentials, FocusSeen, Ports
-from simulator.canteen import CameraSpec, Canteen
+from agent.model import FocusSeen
+from simulator.canteen import CameraSpec
 from simulator.kitchen.darkroom import develop
 from simulator.shot import Shot
 from simulator.unit import Unit
+from tests.agent.ask import questioned
 
 
 def seen(zoom: float, phase: float) -> View:
@@ -43,15 +43,8 @@ def test_growth_is_told_from_the_last_view_where_the_key_view_is_too_far() -> No
 @contextmanager
 def steered(persona: str, facing: float) -> Iterator[tuple[Unit, Steering, Eye]]:
     """A camera in a steaming kitchen, its motors and its pictures."""
-    with Canteen([CameraSpec(slot="stove", persona=persona, scene="steam", facing=facing, seed=3)]) as canteen:
-        unit = canteen.camera("stove")
-        camera = Camera(
-            slot="stove",
-            address=unit.address,
-            ports=Ports(onvif=unit.onvif_port, rtsp=unit.rtsp_port),
-            credentials=Credentials(unit.spec.user, unit.spec.password),
-        )
-        ((_, told),) = ask_capabilities([camera], log_in={"stove"}, auth={}, deadline_s=20.0)
+    spec = CameraSpec(slot="stove", persona=persona, scene="steam", facing=facing, seed=3)
+    with questioned.enrolled(spec) as (unit, camera, told):
         prepare()
         means, deadline = Means(camera, told), Deadline(60.0)
         assert means.profile

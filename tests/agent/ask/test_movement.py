@@ -7,35 +7,25 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from agent.ask import intent as intents
 from agent.ask import moving
-from agent.ask.inspection import ask_capabilities
 from agent.ask.intent import Intent, Order
 from agent.ask.steering import TIMEOUT_S
-from agent.model import UNASKED, Camera, Capabilities, Credentials, NotSeen, Ports, Rotation, Seen
+from agent.model import UNASKED, Camera, Capabilities, Credentials, NotSeen, Rotation, Seen
 from contract.vocabulary import Reason
-from simulator.canteen import CameraSpec, Canteen
+from simulator.canteen import CameraSpec
 from simulator.unit import Unit
+from tests.agent.ask import questioned
 
 
-@contextmanager
-def enrolled(persona: str) -> Iterator[tuple[Unit, Camera, Capabilities]]:
-    with Canteen([CameraSpec(slot="stove", persona=persona, noise=2.0, seed=3)]) as canteen:
-        unit = canteen.camera("stove")
-        camera = Camera(
-            slot="stove",
-            address=unit.address,
-            ports=Ports(onvif=unit.onvif_port, rtsp=unit.rtsp_port),
-            credentials=Credentials(unit.spec.user, unit.spec.password),
-        )
-        ((_, told),) = ask_capabilities([camera], log_in={"stove"}, auth={}, deadline_s=20.0)
-        yield unit, camera, told
+def enrolled(persona: str) -> AbstractContextManager[tuple[Unit, Camera, Capabilities]]:
+    return questioned.enrolled(CameraSpec(slot="stove", persona=persona, noise=2.0, seed=3))
 
 
 def pan(unit: Unit) -> float:

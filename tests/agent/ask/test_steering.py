@@ -9,27 +9,19 @@ from msgspec import structs
 
 from agent.ask import steering
 from agent.ask.asking import Deadline, Trouble
-from agent.ask.inspection import ask_capabilities
 from agent.ask.places import Place, snapshot
 from agent.ask.steering import Means, Steering
 from agent.ask.still import Stills
-from agent.model import Camera, Capabilities, Credentials, Ports
+from agent.model import Camera, Capabilities, Credentials
 from contract.vocabulary import Reason
-from simulator.canteen import CameraSpec, Canteen
+from simulator.canteen import CameraSpec
 from simulator.unit import Unit
+from tests.agent.ask import questioned
 
 
 @contextmanager
 def steered(persona: str) -> Iterator[tuple[Unit, Camera, Steering]]:
-    with Canteen([CameraSpec(slot="stove", persona=persona)]) as canteen:
-        unit = canteen.camera("stove")
-        camera = Camera(
-            slot="stove",
-            address=unit.address,
-            ports=Ports(onvif=unit.onvif_port, rtsp=unit.rtsp_port),
-            credentials=Credentials(unit.spec.user, unit.spec.password),
-        )
-        ((_, told),) = ask_capabilities([camera], log_in={"stove"}, auth={}, deadline_s=20.0)
+    with questioned.enrolled(CameraSpec(slot="stove", persona=persona)) as (unit, camera, told):
         steering.prepare()
         head = Steering(camera, Means(camera, told), auth=told.auth, deadline=Deadline(20.0))
         head.set_clock()
