@@ -60,8 +60,8 @@ def test_a_zoom_that_ran_out_of_sight_is_brought_back_into_it() -> None:
     """A lens that has run so far that nothing can be told is zoomed back to where it can."""
     with steered("ptz-340", 204.0) as (unit, head, eye):
         growth = lens_work._Growth(eye.look().view)
-        head.enlarge(1.0)
-        time.sleep(1.2)
+        unit.mount.go(None, None, 0.45)
+        time.sleep(1.5)
         assert growth.add(settle(eye, head, Faults()).view) is None
         scale = lens_work._seen_again(eye, head, +1, growth, Faults())
         assert scale is not None
