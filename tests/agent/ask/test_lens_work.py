@@ -10,12 +10,12 @@ import pytest
 from agent.ask import lens_work, views
 from agent.ask.asking import Deadline
 from agent.ask.eye import Eye
-from agent.ask.standing import Faults, settle
+from agent.ask.standing import Faults
 from agent.ask.steering import Means, Steering, prepare
 from agent.ask.still import Stills
 from agent.ask.views import View
 from agent.decide import rules_moved
-from agent.model import FocusSeen
+from agent.model import FocusSeen, ZoomSeen
 from simulator.canteen import CameraSpec
 from simulator.kitchen.darkroom import develop
 from simulator.shot import Shot
@@ -41,9 +41,9 @@ def test_growth_is_told_from_the_last_view_where_the_key_view_is_too_far() -> No
 
 
 @contextmanager
-def steered(persona: str, facing: float) -> Iterator[tuple[Unit, Steering, Eye]]:
-    """A camera in a steaming kitchen, its motors and its pictures."""
-    spec = CameraSpec(slot="stove", persona=persona, scene="steam", facing=facing, seed=3)
+def steered(persona: str, facing: float, scene: str) -> Iterator[tuple[Unit, Steering, Eye]]:
+    """A camera in a kitchen, its motors and its pictures."""
+    spec = CameraSpec(slot="stove", persona=persona, scene=scene, facing=facing, seed=3)
     with questioned.enrolled(spec) as (unit, camera, told):
         prepare()
         means, deadline = Means(camera, told), Deadline(60.0)
@@ -57,21 +57,26 @@ def steered(persona: str, facing: float) -> Iterator[tuple[Unit, Steering, Eye]]
 
 
 def test_a_zoom_that_ran_out_of_sight_is_brought_back_into_it() -> None:
-    """A lens that has run so far that nothing can be told is zoomed back to where it can."""
-    with steered("ptz-340", 204.0) as (unit, head, eye):
-        growth = lens_work._Growth(eye.look().view)
-        unit.mount.go(None, None, 0.45)
+    """A lens that has run so far that nothing can be told is zoomed back to where its detail can be compared."""
+    with steered("ptz-340", 204.0, "day") as (unit, head, eye):
+        growth, before = lens_work._Growth(eye.look().view), lens_work._average(eye)
+        unit.mount.go(None, None, 0.65)
         time.sleep(1.5)
-        assert growth.add(settle(eye, head, Faults()).view) is None
+        gone = unit.mount.pose(unit.clock()).zoom
+        growth.blind = lens_work.MAX_BLIND  # as pictures leave it that told nothing
         scale = lens_work._seen_again(eye, head, +1, growth, Faults())
         assert scale is not None
-        assert scale == pytest.approx(unit.mount.pose(unit.clock()).zoom, rel=0.03)
-        assert 1.1 < scale < 2.2
+        zoomed = unit.mount.pose(unit.clock()).zoom
+        assert lens_work.ZOOM_SEEN < zoomed < gone
+        found = lens_work._compared(before, eye, scale)
+        assert isinstance(found, ZoomSeen)
+        assert found.scale == pytest.approx(zoomed, rel=0.1)
+        assert found.optical
 
 
 def test_steam_is_no_focus_that_moves() -> None:
     """Steam takes a fifth of the sharpness and more, and gives it back; no motor did that."""
-    with steered("focus-dead", 284.0) as (_, head, eye):
+    with steered("focus-dead", 284.0, "steam") as (_, head, eye):
         kept = lens_work.FocusKept(head.autofocus(), head.focus_position())
         found = lens_work.focus(eye, head, kept, eye.deadline)
         assert isinstance(found, FocusSeen)
