@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,6 +95,9 @@ def test_another_mac_at_the_address_gets_no_login_and_is_told_at_once(cable: Cab
             until(lambda: status()["availability"] == "online" and status()["verdicts"], 60)  # the questions are over
             until(lambda: not psutil.Process(agent.pid).children(recursive=True), 40)
             assert there.heard()[0] > 0
+            # Between two looks: another device would not have the TCP connection of one under way, this one has.
+            until(lambda: there.heard()[1] > 0, 40)
+            time.sleep(0.3)
             ip("-n", cable.lan, "link", "set", "eth0", "address", "02:00:00:00:00:99")
             there.heard()
             ip("-n", cable.box, "neigh", "flush", "dev", "eth0")
