@@ -56,10 +56,10 @@ class Peer:
 class Server:
     """`behave` runs in a thread for each connection; `requests` holds all that was asked, `connections` counts."""
 
-    def __init__(self, behave: Behaviour, address: str = "") -> None:
+    def __init__(self, behave: Behaviour, address: str = "", port: int = 0) -> None:
         self.address, self.requests, self.connections = address or loopback(), list[bytes](), 0
         self._behave, self._stop = behave, threading.Event()
-        self._listener = socket.create_server((self.address, 0))
+        self._listener = socket.create_server((self.address, port))
         self.port: int = self._listener.getsockname()[1]
         self._peers: list[socket.socket] = []
         threading.Thread(target=self._serve, daemon=True).start()

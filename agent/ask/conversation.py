@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from agent.ask import arp, digest, envelope, places, soap
+from agent.ask import digest, envelope, places, soap
+from agent.ask.arp import Stranger
 from agent.ask.asking import Deadline, Trouble
 from agent.ask.envelope import Node, NotHere
 from agent.ask.http import CAP, Session
@@ -116,7 +117,7 @@ class Conversation:
         if answer:
             headers["Authorization"] = self._digest(place.path, message.body)
         reply = self.session(place.port).post(
-            place.path, message.body, deadline=deadline, cap=question.cap, headers=headers
+            place.path, message.body, deadline=deadline, cap=question.cap, headers=headers, login=token is not None
         )
         try:
             return read(envelope.read(reply.status, reply.body, question.operation))
@@ -146,7 +147,6 @@ class Conversation:
         return self._logged_in(send)
 
     def _logged_in(self, send: _Send[T]) -> T:
-        arp.beware(self._camera)
         while True:
             way = self._login.next_way()
             try:
@@ -192,7 +192,7 @@ class Conversation:
         self.close()
         try:
             return send()
-        except (NoConnection, Refused):
+        except (NoConnection, Refused, Stranger):
             raise
         except Trouble as trouble:
             if trouble.reason is Reason.UNREACHABLE:

@@ -6,7 +6,7 @@ pictures show must not be known here.
 
 from typing import NamedTuple
 
-from agent.ask import arp, digest, http, rtp
+from agent.ask import digest, http, rtp
 from agent.ask.asking import Deadline, Trouble
 from agent.ask.head import Reply
 from agent.ask.rtsp import LoginFailed
@@ -131,7 +131,6 @@ def _logged_in(
         raise Trouble(Reason.REFUSED, "login asked for, no credentials enrolled")
     if not log_in:
         raise Trouble(Reason.REFUSED, "login asked for, logging in is suspended")
-    arp.beware(camera)
     challenge = digest.choose(refusal.all("www-authenticate"), allow_basic=camera.allow_basic)
     answer = digest.authorization(challenge, camera.credentials, "GET", path)
     reply = session.get(path, deadline=deadline, cap=MAX_BYTES, headers={"Authorization": answer})

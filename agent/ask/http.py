@@ -43,30 +43,33 @@ class Session:
         deadline: Deadline,
         cap: int = CAP,
         headers: Mapping[str, str] | None = None,
+        login: bool = False,
     ) -> Reply:
         """Send one POST, return the reply with any status but 3xx.
 
-        `headers` add to or replace ours. When the camera has closed the kept-alive connection meanwhile, the post is
-        sent once more over a fresh one. Raises Trouble: HOSTILE for a redirect, an encoded, multipart or too large
-        answer; MALFORMED, TIMED_OUT, UNREACHABLE and AGENT_FAULT as in wire.
+        `headers` add to or replace ours; `login`: the body carries one (an Authorization among `headers` is seen). When
+        the camera has closed the kept-alive connection meanwhile, the post is sent once more over a fresh one. Raises
+        Trouble: HOSTILE for a redirect, an encoded, multipart or too large answer; MALFORMED, TIMED_OUT, UNREACHABLE
+        and AGENT_FAULT as in wire; arp.Stranger.
         """
         ours = {"Content-Type": "application/soap+xml; charset=utf-8", "Content-Length": str(len(body))}
-        return self._send(self._message("POST", path, {**ours, **(headers or {})}, body), deadline, cap)
+        message = self._message("POST", path, {**ours, **(headers or {})}, body)
+        return self._send(message, deadline, cap, login=login or _logs_in(headers))
 
     def get(self, path: str, *, deadline: Deadline, cap: int = CAP, headers: Mapping[str, str] | None = None) -> Reply:
         """Send one GET; as `post` in everything else."""
-        return self._send(self._message("GET", path, headers or {}), deadline, cap)
+        return self._send(self._message("GET", path, headers or {}), deadline, cap, login=_logs_in(headers))
 
-    def _send(self, message: bytes, deadline: Deadline, cap: int) -> Reply:
+    def _send(self, message: bytes, deadline: Deadline, cap: int, *, login: bool) -> Reply:
         if kept := self._wire:
             kept.deadline = deadline
             try:
-                return self._exchange(kept, message, cap)
+                return self._exchange(kept, message, cap, login=login)
             except Trouble as trouble:
                 if trouble.reason is not Reason.UNREACHABLE or kept.heard:
                     raise
         self._wire = wires.connect(self._camera, self._port, deadline, tls=self._camera.tls != "off")
-        return self._exchange(self._wire, message, cap)
+        return self._exchange(self._wire, message, cap, login=login)
 
     def close(self) -> None:
         if self._wire:
@@ -82,10 +85,10 @@ class Session:
     def _message(self, method: str, path: str, extra: Mapping[str, str], body: bytes = b"") -> bytes:
         return request(method, safe_path(path), "HTTP/1.1", {**self._ours, **extra}, body)
 
-    def _exchange(self, wire: wires.Wire, message: bytes, cap: int) -> Reply:
+    def _exchange(self, wire: wires.Wire, message: bytes, cap: int, *, login: bool) -> Reply:
         keep = False
         try:
-            wire.send(message)
+            wire.send(message, login=login)
             head = _checked(read_head(wire, b"HTTP"))
             reply, framed = _with_body(wire, head, cap)
             keep = framed and wire.idle() and not _closes(reply)
@@ -109,6 +112,10 @@ def post(
     """One POST over a connection of its own; see Session.post."""
     with Session(camera, port) as session:
         return session.post(path, body, deadline=deadline, cap=cap, headers={**(headers or {}), "Connection": "close"})
+
+
+def _logs_in(headers: Mapping[str, str] | None) -> bool:
+    return "Authorization" in (headers or {})
 
 
 def _closes(reply: Reply) -> bool:

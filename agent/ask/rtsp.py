@@ -7,7 +7,7 @@ an answer means for a verdict must not be known here.
 from collections.abc import Mapping
 from typing import Self
 
-from agent.ask import arp, digest, sdp
+from agent.ask import digest, sdp
 from agent.ask import wire as wires
 from agent.ask.asking import Deadline, Trouble, ask
 from agent.ask.head import USER_AGENT, Reply, content_length, read_head, request, safe_path
@@ -153,7 +153,6 @@ class Rtsp:
             raise Trouble(Reason.REFUSED, "login asked for, no credentials enrolled")
         if not self._log_in:
             raise Trouble(Reason.REFUSED, "login asked for, logging in is suspended")
-        arp.beware(self._camera)
         return credentials
 
     def _choice(self, refusal: Reply) -> digest.Challenge:
@@ -162,7 +161,7 @@ class Rtsp:
     def _exchange(self, method: str, url: str, headers: Mapping[str, str]) -> Reply:
         self._cseq += 1
         ours = {"CSeq": str(self._cseq), "User-Agent": USER_AGENT}
-        self._wire.send(request(method, url, "RTSP/1.0", {**ours, **headers}))
+        self._wire.send(request(method, url, "RTSP/1.0", {**ours, **headers}), login="Authorization" in headers)
         return self._reply()
 
     def _reply(self) -> Reply:

@@ -4,7 +4,7 @@ Logged in with Digest (Basic only where the camera's settings allow it), a refus
 show must not be known here.
 """
 
-from agent.ask import arp, digest
+from agent.ask import digest
 from agent.ask.asking import Deadline, Trouble
 from agent.ask.http import Session
 from agent.ask.places import Place
@@ -59,7 +59,6 @@ class Stills:
 
     def _chosen(self, headers: tuple[str, ...]) -> digest.Challenge:
         try:
-            arp.beware(self._camera)
             return digest.choose(headers, allow_basic=self._camera.allow_basic)
         except Trouble as trouble:
             self._refused = trouble.detail

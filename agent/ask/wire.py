@@ -9,6 +9,7 @@ import socket
 import struct
 from typing import Self
 
+from agent.ask import arp
 from agent.ask.asking import Deadline, Trouble
 from agent.model import Camera
 from contract.vocabulary import Reason
@@ -29,11 +30,12 @@ class NoConnection(Trouble):
 class Wire:
     """One open connection. Reads are capped by the caller; `deadline` may be replaced between two exchanges."""
 
-    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+    def __init__(self, sock: socket.socket, camera: Camera, deadline: Deadline) -> None:
         self.deadline = deadline
         self.heard = False
         """Whether anything arrived since the last `send`."""
         self._socket = sock
+        self._camera = camera
         self._buffer = bytearray()
         self._plain = type(sock) is socket.socket
         self._patience_s = 0.0
@@ -41,8 +43,13 @@ class Wire:
         if self._plain:
             sock.settimeout(None)  # the kernel keeps the time: a third of the system calls
 
-    def send(self, data: bytes) -> None:
-        """Send everything. Raises Trouble(TIMED_OUT, UNREACHABLE)."""
+    def send(self, data: bytes, *, login: bool = False) -> None:
+        """Send everything; what carries a `login` only to the camera's own device, as far as the kernel can tell.
+
+        Raises Trouble(TIMED_OUT, UNREACHABLE), arp.Stranger.
+        """
+        if login:
+            arp.beware(self._camera, self.deadline)
         self.heard = False
         try:
             sent = self._sent_at_once(data)
@@ -167,7 +174,7 @@ def connect(camera: Camera, port: int, deadline: Deadline, *, tls: bool = False)
     """
     sock = _dial(camera.address, port, deadline)
     try:
-        return Wire(_secured(sock, camera, deadline) if tls else sock, deadline)
+        return Wire(_secured(sock, camera, deadline) if tls else sock, camera, deadline)
     except BaseException:
         sock.close()
         raise

@@ -1,11 +1,11 @@
-"""A device with another MAC takes a camera's address, on a network of two hosts: no login reaches it."""
+"""Another device takes a camera's address and port, on a switch with both: no login reaches it."""
 
 import json
 import os
 import shutil
 import subprocess
 import sys
-import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +14,8 @@ import psutil
 import pytest
 
 from scripts.stage import tool
-from tests.agent.ask.test_discovery_netns import BOX, CAMERA, ROOT, Cable, cable, ip
+from tests.agent.ask.test_discovery_netns import BOX, CAMERA, ROOT, ip
 from tests.agent.test_daemon import until
-
-__all__ = ["cable"]  # the fixture
 
 pytestmark = [
     pytest.mark.root,
@@ -26,19 +24,69 @@ pytestmark = [
         not (shutil.which("ip") and shutil.which("nft")), reason="needs ip (iproute2) and nft (nftables)"
     ),
 ]
+PORT = 8554
+INTRUDER = "02:00:00:00:00:99"
 DEVICE = """
 import sys
 from tests import evil
 from tests.agent.ask import players
 from tests.agent.ask.wsd import Responder, camera
 
-server = evil.Server(players.plays([], login=players.CHALLENGE), address=sys.argv[1])
+server = evil.Server(players.plays([], login=players.CHALLENGE), sys.argv[1], int(sys.argv[2]))
 with server, Responder(sys.argv[1], camera(sys.argv[1], "urn:uuid:copied")):
-    print(server.port, flush=True)
+    print("ready", flush=True)
     for _ in sys.stdin:
         heard, server.requests[:] = list(server.requests), []
         print(sum(b"Authorization" in one for one in heard), len(heard), flush=True)
 """
+
+
+class Switch:
+    """Three hosts on a switch: the box, the camera, and the intruder, who has the camera's address and no cable yet."""
+
+    def __init__(self) -> None:
+        hosts = ("switch", "box", "camera", "intruder")
+        self.switch, self.box, self.camera, self.intruder = (
+            f"ca-test-{one[0]}-{uuid.uuid4().hex[:6]}" for one in hosts
+        )
+
+    def up(self) -> None:
+        ip("netns", "add", self.switch)
+        ip("-n", self.switch, "link", "add", "br0", "type", "bridge")
+        ip("-n", self.switch, "link", "set", "br0", "up")
+        for port, host in (("port1", self.box), ("port2", self.camera), ("port3", self.intruder)):
+            ip("netns", "add", host)
+            ip("link", "add", port, "netns", self.switch, "type", "veth", "peer", "name", "eth0", "netns", host)
+            ip("-n", self.switch, "link", "set", port, "master", "br0", "up")
+            ip("-n", host, "link", "set", "lo", "up")
+            ip("-n", host, "addr", "add", f"{BOX if host == self.box else CAMERA}/16", "dev", "eth0")
+        ip("-n", self.intruder, "link", "set", "eth0", "address", INTRUDER)
+        for host in (self.box, self.camera):
+            self.plug(host)
+
+    def plug(self, host: str) -> None:
+        ip("-n", host, "link", "set", "eth0", "up")
+        ip("-n", host, "route", "add", "239.0.0.0/8", "dev", "eth0")
+
+    def swap(self) -> None:
+        """The camera's cable is taken out and the intruder's put in; the box forgets where the address was."""
+        ip("-n", self.camera, "link", "set", "eth0", "down")
+        self.plug(self.intruder)
+        ip("-n", self.box, "neigh", "flush", "dev", "eth0")
+
+    def down(self) -> None:
+        for name in (self.switch, self.box, self.camera, self.intruder):
+            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True, timeout=10)
+
+
+@pytest.fixture
+def switch() -> Iterator[Switch]:
+    made = Switch()
+    try:
+        made.up()
+        yield made
+    finally:
+        made.down()
 
 
 class Device:
@@ -46,7 +94,7 @@ class Device:
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
-        self.port = int(self._line())
+        assert self._line() == "ready\n"
 
     def heard(self) -> tuple[int, int]:
         assert self._process.stdin is not None
@@ -61,13 +109,13 @@ class Device:
 
 
 @contextmanager
-def device(cable: Cable) -> Iterator[Device]:
-    command = ["ip", "netns", "exec", cable.lan, sys.executable, "-c", DEVICE, CAMERA]
+def device(host: str) -> Iterator[Device]:
+    command = ["ip", "netns", "exec", host, sys.executable, "-c", DEVICE, CAMERA, str(PORT)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield Device(process)
 
 
-def settings(folder: Path, port: int) -> Path:
+def settings(folder: Path) -> Path:
     file, secret = folder / "agent.yaml", folder / "password"
     secret.touch(mode=0o600)
     secret.write_text("sekret")
@@ -75,36 +123,32 @@ def settings(folder: Path, port: int) -> Path:
         f"gateway: {{id: box-0001, city: '4101'}}\nbroker: [{{host: {BOX}, port: 9, tls: null}}]\nstate_dir: {folder}\n"
         "look: {interval: 1s, deadline: 900ms}\ndiscovery: {interfaces: [eth0], interval: 24h, duration: 1.4s}\n"
         f"credentials: {{all: {{user: admin, password: 'file:{secret}'}}}}\ncameras:\n"
-        f"  - {{slot: one, address: {CAMERA}, rtsp_port: {port}, stream_path: /main, credentials: all}}\n"
+        f"  - {{slot: one, address: {CAMERA}, rtsp_port: {PORT}, stream_path: /main, credentials: all}}\n"
     )
     return file
 
 
-def test_another_mac_at_the_address_gets_no_login_and_is_told_at_once(cable: Cable, tmp_path: Path) -> None:
+def test_another_device_at_the_address_gets_no_login_and_is_told_at_once(switch: Switch, tmp_path: Path) -> None:
     """With the endpoint reference copied and the round of discovery a day away, not one login goes to the intruder."""
 
     def status() -> dict[str, object]:
         return dict(json.loads((tmp_path / "status.json").read_text())["cameras"][0])
 
-    with device(cable) as there, (tmp_path / "log").open("wb") as log:
-        run = [tool("canteen-agent"), "run", "--config", str(settings(tmp_path, there.port))]
-        agent = subprocess.Popen(["ip", "netns", "exec", cable.box, *run], stdout=log, stderr=log)
+    camera, intruder = device(switch.camera), device(switch.intruder)
+    with camera as known, intruder as other, (tmp_path / "log").open("wb") as log:
+        run = [tool("canteen-agent"), "run", "--config", str(settings(tmp_path))]
+        agent = subprocess.Popen(["ip", "netns", "exec", switch.box, *run], stdout=log, stderr=log)
         try:
             learnt = tmp_path / "learnt.json"
             until(lambda: learnt.exists() and '"mac":"' in learnt.read_text(), 40)
             until(lambda: status()["availability"] == "online" and status()["verdicts"], 60)  # the questions are over
             until(lambda: not psutil.Process(agent.pid).children(recursive=True), 40)
-            assert there.heard()[0] > 0
-            # Between two looks: another device would not have the TCP connection of one under way, this one has.
-            until(lambda: there.heard()[1] > 0, 40)
-            time.sleep(0.3)
-            ip("-n", cable.lan, "link", "set", "eth0", "address", "02:00:00:00:00:99")
-            there.heard()
-            ip("-n", cable.box, "neigh", "flush", "dev", "eth0")
-            heard = [there.heard()]
+            assert known.heard()[0] > 0
+            switch.swap()
+            heard = [other.heard()]
 
             def more() -> int:
-                heard.append(there.heard())
+                heard.append(other.heard())
                 return sum(requests for _, requests in heard)
 
             until(lambda: more() > 3, 40)
@@ -112,7 +156,7 @@ def test_another_mac_at_the_address_gets_no_login_and_is_told_at_once(cable: Cab
             so_far = more()
             until(lambda: more() > so_far + 2, 40)
             assert sum(logins for logins, _ in heard) == 0
-            assert "02:00:00:00:00:99" in (tmp_path / "log").read_text()
+            assert INTRUDER in (tmp_path / "log").read_text()
         finally:
             agent.terminate()
             agent.wait(timeout=20)

@@ -229,6 +229,9 @@ def test_session_survives_a_failed_post() -> None:
     assert server.connections == 2
 
 
+LOCAL = Camera(slot="s", address="127.0.0.1")
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.binary(max_size=300),
@@ -237,9 +240,9 @@ def test_session_survives_a_failed_post() -> None:
 def test_any_bytes_are_read_or_refused(tail: bytes, start: bytes) -> None:
     """Whatever a camera sends is a reply or a Trouble, never another exception."""
     ours, theirs = socket.socketpair()
-    with ours, theirs, Session(Camera(slot="s", address="127.0.0.1"), 80) as session:
+    with ours, theirs, Session(LOCAL, 80) as session:
         theirs.sendall(start + tail)
         theirs.shutdown(socket.SHUT_WR)
-        session._wire = Wire(ours, Deadline(1))  # a connection already open
+        session._wire = Wire(ours, LOCAL, Deadline(1))  # a connection already open
         with contextlib.suppress(Trouble):
-            assert isinstance(session._exchange(session._wire, b"", 200), Reply)
+            assert isinstance(session._exchange(session._wire, b"", 200, login=False), Reply)

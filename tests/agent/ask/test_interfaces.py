@@ -1,5 +1,6 @@
 """Which links are probed, and who is on them."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,15 @@ broken
 1 2 zz 4 5 6
 """
 
+ROUTES = """\
+Iface Destination Gateway  Flags RefCnt Use Metric Mask     MTU Window IRTT
+eth0  00000000    0101A8C0 0003  0      0   0      00000000 0   0      0
+eth0  0001A8C0    00000000 0001  0      0   0      00FFFFFF 0   0      0
+eth0  C001A8C0    0201A8C0 0003  0      0   0      C0FFFFFF 0   0      0
+wg0   0000080A    00000000 0001  0      0   0      00FFFFFF 0   0      0
+eth0  0000090A    00000000 0000  0      0   0      00FFFFFF 0   0      0
+"""
+
 
 def test_only_complete_arp_entries_count() -> None:
     """Neighbours that answered are listed in lower case; incomplete, zero and broken rows are not."""
@@ -104,6 +114,36 @@ def test_another_mac_is_seen_only_where_two_are_known(tmp_path: Path, address: s
     (tmp_path / "arp").write_text(ARP)
     camera = Camera(slot="s", address=address, identity=Identity(mac=known))
     assert arp.another(camera, tmp_path / "arp") == seen
+
+
+@pytest.mark.skipif(sys.byteorder != "little", reason="the kernel writes the table in the byte order of the machine")
+@pytest.mark.parametrize(
+    ("address", "on_link"),
+    [
+        ("192.168.1.64", True),  # eth0
+        ("192.168.1.200", False),  # the longer prefix leads over a gateway
+        ("10.8.0.3", False),  # a tunnel
+        ("8.8.8.8", False),  # the default route
+        ("10.9.0.1", False),  # a route that is down, so the default one
+        ("fe80::1", False),
+        ("no address", False),
+    ],
+)
+def test_a_link_of_ours_is_told_by_the_routes(tmp_path: Path, address: str, on_link: bool) -> None:
+    """The longest prefix decides, and only Ethernet has ARP."""
+    (tmp_path / "route").write_text(ROUTES)
+    for name, kind in (("eth0", 1), ("wg0", 65534)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "type").write_text(f"{kind}\n")
+    assert arp.on_link(address, tmp_path / "route", tmp_path) is on_link
+
+
+@pytest.mark.parametrize("text", ["", "Iface\n", ROUTES + "broken\n", ROUTES.replace("0001A8C0", "f" * 99)])
+def test_no_table_of_routes_is_no_link(tmp_path: Path, text: str) -> None:
+    """What cannot be read tells nothing, and raises nothing."""
+    (tmp_path / "route").write_text(text)
+    assert not arp.on_link("192.168.1.64", tmp_path / "route", tmp_path)
+    assert not arp.on_link("192.168.1.64", tmp_path / "none", tmp_path)
 
 
 @given(st.text())
