@@ -26,7 +26,8 @@ ZOOM_WANTED = 1.6
 ZOOM_SEEN = 1.08
 ZOOM_STEP = 1.2
 MAX_BLIND = 4
-ZOOM_S = 8.0
+ZOOM_S, BACK_S = 8.0, 15.0
+"""Longest zoom, and longest way back to what can be told."""
 AVERAGED = 5
 """Pictures averaged before detail is compared, so that noise does not count as detail."""
 COMPARISONS = 3
@@ -49,7 +50,7 @@ def zoom(eye: Eye, fine: Eye, head: Steering, faults: Faults, deadline: Deadline
         start, before = eye.look(), _average(fine)
         growth = _Growth(start.view)
         _zoom(eye, head, way, growth, deadline)
-        scale = growth.add(settle(eye, head, faults).view) or _seen_again(eye, head, way, growth, faults)
+        scale = growth.add(settle(eye, head, faults).view) or _seen_again(eye, head, way, growth, faults, deadline)
         if scale is None:
             return NotSeen(reason=Reason.MALFORMED, detail="too little in the picture to measure the zoom by")
         if max(scale, 1 / scale) >= ZOOM_SEEN:
@@ -78,10 +79,10 @@ class _Growth:
     def add(self, now: View) -> float | None:
         """The scale of a view, None where it cannot be told."""
         key = self._key
-        found = views.match(key.view, now)
+        found = views.enlarged(key.view, now)
         if found is None:
             key = self._last  # what moves in the kitchen spoils a large step sooner than a small one
-            found = views.match(key.view, now)
+            found = views.enlarged(key.view, now)
         if found is None:
             self.blind += 1
             return None
@@ -115,17 +116,22 @@ def _zoom(eye: Eye, head: Steering, way: int, growth: _Growth, deadline: Deadlin
             head.enlarge(way * share)
 
 
-def _seen_again(eye: Eye, head: Steering, way: int, growth: _Growth, faults: Faults) -> float | None:
+def _seen_again(
+    eye: Eye, head: Steering, way: int, growth: _Growth, faults: Faults, deadline: Deadline
+) -> float | None:
     """The scale after zooming back to what can be told: where pictures come late, the steps between are missed.
 
-    None where nothing can be told, or nothing is left of the zoom.
+    None where nothing can be told in BACK_S, or nothing is left of the zoom.
     """
-    head.enlarge(-way * FIRST)
-    until_s = time.monotonic() + TIMEOUT_S
-    while growth.blind and time.monotonic() < until_s:
-        growth.add(eye.look().view)
-    scale = growth.add(settle(eye, head, faults).view)
-    return scale if scale and max(scale, 1 / scale) >= ZOOM_SEEN else None
+    end = deadline.within(BACK_S)
+    while not end.passed():
+        head.enlarge(-way * FIRST)
+        leg = end.within(TIMEOUT_S)
+        while growth.blind and not leg.passed():
+            growth.add(eye.look().view)
+        if scale := growth.add(settle(eye, head, faults).view):
+            return scale if max(scale, 1 / scale) >= ZOOM_SEEN else None
+    return None
 
 
 def _compared(before: Frame, fine: Eye, scale: float) -> ZoomSeen | NotSeen:
@@ -133,7 +139,7 @@ def _compared(before: Frame, fine: Eye, scale: float) -> ZoomSeen | NotSeen:
     for _ in range(COMPARISONS):
         after = _average(fine)
         small, large = (before, after) if scale >= 1 else (after, before)
-        if found := views.match(views.view(small, views.MANY_FEATURES), views.view(large, views.MANY_FEATURES)):
+        if found := views.enlarged(views.view(small, views.MANY_FEATURES), views.view(large, views.MANY_FEATURES)):
             gain = views.detail_ratio(small, large, found)
             return ZoomSeen(scale=round(found.scale, 2), detail_ratio=round(gain, 2), optical=gain >= OPTICAL)
     return NotSeen(reason=Reason.MALFORMED, detail="it zooms, and too little in the picture to compare detail by")

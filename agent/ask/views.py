@@ -7,6 +7,7 @@ taken for rectilinear and square-pixelled: one that bends lines (barrel distorti
 about as much as its picture is bent. Angles of views that recur or overlap do not depend on the lens at all.
 """
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -101,6 +102,33 @@ def gray_of(frame: Frame) -> Frame:
 
 def match(a: View, b: View) -> Match | None:
     """The same things in both views, or None where too few are found that agree on one homography (RANSAC)."""
+    return _matched(a, b, _homography)
+
+
+def enlarged(a: View, b: View) -> Match | None:
+    """As `match`, where nothing but the zoom moved: larger, shifted, turned, and never in perspective.
+
+    Few points fit a wrong homography well: in steam the scale then erred by up to 16 %, of a similarity by 1 %.
+    """
+    return _matched(a, b, _similarity)
+
+
+_Fit = Callable[[Floats, Floats], tuple[Floats | None, NDArray[np.uint8]]]
+"""A homography (3, 3) from the first points to the second, None where there is none, and a mask of those that agree."""
+
+
+def _homography(left: Floats, right: Floats) -> tuple[Floats | None, NDArray[np.uint8]]:
+    h, mask = cv2.findHomography(left, right, cv2.RANSAC, _REPROJECTION_PX / WIDTH_PX, maxIters=2000)
+    return h, mask
+
+
+def _similarity(left: Floats, right: Floats) -> tuple[Floats | None, NDArray[np.uint8]]:
+    threshold = _REPROJECTION_PX / WIDTH_PX
+    h, mask = cv2.estimateAffinePartial2D(left, right, ransacReprojThreshold=threshold, maxIters=2000)
+    return None if h is None else np.vstack([h, [0.0, 0.0, 1.0]]), mask
+
+
+def _matched(a: View, b: View, fit: _Fit) -> Match | None:
     if a.descriptors is None or b.descriptors is None or min(len(a.points), len(b.points)) < MIN_INLIERS:
         return None
     pairs = _pairs(a.descriptors, b.descriptors)
@@ -108,7 +136,7 @@ def match(a: View, b: View) -> Match | None:
         return None
     left, right = a.points[pairs[:, 0]], b.points[pairs[:, 1]]
     cv2.setRNGSeed(1)  # the same frames give the same answer
-    h, mask = cv2.findHomography(left, right, cv2.RANSAC, _REPROJECTION_PX / WIDTH_PX, maxIters=2000)
+    h, mask = fit(left, right)
     if h is None or not _plausible(h):
         return None
     inlier = mask.ravel().astype(bool)
