@@ -18,6 +18,7 @@ class Hand:
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error, self.end, self.lives = error, threading.Event(), 0
+        HANDS.append(self)
         self.revive()
 
     def revive(self) -> None:
@@ -36,10 +37,18 @@ class Hand:
         self.thread.join(10)
 
 
+HANDS: list[Hand] = []
+"""All of the test that runs."""
+
+
 @pytest.fixture(autouse=True)
 def hook() -> Iterator[None]:
     before = threading.excepthook
     yield
+    for hand in HANDS:  # those that still wait would raise into another test
+        hand.error = None
+        hand.die()
+    HANDS.clear()
     threading.excepthook = before
 
 
