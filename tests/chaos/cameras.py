@@ -134,8 +134,9 @@ def hostile(options: Options) -> list[Figure]:
 
 
 def glance(parent: int, children: dict[int, Child]) -> None:
-    """Notes the children of a process that are there now."""
+    """Notes the children of a process that are there now; one that has not called exec yet is the parent's copy."""
     now = time.monotonic()
+    own = Path(f"/proc/{parent}/cmdline").read_bytes()
     for task in Path(f"/proc/{parent}/task").glob("*/children"):
         try:
             pids = task.read_text().split()
@@ -143,11 +144,12 @@ def glance(parent: int, children: dict[int, Child]) -> None:
             continue
         for pid in pids:
             try:
+                begun = Path(f"/proc/{pid}/cmdline").read_bytes() != own
                 text = Path(f"/proc/{pid}/status").read_text()
             except OSError:
                 continue
             peak = next((line for line in text.splitlines() if line.startswith("VmPeak:")), "")
-            if peak:
+            if peak and begun:
                 before = children.get(int(pid), Child(0.0, now, now))
                 mb = int(peak.split()[1]) * 1024 / 1e6
                 children[int(pid)] = Child(max(before.peak_mb, mb), before.first, now)
