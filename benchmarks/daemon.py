@@ -18,23 +18,20 @@ from typing import Any
 
 from benchmarks import measure
 from benchmarks.measure import Figure
-from scripts.stage import Canteen, tool
+from scripts.stage import Canteen, as_shipped, tool
 from simulator.persona import personas
 
 MANY = 64
-UNIT = Path(__file__).parents[1] / "systemd" / "canteen-agent.service"
 LIBRARIES = ("zeep", "onvif", "lxml", "requests", "cv2", "numpy")
 
 
 @contextmanager
 def canteen(count: int, *, look_s: float, heartbeat_s: float = 60) -> Iterator[tuple[Canteen, dict[str, Any]]]:
     """A running canteen of `count` cameras, all of them judged and online; the agent in the environment of its unit."""
-    lines = UNIT.read_text().splitlines()
-    environment = [word for line in lines if line.startswith("Environment=") for word in line.split("=", 1)[1].split()]
     cast = [(f"slot-{i:03d}", "kitchen", "dahua-bullet") for i in range(count)]
     with tempfile.TemporaryDirectory(prefix="canteen-bench-") as folder, ExitStack() as stack:
         stage = Canteen(Path(folder), cast, accepted_after_s=0, look_s=look_s, heartbeat_s=heartbeat_s)
-        running = stage.start(stack, before_agent=["env", *environment])
+        running = stage.start(stack, before_agent=as_shipped())
         end = time.monotonic() + 180
         while not settled(stage):
             if time.monotonic() > end or running["agent"].poll() is not None:

@@ -247,3 +247,9 @@ class Canteen:
 
 def tool(name_: str) -> str:
     return str(Path(sys.executable).with_name(name_))
+
+
+def as_shipped() -> list[str]:
+    """What runs a command in the environment that its systemd unit gives the agent."""
+    lines = (Path(__file__).parents[1] / "systemd" / "canteen-agent.service").read_text().splitlines()
+    return ["env", *(word for line in lines if line.startswith("Environment=") for word in line[12:].split())]

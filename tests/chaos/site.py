@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from scripts.stage import Canteen, Failed, tool
+from scripts.stage import Canteen, Failed, as_shipped, tool
 from simulator import control
 
 __all__ = ["Failed", "Site", "until"]
@@ -139,7 +139,7 @@ class Site(Canteen):
                 *(tool("canteen-center"), "serve", *database, "--broker", f"127.0.0.1:{self.port}"),
                 *("--username", "center", "--password-file", str(self.center_password), "--print-interval", "0"),
             ],
-            "agent": [tool("canteen-agent"), "run", "--config", str(self.config)],
+            "agent": [*as_shipped(), tool("canteen-agent"), "run", "--config", str(self.config)],
         }[title]
 
     def kill(self, title: str) -> None:
