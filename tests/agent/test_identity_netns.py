@@ -15,6 +15,7 @@ import pytest
 
 from scripts.stage import tool
 from tests.agent.ask.test_discovery_netns import BOX, CAMERA, ROOT, ip
+from tests.agent.ask.test_stranger_netns import INTRUDER, PORT, Device
 from tests.agent.test_daemon import until
 
 pytestmark = [
@@ -24,8 +25,6 @@ pytestmark = [
         not (shutil.which("ip") and shutil.which("nft")), reason="needs ip (iproute2) and nft (nftables)"
     ),
 ]
-PORT = 8554
-INTRUDER = "02:00:00:00:00:99"
 DEVICE = """
 import sys
 from tests import evil
@@ -87,25 +86,6 @@ def switch() -> Iterator[Switch]:
         yield made
     finally:
         made.down()
-
-
-class Device:
-    """The process at the camera's address; `heard` tells (logins, requests) since it was last asked."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self._process = process
-        assert self._line() == "ready\n"
-
-    def heard(self) -> tuple[int, int]:
-        assert self._process.stdin is not None
-        self._process.stdin.write("heard?\n")
-        self._process.stdin.flush()
-        logins, requests = map(int, self._line().split())
-        return logins, requests
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline()
 
 
 @contextmanager

@@ -52,9 +52,9 @@ def test_in_steam_the_scale_is_told_to_two_percent_or_not_at_all(zoom: float) ->
 
 
 @contextmanager
-def steered(persona: str, facing: float, scene: str) -> Iterator[tuple[Unit, Steering, Eye]]:
-    """A camera in a kitchen, its motors and its pictures."""
-    spec = CameraSpec(slot="stove", persona=persona, scene=scene, facing=facing, seed=3)
+def steered(persona: str, facing: float) -> Iterator[tuple[Unit, Steering, Eye]]:
+    """A camera in a steaming kitchen, its motors and its pictures."""
+    spec = CameraSpec(slot="stove", persona=persona, scene="steam", facing=facing, seed=3)
     with questioned.enrolled(spec) as (unit, camera, told):
         prepare()
         means, deadline = Means(camera, told), Deadline(60.0)
@@ -69,7 +69,7 @@ def steered(persona: str, facing: float, scene: str) -> Iterator[tuple[Unit, Ste
 
 def test_a_zoom_that_ran_out_of_sight_is_brought_back_into_it() -> None:
     """A lens that has run so far that nothing can be told is zoomed back to where its detail can be compared."""
-    with steered("ptz-340", 204.0, "steam") as (unit, head, eye):
+    with steered("ptz-340", 204.0) as (unit, head, eye):
         growth, before = lens_work._Growth(eye.look().view), lens_work._average(eye)
         unit.mount.go(None, None, 0.65)
         time.sleep(1.5)
@@ -87,7 +87,7 @@ def test_a_zoom_that_ran_out_of_sight_is_brought_back_into_it() -> None:
 
 def test_steam_is_no_focus_that_moves() -> None:
     """Steam takes a fifth of the sharpness and more, and gives it back; no motor did that."""
-    with steered("focus-dead", 284.0, "steam") as (_, head, eye):
+    with steered("focus-dead", 284.0) as (_, head, eye):
         kept = lens_work.FocusKept(head.autofocus(), head.focus_position())
         found = lens_work.focus(eye, head, kept, eye.deadline)
         assert isinstance(found, FocusSeen)

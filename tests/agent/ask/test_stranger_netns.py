@@ -93,14 +93,14 @@ else:
 
 
 class Device:
-    """The process at the camera's address, which refuses every login."""
+    """The process at the camera's address, which tells what it heard."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
         assert self._line() == "ready\n"
 
     def heard(self) -> tuple[int, ...]:
-        """(logins, requests, connections) so far."""
+        """Logins, requests and whatever else it counts."""
         assert self._process.stdin is not None
         self._process.stdin.write("heard?\n")
         self._process.stdin.flush()
