@@ -91,10 +91,7 @@ class Watch(Threaded):
     def _run(self) -> None:
         due_ms = self._now()  # the first look is at once; the offset spreads the following ones
         while not self._stop:
-            self._late_ms = max(0, self._now() - due_ms)
-            if self._late_ms > self._stuck_after_ms:
-                self._stood_still(due_ms)
-            ended_ms = self._once()
+            ended_ms = self._once(due_ms)
             due_ms = schedule.next_due_ms(self.camera.slot, self._interval_s, after_ms=ended_ms)
             if self._state.hurry:
                 due_ms = min(due_ms, ended_ms + int(self._hurry_s * 1000))
@@ -109,26 +106,35 @@ class Watch(Threaded):
             self._keep(change)
             self._state = state
 
-    def _once(self) -> int:
-        """Boot ms at which it was over."""
-        self._looking_since, self._due_ms = self._now(), None
+    def _once(self, due_ms: int) -> int:
+        """Boot ms at which it was over.
+
+        Its begin and its end are read from the clock once each: whenever this process stands still, it is within a
+        look that then took too long, or before one that then began too late.
+        """
+        began_ms = self._now()
+        self._late_ms = max(0, began_ms - due_ms)
+        if self._late_ms > self._stuck_after_ms:
+            self._stood_still(due_ms)
+        self._looking_since, self._due_ms = began_ms, None
         look = self._look_or_fault()
         with self._lock:
-            self._give_up_if_stuck()  # it ended, but too late to say what was meanwhile
+            ended_ms = self._now()
+            self._give_up_if_stuck(ended_ms)  # it ended, but too late to say what was meanwhile
             if self._stuck:  # given up meanwhile: what it saw is old news
                 self._stuck = False
                 self._wake.set()
-                return self._over()
+                return self._over(ended_ms)
             state, change = availability.step(self._state, look, self._policy, self._sight)
             self._keep(change)
             self._last = look
             # Recorded first, then settled: whoever reads `unsettled_since` before the journal never claims too much.
             self._state = state
-            return self._over()
+            return self._over(ended_ms)
 
-    def _over(self) -> int:
+    def _over(self, ended_ms: int) -> int:
         """The next look is overdue until it is known when it is due, so that no pause falls between the two."""
-        ended_ms = self._due_ms = self._now()
+        self._due_ms = ended_ms
         self._looking_since = None
         return ended_ms
 
@@ -161,11 +167,11 @@ class Watch(Threaded):
     def give_up_if_stuck(self) -> bool:
         """Report a look that outlived its deadline as unknown, once; True when that happened now."""
         with self._lock:
-            return self._give_up_if_stuck()
+            return self._give_up_if_stuck(self._now())
 
-    def _give_up_if_stuck(self) -> bool:
+    def _give_up_if_stuck(self, now_ms: int) -> bool:
         since = self._looking_since
-        if self._stuck or since is None or self._now() - since < self._stuck_after_ms:
+        if self._stuck or since is None or now_ms - since < self._stuck_after_ms:
             return False
         state, change = availability.stuck(self._state, since)
         self._keep(change)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
+import pytest
 
 from agent.ask.asking import boot_ms
 from agent.decide.availability import Change
@@ -154,6 +155,29 @@ def test_who_stood_still_says_unknown_from_the_look_that_was_due() -> None:
     ]
     assert changes[1].at == unsettled
     assert changes[2].at >= fell_asleep + 3_600_000
+
+
+@pytest.mark.parametrize("reading", range(40, 52))
+def test_wherever_it_stands_still_it_does_not_claim_to_have_watched(reading: int) -> None:
+    """A process is stopped anywhere in its loop, for a minute from one reading of the clock to the next."""
+    slept_ms, readings, asleep = [0], [0], [0]
+
+    def now() -> int:
+        readings[0] += threading.current_thread().name.startswith("watch-")
+        if readings[0] == reading and not asleep[0]:
+            asleep[0] = boot_ms()
+            slept_ms[0] = 60_000
+            return asleep[0]  # read just before it was stopped
+        return boot_ms() + slept_ms[0]
+
+    def look(camera: Camera) -> Look:
+        return msgspec.structs.replace(good(camera), at=now())
+
+    with watching(look, interval_s=0.05, stuck_after_s=1.0, now=now) as (_, changes):
+        until(lambda: len(changes) == 3)
+    assert [(c.from_, c.to) for c in changes[1:]] == [(ONLINE, UNKNOWN), (UNKNOWN, ONLINE)]
+    assert changes[1].at <= asleep[0] + 50
+    assert changes[2].at >= asleep[0] + 60_000
 
 
 def test_a_look_that_was_interrupted_says_nothing() -> None:
