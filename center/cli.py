@@ -3,19 +3,21 @@
 import argparse
 import json
 import logging
+import os
+import re
 import secrets
 import signal
 import sys
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 
 from center import alarms, registry
 from center.intake import Intake
-from center.line import Options
+from center.line import Options, Unusable
 from center.order import NOT_SENT, VERBS, give
-from center.rate import Rules, month_of, month_span, to_ms
+from center.rate import Rules, moment_ms, month_of, month_span
 from center.report import LEVELS, Report, When, as_json, report
 from center.show import grid, minute, rate_table, summary, word
 from center.store import Store, Unavailable
@@ -36,10 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.act(options))
-    except Misuse as misuse:
-        _err(str(misuse))
-        return MISUSE
-    except Unavailable as trouble:
+    except (Misuse, Unavailable, Unusable) as trouble:
         _err(str(trouble))
         return MISUSE
     except BrokenPipeError:
@@ -72,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     acts = commands.add_parser("registry", help="the registry of required slots").add_subparsers(required=True)
     importer = acts.add_parser("import", parents=[shared], help="take over a CSV, all of it or nothing")
     importer.add_argument("file", type=Path, metavar="FILE", help=f"columns {','.join(registry.COLUMNS)}")
+    importer.add_argument("--correct", action="store_true", help="a place that differs was wrong, for the past as well")
     importer.set_defaults(act=_import)
     return parser
 
@@ -107,8 +107,10 @@ def _serve_arguments(serve: argparse.ArgumentParser) -> None:
 def _rules(name: str) -> Rules:
     try:
         policy = load_policy(name).rate
-    except (ConfigError, FileNotFoundError) as error:
+    except ConfigError as error:
         raise Misuse(f"{name}: {error}") from error
+    except OSError as error:
+        raise Misuse(f"{name}: {error.strerror or error}") from error
     if policy.windows.value != "24x7":
         raise Misuse(f"{name}: rate.windows must be 24x7, calendars are not known to this version")
     return Rules(policy.dark.value, round(policy.dark_after.value * 1000))
@@ -132,10 +134,9 @@ def _how(options: argparse.Namespace, client_id: str) -> Options:
 
 def _moment(text: str) -> int:
     try:
-        moment = datetime.fromisoformat(text)
+        return moment_ms(text, UTC)
     except ValueError as error:
-        raise Misuse(f"--at {text!r} is not ISO 8601, such as 2026-09-30T16:00:00Z") from error
-    return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        raise Misuse(f"--at {text!r} is no time of 1970 to 2099 in ISO 8601, such as 2026-09-30T16:00:00Z") from error
 
 
 # ---- serve --------------------------------------------------------------------------------------
@@ -144,6 +145,9 @@ def _moment(text: str) -> int:
 def _serve(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     rules = _rules(options.policy)
+    for code in options.city:
+        if not re.fullmatch("[0-9]{4}", code):
+            raise Misuse(f"--city {code!r} is not four digits, such as 4101; name every further city with --city again")
     standard = "-".join([Options().client_id, *sorted(options.city)])
     how = _how(options, options.client_id or options.username or standard)._replace(cities=tuple(options.city))
     stop = threading.Event()
@@ -262,7 +266,8 @@ def _import(options: argparse.Namespace) -> int:
         raise Misuse(f"{options.file}: {error.strerror}") from error
     try:
         registry.read(data)
-        diff = registry.take_over(Store(options.database), data, options.file.name, _now_ms())
+        name = os.fsencode(options.file.name).decode(errors="replace")
+        diff = registry.take_over(Store(options.database), data, name, _now_ms(), correct=options.correct)
     except registry.Unfit as unfit:
         for problem in unfit.problems:
             place = f"{word('line', options.lang).format(problem.line)}: " if problem.line else ""

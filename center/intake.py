@@ -23,7 +23,7 @@ from contract.topics import CENTER_STATE, parse_ack
 log = logging.getLogger(__name__)
 CHECKPOINT_S = 10.0
 STALLED_S = 30.0
-"""A worker that did not come round for so long may not have heard: that time is no gateway's silence."""
+"""A worker that did not come round for so long, by either clock, may not have heard: that is no gateway's silence."""
 RETRY_S = 1.0
 UP, DOWN = (msgspec.json.encode(CenterState(state=state)) for state in ("up", "down"))
 
@@ -48,7 +48,7 @@ class Intake:
         self._stopping = threading.Event()
         self._worker = threading.Thread(target=self._work, name="intake")
         self._up_since: int | None = None
-        self._checkpoint = time.monotonic()
+        self._checkpoint, self._checkpoint_ms = time.monotonic(), clock_ms()
         self._overfull = False
         self._line = Line(options, _topics(options.cities), self._take, self._turned, State(CENTER_STATE, UP, DOWN))
 
@@ -62,6 +62,11 @@ class Intake:
         self._stopping.set()
         self._worker.join()
         self._line.stop()
+
+    @property
+    def news(self) -> str:
+        """The state of the line in one sentence."""
+        return self._line.news
 
     @property
     def alive(self) -> bool:
@@ -132,12 +137,12 @@ class Intake:
 
     def _keep_uptime(self) -> None:
         """Checkpoints the time in which we could hear: outside it, silence is nobody's fault."""
-        stalled = time.monotonic() - self._checkpoint > STALLED_S
-        self._checkpoint = time.monotonic()
+        now, now_ms = time.monotonic(), self._clock_ms()
+        passed_s, told_s = now - self._checkpoint, (now_ms - self._checkpoint_ms) / 1000
+        self._checkpoint, self._checkpoint_ms = now, now_ms
         if self._up_since is None:
             return
-        now_ms = self._clock_ms()
-        if stalled:
+        if passed_s > STALLED_S or abs(told_s - passed_s) > STALLED_S:  # stalled; the clock was set, or we were frozen
             self._up_since = now_ms
         try:
             with self._store.write() as tx:

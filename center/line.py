@@ -16,6 +16,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 log = logging.getLogger(__name__)
 KEEPALIVE_S = 30
+RESUBSCRIBE_S = 30.0
+"""How long after a refused subscription it is tried again: an access list is mended without a new connection."""
 GOODBYE_S = 2.0
 
 
@@ -33,6 +35,10 @@ class Options(NamedTuple):
     cities: tuple[str, ...] = ()
 
 
+class Unusable(Exception):
+    """A password, certificate or key that cannot be read or used; the text says which file."""
+
+
 class State(NamedTuple):
     """What is said, retained, while we are there, and by the broker when we are not."""
 
@@ -48,7 +54,8 @@ Take = Callable[[str, bytes, bool], bool]
 class Line:
     """With a `state` the broker keeps a session for us; without one it is a visit of which nothing remains.
 
-    `take` and `turned(up)` are called on paho's thread.
+    Raises Unusable. `take` and `turned(up)` are called on paho's thread; up is who may hear: connected, and every
+    subscription granted.
     """
 
     def __init__(
@@ -63,7 +70,7 @@ class Line:
         self._take, self._turned = take, turned
         self._connected = False
         self.ready = threading.Event()
-        """The broker has answered the subscription."""
+        """Connected, and the broker has granted every subscription."""
         self.news = ""
         """The state of the line in one sentence."""
         self._client = self._make_client()
@@ -98,18 +105,21 @@ class Line:
             manual_ack=True,
         )
         if options.username:
-            secret = options.password_file.read_text("utf-8").strip() if options.password_file else None
-            client.username_pw_set(options.username, secret)
+            client.username_pw_set(options.username, _secret(options.password_file))
         if options.ca:
             certificate, key = (str(file) if file else None for file in (options.certificate, options.key))
-            client.tls_set(str(options.ca), certificate, key, cert_reqs=ssl.CERT_REQUIRED)
+            try:
+                client.tls_set(str(options.ca), certificate, key, cert_reqs=ssl.CERT_REQUIRED)
+            except (OSError, ValueError) as error:
+                files = ", ".join(filter(None, (str(options.ca), certificate, key)))
+                raise Unusable(f"no certificate or key to be used in {files}: {error}") from error
         if self._state:
             client.will_set(self._state.topic, self._state.down, qos=1, retain=True)
         client.reconnect_delay_set(min_delay=1, max_delay=30)
         client.max_queued_messages_set(0)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_connect_fail, client.on_message = self._on_connect_fail, self._on_message
-        client.on_subscribe = lambda *_: self.ready.set()
+        client.on_subscribe = self._on_subscribe
         return client
 
     # ---- paho's thread
@@ -120,16 +130,31 @@ class Line:
             return
         self._connected = True
         self._say(f"connected to {self._options.host}:{self._options.port}")
-        client.subscribe([(topic, 1) for topic in self._topics])
-        if self._state:
-            self.publish(self._state.topic, self._state.up, retain=True)
-        self._turned(True)
+        self._subscribe()
+
+    def _subscribe(self) -> None:
+        self._client.subscribe([(topic, 1) for topic in self._topics])
+
+    def _on_subscribe(self, _c: object, _data: object, _mid: int, reasons: Sequence[Any], _properties: object) -> None:
+        refused = [topic for topic, reason in zip(self._topics, reasons, strict=False) if reason.is_failure]
+        if refused:
+            self._say(f"the broker refuses us {', '.join(refused)}: see its access list")
+            again = threading.Timer(RESUBSCRIBE_S, self._subscribe)
+            again.daemon = True
+            again.start()
+        elif not self.ready.is_set():
+            self.ready.set()
+            self._say(f"connected to {self._options.host}:{self._options.port}")  # again, where we were refused before
+            if self._state:
+                self.publish(self._state.topic, self._state.up, retain=True)
+            self._turned(True)
 
     def _on_disconnect(self, _c: object, _data: object, _flags: object, reason: Any, _properties: object) -> None:
         if self._connected:
             self._connected = False
-            self.ready.clear()
             self._say(f"disconnected: {reason}")
+        if self.ready.is_set():
+            self.ready.clear()
             self._turned(False)
 
     def _on_connect_fail(self, _client: object, _data: object) -> None:
@@ -144,3 +169,10 @@ class Line:
         if news != self.news:
             self.news = news
             log.info("%s", news)
+
+
+def _secret(file: Path | None) -> str | None:
+    try:
+        return file.read_text("utf-8").strip() if file else None
+    except (OSError, ValueError) as error:
+        raise Unusable(f"{file}: no password to be read there: {error}") from error

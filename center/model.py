@@ -6,7 +6,10 @@ Kind = Literal["canteen", "caterer"]
 
 
 class Slot(NamedTuple):
-    """A required camera position. In service from `accepted_ms` until `ended_ms` (UTC; None: still)."""
+    """A required camera position and one time of its service: from `accepted_ms` until `ended_ms` (UTC; None: still).
+
+    It may have several, one after the other, each where it then was: one that moves keeps its past.
+    """
 
     gateway: str
     slot: str

@@ -14,6 +14,9 @@ from center.timeline import Known
 SHANGHAI = timezone(timedelta(hours=8))
 """Asia/Shanghai. China has kept +08:00 without summer time since 1991, so no time zone database is needed."""
 
+TOO_LATE_MS = 4_102_444_800_000
+"""The year 2100 begins: nobody means a time so far away."""
+
 Dark = Literal["visible", "local"]
 
 
@@ -114,6 +117,15 @@ def month_span(month: str) -> tuple[int, int]:
 
 def month_of(ms: int) -> str:
     return local(ms).strftime("%Y-%m")
+
+
+def moment_ms(text: str, zone: timezone) -> int:
+    """UTC ms of an ISO 8601 time, of `zone` where it names no offset. ValueError for anything not in 1970 to 2099."""
+    moment = datetime.fromisoformat(text)
+    ms = to_ms(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+    if not 0 <= ms < TOO_LATE_MS:
+        raise ValueError(text)
+    return ms
 
 
 def to_ms(moment: datetime) -> int:

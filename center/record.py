@@ -14,10 +14,10 @@ import msgspec
 
 from center.alarms import AHEAD, DUPLICATE, FLOOD, TOLD_DUPLICATE
 from center.decode import Batch, Incoming, Item, Message, Poison, apart, decode, origin, same, single
-from center.intervals import normal
+from center.intervals import Span, normal
 from center.model import AnchorRow, EventRow, LostRow, Spoilt
 from center.store import COALESCE_MS, Store, Unavailable, Writer
-from center.timeline import AHEAD_MS, Claim
+from center.timeline import AHEAD_MS, Claim, Run
 from contract import topics
 from contract.messages import (
     Ack,
@@ -148,13 +148,13 @@ class _Work:
         if source is None:
             self._aside(Origin("", "", ""), incoming, Poison("not a topic of the contract", incoming.payload))
             return
-        if self._registry.cities.get(source.gateway) != source.city:
-            self._aside(source, incoming, Poison("gateway not registered in this city", incoming.payload))
-            return
+        city = self._registry.cities.get(source.gateway)
         message = decode(source, incoming.payload)
-        if not (incoming.retained or isinstance(message, Will | Ack)):
-            self._heard[source.gateway].append(incoming.received_ms)
-        if isinstance(message, Poison):
+        if city in (None, source.city) and not (incoming.retained or isinstance(message, Will | Ack)):
+            self._heard[source.gateway].append(incoming.received_ms)  # one that is registered later was not silent
+        if city != source.city:
+            self._aside(source, incoming, Poison("gateway not registered in this city", incoming.payload))
+        elif isinstance(message, Poison):
             self._aside(source, incoming, message)
         else:
             self._message(source, incoming, message)
@@ -223,11 +223,9 @@ class _Work:
 
     def _heartbeat(self, source: Origin, incoming: Incoming, beat: Heartbeat) -> None:
         self._tx.hear_session(source.gateway, beat.session, incoming.received_ms)
-        settled_to = min(beat.settled_to, beat.at)
-        span = (beat.watching_since, settled_to)
-        self._claim(
-            source.gateway, Claim(beat.store, beat.session, beat.boot, *span, beat.seq_high, incoming.received_ms)
-        )
+        run = (beat.store, beat.session, beat.boot)
+        span = (beat.watching_since, min(beat.settled_to, beat.at))
+        self._claim(source.gateway, run, span, beat.seq_high, incoming.received_ms)
         if not self._is_born(source.gateway, beat.session):
             self._ask_for_birth(source, incoming.received_ms, REBIRTH_EVERY_MS)
         elif self._hole_in_front(source.gateway, beat):
@@ -259,8 +257,9 @@ class _Work:
         topic = topics.down(source.city, gateway, "cmd")
         self._says.append(Outgoing(topic, msgspec.json.encode(command), retained=False))
 
-    def _claim(self, gateway: str, claim: Claim) -> None:
+    def _claim(self, gateway: str, run: Run, span: Span, seq_high: int, now_ms: int) -> None:
         """None is ever dropped: which of them is needed depends on what may yet turn out to be missing."""
+        claim = Claim(*run, *span, seq_high, now_ms, zero_ms=now_ms - span[1])
         if claim.settled_to > claim.watching_since and not self._tx.extend_claim(gateway, claim):
             self._tx.add_claim(gateway, claim)
 
@@ -301,7 +300,7 @@ class _Work:
         """What holds for either copy of a seq with two contents, whichever came first: a claim, a slot once seen."""
         match item.event:
             case Coverage() as e:
-                self._claim(gateway, Claim(store, e.session, e.boot, e.from_, e.to, e.seq_high, now_ms))
+                self._claim(gateway, (store, e.session, e.boot), (e.from_, e.to), e.seq_high, now_ms)
             case Transition() as e if e.to is not Availability.UNKNOWN:
                 self._tx.add_sightings({(gateway, e.slot)})
 

@@ -8,18 +8,20 @@ import hashlib
 import io
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
 
 from center.model import Kind, Slot
-from center.rate import SHANGHAI, local, to_ms
+from center.rate import SHANGHAI, local, moment_ms
 from center.store import Store
 from contract.messages import GATEWAY_PATTERN, SLOT_PATTERN
 
 COLUMNS = ("city", "county", "unit", "kind", "zone", "slot", "gateway", "accepted_at")
 OPTIONAL = ("ended_at",)
+PLACE = ("city", "county", "unit", "kind")
+"""Where a position counts. To change it is to move its past as well."""
 KINDS: dict[str, Kind] = {
     "canteen": "canteen",
     "caterer": "caterer",
@@ -29,6 +31,7 @@ KINDS: dict[str, Kind] = {
 MAX_BYTES = 64_000_000
 MAX_TEXT = 200
 _SLASHED = re.compile(r"([0-9]{4})[/.]([0-9]{1,2})[/.]([0-9]{1,2})(?:[ T]([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?)?")
+_ISO = "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}"
 
 
 class Problem(NamedTuple):
@@ -64,23 +67,31 @@ class Diff(NamedTuple):
 # ---- reading ------------------------------------------------------------------------------------
 
 
-def read(data: bytes) -> list[Slot]:
-    """The slots of a CSV in UTF-8 (with or without BOM) or GB 18030. Raises Unfit with every problem."""
+def read(data: bytes) -> list[tuple[int, Slot]]:
+    """(line, slot) of a CSV in UTF-8 (with or without BOM) or GB 18030. Raises Unfit with every problem."""
     if len(data) > MAX_BYTES:
         raise Unfit([Problem(0, f"larger than {MAX_BYTES} bytes")])
     problems: list[Problem] = []
-    slots: dict[tuple[str, str], tuple[int, Slot]] = {}
+    slots: dict[Key, tuple[int, Slot]] = {}
     for line, fields in _records(_text(data), problems):
         slot = _slot(fields, line, problems)
         if slot is None:
             continue
-        first, _ = slots.setdefault((slot.gateway, slot.slot), (line, slot))
+        first, _ = slots.setdefault(_key(slot), (line, slot))
         if first != line:
             problems.append(Problem(line, f"slot {slot.slot} of gateway {slot.gateway} stands in line {first} already"))
     problems += _cities(slots.values())
     if problems:
         raise Unfit(sorted(problems))
-    return [slot for _, slot in slots.values()]
+    return list(slots.values())
+
+
+Key = tuple[str, str, int]
+
+
+def _key(slot: Slot) -> Key:
+    """What makes it the same time of service of the same position."""
+    return slot.gateway, slot.slot, slot.accepted_ms
 
 
 def _text(data: bytes) -> str:
@@ -144,20 +155,13 @@ def _slot(fields: dict[str, str], line: int, problems: list[Problem]) -> Slot | 
 
 def _moment(name: str, text: str, wrong: list[str]) -> int | None:
     """UTC ms of ISO 8601, or of a date with slashes as spreadsheets write it; without an offset Asia/Shanghai."""
+    slashed = _SLASHED.fullmatch(text)
+    iso = _ISO.format(*(int(part or 0) for part in slashed.groups())) if slashed else text
     try:
-        slashed = _SLASHED.fullmatch(text)
-        if slashed:
-            year, month, day, hour, minute, second = (int(part or 0) for part in slashed.groups())
-            moment = datetime(year, month, day, hour, minute, second, tzinfo=SHANGHAI)
-        else:
-            moment = datetime.fromisoformat(text)
-        milliseconds = to_ms(moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI))
-    except (ValueError, OverflowError):
-        milliseconds = -1
-    if milliseconds < 0:
+        return moment_ms(iso, SHANGHAI)
+    except ValueError:
         wrong.append(f"{name} {text[:40]!r} is not a time such as 2026-09-01T08:00:00+08:00 or 2026-09-01 08:00")
         return None
-    return milliseconds
 
 
 def _cities(rows: Iterable[tuple[int, Slot]]) -> Iterator[Problem]:
@@ -172,15 +176,20 @@ def _cities(rows: Iterable[tuple[int, Slot]]) -> Iterator[Problem]:
 # ---- taking over --------------------------------------------------------------------------------
 
 
-def take_over(store: Store, data: bytes, source: str, now_ms: int) -> Diff:
-    """Registers what the file says, every change on record; the same file again changes nothing. Raises Unfit."""
+def take_over(store: Store, data: bytes, source: str, now_ms: int, *, correct: bool = False) -> Diff:
+    """Registers what the file says, every change on record; the same file again changes nothing. Raises Unfit.
+
+    `correct`: where it puts a position that is registered elsewhere, the registry was wrong, of the past too.
+    """
     wanted = read(data)
     with store.write() as tx:
-        there = {(slot.gateway, slot.slot): slot for slot in tx.slots()}
-        diff = compare(there, wanted)
-        conflicts = list(_cities((0, slot) for slot in (there | {(s.gateway, s.slot): s for s in wanted}).values()))
-        if conflicts:
-            raise Unfit([problem._replace(text=f"{problem.text} (registered before)") for problem in conflicts])
+        tx.change_registry()
+        there = {_key(slot): slot for slot in tx.slots()}
+        rows = [(line, _kept_end(there.get(_key(slot)), slot)) for line, slot in wanted]
+        problems = list(_conflicts(there, rows)) + ([] if correct else list(_moves(there, rows)))
+        if problems:
+            raise Unfit(sorted(problems))
+        diff = compare(there, [slot for _, slot in rows])
         if diff.added or diff.changed:
             counts = (len(diff.added), len(diff.changed), diff.unchanged)
             number = tx.add_import(now_ms, source, hashlib.sha256(data).hexdigest(), counts)
@@ -190,9 +199,8 @@ def take_over(store: Store, data: bytes, source: str, now_ms: int) -> Diff:
     return diff
 
 
-def compare(there: dict[tuple[str, str], Slot], wanted: list[Slot]) -> Diff:
-    """An empty ended_at leaves an end that is registered as it is."""
-    pairs = [_pair(there.get((slot.gateway, slot.slot)), slot) for slot in wanted]
+def compare(there: dict[Key, Slot], wanted: list[Slot]) -> Diff:
+    pairs = [(there.get(_key(slot)), slot) for slot in wanted]
     return Diff(
         added=tuple(after for before, after in pairs if before is None),
         changed=tuple((before, after) for before, after in pairs if before is not None and before != after),
@@ -201,14 +209,37 @@ def compare(there: dict[tuple[str, str], Slot], wanted: list[Slot]) -> Diff:
     )
 
 
-def _pair(before: Slot | None, after: Slot) -> tuple[Slot | None, Slot]:
-    if before and after.ended_ms is None:
-        after = after._replace(ended_ms=before.ended_ms)
-    return before, after
+def _kept_end(before: Slot | None, after: Slot) -> Slot:
+    """An empty ended_at leaves an end that is registered as it is."""
+    return after._replace(ended_ms=before.ended_ms) if before and after.ended_ms is None else after
+
+
+def _conflicts(there: dict[Key, Slot], rows: list[tuple[int, Slot]]) -> Iterator[Problem]:
+    """Of the file with what is registered: a gateway in two cities, a position in service twice at a time."""
+    whole = {key: (0, slot) for key, slot in there.items()} | {_key(slot): (line, slot) for line, slot in rows}
+    for problem in _cities(sorted(whole.values())):
+        yield problem._replace(text=f"{problem.text} (registered before)")
+    ordered = sorted(whole.values(), key=lambda row: _key(row[1]))
+    for (line, one), (next_line, following) in pairwise(ordered):
+        same = (one.gateway, one.slot) == (following.gateway, following.slot)
+        if same and (one.ended_ms is None or one.ended_ms > following.accepted_ms):
+            since = local(one.accepted_ms).isoformat()
+            text = f"slot {one.slot} of gateway {one.gateway} is in service since {since}: give that row an ended_at"
+            yield Problem(max(line, next_line), f"{text} (its own accepted_at, if that was wrong)")
+
+
+def _moves(there: dict[Key, Slot], rows: list[tuple[int, Slot]]) -> Iterator[Problem]:
+    for line, after in rows:
+        before = there.get(_key(after), after)
+        for name in PLACE:
+            was, now = getattr(before, name), getattr(after, name)
+            if was != now:
+                text = f"{name} {was} is registered, {now} would move the past too: if the position moved, end it"
+                yield Problem(line, f"{text} and add a row with a later accepted_at; if {was} was wrong, use --correct")
 
 
 def _change(number: int, before: Slot | None, after: Slot) -> dict[str, object]:
-    record = {"import_id": number, "gateway": after.gateway, "slot": after.slot}
+    record = {"import_id": number} | dict(zip(("gateway", "slot", "accepted_ms"), _key(after), strict=True))
     was = msgspec.json.encode(before._asdict()).decode() if before else ""
     return record | {"before": was, "after": msgspec.json.encode(after._asdict()).decode()}
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from center.history import Past, recall
-from center.intervals import Intervals, Span
+from center.intervals import Intervals, Span, normal
 from center.model import Slot
 from center.rate import Count, Figures, Rules, count, dark, figures, local, percent, service, state_at
 from center.store import Reader
@@ -91,14 +91,22 @@ def _gateway(
     times = known(past.history)
     silence = dark(past.receipts, uptime, rules)
     states = _live(past, when.moment, rules) if when.live else {}
-    for slot in slots:
+    for slot, periods in _periods(slots).items():
         its_known = times.get(slot.slot, Known())
-        in_span = service(slot.accepted_ms, slot.ended_ms, when.span)
-        in_service = slot.accepted_ms <= when.moment and (slot.ended_ms is None or when.moment < slot.ended_ms)
+        in_span = normal(part for since, until in periods for part in service(since, until, when.span))
+        in_service = any(since <= when.moment and (until is None or when.moment < until) for since, until in periods)
         state = states.get(slot.slot, "unknown") if when.live else state_at(its_known, when.moment)
         its_count = count(state, seen=slot.slot in past.seen) if in_service else Count()
         if in_span or in_service:
             yield slot, figures(in_span, its_known, silence, rules), its_count
+
+
+def _periods(slots: Iterable[Slot]) -> dict[Slot, list[tuple[int, int | None]]]:
+    """(accepted, ended) of each position, which counts once wherever it was."""
+    found: dict[Slot, list[tuple[int, int | None]]] = defaultdict(list)
+    for slot in slots:
+        found[slot._replace(accepted_ms=0, ended_ms=None)].append((slot.accepted_ms, slot.ended_ms))
+    return found
 
 
 def _live(past: Past, now_ms: int, rules: Rules) -> dict[str, str]:

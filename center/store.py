@@ -19,11 +19,11 @@ from center.intervals import Intervals, normal
 from center.model import AnchorRow, Aside, EventRow, LostRow, Slot, Spoilt
 from center.timeline import AnchorPoint, Claim, Held, Lost
 
-SCHEMA = 2
+SCHEMA = 3
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 """Scheme of the URL -> dialect and driver; psycopg is used through SQLAlchemy only."""
-SCHEMA_LOCK = 4_190
-"""Number of the lock under which tables are made; any would do."""
+SCHEMA_LOCK, REGISTRY_LOCK = 4_190, 4_191
+"""Numbers of the locks under which tables are made and a registry is taken over; any would do."""
 COALESCE_MS = 90_000
 """Messages of a gateway nearer to each other than this make one receipt interval (a heartbeat comes every 60 s)."""
 QUARANTINE_ROWS = 1000
@@ -53,8 +53,8 @@ _BIG = sa.BigInteger
 settings = _table("settings", _key("name"), _text("value"))
 slots = _table(
     "slots",
-    *(_key("gateway"), _key("slot"), _text("city"), _text("county"), _text("unit"), _text("kind"), _text("zone")),
-    *(_whole("accepted_ms"), _whole("ended_ms", nullable=True)),
+    *(_key("gateway"), _key("slot"), _key("accepted_ms", _BIG), _whole("ended_ms", nullable=True)),
+    *(_text("city"), _text("county"), _text("unit"), _text("kind"), _text("zone")),
 )
 imports = sa.Table(
     "imports",
@@ -64,7 +64,8 @@ imports = sa.Table(
 )
 changes = _table(
     "registry_changes",
-    *(_key("import_id", _BIG), _key("gateway"), _key("slot"), _text("before"), _text("after")),
+    *(_key("import_id", _BIG), _key("gateway"), _key("slot"), _key("accepted_ms", _BIG)),
+    *(_text("before"), _text("after")),
 )
 sessions = _table(
     "sessions",
@@ -90,7 +91,7 @@ lost = _table(
 claims = _table(
     "claims",
     *(_key("gateway"), _key("store"), _key("session"), _key("boot"), _key("seq_high", _BIG)),
-    *(_key("watching_since", _BIG), _whole("settled_to"), _whole("received_ms")),
+    *(_key("watching_since", _BIG), _whole("settled_to"), _whole("received_ms"), _whole("zero_ms")),
 )
 sightings = _table("sightings", _key("gateway"), _key("slot"))
 documents = _table(
@@ -122,6 +123,11 @@ def _later(column: sa.Column[Any], parameter: str) -> sa.ColumnElement[int]:
     return sa.case((column > new, column), else_=new)
 
 
+def _earlier(column: sa.Column[Any], parameter: str) -> sa.ColumnElement[int]:
+    new = sa.bindparam(parameter, type_=sa.BigInteger)
+    return sa.case((column < new, column), else_=new)
+
+
 _CLAIM_KEY = ("gateway", "store", "session", "boot", "seq_high", "watching_since")
 _AFTER = sa.bindparam("after", type_=sa.BigInteger)
 _REGISTRY_VERSION = sa.select(sa.func.coalesce(sa.func.max(imports.c.id), 0))
@@ -132,7 +138,11 @@ _CLAIM_COLUMNS = [claims.c[name] for name in ("gateway", *Claim._fields)]
 _EXTEND_CLAIM = (
     sa.update(claims)
     .where(_at(claims, *_CLAIM_KEY))
-    .values(settled_to=_later(claims.c.settled_to, "until"), received_ms=_later(claims.c.received_ms, "at_ms"))
+    .values(
+        settled_to=_later(claims.c.settled_to, "until"),
+        received_ms=_later(claims.c.received_ms, "at_ms"),
+        zero_ms=_earlier(claims.c.zero_ms, "new_zero_ms"),
+    )
 )
 _BORN = sa.select(sessions.c.session).where(_at(sessions, "gateway", "session") & sessions.c.born_ms.is_not(None))
 _HEAR_SESSION = (
@@ -218,7 +228,7 @@ def _url(where: str) -> sa.URL:
         return sa.URL.create("sqlite", database=where)
     try:
         url = sa.make_url(where)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise Unavailable("--database is neither a path nor a URL such as postgresql://user@host/database") from error
     if url.password is not None or "password" in url.query:
         raise Unavailable("a password in the database URL is there for all to read: put it into ~/.pgpass (PGPASSFILE)")
@@ -264,7 +274,8 @@ class Reader:
     # ---- registry
 
     def slots(self, *, city: str = "") -> list[Slot]:
-        chosen = sa.select(*(slots.c[name] for name in Slot._fields)).order_by(slots.c.gateway, slots.c.slot)
+        """Every time of service of every position, ended ones too."""
+        chosen = sa.select(*(slots.c[name] for name in Slot._fields)).order_by(*slots.primary_key.columns)
         return [Slot(*row) for row in self._rows(chosen.where(slots.c.city == city) if city else chosen)]
 
     def registry_version(self) -> int:
@@ -285,7 +296,8 @@ class Reader:
         c = claims.c
         same = [c[name] for name in ("gateway", "store", "session", "boot", "watching_since")]
         most = [sa.func.max(c[name]) for name in ("settled_to", "seq_high", "received_ms")]
-        return self._claims(sa.select(*same, *most).where(c.gateway.in_(gateways)).group_by(*same))
+        least = sa.func.min(c.zero_ms)
+        return self._claims(sa.select(*same, *most, least).where(c.gateway.in_(gateways)).group_by(*same))
 
     def _claims(self, chosen: sa.Select[Any]) -> list[tuple[str, Claim]]:
         return [(gateway, Claim(*rest)) for gateway, *rest in self._rows(chosen)]
@@ -374,13 +386,17 @@ class Reader:
 
 class Writer(Reader):
     def make_tables(self) -> None:
-        if self._c.dialect.name == "postgresql":  # several workers may start at once
-            self._c.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
+        self._alone(SCHEMA_LOCK)  # several workers may start at once
         _meta.create_all(self._c)
         self._ignore(settings, [{"name": "schema", "value": str(SCHEMA)}])
         found = self._c.execute(sa.select(settings.c.value).where(settings.c.name == "schema")).scalar_one()
         if found != str(SCHEMA):
             raise Unavailable(f"the database is of version {found}, this program of version {SCHEMA}")
+
+    def _alone(self, lock: int) -> None:
+        """Until the transaction ends. In SQLite every writer is."""
+        if self._c.dialect.name == "postgresql":
+            self._c.execute(sa.select(sa.func.pg_advisory_xact_lock(lock)))
 
     def _ignore(self, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
         if rows:
@@ -390,6 +406,10 @@ class Writer(Reader):
         self._c.execute(_insert_over(table, self._c.dialect.name), row)
 
     # ---- registry
+
+    def change_registry(self) -> None:
+        """Before it is read to be changed: of two imports at once, the one with the lower number is seen first."""
+        self._alone(REGISTRY_LOCK)
 
     def put_slots(self, rows: Iterable[Slot]) -> None:
         for row in rows:
@@ -427,7 +447,7 @@ class Writer(Reader):
 
     def extend_claim(self, gateway: str, claim: Claim) -> bool:
         """Moves settled_to forward where the same claim stands already; False if there is none."""
-        new = {"until": claim.settled_to, "at_ms": claim.received_ms}
+        new = {"until": claim.settled_to, "at_ms": claim.received_ms, "new_zero_ms": claim.zero_ms}
         return self._c.execute(_EXTEND_CLAIM, _claim_key(gateway, claim) | new).rowcount > 0
 
     def add_claim(self, gateway: str, claim: Claim) -> None:

@@ -52,6 +52,9 @@ class Claim(NamedTuple):
     settled_to: int
     seq_high: int
     received_ms: int
+    """When it came last, UTC."""
+    zero_ms: int
+    """The boot's millisecond 0 by the center's clock, as the least delayed copy shows it."""
 
 
 class AnchorPoint(NamedTuple):
@@ -134,7 +137,7 @@ def datings(anchors: Iterable[AnchorPoint], claims: Iterable[Claim]) -> dict[str
     zero_ms = {boot: min(a.received_ms - a.at for a in points) for boot, points in by_boot.items()}
     for c in claims:
         if c.boot in zero_ms:
-            zero_ms[c.boot] = min(zero_ms[c.boot], c.received_ms - c.settled_to)
+            zero_ms[c.boot] = min(zero_ms[c.boot], c.zero_ms)
     return {boot: Dating(points, zero_ms[boot]) for boot, points in by_boot.items()}
 
 

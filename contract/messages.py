@@ -20,6 +20,7 @@ SLOT_PATTERN = "^[A-Za-z0-9._-]{1,64}$"
 
 Gateway = Annotated[str, Meta(pattern=GATEWAY_PATTERN)]
 Slot = Annotated[str, Meta(pattern=SLOT_PATTERN)]
+SlotOrNone = Annotated[str, Meta(pattern=f"^$|{SLOT_PATTERN}")]
 ShortId = Annotated[str, Meta(pattern="^[!-~]{1,40}$")]
 """Visible ASCII: not every database stores every character."""
 MAX_INTEGER = 2**53 - 1
@@ -238,7 +239,7 @@ class Fault(_Event, frozen=True, kw_only=True, tag="fault"):
     """Something on the agent's side went wrong; `slot` is empty when it concerns the whole box."""
 
     what: Text
-    slot: str = ""
+    slot: SlotOrNone = ""
 
 
 Event = (

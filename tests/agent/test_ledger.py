@@ -46,12 +46,12 @@ class Center:
             if not isinstance(event, Coverage):
                 held.append(timeline.Held(store, seq, event.session, event.boot, slot, event.at, to))
             else:
-                claim = timeline.Claim(store, event.session, "b", event.from_, event.to, event.seq_high, LATE)
-                claims.append(claim)
+                span = (event.from_, event.to, event.seq_high, LATE, LATE - event.to)
+                claims.append(timeline.Claim(store, event.session, "b", *span))
             if isinstance(event, Gap):
                 lost.append(timeline.Lost(event.boot, event.from_, event.to))
         for one in self.beats:
-            span = (one.watching_since, one.settled_to, one.seq_high, LATE)
+            span = (one.watching_since, one.settled_to, one.seq_high, LATE, LATE - one.settled_to)
             claims.append(timeline.Claim(one.store, one.session, one.boot, *span))
         anchors = (timeline.AnchorPoint("b", 0, 0, LATE),)
         return timeline.known(timeline.History(tuple(held), tuple(claims), anchors, tuple(lost)))

@@ -73,7 +73,7 @@ class _Gateway:
         def claim() -> None:
             settled = min([now, *(at for at, _ in pending.values())])
             if settled > since:
-                self.claims.append(Claim("store", name, boot, since, settled, self.seq, RECEIVED))
+                self.claims.append(Claim("store", name, boot, since, settled, self.seq, RECEIVED, RECEIVED - settled))
                 self.covered.append((since + offset, settled + offset))
 
         for _ in range(rnd.randint(0, 60)):
@@ -119,7 +119,7 @@ class _Gateway:
             self.unclosed = None
             self.seq += 1
             self.closings.append(Closing(self.seq, session, boot, at))
-            self.claims.append(Claim("store", session, boot, since, settled, high, RECEIVED))
+            self.claims.append(Claim("store", session, boot, since, settled, high, RECEIVED, RECEIVED - settled))
 
 
 def world(rnd: Random, *, interruptions: bool = True) -> World:

@@ -18,6 +18,8 @@ from tests.center.letters import GATEWAY, T0, letter
 SLOTS = ("k1", "k2", "k3")
 STATES = ("online", "online", "offline", "unknown")
 EIGHT_HOURS = 8 * 3_600_000
+NOBODY = "nobody"
+"""In whose name a gateway writes what no run of it saw."""
 
 
 class Faults(NamedTuple):
@@ -27,6 +29,8 @@ class Faults(NamedTuple):
     rolls_back: bool = False
     clones: bool = False
     bad_clock: bool = False
+    undisciplined: bool = False
+    """Right, but nobody vouches for its clock, and events come too late to bear it out: heartbeats have to."""
     garbles: bool = False
 
 
@@ -145,8 +149,9 @@ class Session:
 
     def anchor(self) -> None:
         wrong = self.k.faults.bad_clock and self.rnd.random() < 0.5
+        loose = wrong or self.k.faults.undisciplined
         utc = self.k.utc - EIGHT_HOURS if wrong else self.k.utc
-        words = {"utc_ms": utc, "err_ms": 60_000 if wrong else 20, "source": "system" if wrong else "ntp"}
+        words = {"utc_ms": utc, "err_ms": 60_000 if loose else 20, "source": "system" if loose else "ntp"}
         self.journal.add("anchor", self.boot.name, self.name, self.now, **words)
         if not wrong:
             self.k.dated.add(self.boot.name)
@@ -170,7 +175,7 @@ class Session:
         if gone:
             span = {"from": min(row["at"] for row in gone), "to": max(row["at"] for row in gone) + 1}
             span |= {"from_seq": gone[0]["seq"], "to_seq": gone[-1]["seq"]}
-            self.journal.add("gap", gone[-1]["boot"], self.name, gone[-1]["at"], **span)
+            self.journal.add("gap", gone[-1]["boot"], NOBODY, gone[-1]["at"], **span)
 
     def birth(self) -> None:
         oldest = self.journal.rows[0]["seq"] if self.journal.rows else self.journal.seq + 1
@@ -214,7 +219,8 @@ class Kitchen:
         self._cards: list[Journal] = []
 
     def send(self, leaf: str, payload: bytes) -> None:
-        delay = self.rnd.choice((5, 5, 5, 800, 40_000, 7_000_000))
+        late = self.faults.undisciplined and leaf == "ev"
+        delay = 7_000_000 if late else self.rnd.choice((5, 5, 5, 800, 40_000, 7_000_000))
         self.messages.append(letter(leaf, payload, self.utc + delay))
 
     def run(self) -> World:

@@ -124,6 +124,14 @@ def test_for_people_in_two_languages(database: str, capsys: pytest.CaptureFixtur
         ["registry", "import", "{tmp}/bad.csv", "--database", "{db}"],
         ["serve", "--database", "{db}", "--broker", "nowhere"],
         ["serve", "--database", "{db}", "--password-file", "{tmp}/none"],
+        ["serve", "--database", "{db}", "--username", "center", "--password-file", "{tmp}/gb.csv"],
+        ["serve", "--database", "{db}", "--ca", "{tmp}/bad.csv"],
+        ["serve", "--database", "{db}", "--city", "4101,4102"],
+        ["command", "--database", "{db}", "--gateway", "zz-0001", "--verb", "look", "--ca", "{tmp}/bad.csv"],
+        ["rate", "--database", "{db}", "--policy", "{tmp}/"],
+        ["rate", "--database", "{db}", "--at", "9999-12-31T20:00:00Z"],
+        ["rate", "--database", "{db}", "--at", "0001-01-01T00:00:00+08:00", "--month", "2026-10"],
+        ["rate", "--database", "postgresql://u@h:abc/d"],
     ],
 )
 def test_misuse_is_told_and_exits_2(
@@ -131,6 +139,7 @@ def test_misuse_is_told_and_exits_2(
 ) -> None:
     """What cannot be done as asked says why on standard error and changes nothing."""
     (tmp_path / "bad.csv").write_text("a,b\n")
+    (tmp_path / "gb.csv").write_bytes("口令".encode("gb18030"))
     assert main([one.format(tmp=tmp_path, db=database) for one in arguments]) == 2
     assert capsys.readouterr().err.startswith("canteen-center: ")
     assert not (tmp_path / "none.db").exists()

@@ -122,12 +122,16 @@ def test_what_arrives_whole_is_known_whole(rnd: Random) -> None:
 
 
 @long
-@given(randoms)
-def test_late_messages_only_add(rnd: Random) -> None:
-    """While an honest gateway's messages trickle in, known time grows and nothing that was known is taken back."""
-    world = Kitchen(rnd, Faults()).run()
+@given(randoms, st.booleans())
+def test_late_messages_only_add(rnd: Random, undisciplined: bool) -> None:
+    """While an honest gateway's messages trickle in, some once more and later, nothing that was known is taken back.
+
+    Nor where nobody disciplines its clock, so that the center's own has to bear it out.
+    """
+    world = Kitchen(rnd, Faults(undisciplined=undisciplined)).run()
     some = [message for message in world.messages if rnd.random() < 0.7]
-    before, after = outcome(some, world.end_ms)[0], outcome(world.messages, world.end_ms)[0]
+    again = [m._replace(received_ms=m.received_ms + rnd.randint(1, 10**7)) for m in rnd.choices(world.messages, k=20)]
+    before, after = outcome(some, world.end_ms)[0], outcome([*world.messages, *again], world.end_ms)[0]
     for slot, its in before.items():
         assert difference(its.on, after[slot].on) == difference(its.off, after[slot].off) == EMPTY
 

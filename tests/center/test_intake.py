@@ -1,8 +1,16 @@
+import hashlib
+import json
 import time
+from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
+from string import Template
 
 import pytest
 
+from center.intake import Intake
+from center.intervals import Intervals, total
+from center.line import Options
 from center.store import Store
 from tests.broker import Broker
 from tests.center.letters import CITY, GATEWAY, T0, anchor, beat, birth, event, events, moved, register
@@ -94,6 +102,87 @@ def test_under_the_production_configuration(database: Path, tmp_path: Path) -> N
             assert gateway.until(lambda: gateway.acked == 2 and bool(gateway.commands))
             assert center.stop()[0] == 0
         gateway.leave()
+
+
+DEAF = """
+plugin $PLUGIN
+plugin_opt_config_file $HOME/deaf.json
+"""
+SALT = b"twelve bytes"
+KEY = hashlib.pbkdf2_hmac("sha512", b"pw", SALT, 101, 64)
+ADMIN = {
+    "username": "admin",
+    "iterations": 101,
+    "password": b64encode(KEY).decode(),
+    "salt": b64encode(SALT).decode(),
+}
+RULES = {
+    "defaultACLAccess": {"publishClientSend": True, "publishClientReceive": True, "subscribe": False},
+    "clients": [ADMIN | {"roles": [{"rolename": "admin"}]}],
+    "roles": [{"rolename": "admin", "acls": [{"acltype": "publishClientSend", "topic": "$CONTROL/#", "allow": True}]}],
+}
+GRANTED = {"command": "setDefaultACLAccess", "acls": [{"acltype": "subscribe", "allow": True}]}
+
+
+def test_a_center_that_may_not_subscribe_is_not_up(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that welcomes it and refuses its subscriptions: said, not counted as listening. Granted later: up."""
+    found = sorted(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"))
+    if not found:
+        pytest.skip("mosquitto without its plugin for dynamic security")
+    monkeypatch.setattr("center.line.RESUBSCRIBE_S", 0.5)
+    with Broker() as broker:
+        broker.stop()
+        rules = broker.home / "deaf.json"
+        rules.write_text(json.dumps(RULES))
+        rules.chmod(0o644)
+        with (broker.home / "broker.conf").open("a") as conf:
+            conf.write(Template(DEAF).substitute(PLUGIN=found[0], HOME=broker.home))
+        broker.start()
+        store = Store(str(database))
+        intake = Intake(store, Options(broker.host, broker.port), lambda: time.time_ns() // 1_000_000)
+        admin = Gateway(broker, "admin", "pw")
+        try:
+            intake.start()
+            until(lambda: "refuses us mclz/v1/+/+/up/#" in intake.news)
+            time.sleep(1.2)
+            assert listened(store) == ()
+            admin.client.publish("$CONTROL/dynamic-security/v1", json.dumps({"commands": [GRANTED]}), qos=1)
+            until(lambda: listened(store) != ())
+            assert intake.news.startswith("connected to")
+        finally:
+            admin.leave()
+            intake.stop()
+            store.close()
+
+
+def test_a_step_of_the_centers_clock_is_nobodys_silence(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frozen for an hour, or its clock set: that hour was not spent listening."""
+    monkeypatch.setattr("center.intake.CHECKPOINT_S", 0.2)
+    ahead_ms = [0]
+    with Broker() as broker:
+        store = Store(str(database))
+        intake = Intake(store, Options(broker.host, broker.port), lambda: time.time_ns() // 1_000_000 + ahead_ms[0])
+        try:
+            intake.start()
+            until(lambda: total(listened(store)) > 500)
+            ahead_ms[0] = 3_600_000
+            until(lambda: total(listened(store)[1:]) > 0)
+        finally:
+            intake.stop()
+        assert total(listened(store)) < 60_000
+        store.close()
+
+
+def listened(store: Store) -> Intervals:
+    with store.read() as reader:
+        return reader.uptime(CITY)
+
+
+def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.02)
 
 
 def test_a_refused_center_says_so(tmp_path: Path) -> None:

@@ -108,6 +108,52 @@ def test_a_batch_says_that_earlier_events_were_given_up(store: Store) -> None:
     assert acks(recorder.record([letter("ev", msgspec.json.encode(batch))])) == [("j1", 52)]
 
 
+MINUTE = 60_000
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        letter("hb", beat(600 * MINUTE, 2), T0 + 606 * MINUTE),
+        letter(
+            "ev",
+            events(event(3, "coverage", 600 * MINUTE, **{"from": 0, "to": 600 * MINUTE, "seq_high": 2})),
+            T0 + 22 * 60 * MINUTE,
+        ),
+    ],
+    ids=["heartbeat doubled by the broker", "closing coverage the next morning"],
+)
+def test_what_bears_out_a_clock_is_not_forgotten_for_a_later_message(store: Store, late: Incoming) -> None:
+    """Nobody disciplines the clock, and the line came up ten minutes after the boot: the heartbeats vouch for it."""
+    recorder, up = Recorder(store), T0 + 10 * MINUTE
+    rows = (anchor(1) | {"err_ms": 60_000, "source": "system"}, moved(2, 1000, "online"))
+    recorder.record([letter("state", birth(), up), letter("ev", events(*rows), up)])
+    recorder.record([letter("hb", beat(m * MINUTE, 2), T0 + m * MINUTE + 50) for m in range(11, 601)])
+    before = figures(store, T0 + 600 * MINUTE)["total"]["on_ms"]
+    recorder.record([late])
+    assert before == 600 * MINUTE - 1000
+    assert figures(store, T0 + 600 * MINUTE)["total"]["on_ms"] == before
+
+
+def test_a_gateway_that_is_registered_late_was_not_silent(url: str) -> None:
+    """Its messages of before are set aside, but heard: what it tells again of that time is not taken for dark."""
+    store = Store(url)
+    with store.write() as tx:
+        tx.put_uptime(T0 - MINUTE, T0 + 100 * MINUTE)
+    recorder = Recorder(store)
+    told = letter("ev", events(anchor(1), moved(2, 0, "online")), T0)
+    recorder.record([letter("state", birth(), T0), told])
+    recorder.record([letter("hb", beat(m * MINUTE, 2), T0 + m * MINUTE) for m in range(1, 51)])
+    assert set(reasons(store)) == {"gateway not registered in this city"}
+    register(store, "k1")
+    recorder.record([told._replace(received_ms=T0 + 51 * MINUTE)])
+    recorder.record([letter("hb", beat(m * MINUTE, 2), T0 + m * MINUTE) for m in range(51, 101)])
+    when = When("2026-11", (T0, T0 + 100 * MINUTE), T0 + 100 * MINUTE, live=False)
+    with store.read() as reader:
+        assert report(reader, when, "slot", Rules("visible")).total.figures.on == 100 * MINUTE
+    store.close()
+
+
 def test_the_echo_of_an_own_ack_is_no_news(store: Store) -> None:
     """Only the broker's retained copy counts, not an acknowledgement as it is published."""
     echo = Incoming(ACK, b'{"store":"j1","seq":5}', False, T0)

@@ -48,7 +48,7 @@ def held(seq: int, at: int, to: str = "", slot: str = "a", session: str = "s") -
 
 
 def claim(settled: int, high: int, since: int = 0, session: str = "s") -> Claim:
-    return Claim("j", session, "b", since, settled, high, RECEIVED)
+    return Claim("j", session, "b", since, settled, high, RECEIVED, RECEIVED - settled)
 
 
 ANCHOR = (AnchorPoint("b", 0, 0, RECEIVED),)
@@ -153,7 +153,7 @@ def test_a_clock_that_nobody_vouches_for_must_agree_with_the_centers() -> None:
     assert list(Dating([wild], 300_000).spans(0, 50)) == [(0, 50)]
     assert list(Dating([wild], 300_001).spans(0, 50)) == []
     events = (held(1, 10, "online"),)
-    prompt, late = claim(90, 1)._replace(received_ms=100), claim(90, 1)._replace(received_ms=400_000)
+    prompt, late = claim(90, 1)._replace(zero_ms=10), claim(90, 1)._replace(zero_ms=399_910)
     assert known(History(events, (prompt,), (wild,)))["a"].on == ((10, 90),)
     assert known(History(events, (late,), (wild,))).get("a", Known()) == Known()
 
