@@ -10,6 +10,8 @@ from types import TracebackType
 
 from tests.chaos.site import Failed
 
+BUSY_S = 5.0
+
 
 def _run(*words: str) -> str:
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
@@ -42,12 +44,20 @@ class Ext4:
             _run("mount", "-o", "remount,ro", str(self.point))
 
     def unmount(self, *, lazily: bool = False) -> None:
-        """`lazily`: also where somebody has files open; what he has open stays as it is."""
-        words = ["umount", *(["-l"] if lazily else []), str(self.point)]
+        """`lazily`: also where somebody has files open; what he has open stays as it is. Else it waits for him a bit."""
         if lazily:
-            subprocess.run(words, capture_output=True, timeout=60, check=False)
-        else:
-            _run(*words)
+            subprocess.run(["umount", "-l", str(self.point)], capture_output=True, timeout=60, check=False)
+            return
+        end = time.monotonic() + BUSY_S
+        while True:
+            try:
+                _run("umount", str(self.point))
+            except Failed:  # who watches the journal reads it right now
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
 
     def fail(self) -> None:
         """The kernel meets an error in the file system and makes it read-only on the spot (errors=remount-ro)."""

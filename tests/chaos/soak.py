@@ -118,13 +118,13 @@ def _watch(site: Site, samples: list[Sample], began: float, seconds: float) -> N
 
 
 def grown(samples: list[Sample], minutes: float) -> list[Figure]:
-    """From minute 5 on, against the end: windows of three minutes, or less where the soak is short.
+    """From minute 5 on, against the end: the first and the last third of what is left, or less where the soak is short.
 
-    Descriptors and threads by the least of each window, since those of looks in flight come and go and leaked ones
-    stay; memory by the median.
+    Descriptors and threads by the least of each, since those of looks in flight come and go (in no three minutes are
+    they all closed at once) and leaked ones stay; memory by the median.
     """
-    window_s = 60 * min(3.0, minutes / 5)
     first_s = 60 * min(5.0, minutes / 5)
+    window_s = (60 * minutes - first_s) / 3
     early = [one for one in samples if first_s <= one.at < first_s + window_s]
     late = [one for one in samples if one.at >= 60 * minutes - window_s]
     figures = []
