@@ -44,7 +44,7 @@ class Ext4:
             _run("mount", "-o", "remount,ro", str(self.point))
 
     def unmount(self, *, lazily: bool = False) -> None:
-        """`lazily`: also where somebody has files open; what he has open stays as it is. Else it waits for him a bit."""
+        """`lazily`: also where somebody has files open; what he has open stays. Else it waits for him a bit."""
         if lazily:
             subprocess.run(["umount", "-l", str(self.point)], capture_output=True, timeout=60, check=False)
             return

@@ -118,20 +118,26 @@ def _watch(site: Site, samples: list[Sample], began: float, seconds: float) -> N
 
 
 def grown(samples: list[Sample], minutes: float) -> list[Figure]:
-    """From minute 5 on, against the end: the first and the last third of what is left, or less where the soak is short.
+    """From minute 5 on (earlier where the soak is short), the beginning of what is left against its end.
 
-    Descriptors and threads by the least of each, since those of looks in flight come and go (in no three minutes are
-    they all closed at once) and leaked ones stay; memory by the median.
+    Memory by the median of three minutes. Descriptors and threads by the least of a third: those of looks in flight
+    come and go, in no three minutes are they all closed at once, and leaked ones stay.
     """
     first_s = 60 * min(5.0, minutes / 5)
-    window_s = (60 * minutes - first_s) / 3
-    early = [one for one in samples if first_s <= one.at < first_s + window_s]
-    late = [one for one in samples if one.at >= 60 * minutes - window_s]
+    short_s, third_s = 60 * min(3.0, minutes / 5), (60 * minutes - first_s) / 3
     figures = []
-    for name, unit, of in (("descriptors", "", min), ("threads", "", min), ("rss_mb", "MB", statistics.median)):
-        before, after = (float(of([getattr(one, name) for one in some])) for some in (early, late))
-        most = max(getattr(one, name) for one in samples)
-        note = f"{before:.4g} {unit} to {after:.4g} {unit}, at most {most:.4g}"
+    for name, unit, of, window_s in (
+        ("descriptors", "", min, third_s),
+        ("threads", "", min, third_s),
+        ("rss_mb", "MB", statistics.median, short_s),
+    ):
+        series = [(one.at, getattr(one, name)) for one in samples]
+        before = float(of([value for at, value in series if first_s <= at < first_s + window_s]))
+        after = float(of([value for at, value in series if at >= 60 * minutes - window_s]))
+        fifth_s = samples[-1].at / 5
+        parts = [[value for at, value in series if i <= at / fifth_s < i + 1] for i in range(5)]
+        note = f"{before:.4g} {unit} to {after:.4g} {unit}, at most {max(value for _, value in series):.4g}"
+        note += f", by fifths {' '.join(f'{statistics.median(part):.4g}' for part in parts if part)}"
         what = f"{minutes:g} min, growth of {name.partition('_')[0]}"
         goal = GROWTH_PERCENT if minutes >= 10 else None  # it is still unpacking its things
         figures.append(Figure("S9", what, 100 * (after / before - 1), "%", goal, note))
