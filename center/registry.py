@@ -30,6 +30,7 @@ KINDS: dict[str, Kind] = {
 }
 MAX_BYTES = 64_000_000
 MAX_TEXT = 200
+FIRST_CJK = "\u2e80"
 _SLASHED = re.compile(r"([0-9]{4})[/.]([0-9]{1,2})[/.]([0-9]{1,2})(?:[ T]([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?)?")
 _ISO = "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}"
 
@@ -95,12 +96,16 @@ def _key(slot: Slot) -> Key:
 
 
 def _text(data: bytes) -> str:
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise Unfit([Problem(0, "neither UTF-8 nor GB 18030")])
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8-sig")
+    if sum(char >= FIRST_CJK for char in before) > 1:  # GB 18030 would hardly be UTF-8 so far, and garble the rest
+        raise Unfit([Problem(before.count("\n") + 1, "a damaged character: the file is UTF-8 up to here")])
+    try:
+        return data.decode("gb18030")
+    except UnicodeDecodeError:
+        raise Unfit([Problem(0, "neither UTF-8 nor GB 18030")]) from None
 
 
 def _records(text: str, problems: list[Problem]) -> Iterator[tuple[int, dict[str, str]]]:

@@ -89,6 +89,10 @@ def test_all_errors_at_once_with_their_lines() -> None:
         (csv(ROW, head=HEAD.replace("zone", "zon")), [(1, "column zone is missing"), (1, "unknown column 'zon'")]),
         (b"", [(1, f"column {name} is missing") for name in sorted(HEAD.split(","))]),
         (b"\xff\xff\xff", [(0, "neither UTF-8 nor GB 18030")]),
+        (
+            csv(ROW).replace("灶台".encode(), "灶台".encode()[:-1]),
+            [(2, "a damaged character: the file is UTF-8 up to here")],
+        ),
         (csv('"open'), [(2, "not a CSV: unexpected end of data")]),
         (csv(ROW + ",2026-08-01", head=HEAD + ",ended_at"), [(2, "ended_at lies before accepted_at")]),
     ],
