@@ -9,6 +9,7 @@ import logging
 import math
 import secrets
 import threading
+import time
 from pathlib import Path
 
 import msgspec
@@ -22,6 +23,8 @@ from contract.messages import BROKEN_JSON, Identity
 
 log = logging.getLogger(__name__)
 GRACE_S = 60.0
+RETRY_S = 10.0
+"""How long a disk that took nothing is left alone."""
 
 
 class Learnt(Struct, frozen=True, kw_only=True):
@@ -55,6 +58,7 @@ class Memory:
         self._path = path
         self._lock = threading.Lock()
         self._changed = False
+        self._retry_at, self._trouble = 0.0, ""
         self._worked_s: dict[str, float] = {}
         self._fingerprints: dict[Credentials, str] = {}
         try:
@@ -193,16 +197,23 @@ class Memory:
                 self._changed = True
 
     def save_if_changed(self) -> None:
-        """Write the file if anything changed. A file that cannot be written is said, not fatal."""
+        """Write the file if anything changed. One that cannot be is said once, and tried again RETRY_S later."""
         with self._lock:
-            if not self._changed:
+            if not self._changed or time.monotonic() < self._retry_at:
                 return
             self._changed = False
             content = msgspec.json.encode(self._file)
         try:
             write_atomically(self._path, content, durable=True)
         except OSError as error:
-            log.warning("cannot write %s: %s", self._path, error)
+            with self._lock:
+                self._changed, self._retry_at = True, time.monotonic() + RETRY_S
+            trouble = error.strerror or str(error)
+            if trouble != self._trouble:
+                log.warning("cannot write %s: %s", self._path, trouble)
+            self._trouble = trouble
+        else:
+            self._trouble = ""
 
     def _key(self, address: str, credentials: Credentials) -> str:
         """Address and fingerprint: changed credentials begin anew, and two slots that share them share the guard.

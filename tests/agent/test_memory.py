@@ -71,6 +71,22 @@ def test_what_was_learnt_holds_for_its_address(tmp_path: Path) -> None:
     assert Memory(file).recall(chosen).stream_path == "/mine"
 
 
+def test_what_could_not_be_written_is_written_later(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that takes nothing is named once, and what was learnt meanwhile is on it as soon as it takes something."""
+    monkeypatch.setattr("agent.memory.RETRY_S", 0.0)
+    file = tmp_path / "gone" / "learnt.json"
+    memory = Memory(file)
+    memory.learn(CAMERA, Learnt(address=CAMERA.address, stream_path="/main"))
+    for _ in range(3):
+        memory.save_if_changed()
+    assert len(caplog.records) == 1
+    file.parent.mkdir()
+    memory.save_if_changed()
+    assert Memory(file).recall(CAMERA).stream_path == "/main"
+
+
 def test_the_settings_speak_before_what_was_learnt(tmp_path: Path) -> None:
     """What the settings leave open of an identity is taken from what was learnt, where neither contradicts it."""
     memory = Memory(tmp_path / "learnt.json")
