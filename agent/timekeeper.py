@@ -14,7 +14,7 @@ from agent.ask.asking import boot_ms
 from agent.decide import clock as deciding
 from agent.decide.clock import Anchoring, Clock, Floor, Reading
 from agent.files import write_atomically
-from contract.messages import ClockHealth
+from contract.messages import BROKEN_JSON, ClockHealth
 from contract.vocabulary import name
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Timekeeper:
             return msgspec.json.decode(self._file.read_bytes(), type=Floor)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, *BROKEN_JSON) as error:
             log.warning("%s cannot be used (%s): the last certain time is that of the program", self._file, error)
             return None
 
