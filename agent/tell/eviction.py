@@ -15,6 +15,8 @@ from contract.messages import Coverage, Gap
 SHARE = 16
 """One part in so many of all rows goes at a time."""
 _LEAST = 100
+NOBODY = "-"
+"""The session of rows that stand in for others: no run bears it, so none can count their seqs among its own."""
 
 
 class _Head(Struct, frozen=True):
@@ -55,7 +57,7 @@ def evict(database: Database, number: int) -> bool:
 
 
 def _again(body: bytes, seq: int) -> Row:
-    return Row(seq, msgspec.json.encode(msgspec.json.decode(body) | {"seq": seq}))
+    return Row(seq, msgspec.json.encode(msgspec.json.decode(body) | {"seq": seq, "session": NOBODY}))
 
 
 def _gaps(gone: Sequence[_Head], high: int) -> list[Gap]:
@@ -68,7 +70,7 @@ def _gap(gone: list[_Head], seq: int) -> Gap:
     return Gap(
         seq=seq,
         boot=last.boot,
-        session=last.session,
+        session=NOBODY,
         at=last.at,
         from_seq=gone[0].seq,
         to_seq=last.seq,

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from agent.tell.database import Claim
 from agent.tell.documents import events
+from agent.tell.eviction import NOBODY
 from agent.tell.journal import Ended, Journal, Make
 from agent.tell.wal import commits_reach
 from contract.messages import MAX_BATCH_BYTES, Anchor, Coverage, Event, Events, Fault, Gap, Transition
@@ -270,7 +271,10 @@ def overfill(journal: Journal) -> int:
 
 
 def test_a_full_journal_gives_up_the_oldest_and_says_so(tmp_path: Path) -> None:
-    """What is given up is told by gaps with numbers and span, one for each boot; anchors stay; the session ends."""
+    """What is given up is told by gaps with numbers and span, one for each boot; anchors stay; the session ends.
+
+    Gaps and anchors bear no run's name: where the file went back in time, a run may have lost the seqs they stand at.
+    """
     with opened(tmp_path, max_bytes=400_000) as journal:
         journal.append(1, anchor("b1"), *[fault("z", boot="b1")] * 3, anchor("b2"))
         journal.checkpoint(1, Claim("b2", "s", 5, 50, 5))
@@ -284,6 +288,7 @@ def test_a_full_journal_gives_up_the_oldest_and_says_so(tmp_path: Path) -> None:
         assert journal.oldest == second.to_seq + 1
         assert (second.from_, second.to) == (60, second.to_seq * 10 + 1)
         assert [event.boot for event in now if isinstance(event, Anchor)] == ["b1", "b2"]
+        assert {event.session for event in now if isinstance(event, Gap | Anchor)} == {NOBODY}
         assert [event.session for event in now if isinstance(event, Coverage)] == ["s"]
         assert [event.seq for event in now] == list(range(journal.oldest, count + 6))
         assert journal.undelivered() == [(journal.store, journal.oldest, True)]
