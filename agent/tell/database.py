@@ -27,6 +27,7 @@ _SCHEMA = (
     "CREATE TABLE claim (number INTEGER PRIMARY KEY, boot TEXT NOT NULL, session TEXT NOT NULL,"
     " since INTEGER NOT NULL, settled_to INTEGER NOT NULL, seq_high INTEGER NOT NULL) STRICT",
 )
+_USED_PAGES = "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count"
 
 
 class Kind(StrEnum):
@@ -94,7 +95,7 @@ class Database:
     """Not thread-safe. Raises Trouble, from every method. `path` None: in memory."""
 
     def __init__(self, path: Path | None, max_pages: int) -> None:
-        self._path = path
+        self._path, self._max_pages = path, max_pages
         self._inode: tuple[int, int] | None = None
         self.cut_short = False
         """Whether commits stood in the write-ahead log which SQLite could not read any more."""
@@ -102,12 +103,12 @@ class Database:
         with _named():
             self._sql = sqlite3.connect(path or ":memory:", timeout=0.5, isolation_level=None, check_same_thread=False)
         try:
-            self._prepare(max_pages, logged)
+            self._prepare(logged)
         except BaseException:
             self.close()
             raise
 
-    def _prepare(self, max_pages: int, logged: int) -> None:
+    def _prepare(self, logged: int) -> None:
         with _named():
             # Exclusive: no shared-memory file, which a full disk or a bad sector would turn into SIGBUS.
             for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=64"):
@@ -118,7 +119,6 @@ class Database:
             _, read, _ = self._sql.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             self.cut_short = logged > max(read, 0)
             self._lay_out()
-            self._sql.execute(f"PRAGMA max_page_count={max_pages}")
             self._inode = self._found()
 
     def _lay_out(self) -> None:
@@ -137,18 +137,20 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All within is durable at the end, or nothing of it is there."""
+        """All within is durable at the end, or nothing of it is there.
+
+        The size allowed is counted here, for SQLite's own limit (max_page_count) looks like a full disk.
+        """
         if self._path and self._found() != self._inode:
             raise Trouble(Kind.MISSING, "the file was taken away")
         try:
             with _named():
                 self._sql.execute("BEGIN IMMEDIATE")
+                allowed = max(self._max_pages, self._used())  # a file that is larger already may shrink
                 yield
+                if self._used() > allowed:
+                    raise Trouble(Kind.QUOTA, "the size allowed is used up")
                 self._sql.execute("COMMIT")
-        except Trouble as trouble:
-            quota = trouble.kind is Kind.FULL and self._at_quota()
-            self._roll_back()
-            raise Trouble(Kind.QUOTA, "the size allowed is used up") if quota else trouble from None
         except BaseException:
             self._roll_back()
             raise
@@ -158,15 +160,10 @@ class Database:
             if self._sql.in_transaction:
                 self._sql.execute("ROLLBACK")
 
-    def _at_quota(self) -> bool:
-        try:
-            (count,), (limit,), (free,) = (
-                self._sql.execute(f"PRAGMA {name}").fetchone()
-                for name in ("page_count", "max_page_count", "freelist_count")
-            )
-        except sqlite3.Error:
-            return False
-        return bool(count >= limit and not free)
+    def _used(self) -> int:
+        """Pages that hold something."""
+        (used,) = self._sql.execute(_USED_PAGES).fetchone()
+        return int(used)
 
     def _found(self) -> tuple[int, int] | None:
         try:

@@ -89,6 +89,8 @@ class Journal:
         """Set at each append, so that a sender need not poll."""
         self._base = Database(None, self._memory_pages)
         self._stores: list[Store] = []
+        self._waiting: dict[str, int] = {}
+        """The stores of the disk that failed, the newest last, and their highest seqs; empty while it works."""
         self._start()
 
     # ---- what stands in it --------------------------------------------------------------------
@@ -326,7 +328,7 @@ class Journal:
 
     def _forget_carried(self) -> bool:
         """In memory: let go of a former store's rows, which still wait on the disk. False: there are none."""
-        carried = next((one for one in self._stores[:-1] if one.pending and not self.durable), None)
+        carried = next((one for one in self._stores if one.pending and one.name in self._waiting), None)
         if carried is None:
             return False
         with self._base.transaction():
@@ -347,8 +349,12 @@ class Journal:
         failed, memory = self._base, Database(None, self._memory_pages)
         carry(failed, memory, self._stores, int(self._memory_pages * PAGE_BYTES * _CARRIED))
         failed.close()
+        had = {one.name: one.seq_high for one in self._stores}
+        if self.durable:
+            self._waiting = had
         self._base, self.durable = memory, False
         self._read_stores()
+        self._tell_missing({name: high for name, high in had.items() if name not in self._waiting}, {})
         self._number += 1
         self.trouble = str(trouble)
         self._news.append(News(f"journal: {trouble}; going on in memory"))
@@ -396,12 +402,23 @@ class Journal:
         try:
             with disk.transaction():
                 move_in(disk, self._base, self._stores)
+            there = {row.name: row.high for row in disk.stores()}
         except Trouble:
             disk.close()
             raise
         memory, self._base, self.durable = self._base, disk, True
         memory.close()
+        self._tell_missing(self._waiting, there)
+        self._waiting = {}
         self._read_stores()
+
+    def _tell_missing(self, had: dict[str, int], there: dict[str, int]) -> None:
+        """Of each store the highest seq that it had, and that the disk has: where neither that nor memory reaches."""
+        for one in self._stores:
+            if max(one.seq_high, there.get(one.name, 0)) < had.get(one.name, 0):
+                log.error("journal %s: its end is neither in memory nor on the disk any more", one.name)
+                self._news.append(News("neither the disk nor memory has its end any more", lost=True, before=one.name))
+                self.lost += 1
 
     def _open(self) -> Database:
         make_folder(self._path.parent)

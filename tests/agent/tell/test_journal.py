@@ -48,6 +48,12 @@ def held(journal: Journal, store: str = "") -> list[Event]:
     return found
 
 
+def recover(journal: Journal) -> None:
+    """What happens by itself within ten seconds."""
+    journal._probe_at = 0
+    journal.tend()
+
+
 def seqs(journal: Journal, store: str = "") -> list[int]:
     return [event.seq for event in held(journal, store)]
 
@@ -259,12 +265,12 @@ def anchor(boot: str) -> Make:
     return lambda seq: Anchor(seq=seq, boot=boot, session="s", at=seq * 10, utc_ms=5, err_ms=1, source="ntp")
 
 
-def overfill(journal: Journal) -> int:
-    """Append until the running session ends for want of room; how many were kept."""
+def overfill(journal: Journal, at_once: int = 1) -> int:
+    """Append until the running session ends for want of room; how often that went well."""
     turn, count = journal.turn.number, 0
     while True:
         try:
-            journal.append(turn, fault("y" * 500, boot="b2"))
+            journal.append(turn, *[fault("y" * 500, boot="b2")] * at_once)
         except Ended:
             return count
         count += 1
@@ -294,6 +300,50 @@ def test_a_full_journal_gives_up_the_oldest_and_says_so(tmp_path: Path) -> None:
         assert journal.undelivered() == [(journal.store, journal.oldest, True)]
     with opened(tmp_path, max_bytes=400_000) as again:
         assert again.undelivered() == [(journal.store, journal.oldest, True)]
+
+
+def test_a_quota_that_many_events_at_once_exceed_is_no_full_disk(tmp_path: Path) -> None:
+    """Events that need more pages than are left cost the oldest ones, neither the reserve nor the disk."""
+    with opened(tmp_path, max_bytes=400_000) as journal:
+        overfill(journal, 33)
+        assert (journal.durable, journal.trouble, journal.take_news()) == (True, "", [])
+        assert (tmp_path / "journal.db.reserve").exists()
+        assert len([event for event in held(journal) if isinstance(event, Gap)]) == 1
+
+
+def test_what_is_in_memory_only_is_given_up_with_a_gap(tmp_path: Path) -> None:
+    """Where no disk was there from the start none holds what memory must give up: every seq is told, or in a gap."""
+    place = tmp_path / "state"
+    place.write_text("a file where the folder should be")
+    with opened(place, memory_bytes=400_000) as journal:
+        written: set[tuple[str, int]] = set()
+        for _ in range(60):
+            turn = journal.turn
+            with contextlib.suppress(Ended):
+                last = journal.append(turn.number, *[fault("y" * 500)] * 33)
+                written |= {(turn.store, seq) for seq in range(last - 32, last + 1)}
+        place.unlink()
+        recover(journal)
+        assert journal.durable
+        told = [(store, event) for store, _, _ in journal.undelivered() for event in held(journal, store)]
+        gaps = [(store, event) for store, event in told if isinstance(event, Gap)]
+        given_up = {(store, seq) for store, gap in gaps for seq in range(gap.from_seq, gap.to_seq + 1)}
+        assert given_up
+        assert written <= given_up | {(store, event.seq) for store, event in told}
+
+
+def test_what_waited_on_a_disk_that_does_not_come_back_is_told_as_lost(tmp_path: Path) -> None:
+    """Rows that memory had no room for leave it for newer ones: where their file is gone for good, that is told."""
+    with opened(place := tmp_path / "state", memory_bytes=200_000) as journal:
+        before = journal.store
+        fill(journal, 200, "y" * 900)
+        shutil.rmtree(place)
+        with pytest.raises(Ended):
+            journal.append(1, fault())
+        journal.take_news()
+        recover(journal)
+        assert [(news.lost, news.before) for news in journal.take_news()] == [(True, before), (False, "")]
+        assert journal.lost == 1
 
 
 def test_what_is_acknowledged_makes_room_before_anything_is_given_up(tmp_path: Path) -> None:
