@@ -16,7 +16,7 @@ import msgspec
 
 from agent.tell.database import PAGE_BYTES, Claim, Database, Kind, Row, Trouble
 from agent.tell.eviction import evict
-from agent.tell.moving import Store, carry, move_in, new_id
+from agent.tell.moving import Store, carry, move_in, new_id, settle
 from agent.tell.reserve import Reserve, make_folder, set_aside
 from contract.messages import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Event
 
@@ -400,8 +400,7 @@ class Journal:
         """The file takes in what memory holds; sessions that were left open in it are closed. Raises Trouble."""
         disk = self._open()
         try:
-            with disk.transaction():
-                move_in(disk, self._base, self._stores)
+            self._move_in(disk)
             there = {row.name: row.high for row in disk.stores()}
         except Trouble:
             disk.close()
@@ -411,6 +410,20 @@ class Journal:
         self._tell_missing(self._waiting, there)
         self._waiting = {}
         self._read_stores()
+
+    def _move_in(self, disk: Database) -> None:
+        """Where there is no room for it, as in a file that stands at its quota, the oldest rows of the file go."""
+        settle(disk, self._stores)
+        while True:
+            try:
+                with disk.transaction():
+                    move_in(disk, self._base, self._stores)
+            except Trouble as trouble:
+                if trouble.kind is not Kind.QUOTA or not any(evict(disk, row.number) for row in disk.stores()):
+                    raise
+                log.error("the journal is full: its oldest events were given up")
+            else:
+                return
 
     def _tell_missing(self, had: dict[str, int], there: dict[str, int]) -> None:
         """Of each store the highest seq that it had, and that the disk has: where neither that nor memory reaches."""

@@ -36,6 +36,15 @@ def carry(failed: Database, memory: Database, stores: Sequence[Store], room: int
         memory.add_store(new_id())
 
 
+def settle(disk: Database, stores: Sequence[Store]) -> None:
+    """What was acknowledged while the disk was away leaves it."""
+    known = {row.name: row for row in disk.stores()}
+    with disk.transaction():
+        for one in stores:
+            if (there := known.get(one.name)) and one.gone > there.gone:
+                disk.remove(there.number, one.gone)
+
+
 def move_in(disk: Database, memory: Database, stores: Sequence[Store]) -> None:
     """Everything that memory holds into the file, whose sessions that were left open are closed; in a transaction."""
     known = {row.name: row for row in disk.stores()}
@@ -48,7 +57,7 @@ def move_in(disk: Database, memory: Database, stores: Sequence[Store]) -> None:
         if not there and not current and row.high == row.gone:
             continue
         number = there.number if there else disk.add_store(row.name, gone=row.gone, evicted=row.evicted)
-        disk.insert(number, memory.rows(row.number, row.gone))
+        disk.insert(number, memory.rows(row.number, max(row.gone, there.gone) if there else row.gone))
         disk.remove(number, next(one.gone for one in stores if one.name == row.name))
         if current:
             disk.put_claim(number, claims.get(row.number))

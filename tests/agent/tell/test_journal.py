@@ -311,6 +311,22 @@ def test_a_quota_that_many_events_at_once_exceed_is_no_full_disk(tmp_path: Path)
         assert len([event for event in held(journal) if isinstance(event, Gap)]) == 1
 
 
+def test_a_start_at_the_quota_makes_room_for_the_end_of_the_session_before(tmp_path: Path) -> None:
+    """The closing coverage of a crashed session has no page left: the oldest events go, as while it runs."""
+    with opened(tmp_path / "state", max_bytes=400_000) as journal:
+        journal.checkpoint(1, Claim("b", "s", 0, 10, 0))
+        journal.append(1, *[fault("y" * 500)] * 550)
+        with contextlib.suppress(Ended):
+            while True:
+                shutil.rmtree(tmp_path / "crashed", ignore_errors=True)
+                shutil.copytree(tmp_path / "state", tmp_path / "crashed")
+                journal.append(1, fault())  # shorter than the coverage
+    with opened(tmp_path / "crashed", max_bytes=400_000) as journal:
+        assert (journal.durable, journal.trouble) == (True, "")
+        assert [event.to for event in held(journal) if isinstance(event, Coverage)] == [10]
+        assert len([event for event in held(journal) if isinstance(event, Gap)]) == 1
+
+
 def test_what_is_in_memory_only_is_given_up_with_a_gap(tmp_path: Path) -> None:
     """Where no disk was there from the start none holds what memory must give up: every seq is told, or in a gap."""
     place = tmp_path / "state"
