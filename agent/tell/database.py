@@ -109,7 +109,8 @@ class Database:
             raise
 
     def _prepare(self, logged: int) -> None:
-        with _named():
+        self._sql.text_factory = bytes.decode  # sqlite3 itself calls what is no UTF-8 an operational error
+        with _read():
             # Exclusive: no shared-memory file, which a full disk or a bad sector would turn into SIGBUS.
             for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=64"):
                 self._sql.execute(f"PRAGMA {pragma}")

@@ -91,6 +91,8 @@ class Journal:
         self._stores: list[Store] = []
         self._waiting: dict[str, int] = {}
         """The stores of the disk that failed, the newest last, and their highest seqs; empty while it works."""
+        self._damage = ""
+        """What was found damaged in the file while it was in use; it must not be used again."""
         self._start()
 
     # ---- what stands in it --------------------------------------------------------------------
@@ -352,6 +354,7 @@ class Journal:
         had = {one.name: one.seq_high for one in self._stores}
         if self.durable:
             self._waiting = had
+            self._damage = trouble.detail if trouble.kind is Kind.CORRUPT else ""
         self._base, self.durable = memory, False
         self._read_stores()
         self._tell_missing({name: high for name, high in had.items() if name not in self._waiting}, {})
@@ -402,8 +405,10 @@ class Journal:
         try:
             self._move_in(disk)
             there = {row.name: row.high for row in disk.stores()}
-        except Trouble:
+        except Trouble as trouble:
             disk.close()
+            if trouble.kind is Kind.CORRUPT:
+                self._damage = trouble.detail
             raise
         memory, self._base, self.durable = self._base, disk, True
         memory.close()
@@ -435,22 +440,28 @@ class Journal:
 
     def _open(self) -> Database:
         make_folder(self._path.parent)
+        if self._damage and self._path.exists():
+            self._set_aside(self._damage)
         try:
             disk = Database(self._path, self._max_pages)
         except Trouble as trouble:
             if trouble.kind is not Kind.CORRUPT:
                 raise
-            kept = set_aside(self._path)
-            log.error("the journal was damaged (%s): set aside as %s", trouble.detail, kept.name)
-            before = self._stores[-2].name if len(self._stores) > 1 else ""
-            self._news.append(News(f"damaged: {trouble.detail}"[:500], lost=True, before=before))
-            self.lost += 1
+            self._set_aside(trouble.detail)
             return Database(self._path, self._max_pages)
         if disk.cut_short:
             log.error("the end of the journal's log was damaged: what was recorded last is lost")
             before = next((one.name for one in reversed(disk.stores())), "")
             self._news.append(News("damaged: the end of the write-ahead log", lost=True, before=before))
         return disk
+
+    def _set_aside(self, damage: str) -> None:
+        kept = set_aside(self._path)
+        log.error("the journal was damaged (%s): set aside as %s", damage, kept.name)
+        before = next(reversed(self._waiting), "")
+        self._news.append(News(f"damaged: {damage}"[:500], lost=True, before=before))
+        self.lost += 1
+        self._waiting, self._damage = {}, ""
 
     def take_news(self) -> list[News]:
         """What happened to the journal itself since the last call."""

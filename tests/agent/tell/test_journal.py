@@ -509,10 +509,30 @@ def test_damage_noticed_while_running_ends_the_run_and_heals(tmp_path: Path) -> 
         with pytest.raises(Ended):
             journal.append(1, fault())
         fill(journal, 3)
-        journal._probe_at = 0
-        journal.tend()
+        journal.take_news()
+        recover(journal)
+        assert (journal.durable, journal.lost) == (True, 1)
+        assert [(news.lost, news.before) for news in journal.take_news()] == [(True, store), (False, "")]
+        assert (tmp_path / "journal.db.corrupt-1").exists()
+        assert seqs(journal, store) == list(range(1, 20))
+        journal.trim(store, 19)
+        recover(journal)
+        assert (journal.durable, journal.turn.number) == (True, 2)
     with opened(tmp_path) as again:
-        assert seqs(again) == [1, 2, 3]
+        assert (again.lost, seqs(again)) == (0, [1, 2, 3])
+
+
+def test_a_damaged_name_of_a_store_or_session_does_not_keep_the_disk_away(tmp_path: Path) -> None:
+    """A flipped bit makes a text that is no UTF-8, which no check of SQLite sees: the file is set aside."""
+    for column in ("store SET name", "claim SET boot", "claim SET session"):
+        with opened(place := tmp_path / column) as journal:
+            fill(journal, 3)
+            journal.checkpoint(1, Claim("b", "s", 0, 10, 3))
+            journal._base._sql.execute(f"UPDATE {column} = CAST(X'78ff78' AS TEXT)")
+        with opened(place) as journal:
+            recover(journal)
+            assert (journal.durable, journal.lost) == (True, 1)
+            fill(journal, 1)
 
 
 def test_two_agents_on_one_folder(tmp_path: Path) -> None:
