@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,6 +91,8 @@ class Journal:
         self._stores: list[Store] = []
         self._waiting: dict[str, int] = {}
         """The stores of the disk that failed, the newest last, and their highest seqs; empty while it works."""
+        self._told: dict[str, int] = {}
+        """Of each store the highest seq that the center can know: it stood in the file, was handed out, or given up."""
         self._damage = ""
         """What was found damaged in the file while it was in use; it must not be used again."""
         self._start()
@@ -142,10 +144,19 @@ class Journal:
             if found is None:
                 return ()
             try:
-                return self._fitting(found.number, max(after, found.gone), up_to)
+                rows = self._fitting(found.number, max(after, found.gone), up_to)
             except Trouble as trouble:
                 self._fall(trouble)
                 return ()
+            if rows:
+                self._told[store] = max(self._told.get(store, 0), rows[-1].seq)
+            return rows
+
+    @property
+    def told(self) -> dict[str, int]:
+        """Of each store the highest seq that the center can know by now."""
+        with self._lock:
+            return self._told.copy()
 
     def _fitting(self, number: int, after: int, up_to: int) -> tuple[Row, ...]:
         chosen: list[Row] = []
@@ -227,27 +238,32 @@ class Journal:
             if turn == self._number:
                 self._attempt(lambda: self._commit(lambda: self._base.put_claim(self._stores[-1].number, None)))
 
-    def trim(self, store: str, seq: int) -> None:
+    def trim(self, store: str, seq: int, told: Mapping[str, int] | None = None) -> None:
         """The center holds everything of this store up to `seq`: it leaves with the next commit.
 
-        A `seq` that was never given out here says that the file went back in time: it was restored from a copy, or
-        the card lied about what it had written. The seqs from here to there mean other events to the center.
+        A `seq` that the center cannot know from here says that the file went back in time: it was restored from a
+        copy, or the card lied about what it had written. The seqs up to there mean other events to the center, also
+        where new ones bear them by now. `told`: what it could know when it said so, where that was earlier.
         """
         with self._lock:
-            for one in self._stores:
-                if one.name == store and seq > one.seq_high and one is self._stores[-1]:
-                    self._leave(one, seq)
-                    return
-                if one.name == store:
-                    one.gone = max(one.gone, min(seq, one.seq_high))
+            one = next((one for one in self._stores if one.name == store), None)
+            if one is None:
+                return
+            known = (self._told if told is None else told).get(store, 0)
+            if seq <= known:
+                one.gone = max(one.gone, min(seq, one.seq_high))
+            elif one.pending or one is self._stores[-1]:
+                self._leave(one, seq, known)
 
-    def _leave(self, one: Store, seq: int) -> None:
-        """Nothing of the last store is told any more; the run that writes into it ends, and another store begins."""
-        log.error("journal %s went back in time: it ends at %d, the center holds %d", one.name, one.seq_high, seq)
-        why = f"went back in time: the journal ends at seq {one.seq_high}, the center holds seq {seq}"
+    def _leave(self, one: Store, seq: int, known: int) -> None:
+        """Nothing of this store is told any more; where a run writes into it that ends, and another store begins."""
+        log.error("journal %s went back in time: %d was told, the center holds %d", one.name, known, seq)
+        why = f"went back in time: the journal had told up to seq {known}, the center holds seq {seq}"
         self._news.append(News(why, lost=True, before=one.name))
         self.lost += 1
         one.gone = one.seq_high
+        if one is not self._stores[-1]:
+            return
         try:
             with self._base.transaction():
                 self._base.put_claim(one.number, None)
@@ -344,6 +360,7 @@ class Journal:
         self._stores = [Store(row) for row in self._base.stores()]
         for one in self._stores:
             one.gone = max(one.gone, min(gone.get(one.name, 0), one.seq_high))
+        self._told = {one.name: max(one.gone, self._told.get(one.name, 0)) for one in self._stores}
 
     def _fall(self, trouble: Trouble) -> None:
         """Leave the database that failed: a new store in memory, and with it what is still to be told."""
@@ -403,6 +420,8 @@ class Journal:
         """The file takes in what memory holds; sessions that were left open in it are closed. Raises Trouble."""
         disk = self._open()
         try:
+            for row in disk.stores():
+                self._told.setdefault(row.name, row.high)
             self._move_in(disk)
             there = {row.name: row.high for row in disk.stores()}
         except Trouble as trouble:

@@ -74,6 +74,8 @@ class Uplink:
         self._line: Line | None = None
         self._old_fashioned: set[str] = set()  # endpoints that speak MQTT 3.1.1 only
         self._sender = Sender(journal, self._up("ev"))
+        self._told = journal.told
+        """What the center can have acknowledged before this line stood: the broker's retained ack names no more."""
         self._greeted = ""
         self._backoff = Backoff(random.random)
         self._silent = False
@@ -203,6 +205,7 @@ class Uplink:
 
     def _welcome(self, line: Line, endpoint: Endpoint) -> None:
         self._center_up = True  # until its retained state says otherwise
+        self._told = self._journal.told
         self.problem = None
         line.subscribe([self._down("ack"), self._down("cmd"), topics.CENTER_STATE])
         self._say_hello(line)
@@ -304,7 +307,7 @@ class Uplink:
         if len(message.payload) > MAX_DOWN_BYTES:
             log.warning("ignored a message of %d bytes on %s", len(message.payload), message.topic)
         elif message.topic == self._down("ack"):
-            self._take_ack(msgspec.json.decode(message.payload, type=Ack))
+            self._take_ack(msgspec.json.decode(message.payload, type=Ack), retained=message.retain)
         elif message.topic == topics.CENTER_STATE:
             self._center_up = msgspec.json.decode(message.payload, type=CenterState).state == "up"
             if self._center_up and not message.retain:  # it has come this moment
@@ -313,8 +316,8 @@ class Uplink:
         elif message.topic == self._down("cmd") and not message.retain:
             self._take_command(msgspec.json.decode(message.payload, type=Command))
 
-    def _take_ack(self, ack: Ack) -> None:
-        self._journal.trim(ack.store, ack.seq)
+    def _take_ack(self, ack: Ack, *, retained: bool) -> None:
+        self._journal.trim(ack.store, ack.seq, self._told if retained else None)
         self._journal.grown.set()
 
     def _take_command(self, command: Command) -> None:

@@ -48,6 +48,12 @@ def held(journal: Journal, store: str = "") -> list[Event]:
     return found
 
 
+def deliver(journal: Journal, seq: int) -> None:
+    """The center was told everything up to there, and acknowledges it."""
+    journal.batch(journal.store, seq - 1, seq)
+    journal.trim(journal.store, seq)
+
+
 def recover(journal: Journal) -> None:
     """What happens by itself within ten seconds."""
     journal._probe_at = 0
@@ -96,6 +102,61 @@ def test_a_file_that_went_back_in_time_is_left(tmp_path: Path) -> None:
         assert one.pending == 1
 
 
+def test_a_file_that_went_back_in_time_is_left_although_it_has_grown_past_the_acknowledgement(tmp_path: Path) -> None:
+    """Only what stood in the file or was handed out can be acknowledged; a store that memory carries is left too."""
+    with opened(tmp_path / "state") as one:
+        fill(one, 4)
+        shutil.copytree(tmp_path / "state", tmp_path / "copy")
+        fill(one, 3)
+        deliver(one, 7)
+    shutil.copytree(tmp_path / "copy", tmp_path / "failing")
+    with opened(tmp_path / "copy") as one:
+        before = one.store
+        fill(one, 4, "other events under the seqs 5 to 8")
+        told = one.told
+        assert seqs(one) == list(range(1, 9))  # handed out before the broker's copy of the acknowledgement has come
+        one.trim(before, 7, told)
+        assert (one.pending, one.turn.number) == (0, 2)
+        assert [(news.lost, news.before) for news in one.take_news()] == [(True, before)]
+        one.trim(before, 7, told)
+        assert one.lost == 1
+    with opened(tmp_path / "failing") as one:
+        fill(one, 4)
+        shutil.rmtree(tmp_path / "failing")  # the store goes on in memory, a former one
+        with pytest.raises(Ended):
+            one.append(1, fault())
+        fill(one, 1)
+        one.trim(before, 7)
+        recover(one)
+        assert one.durable
+        assert one.undelivered() == [(one.store, 1, False)]
+        assert [news.before for news in one.take_news() if news.lost] == [before]
+
+
+def test_what_was_handed_out_may_be_acknowledged_whatever_the_disk_did_since(tmp_path: Path) -> None:
+    """After the file's opening, in memory and back on disk, and beyond what was given up: no store is left."""
+    with opened(place := tmp_path / "state") as journal:
+        fill(journal, 10)
+        before = journal.store
+    with opened(place, max_bytes=400_000) as journal:
+        journal.trim(before, 3)  # an earlier process told it
+        fill(journal, 5)
+        assert journal.told == {before: 10}
+        assert seqs(journal)[-1] == 15
+        shutil.rmtree(place)
+        with pytest.raises(Ended):
+            journal.append(1, fault())
+        fill(journal, 2)
+        journal.trim(before, 12)
+        recover(journal)
+        assert journal.durable
+        journal.trim(before, 15)
+        assert [store for store, _, _ in journal.undelivered()] == [journal.store]
+        overfill(journal)
+        journal.trim(journal.store, journal.oldest - 1)
+        assert journal.lost == 0
+
+
 def test_sequence_numbers_start_at_one_and_have_no_holes(journal: Journal) -> None:
     """Every event gets the next number of its store."""
     fill(journal, 5)
@@ -108,10 +169,10 @@ def test_sequence_numbers_start_at_one_and_have_no_holes(journal: Journal) -> No
 def test_trimming_keeps_what_is_not_acknowledged(journal: Journal) -> None:
     """Only events up to the acknowledged one leave; numbers are not used again; another store's ack does nothing."""
     fill(journal, 5)
-    journal.trim(journal.store, 3)
+    deliver(journal, 3)
     journal.trim("another", 5)
     assert seqs(journal) == [4, 5]
-    journal.trim(journal.store, 5)
+    deliver(journal, 5)
     assert (journal.oldest, journal.pending) == (6, 0)
     assert journal.append(journal.turn.number, fault()) == 6
 
@@ -138,11 +199,11 @@ def test_a_restart_finds_everything_that_was_not_acknowledged(tmp_path: Path) ->
     """The same store goes on, with the next number, also where all was acknowledged."""
     with opened(tmp_path) as first:
         fill(first, 5)
-        first.trim(first.store, 2)
+        deliver(first, 2)
     with opened(tmp_path) as second:
         assert second.store == first.store
         assert seqs(second) == [3, 4, 5]
-        second.trim(second.store, 5)
+        deliver(second, 5)
     with opened(tmp_path) as third:
         assert (third.oldest, third.pending) == (6, 0)
         fill(third, 1)
@@ -230,6 +291,7 @@ journal = Journal(Path(sys.argv[1]))
 for number in range(10**6):
     seq = journal.append(journal.turn.number, lambda seq: Fault(seq=seq, boot="b", session="s", at=seq, what="x" * 100))
     if seq % 7 == 0:
+        journal.batch(journal.store, seq - 6, seq - 5)
         journal.trim(journal.store, seq - 5)
     print(journal.store, seq, flush=True)
 """
@@ -367,7 +429,7 @@ def test_what_is_acknowledged_makes_room_before_anything_is_given_up(tmp_path: P
     with opened(tmp_path, max_bytes=400_000) as journal:
         for _ in range(200):
             journal.append(1, *[fault("y" * 500)] * 25)
-            journal.trim(journal.store, journal.seq_high - 100)
+            deliver(journal, journal.seq_high - 100)
         assert not [event for event in held(journal) if isinstance(event, Gap)]
         assert journal.turn.number == 1
 

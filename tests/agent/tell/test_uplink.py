@@ -127,6 +127,31 @@ def test_events_leave_only_when_the_center_has_them() -> None:
         assert journal.oldest == 4
 
 
+def test_an_acknowledgement_kept_by_the_broker_of_what_this_journal_never_told_ends_its_store(tmp_path: Path) -> None:
+    """However fast the events of the same numbers are sent: the broker's copy is older than the line."""
+    with Broker() as broker:
+        ear, journal = Ear(broker), Journal(tmp_path / "journal.db")
+        fill(journal, 8)
+        ear.say(DOWN + "ack", Ack(store=journal.store, seq=7), retain=True)
+        up = uplink(broker, journal, [])
+        up.start()
+        try:
+            until(lambda: journal.lost)
+            assert journal.pending == 0
+            fill(journal, 3)
+            until(lambda: ear.seqs()[-3:] == [1, 2, 3])
+            ear.say(DOWN + "ack", Ack(store=journal.store, seq=2), retain=True)
+            until(lambda: journal.pending == 1)
+            up._give_up_line()
+            until(lambda: ear.seqs()[-2:] == [3, 3])  # sent again on the next line, whose retained ack names the 2nd
+            assert (journal.pending, journal.lost) == (1, 1)
+        finally:
+            up.stop("test over", 2)
+            ear.client.disconnect()
+            ear.client.loop_stop()
+            journal.close()
+
+
 def test_without_acknowledgement_it_sends_again_from_the_oldest() -> None:
     """After 3 s without progress everything unacknowledged is sent again, in order."""
     with line() as (_, ear, journal, _up, _verbs):
