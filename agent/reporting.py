@@ -3,6 +3,7 @@
 Gathers what the rooms know and hands it on; nothing is asked or decided here.
 """
 
+import logging
 import os
 from collections.abc import Mapping
 from time import monotonic
@@ -12,6 +13,7 @@ import msgspec
 from agent import __version__
 from agent.ask import host
 from agent.ask.asking import boot_ms
+from agent.crew import describe
 from agent.decide import soundness
 from agent.gallery import Gallery, Shown
 from agent.inspector import Inspector
@@ -36,6 +38,8 @@ from agent.watch import Watch
 from contract.messages import Birth, ClockHealth, HostHealth
 from contract.policy import Policy
 from contract.vocabulary import PTZ_FAULT, Availability
+
+log = logging.getLogger(__name__)
 
 REDATE_S = 6 * 3600.0
 FULL_EVERY = 15
@@ -92,10 +96,17 @@ class Reporter:
             beat = msgspec.structs.replace(beat, clock=clock)
         trouble = self._ledger.journal.trouble
         if full or (self._health and self._health.journal != trouble):
-            self._health = msgspec.structs.replace(host.health(self._settings.state_dir), journal=trouble)
+            self._health = self._host(trouble)
             beat = msgspec.structs.replace(beat, host=self._health)
         self._beats += 1
         return msgspec.json.encode(beat)
+
+    def _host(self, trouble: str) -> HostHealth | None:
+        try:
+            return msgspec.structs.replace(host.health(self._settings.state_dir), journal=trouble)
+        except Exception as error:  # psutil raises whatever it trips over in /proc and /sys
+            log.warning("the box's own figures cannot be read: %s", describe(type(error), error))
+            return None
 
     def news(self) -> list[tuple[str, bytes]]:
         """Inventory and capability as far as they say something else than when they were last told: (leaf, document).

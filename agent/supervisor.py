@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TICK_S = 0.25
+RETRY_S = 1.0
+"""A part of the round that failed rests so long; nothing is due later for having been tried."""
 DOCUMENTS_EVERY_S = 10.0
 """A document holds all cameras: what is learnt of several within this time is told once."""
 STATUS_EVERY_S = 15.0
@@ -62,7 +64,8 @@ class Supervisor:
         self._unsaid = False
         self._checkpoint_due = monotonic() + CHECKPOINT_S / 6
         self._was_connected = False
-        self._stumbled: set[str] = set()
+        self._resting: dict[str, float] = {}
+        """The parts that failed when they were tried last, and when they are tried again (monotonic s)."""
         self._unwritable = ""
 
     def run(self, stopping: threading.Event) -> None:
@@ -74,21 +77,25 @@ class Supervisor:
 
     def _round(self) -> None:
         """A part that fails costs the others nothing but the watchdog's patience: it is not told that we live."""
-        parts = (self._each_second, self._give_up_stuck_looks, self._beat, self._publish_changes)
-        done = [self._do(part) for part in (*parts, self._memory.save_if_changed, self._keep)]
+        asking = (self._each_second, self._give_up_stuck_looks)
+        telling = (self._beat, self._publish_changes, self._show)
+        keeping = (self._memory.save_if_changed, self._ledger.tend, self._checkpoint)
+        done = [self._do(part) for part in (*asking, *telling, *keeping)]
         if all(done) and self._progresses():
             self._notifier.alive()
 
     def _do(self, part: Callable[[], None]) -> bool:
+        if monotonic() < self._resting.get(part.__name__, 0.0):
+            return False
         try:
             part()
         except Exception as error:
-            if part.__name__ not in self._stumbled:
+            if part.__name__ not in self._resting:
                 words, where = describe(type(error), error), whereabouts(error.__traceback__)
                 log.error("%s failed: %s\n%s", part.__name__, words, where)
-            self._stumbled.add(part.__name__)
+            self._resting[part.__name__] = monotonic() + RETRY_S
             return False
-        self._stumbled.discard(part.__name__)
+        self._resting.pop(part.__name__, None)
         return True
 
     def _progresses(self) -> bool:
@@ -98,10 +105,10 @@ class Supervisor:
 
     def _each_second(self) -> None:
         if (now := monotonic()) >= self._second_due:
-            self._second_due = now + 1.0
             self._crew.roll_call()
             if self._time.poll():
                 self._status_due = 0.0
+            self._second_due = now + 1.0
 
     def _give_up_stuck_looks(self) -> None:
         for slot, watch in self._watches.items():
@@ -112,28 +119,28 @@ class Supervisor:
     def _beat(self) -> None:
         now, connected = monotonic(), self._uplink.connected.is_set()
         if now >= self._heartbeat_due or (connected and not self._was_connected):
-            self._heartbeat_due = now + self._heartbeat_s * random.uniform(0.9, 1.1)  # noqa: S311 - jitter
             self._uplink.publish("hb", self._reporter.heartbeat())
+            self._heartbeat_due = now + self._heartbeat_s * random.uniform(0.9, 1.1)  # noqa: S311 - jitter
         self._was_connected = connected
 
     def _publish_changes(self) -> None:
-        changed, now = self._changed.is_set(), monotonic()
-        if changed:
+        if self._changed.is_set():
             self._changed.clear()
-            self._unsaid = True
-        if self._unsaid and now >= self._documents_due:
-            self._unsaid, self._documents_due = False, now + DOCUMENTS_EVERY_S
+            self._unsaid, self._status_due = True, 0.0
+        if self._unsaid and (now := monotonic()) >= self._documents_due:
             for leaf, document in self._reporter.news():
                 self._uplink.publish(leaf, document, retain=True)
-        if changed or now >= self._status_due:
-            self._status_due = now + STATUS_EVERY_S
-            self._write_status()
+            self._unsaid, self._documents_due = False, now + DOCUMENTS_EVERY_S
 
-    def _keep(self) -> None:
-        self._ledger.tend()
-        if monotonic() >= self._checkpoint_due:
-            self._checkpoint_due = monotonic() + CHECKPOINT_S
+    def _show(self) -> None:
+        if (now := monotonic()) >= self._status_due:
+            self._write_status()
+            self._status_due = now + STATUS_EVERY_S
+
+    def _checkpoint(self) -> None:
+        if (now := monotonic()) >= self._checkpoint_due:
             self._ledger.checkpoint(self._reporter.unsettled)
+            self._checkpoint_due = now + CHECKPOINT_S
 
     def _write_status(self) -> None:
         uplink = self._uplink
