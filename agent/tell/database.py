@@ -27,6 +27,8 @@ _SCHEMA = (
     "CREATE TABLE claim (number INTEGER PRIMARY KEY, boot TEXT NOT NULL, session TEXT NOT NULL,"
     " since INTEGER NOT NULL, settled_to INTEGER NOT NULL, seq_high INTEGER NOT NULL) STRICT",
 )
+_LOG_BYTES = 256 * PAGE_BYTES
+"""The write-ahead log is cut to this size whenever it begins anew."""
 _USED_PAGES = "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count"
 
 
@@ -99,7 +101,8 @@ class Database:
         self._inode: tuple[int, int] | None = None
         self.cut_short = False
         """Whether commits stood in the write-ahead log which SQLite could not read any more."""
-        logged = commits_reach(path.with_name(f"{path.name}-wal"), PAGE_BYTES) if path else 0
+        self._log = path.with_name(f"{path.name}-wal") if path else None
+        logged = commits_reach(self._log, PAGE_BYTES) if self._log else 0
         with _named():
             self._sql = sqlite3.connect(path or ":memory:", timeout=0.5, isolation_level=None, check_same_thread=False)
         try:
@@ -114,7 +117,7 @@ class Database:
             # Exclusive: no shared-memory file, which a full disk or a bad sector would turn into SIGBUS.
             for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=64"):
                 self._sql.execute(f"PRAGMA {pragma}")
-            self._sql.execute(f"PRAGMA journal_size_limit={256 * PAGE_BYTES}")
+            self._sql.execute(f"PRAGMA journal_size_limit={_LOG_BYTES}")
             if self._path and (said := self._sql.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
                 raise Trouble(Kind.CORRUPT, str(said))
             _, read, _ = self._sql.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
@@ -155,6 +158,12 @@ class Database:
         except BaseException:
             self._roll_back()
             raise
+
+    def tend(self) -> None:
+        """A log that does not begin anew: no commit says why it cannot be moved into the file, so it is tried here."""
+        with contextlib.suppress(OSError), _named():
+            if self._log and self._log.stat().st_size > 2 * _LOG_BYTES:
+                self._sql.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _roll_back(self) -> None:
         with contextlib.suppress(sqlite3.Error):

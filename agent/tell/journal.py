@@ -395,12 +395,13 @@ class Journal:
                 self.trouble = str(trouble)
 
     def tend(self) -> None:
-        """To be called every few seconds: tries a failed disk again, and fills the reserve when there is room."""
+        """To be called every few seconds: looks after the disk, tries a failed one again, and fills the reserve."""
         with self._lock:
             if time.monotonic() < self._probe_at:
                 return
             self._probe_at = time.monotonic() + PROBE_S
             if self.durable and not self.trouble:
+                self._attempt(self._base.tend)
                 return
             try:
                 self._recover()

@@ -1,6 +1,7 @@
 """What must still be told, over restarts, crashes and full journals."""
 
 import contextlib
+import os
 import random
 import shutil
 import signal
@@ -582,6 +583,27 @@ def test_damage_noticed_while_running_ends_the_run_and_heals(tmp_path: Path) -> 
         assert (journal.durable, journal.turn.number) == (True, 2)
     with opened(tmp_path) as again:
         assert (again.lost, seqs(again)) == (0, [1, 2, 3])
+
+
+def test_a_file_that_takes_no_writes_is_noticed_by_its_growing_log(tmp_path: Path) -> None:
+    """The log still takes every commit, and SQLite keeps silent: within 2 MB and ten seconds it is on in memory."""
+    with opened(tmp_path) as journal:
+        file, log = tmp_path / "journal.db", tmp_path / "journal.db-wal"
+        (held_open,) = (int(fd.name) for fd in Path("/proc/self/fd").iterdir() if fd.resolve() == file)
+        with file.open("rb") as unwritable:
+            os.dup2(unwritable.fileno(), held_open)
+        before = journal.store
+        while log.stat().st_size < 2_200_000:
+            fill(journal, 10)
+        recorded = journal.seq_high
+        recover(journal)
+        assert not journal.durable
+        assert "io" in journal.trouble
+        recover(journal)
+        assert journal.durable
+        assert seqs(journal, before) == list(range(1, recorded + 1))
+        fill(journal, 100)
+        assert log.stat().st_size < 2_000_000
 
 
 def test_a_damaged_name_of_a_store_or_session_does_not_keep_the_disk_away(tmp_path: Path) -> None:
