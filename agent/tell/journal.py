@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -152,12 +152,6 @@ class Journal:
                 self._told[store] = max(self._told.get(store, 0), rows[-1].seq)
             return rows
 
-    @property
-    def told(self) -> dict[str, int]:
-        """Of each store the highest seq that the center can know by now."""
-        with self._lock:
-            return self._told.copy()
-
     def _fitting(self, number: int, after: int, up_to: int) -> tuple[Row, ...]:
         chosen: list[Row] = []
         room = MAX_BATCH_BYTES - _ENVELOPE_BYTES
@@ -238,18 +232,18 @@ class Journal:
             if turn == self._number:
                 self._attempt(lambda: self._commit(lambda: self._base.put_claim(self._stores[-1].number, None)))
 
-    def trim(self, store: str, seq: int, told: Mapping[str, int] | None = None) -> None:
+    def trim(self, store: str, seq: int) -> None:
         """The center holds everything of this store up to `seq`: it leaves with the next commit.
 
         A `seq` that the center cannot know from here says that the file went back in time: it was restored from a
         copy, or the card lied about what it had written. The seqs up to there mean other events to the center, also
-        where new ones bear them by now. `told`: what it could know when it said so, where that was earlier.
+        where new ones bear them by now.
         """
         with self._lock:
             one = next((one for one in self._stores if one.name == store), None)
             if one is None:
                 return
-            known = (self._told if told is None else told).get(store, 0)
+            known = self._told.get(store, 0)
             if seq <= known:
                 one.gone = max(one.gone, min(seq, one.seq_high))
             elif one.pending or one is self._stores[-1]:

@@ -24,6 +24,12 @@ from contract.messages import BROKEN_JSON, Ack, CenterState, Command, Goodbye, R
 log = logging.getLogger(__name__)
 
 STALLED_S = 30.0
+ANSWER_S = 3.0
+"""How long events wait for the first acknowledgement on a line: the broker's retained one, or the answer to our birth.
+
+It says how far the center is. Had events been sent before, one that names more than we ever told (a journal that went
+back in time) could not be known from one that names those.
+"""
 MAX_DOWN_BYTES = 32_000
 EXPIRY_S = {"hb": 300, "res": 60}
 """Of what is not worth delivering later (MQTT 5)."""
@@ -74,8 +80,9 @@ class Uplink:
         self._line: Line | None = None
         self._old_fashioned: set[str] = set()  # endpoints that speak MQTT 3.1.1 only
         self._sender = Sender(journal, self._up("ev"))
-        self._told = journal.told
-        """What the center can have acknowledged before this line stood: the broker's retained ack names no more."""
+        self._answered = False
+        """Whether it is known on this line how far the center is in our store: until then no event tells it more."""
+        self._wait_until = 0.0
         self._greeted = ""
         self._backoff = Backoff(random.random)
         self._silent = False
@@ -205,7 +212,7 @@ class Uplink:
 
     def _welcome(self, line: Line, endpoint: Endpoint) -> None:
         self._center_up = True  # until its retained state says otherwise
-        self._told = self._journal.told
+        self._answered, self._wait_until = False, time.monotonic() + ANSWER_S
         self.problem = None
         line.subscribe([self._down("ack"), self._down("cmd"), topics.CENTER_STATE])
         self._say_hello(line)
@@ -292,7 +299,7 @@ class Uplink:
             self._say_hello(line)
         if line.forbidden and self.problem is not Kind.ACL:
             self._blame(Failure(Kind.ACL, line.forbidden), "the broker refuses a topic")
-        if self._center_up:
+        if self._center_up and (self._answered or time.monotonic() >= self._wait_until):
             self._sender.send(line)
 
     # ---- hearing, on the line's thread --------------------------------------------------------
@@ -307,7 +314,7 @@ class Uplink:
         if len(message.payload) > MAX_DOWN_BYTES:
             log.warning("ignored a message of %d bytes on %s", len(message.payload), message.topic)
         elif message.topic == self._down("ack"):
-            self._take_ack(msgspec.json.decode(message.payload, type=Ack), retained=message.retain)
+            self._take_ack(msgspec.json.decode(message.payload, type=Ack))
         elif message.topic == topics.CENTER_STATE:
             self._center_up = msgspec.json.decode(message.payload, type=CenterState).state == "up"
             if self._center_up and not message.retain:  # it has come this moment
@@ -316,8 +323,9 @@ class Uplink:
         elif message.topic == self._down("cmd") and not message.retain:
             self._take_command(msgspec.json.decode(message.payload, type=Command))
 
-    def _take_ack(self, ack: Ack, *, retained: bool) -> None:
-        self._journal.trim(ack.store, ack.seq, self._told if retained else None)
+    def _take_ack(self, ack: Ack) -> None:
+        self._journal.trim(ack.store, ack.seq)
+        self._answered = self._answered or ack.store == self._journal.store
         self._journal.grown.set()
 
     def _take_command(self, command: Command) -> None:
