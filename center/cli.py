@@ -270,8 +270,8 @@ def _import(options: argparse.Namespace) -> int:
         diff = registry.take_over(Store(options.database), data, name, _now_ms(), correct=options.correct)
     except registry.Unfit as unfit:
         for problem in unfit.problems:
-            place = f"{word('line', options.lang).format(problem.line)}: " if problem.line else ""
-            _err(f"{options.file}: {place}{problem.text}")
+            place = f"{word('line', options.lang, str(problem.line))}: " if problem.line else ""
+            _err(f"{options.file}: {place}{word(problem.name, options.lang, *problem.words)}")
         _err(word("nothing", options.lang))
         return MISUSE
     counts = {"added": len(diff.added), "changed": len(diff.changed), "ended": len(diff.ended)}

@@ -29,7 +29,10 @@ class Rules(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """Milliseconds of one slot or the sum of many: assessed (E), known online, known offline; the rest is unknown."""
+    """`slots` in service, and milliseconds of one or the sum of many: assessed (E), known online, known offline.
+
+    The rest is unknown.
+    """
 
     slots: int = 0
     assessed: int = 0
@@ -48,7 +51,7 @@ def figures(service: Intervals, known: Known, dark: Intervals, rules: Rules) -> 
     """One slot's figures. `service`: when it is assessed; dark turns online into unknown, never into offline."""
     on = difference(known.on, dark) if rules.dark == "visible" else known.on
     return Figures(
-        slots=1,
+        slots=1 if service else 0,
         assessed=total(service),
         on=total(intersection(on, service)),
         off=total(intersection(known.off, service)),

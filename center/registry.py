@@ -36,10 +36,11 @@ _ISO = "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}"
 
 
 class Problem(NamedTuple):
-    """`line` of the file, beginning with 1; 0 for the file as a whole."""
+    """`line` of the file, beginning with 1; 0 for the file as a whole. `name`: of a sentence, and the `words` in it."""
 
     line: int
-    text: str
+    name: str
+    words: tuple[str, ...] = ()
 
 
 class Unfit(Exception):
@@ -47,7 +48,7 @@ class Unfit(Exception):
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__(f"{len(problems)} problems")
-        self.problems = problems
+        self.problems = sorted(problems, key=lambda problem: problem.line)
 
 
 class Diff(NamedTuple):
@@ -71,7 +72,7 @@ class Diff(NamedTuple):
 def read(data: bytes) -> list[tuple[int, Slot]]:
     """(line, slot) of a CSV in UTF-8 (with or without BOM) or GB 18030. Raises Unfit with every problem."""
     if len(data) > MAX_BYTES:
-        raise Unfit([Problem(0, f"larger than {MAX_BYTES} bytes")])
+        raise Unfit([Problem(0, "csv_large", (str(MAX_BYTES),))])
     problems: list[Problem] = []
     slots: dict[Key, tuple[int, Slot]] = {}
     for line, fields in _records(_text(data), problems):
@@ -80,10 +81,10 @@ def read(data: bytes) -> list[tuple[int, Slot]]:
             continue
         first, _ = slots.setdefault(_key(slot), (line, slot))
         if first != line:
-            problems.append(Problem(line, f"slot {slot.slot} of gateway {slot.gateway} stands in line {first} already"))
+            problems.append(Problem(line, "csv_again", (slot.gateway, slot.slot, str(first))))
     problems += _cities(slots.values())
     if problems:
-        raise Unfit(sorted(problems))
+        raise Unfit(problems)
     return list(slots.values())
 
 
@@ -101,11 +102,11 @@ def _text(data: bytes) -> str:
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8-sig")
     if sum(char >= FIRST_CJK for char in before) > 1:  # GB 18030 would hardly be UTF-8 so far, and garble the rest
-        raise Unfit([Problem(before.count("\n") + 1, "a damaged character: the file is UTF-8 up to here")])
+        raise Unfit([Problem(before.count("\n") + 1, "csv_damaged")])
     try:
         return data.decode("gb18030")
     except UnicodeDecodeError:
-        raise Unfit([Problem(0, "neither UTF-8 nor GB 18030")]) from None
+        raise Unfit([Problem(0, "csv_encoding")]) from None
 
 
 def _records(text: str, problems: list[Problem]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -121,51 +122,51 @@ def _records(text: str, problems: list[Problem]) -> Iterator[tuple[int, dict[str
             if len(fields) == len(header):
                 yield reader.line_num, dict(zip(header, fields, strict=True))
             elif any(fields):
-                problems.append(Problem(reader.line_num, f"{len(fields)} fields instead of {len(header)}"))
+                problems.append(Problem(reader.line_num, "csv_fields", (str(len(fields)), str(len(header)))))
     except csv.Error as error:
-        problems.append(Problem(reader.line_num, f"not a CSV: {error}"))
+        problems.append(Problem(reader.line_num, "csv_none", (str(error),)))
 
 
 def _header(names: list[str]) -> Iterator[Problem]:
-    yield from (Problem(1, f"column {name} is missing") for name in COLUMNS if name not in names)
-    yield from (Problem(1, f"unknown column {name!r}") for name in names if name not in COLUMNS + OPTIONAL)
-    yield from (Problem(1, f"column {name} stands twice") for name in set(names) if names.count(name) > 1)
+    yield from (Problem(1, "csv_missing", (name,)) for name in COLUMNS if name not in names)
+    yield from (Problem(1, "csv_unknown", (repr(name),)) for name in names if name not in COLUMNS + OPTIONAL)
+    yield from (Problem(1, "csv_twice", (name,)) for name in set(names) if names.count(name) > 1)
 
 
 def _slot(fields: dict[str, str], line: int, problems: list[Problem]) -> Slot | None:
     """The row as a slot; None, and its problems noted, if anything is wrong with it."""
     if not any(fields.values()):
         return None
-    wrong: list[str] = []
+    wrong: list[Problem] = []
     for name, pattern in (("city", "^[0-9]{4}$"), ("gateway", GATEWAY_PATTERN), ("slot", SLOT_PATTERN)):
         if not re.fullmatch(pattern.strip("^$"), fields[name]):
-            wrong.append(f"{name} {fields[name][:MAX_TEXT]!r} does not match {pattern}")
+            wrong.append(Problem(line, "csv_pattern", (name, repr(fields[name][:MAX_TEXT]), pattern)))
     for name in ("county", "unit", "zone"):
         if not fields[name] or len(fields[name]) > MAX_TEXT or not fields[name].isprintable():
-            wrong.append(f"{name} must be 1 to {MAX_TEXT} printable characters")
+            wrong.append(Problem(line, "csv_text", (name, str(MAX_TEXT))))
     kind = KINDS.get(fields["kind"])
     if kind is None:
-        wrong.append(f"kind {fields['kind'][:MAX_TEXT]!r} is none of {', '.join(KINDS)}")
-    accepted_ms = _moment("accepted_at", fields["accepted_at"], wrong)
+        wrong.append(Problem(line, "csv_kind", (repr(fields["kind"][:MAX_TEXT]), ", ".join(KINDS))))
+    accepted_ms = _moment(line, "accepted_at", fields["accepted_at"], wrong)
     ended = fields.get("ended_at", "")
-    ended_ms = _moment("ended_at", ended, wrong) if ended else None
+    ended_ms = _moment(line, "ended_at", ended, wrong) if ended else None
     if ended_ms is not None and accepted_ms is not None and ended_ms < accepted_ms:
-        wrong.append("ended_at lies before accepted_at")
-    problems += (Problem(line, text) for text in wrong)
+        wrong.append(Problem(line, "csv_ended"))
+    problems += wrong
     if wrong or kind is None or accepted_ms is None:
         return None
     places = (fields["city"], fields["county"], fields["unit"], kind, fields["zone"])
     return Slot(fields["gateway"], fields["slot"], *places, accepted_ms, ended_ms)
 
 
-def _moment(name: str, text: str, wrong: list[str]) -> int | None:
+def _moment(line: int, name: str, text: str, wrong: list[Problem]) -> int | None:
     """UTC ms of ISO 8601, or of a date with slashes as spreadsheets write it; without an offset Asia/Shanghai."""
     slashed = _SLASHED.fullmatch(text)
     iso = _ISO.format(*(int(part or 0) for part in slashed.groups())) if slashed else text
     try:
         return moment_ms(iso, SHANGHAI)
     except ValueError:
-        wrong.append(f"{name} {text[:40]!r} is not a time such as 2026-09-01T08:00:00+08:00 or 2026-09-01 08:00")
+        wrong.append(Problem(line, "csv_time", (name, repr(text[:40]))))
         return None
 
 
@@ -175,7 +176,7 @@ def _cities(rows: Iterable[tuple[int, Slot]]) -> Iterator[Problem]:
     for line, slot in rows:
         city = first.setdefault(slot.gateway, slot).city
         if city != slot.city:
-            yield Problem(line, f"gateway {slot.gateway} is in city {slot.city} here and in {city} above")
+            yield Problem(line, "csv_cities", (slot.gateway, slot.city, city))
 
 
 # ---- taking over --------------------------------------------------------------------------------
@@ -193,7 +194,7 @@ def take_over(store: Store, data: bytes, source: str, now_ms: int, *, correct: b
         rows = [(line, _kept_end(there.get(_key(slot)), slot)) for line, slot in wanted]
         problems = list(_conflicts(there, rows)) + ([] if correct else list(_moves(there, rows)))
         if problems:
-            raise Unfit(sorted(problems))
+            raise Unfit(problems)
         diff = compare(there, [slot for _, slot in rows])
         if diff.added or diff.changed:
             counts = (len(diff.added), len(diff.changed), diff.unchanged)
@@ -222,15 +223,13 @@ def _kept_end(before: Slot | None, after: Slot) -> Slot:
 def _conflicts(there: dict[Key, Slot], rows: list[tuple[int, Slot]]) -> Iterator[Problem]:
     """Of the file with what is registered: a gateway in two cities, a position in service twice at a time."""
     whole = {key: (0, slot) for key, slot in there.items()} | {_key(slot): (line, slot) for line, slot in rows}
-    for problem in _cities(sorted(whole.values())):
-        yield problem._replace(text=f"{problem.text} (registered before)")
+    yield from _cities(sorted(whole.values()))
     ordered = sorted(whole.values(), key=lambda row: _key(row[1]))
     for (line, one), (next_line, following) in pairwise(ordered):
         same = (one.gateway, one.slot) == (following.gateway, following.slot)
         if same and (one.ended_ms is None or one.ended_ms > following.accepted_ms):
-            since = local(one.accepted_ms).isoformat()
-            text = f"slot {one.slot} of gateway {one.gateway} is in service since {since}: give that row an ended_at"
-            yield Problem(max(line, next_line), f"{text} (its own accepted_at, if that was wrong)")
+            words = (one.gateway, one.slot, local(one.accepted_ms).isoformat())
+            yield Problem(max(line, next_line), "csv_overlap", words)
 
 
 def _moves(there: dict[Key, Slot], rows: list[tuple[int, Slot]]) -> Iterator[Problem]:
@@ -239,8 +238,7 @@ def _moves(there: dict[Key, Slot], rows: list[tuple[int, Slot]]) -> Iterator[Pro
         for name in PLACE:
             was, now = getattr(before, name), getattr(after, name)
             if was != now:
-                text = f"{name} {was} is registered, {now} would move the past too: if the position moved, end it"
-                yield Problem(line, f"{text} and add a row with a later accepted_at; if {was} was wrong, use --correct")
+                yield Problem(line, "csv_moved", (name, was, now))
 
 
 def _change(number: int, before: Slot | None, after: Slot) -> dict[str, object]:
@@ -255,10 +253,14 @@ def lines(diff: Diff) -> Iterator[str]:
         yield f"+ {slot.gateway}/{slot.slot}  {slot.unit} {slot.zone}"
     for before, after in diff.changed:
         differing = (name for name in Slot._fields if getattr(before, name) != getattr(after, name))
-        fields = ", ".join(f"{name}: {_shown(before, name)} -> {_shown(after, name)}" for name in differing)
+        fields = ", ".join(
+            f"{name.replace('_ms', '_at')}: {_shown(before, name)} -> {_shown(after, name)}" for name in differing
+        )
         yield f"~ {after.gateway}/{after.slot}  {fields}"
 
 
 def _shown(slot: Slot, name: str) -> str:
     value = getattr(slot, name)
-    return local(value).isoformat() if name.endswith("_ms") and value is not None else str(value)
+    if value is None:
+        return "-"
+    return local(value).isoformat() if name.endswith("_ms") else str(value)

@@ -44,12 +44,43 @@ TEXTS = {
     "failed": ("执行失败", "failed"),
     "no_answer": ("没有答复", "no answer"),
     "not_sent": ("命令未发出", "not sent"),
+    "csv_large": ("超过 {} 字节", "larger than {} bytes"),
+    "csv_encoding": ("既不是 UTF-8，也不是 GB 18030", "neither UTF-8 nor GB 18030"),
+    "csv_damaged": ("字符损坏：文件到此处为止是 UTF-8", "a damaged character: the file is UTF-8 up to here"),
+    "csv_none": ("不是 CSV：{}", "not a CSV: {}"),
+    "csv_fields": ("有 {} 个字段，应为 {} 个", "{} fields instead of {}"),
+    "csv_missing": ("缺少列 {}", "column {} is missing"),
+    "csv_unknown": ("没有这样的列：{}", "unknown column {}"),
+    "csv_twice": ("列 {} 出现两次", "column {} stands twice"),
+    "csv_pattern": ("{} 的值 {} 不符合 {}", "{} {} does not match {}"),
+    "csv_text": ("{} 须为 1 至 {} 个可显示字符", "{} must be 1 to {} printable characters"),
+    "csv_kind": ("kind 的值 {} 须为以下之一：{}", "kind {} is none of {}"),
+    "csv_time": (
+        "{} 的值 {} 不是时间，应如 2026-09-01T08:00:00+08:00 或 2026-09-01 08:00",
+        "{} {} is not a time such as 2026-09-01T08:00:00+08:00 or 2026-09-01 08:00",
+    ),
+    "csv_ended": ("ended_at 早于 accepted_at", "ended_at lies before accepted_at"),
+    "csv_again": ("网关 {} 的点位 {} 已在第{}行", "gateway {}: slot {} stands in line {} already"),
+    "csv_cities": (
+        "网关 {} 在此属于 {}，而前面或已登记的属于 {}",
+        "gateway {} is in city {} here and in {} above, or as registered",
+    ),
+    "csv_overlap": (
+        "网关 {} 的点位 {} 自 {} 起已在服务：请在那一行填写 ended_at（若其 accepted_at 有误，填同一时间）",
+        "gateway {}: slot {} is in service since {}: give that row an ended_at (its accepted_at, if that was wrong)",
+    ),
+    "csv_moved": (
+        "{0} 已登记为 {1}，改为 {2} 会连过去一起改动：点位迁移时，请填写 ended_at，另起一行填新的 accepted_at；"
+        "若 {1} 登记有误，用 --correct",
+        "{0} {1} is registered, {2} would move the past too: if the position moved, end it (ended_at) and add a row"
+        " with a later accepted_at; if {1} was wrong, use --correct",
+    ),
     "nothing": ("文件有误，未作任何更改", "the file is unfit, nothing was changed"),
 }
 
 
-def word(name: str, lang: str) -> str:
-    return TEXTS[name][0 if lang == "zh" else 1]
+def word(name: str, lang: str, *words: str) -> str:
+    return TEXTS[name][0 if lang == "zh" else 1].format(*words)
 
 
 def summary(made: Report, lang: str) -> Iterator[str]:
@@ -84,7 +115,7 @@ def grid(columns: Sequence[str], rows: Sequence[Sequence[str]], lang: str, right
 
     table = Table()
     for column in columns:
-        table.add_column(word(column, lang), justify="right" if column in right else "left")
+        table.add_column(word(column, lang), justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     if rows:

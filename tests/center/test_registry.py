@@ -1,11 +1,13 @@
+import re
 import threading
 from pathlib import Path
 
 import pytest
 
 from center.rate import Figures, Rules, local, month_span
-from center.registry import Unfit, lines, read, take_over
+from center.registry import Problem, Unfit, lines, read, take_over
 from center.report import When, report
+from center.show import TEXTS, word
 from center.store import Store
 from tests.postgres import Postgres
 
@@ -20,7 +22,11 @@ def csv(*rows: str, head: str = HEAD) -> bytes:
 def problems(data: bytes) -> list[tuple[int, str]]:
     with pytest.raises(Unfit) as caught:
         read(data)
-    return [(problem.line, problem.text) for problem in caught.value.problems]
+    return [(problem.line, said(problem)) for problem in caught.value.problems]
+
+
+def said(problem: Problem) -> str:
+    return word(problem.name, "en", *problem.words)
 
 
 @pytest.fixture
@@ -71,14 +77,14 @@ def test_all_errors_at_once_with_their_lines() -> None:
         "4101,too,few",
     )
     assert problems(csv(*rows)) == [
-        (3, "accepted_at 'tomorrow' is not a time such as 2026-09-01T08:00:00+08:00 or 2026-09-01 08:00"),
         (3, "city '41' does not match ^[0-9]{4}$"),
         (3, "gateway 'ZZ' does not match ^[a-z0-9-]{3,40}$"),
-        (3, "kind '食堂' is none of canteen, caterer, 学校食堂, 校外供餐单位"),
         (3, "slot 'kit chen' does not match ^[A-Za-z0-9._-]{1,64}$"),
-        (4, "slot kitchen-1 of gateway zz-0001 stands in line 2 already"),
+        (3, "kind '食堂' is none of canteen, caterer, 学校食堂, 校外供餐单位"),
+        (3, "accepted_at 'tomorrow' is not a time such as 2026-09-01T08:00:00+08:00 or 2026-09-01 08:00"),
+        (4, "gateway zz-0001: slot kitchen-1 stands in line 2 already"),
         (5, "county must be 1 to 200 printable characters"),
-        (6, "gateway zz-0001 is in city 4102 here and in 4101 above"),
+        (6, "gateway zz-0001 is in city 4102 here and in 4101 above, or as registered"),
         (7, "3 fields instead of 8"),
     ]
 
@@ -100,6 +106,13 @@ def test_all_errors_at_once_with_their_lines() -> None:
 def test_what_is_no_registry_is_refused(data: bytes, wanted: list[tuple[int, str]]) -> None:
     """A wrong header, encoding or quoting is named, not guessed at."""
     assert sorted(problems(data)) == wanted
+
+
+def test_each_problem_is_told_in_both_languages() -> None:
+    """With the same words in it, whatever their order."""
+    for name, texts in TEXTS.items():
+        chinese, english = (sorted(re.findall(r"{[0-9]?}", text)) for text in texts)
+        assert set(chinese) == set(english), name
 
 
 def test_importing_again_changes_nothing(store: Store) -> None:
@@ -180,7 +193,7 @@ def test_the_past_is_not_moved_by_the_way(store: Store) -> None:
     with pytest.raises(Unfit) as caught:
         take_over(store, wrong, "f.csv", 2)
     (problem,) = caught.value.problems
-    assert (problem.line, problem.text.split(",")[0]) == (3, "county 金水区 is registered")
+    assert (problem.line, said(problem).split(",")[0]) == (3, "county 金水区 is registered")
     assert list(figures(store, "2026-10")) == ["4101/金水区", ""]
     corrected = take_over(store, wrong, "f.csv", 3, correct=True)
     assert list(lines(corrected))[1] == "~ zz-0001/kitchen-1  county: 金水区 -> 二七区"
@@ -196,9 +209,8 @@ def test_nothing_is_in_service_twice_at_a_time(store: Store) -> None:
             take_over(store, bad, "f.csv", 2)
         (problem,) = caught.value.problems
         assert problem.line == line
-        assert (
-            "kitchen-1 of gateway zz-0001 is in service since 2026-09-01T08:00:00+08:00: give that row" in problem.text
-        )
+        since = "2026-09-01T08:00:00+08:00"
+        assert said(problem).startswith(f"gateway zz-0001: slot kitchen-1 is in service since {since}: give that row")
     take_over(store, csv(ROW + ",2026-09-01T08:00:00+08:00", later + ",", head=ENDED), "f.csv", 3)
     assert figures(store, "2026-09")[""] == Figures(slots=1, assessed=21 * 86_400_000)
 
