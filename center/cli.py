@@ -21,6 +21,7 @@ from center.rate import Rules, moment_ms, month_of, month_span
 from center.report import LEVELS, Report, When, as_json, report
 from center.show import grid, minute, rate_table, summary, word
 from center.store import Store, Unavailable
+from contract.messages import CITY_PATTERN
 from contract.policy import load_policy
 from contract.problems import ConfigError
 
@@ -146,7 +147,7 @@ def _serve(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     rules = _rules(options.policy)
     for code in options.city:
-        if not re.fullmatch("[0-9]{4}", code):
+        if not re.fullmatch(CITY_PATTERN, code):
             raise Misuse(f"--city {code!r} is not four digits, such as 4101; name every further city with --city again")
     standard = "-".join([Options().client_id, *sorted(options.city)])
     how = _how(options, options.client_id or options.username or standard)._replace(cities=tuple(options.city))

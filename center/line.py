@@ -69,6 +69,8 @@ class Line:
         self._options, self._topics, self._state = options, topics, state
         self._take, self._turned = take, turned
         self._connected = False
+        self._again: threading.Timer | None = None
+        """Subscribes once more after a refusal."""
         self.ready = threading.Event()
         """Connected, and the broker has granted every subscription."""
         self.news = ""
@@ -129,7 +131,7 @@ class Line:
             self._say(f"broker {self._options.host}:{self._options.port} refuses us: {reason}")
             return
         self._connected = True
-        self._say(f"connected to {self._options.host}:{self._options.port}")
+        self._say_connected()
         self._subscribe()
 
     def _subscribe(self) -> None:
@@ -139,12 +141,14 @@ class Line:
         refused = [topic for topic, reason in zip(self._topics, reasons, strict=False) if reason.is_failure]
         if refused:
             self._say(f"the broker refuses us {', '.join(refused)}: see its access list")
-            again = threading.Timer(RESUBSCRIBE_S, self._subscribe)
-            again.daemon = True
-            again.start()
+            if self._again:
+                self._again.cancel()
+            self._again = threading.Timer(RESUBSCRIBE_S, self._subscribe)
+            self._again.daemon = True
+            self._again.start()
         elif not self.ready.is_set():
             self.ready.set()
-            self._say(f"connected to {self._options.host}:{self._options.port}")  # again, where we were refused before
+            self._say_connected()
             if self._state:
                 self.publish(self._state.topic, self._state.up, retain=True)
             self._turned(True)
@@ -163,6 +167,9 @@ class Line:
     def _on_message(self, client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         if self._take(message.topic, bytes(message.payload), message.retain):
             client.ack(message.mid, message.qos)
+
+    def _say_connected(self) -> None:
+        self._say(f"connected to {self._options.host}:{self._options.port}")
 
     def _say(self, news: str) -> None:
         """Once, not at every attempt."""

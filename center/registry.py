@@ -16,7 +16,7 @@ import msgspec
 from center.model import Kind, Slot
 from center.rate import SHANGHAI, local, moment_ms
 from center.store import Store
-from contract.messages import GATEWAY_PATTERN, SLOT_PATTERN
+from contract.messages import CITY_PATTERN, GATEWAY_PATTERN, SLOT_PATTERN
 
 COLUMNS = ("city", "county", "unit", "kind", "zone", "slot", "gateway", "accepted_at")
 OPTIONAL = ("ended_at",)
@@ -32,6 +32,8 @@ MAX_BYTES = 64_000_000
 MAX_TEXT = 200
 FIRST_CJK = "\u2e80"
 _SLASHED = re.compile(r"([0-9]{4})[/.]([0-9]{1,2})[/.]([0-9]{1,2})(?:[ T]([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?)?")
+Key = tuple[str, str, int]
+"""(gateway, slot, accepted_ms)."""
 _ISO = "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}"
 
 
@@ -88,9 +90,6 @@ def read(data: bytes) -> list[tuple[int, Slot]]:
     return list(slots.values())
 
 
-Key = tuple[str, str, int]
-
-
 def _key(slot: Slot) -> Key:
     """What makes it the same time of service of the same position."""
     return slot.gateway, slot.slot, slot.accepted_ms
@@ -138,7 +137,7 @@ def _slot(fields: dict[str, str], line: int, problems: list[Problem]) -> Slot | 
     if not any(fields.values()):
         return None
     wrong: list[Problem] = []
-    for name, pattern in (("city", "^[0-9]{4}$"), ("gateway", GATEWAY_PATTERN), ("slot", SLOT_PATTERN)):
+    for name, pattern in (("city", CITY_PATTERN), ("gateway", GATEWAY_PATTERN), ("slot", SLOT_PATTERN)):
         if not re.fullmatch(pattern.strip("^$"), fields[name]):
             wrong.append(Problem(line, "csv_pattern", (name, repr(fields[name][:MAX_TEXT]), pattern)))
     for name in ("county", "unit", "zone"):

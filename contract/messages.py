@@ -15,6 +15,7 @@ from contract.vocabulary import Availability, Clause, Level, Reason, Rung, Stand
 VERSION = 1
 """Major version of the contract; stands in the topic and in the retained documents."""
 
+CITY_PATTERN = "^[0-9]{4}$"
 GATEWAY_PATTERN = "^[a-z0-9-]{3,40}$"
 SLOT_PATTERN = "^[A-Za-z0-9._-]{1,64}$"
 

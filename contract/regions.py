@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from contract import shipped
+from contract.messages import CITY_PATTERN
 
 
 class Region(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -17,7 +18,7 @@ class Region(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     code: Annotated[str, Meta(pattern="^([0-9]{4}|[0-9]{6})$")]
-    city: Annotated[str, Meta(pattern="^[0-9]{4}$")]
+    city: Annotated[str, Meta(pattern=CITY_PATTERN)]
     kind: Literal["city", "zone", "county"]
     """City (省辖市), demonstration zone (示范区), or county-level place governed by the province (省直管县（市）)."""
     zh: Annotated[str, Meta(min_length=1)]

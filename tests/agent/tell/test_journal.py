@@ -55,6 +55,13 @@ def deliver(journal: Journal, seq: int) -> None:
     journal.trim(journal.store, seq)
 
 
+def take_away(journal: Journal, place: Path) -> None:
+    """The disk is gone, and the journal has noticed."""
+    shutil.rmtree(place)
+    with pytest.raises(Ended):
+        journal.append(1, fault())
+
+
 def recover(journal: Journal) -> None:
     """What happens by itself within ten seconds."""
     journal._probe_at = 0
@@ -121,9 +128,7 @@ def test_a_file_that_went_back_in_time_is_left_although_it_has_grown_past_the_ac
         assert one.lost == 1
     with opened(tmp_path / "failing") as one:
         fill(one, 4)
-        shutil.rmtree(tmp_path / "failing")  # the store goes on in memory, a former one
-        with pytest.raises(Ended):
-            one.append(1, fault())
+        take_away(one, tmp_path / "failing")  # the store goes on in memory, a former one
         fill(one, 1)
         one.trim(before, 7)
         recover(one)
@@ -141,9 +146,7 @@ def test_what_was_handed_out_may_be_acknowledged_whatever_the_disk_did_since(tmp
         journal.trim(before, 3)  # an earlier process told it
         fill(journal, 5)
         assert seqs(journal)[-1] == 15
-        shutil.rmtree(place)
-        with pytest.raises(Ended):
-            journal.append(1, fault())
+        take_away(journal, place)
         fill(journal, 2)
         journal.trim(before, 12)
         recover(journal)
@@ -413,9 +416,7 @@ def test_what_waited_on_a_disk_that_does_not_come_back_is_told_as_lost(tmp_path:
     with opened(place := tmp_path / "state", memory_bytes=200_000) as journal:
         before = journal.store
         fill(journal, 200, "y" * 900)
-        shutil.rmtree(place)
-        with pytest.raises(Ended):
-            journal.append(1, fault())
+        take_away(journal, place)
         journal.take_news()
         recover(journal)
         assert [(news.lost, news.before) for news in journal.take_news()] == [(True, before), (False, "")]
