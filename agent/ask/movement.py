@@ -108,6 +108,7 @@ class Visit:
         finally:
             restored = ways.back()
             if restored:
+                ways.forget()
                 intents.erase(self._file, self._camera.slot)
         return structs.replace(found, restored=restored, faults=tuple(sorted(self._faults)))
 

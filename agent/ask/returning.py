@@ -63,9 +63,12 @@ class Ways:
                 break
             quietly(way)
             returned = self._arrives()
-        if returned and self._intent.preset:
-            quietly(lambda: self._head.drop_place(self._intent.preset))
         return returned and self._in_focus()
+
+    def forget(self) -> None:
+        """Take the temporary preset away: only once nothing is left to come back for."""
+        if self._intent.preset:
+            quietly(lambda: self._head.drop_place(self._intent.preset))
 
     def _ways(self) -> list[Callable[[], None]]:
         ways: list[Callable[[], None]] = []

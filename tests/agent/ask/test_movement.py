@@ -60,6 +60,21 @@ def test_an_endless_head_is_seen_to_come_round_and_is_put_back(tmp_path: Path) -
         assert list(tmp_path.iterdir()) == []
 
 
+def test_a_preset_that_was_needed_after_the_zoom_is_there_after_the_turn(tmp_path: Path) -> None:
+    """A head that only a preset brings back comes back from zoom and turn, and the preset is gone at the end alone."""
+    with enrolled("ptz-preset-zoom") as (unit, camera, told):
+        movement = moving.move(camera, told, max_away_s=90.0, intent_file=tmp_path / "moving.json")
+        assert isinstance(movement.zoom, Seen)
+        assert isinstance(movement.rotation, Seen)
+        assert movement.restored
+        assert pan(unit) == pytest.approx(0.0, abs=0.5)
+        assert unit.mount.pose(unit.clock()).zoom == pytest.approx(1.0, abs=0.02)
+        assert unit.mount.presets == {}
+        dropped = [asked.operation for asked in unit.asked].count("RemovePreset")
+        assert dropped == 1
+        assert list(tmp_path.iterdir()) == []
+
+
 def test_zoom_by_cutting_out_adds_no_detail(tmp_path: Path) -> None:
     """A digital zoom is seen to enlarge and to add nothing; what the camera has not is not tried."""
     with enrolled("zoom-digital") as (unit, camera, told):
