@@ -1,0 +1,9 @@
+"""The center's memory: what was registered, what arrived, what was set aside. Only this folder knows SQLAlchemy."""
+
+from center.store.engine import Store
+from center.store.migrate import Unavailable
+from center.store.reader import Reader
+from center.store.statements import COALESCE_MS
+from center.store.writer import Writer
+
+__all__ = ["COALESCE_MS", "Reader", "Store", "Unavailable", "Writer"]

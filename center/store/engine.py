@@ -1,0 +1,100 @@
+"""The database by URL or path, and its transactions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, InterfaceError
+
+from center.store.migrate import Unavailable, bring_up
+from center.store.reader import Reader
+from center.store.writer import Writer
+
+DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+"""Scheme of the URL -> dialect and driver; psycopg is used through SQLAlchemy only."""
+
+
+class Store:
+    """A database by URL or file path, its tables made when missing. Raises Unavailable."""
+
+    def __init__(self, where: str, *, create: bool = True) -> None:
+        url = address(where)
+        if url.drivername == "sqlite" and not create and not Path(url.database or "").exists():
+            raise Unavailable(f"{where}: no such database")
+        try:
+            self._engine = sa.create_engine(url)
+        except ImportError as error:
+            raise Unavailable(f"{url.drivername}: {error}; install canteen-agent[center]") from error
+        self._snapshot = {} if url.drivername == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        if url.drivername == "sqlite":
+            sa.event.listen(self._engine, "connect", _set_up_sqlite)
+            sa.event.listen(self._engine, "begin", _begin_sqlite)
+        try:
+            with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+                bring_up(connection)
+        except DBAPIError as error:
+            raise Unavailable(f"database: {_said(error)}") from error
+
+    @contextmanager
+    def write(self) -> Iterator["Writer"]:
+        """One transaction: all or nothing, durable when the block has ended without an exception."""
+        with _translated(), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+            yield Writer(connection)
+
+    @contextmanager
+    def read(self) -> Iterator["Reader"]:
+        """One consistent snapshot."""
+        with (
+            _translated(),
+            self._engine.connect().execution_options(**self._snapshot) as connection,
+            connection.begin(),
+        ):
+            yield Reader(connection)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def address(where: str) -> sa.URL:
+    """A path is a SQLite file. The password of a database stands in no argument: everybody can read those."""
+    if "://" not in where:
+        return sa.URL.create("sqlite", database=where)
+    try:
+        url = sa.make_url(where)
+    except (ArgumentError, ValueError) as error:
+        raise Unavailable("--database is neither a path nor a URL such as postgresql://user@host/database") from error
+    if url.password is not None or "password" in url.query:
+        raise Unavailable("a password in the database URL is there for all to read: put it into ~/.pgpass (PGPASSFILE)")
+    if url.drivername not in DRIVERS:
+        raise Unavailable(f"{url.drivername}: no such kind of database; known are {', '.join(DRIVERS)}")
+    return url.set(drivername=DRIVERS[url.drivername])
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver shall not begin transactions on its own
+    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes the lock at once: one that read first and then wants to write could only fail."""
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The database's own troubles as Unavailable; a value it refuses stays what it is: a fault of the message."""
+    try:
+        yield
+    except (DataError, IntegrityError, InterfaceError):
+        raise
+    except DBAPIError as error:
+        raise Unavailable(f"database: {_said(error)}") from error
+
+
+def _said(error: DBAPIError) -> str:
+    return f"{type(error.orig).__name__}: {error.orig}"

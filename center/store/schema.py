@@ -1,0 +1,93 @@
+"""The center's tables. Only this folder knows SQLAlchemy.
+
+SQLite by default, PostgreSQL by choice. Events are only ever inserted. What a row means for the rate is not known here.
+A change here needs a revision in migrations/versions, and HEAD names the newest.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+HEAD = "0003"
+"""The newest revision: what these tables are."""
+
+meta = sa.MetaData()
+
+
+def _table(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    return sa.Table(name, meta, *columns, sqlite_with_rowid=False)
+
+
+def _key(name: str, kind: type[sa.types.TypeEngine[Any]] = sa.Text) -> sa.Column[Any]:
+    return sa.Column(name, kind, primary_key=True, autoincrement=False)
+
+
+def _text(name: str) -> sa.Column[Any]:
+    return sa.Column(name, sa.Text, nullable=False, server_default="")
+
+
+def _whole(name: str, *, nullable: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, sa.BigInteger, nullable=nullable, server_default=None if nullable else "0")
+
+
+_BIG = sa.BigInteger
+version = sa.Table("alembic_version", meta, sa.Column("version_num", sa.String(32), primary_key=True))
+"""As Alembic makes it: the version that these tables are of."""
+settings = _table("settings", _key("name"), _text("value"))
+slots = _table(
+    "slots",
+    *(_key("gateway"), _key("slot"), _key("accepted_ms", _BIG), _whole("ended_ms", nullable=True)),
+    *(_text("city"), _text("county"), _text("unit"), _text("kind"), _text("zone")),
+)
+imports = sa.Table(
+    "imports",
+    meta,
+    sa.Column("id", sa.Integer, primary_key=True),
+    *(_whole("at_ms"), _text("source"), _text("sha256"), _whole("added"), _whole("changed"), _whole("unchanged")),
+)
+changes = _table(
+    "registry_changes",
+    *(_key("import_id", _BIG), _key("gateway"), _key("slot"), _key("accepted_ms", _BIG)),
+    *(_text("before"), _text("after")),
+)
+sessions = _table(
+    "sessions",
+    *(_key("gateway"), _key("session"), _text("boot"), _text("store"), _text("version"), _text("why")),
+    *(_whole("heard_ms"), *(_whole(name, nullable=True) for name in ("born_ms", "left_ms", "lost_ms"))),
+)
+journals = _table("journals", _key("gateway"), _key("store"), _whole("acked"))
+events = _table(
+    "events",
+    *(_key("gateway"), _key("store"), _key("seq", _BIG), _text("session"), _text("boot"), _text("kind"), _text("slot")),
+    *(_whole("at"), _whole("received_ms"), sa.Column("payload", sa.LargeBinary, nullable=False)),
+)
+anchors = _table(
+    "anchors",
+    *(_key("gateway"), _key("store"), _key("seq", _BIG), _text("boot")),
+    *(_whole("at"), _whole("utc_ms"), _whole("err_ms"), _whole("received_ms")),
+)
+lost = _table(
+    "lost",
+    *(_key("gateway"), _key("store"), _key("from_seq", _BIG), _key("to_seq", _BIG), _key("seq", _BIG)),
+    *(_text("boot"), _whole("from_at"), _whole("to_at"), _text("why"), _whole("received_ms")),
+)
+claims = _table(
+    "claims",
+    *(_key("gateway"), _key("store"), _key("session"), _key("boot"), _key("seq_high", _BIG)),
+    *(_key("watching_since", _BIG), _whole("settled_to"), _whole("received_ms"), _whole("zero_ms")),
+)
+sightings = _table("sightings", _key("gateway"), _key("slot"))
+documents = _table(
+    "documents",
+    *(_key("gateway"), _key("kind"), _whole("received_ms"), sa.Column("payload", sa.LargeBinary, nullable=False)),
+)
+receipts = _table("receipts", _key("gateway"), _key("from_ms", _BIG), _whole("to_ms"))
+uptime = _table("uptime", _key("cities"), _key("from_ms", _BIG), _whole("to_ms"))
+quarantine = sa.Table(
+    "quarantine",
+    meta,
+    *(sa.Column("digest", sa.Text, primary_key=True), _text("gateway"), _text("topic"), _text("reason")),
+    *(_text("store"), _whole("seq"), sa.Column("payload", sa.LargeBinary, nullable=False)),
+    *(_whole("first_ms"), _whole("last_ms"), _whole("count")),
+    sa.Index("quarantine_of", "gateway", "store", "seq"),
+)
