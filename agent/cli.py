@@ -159,7 +159,7 @@ def _check_config(arguments: argparse.Namespace) -> int:
 
 
 def _discover(arguments: argparse.Namespace) -> int:
-    from agent.ask import discovery
+    from agent.ask.discovery import round as discovery
 
     if not 1 <= arguments.timeout <= 60:
         raise Misuse(f"--timeout must be 1 to 60 seconds, not {arguments.timeout:g}")
@@ -190,7 +190,7 @@ def _discover(arguments: argparse.Namespace) -> int:
 
 def _inspect(arguments: argparse.Namespace) -> int:
     from agent.acceptance import Inspection, Report
-    from agent.ask import clocks
+    from agent.ask.box import clocks
     from agent.decide.judge import judge
     from agent.examine import STEPS, examine
 
@@ -257,12 +257,12 @@ def _motion(arguments: argparse.Namespace, cameras: Sequence[Camera], folder: Pa
     """Permission to move, after whatever an interrupted run left turned away has been put back."""
     if not arguments.move:
         return None
-    from agent.ask import moving
+    from agent.ask.ptz import parent as ptz
     from agent.examine import Motion
 
     by_slot = {camera.slot: camera for camera in cameras}
     motion = Motion(max_away_s=MAX_AWAY_S, intent_file=folder / "moving.json")
-    for slot in moving.put_back(motion.intent_file, by_slot.get):
+    for slot in ptz.put_back(motion.intent_file, by_slot.get):
         print(f"{slot}: an earlier run was interrupted; put back", file=sys.stderr)
     return motion
 
@@ -324,8 +324,8 @@ def _record(camera: Camera, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
 
 def _status(arguments: argparse.Namespace) -> int:
     from agent import settings, status
-    from agent.ask.asking import boot_ms
-    from agent.ask.clocks import boot_id
+    from agent.ask.attempt import boot_ms
+    from agent.ask.box.clocks import boot_id
 
     file = settings.load(arguments.config, secrets=False).state_dir / "status.json"
     try:

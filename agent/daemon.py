@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agent import limits
-from agent.ask import arp, clocks
 from agent.ask import look as looking
-from agent.ask.asking import boot_ms
+from agent.ask.attempt import boot_ms
+from agent.ask.box import clocks, neighbours
 from agent.crew import Crew, post
 from agent.decide.availability import Change
 from agent.inspector import Inspected, Inspector
@@ -32,7 +32,7 @@ from contract.policy import Policy
 from contract.vocabulary import Availability, Reason
 
 if TYPE_CHECKING:
-    from agent.ask.discovery import DiscoveryOptions
+    from agent.ask.discovery.round import DiscoveryOptions
     from agent.supervisor import Supervisor
     from agent.tell.uplink import Uplink
 
@@ -180,7 +180,7 @@ class Daemon:
         )
 
     def _discovery_options(self) -> "DiscoveryOptions":
-        from agent.ask.discovery import DiscoveryOptions
+        from agent.ask.discovery.round import DiscoveryOptions
 
         options = self._settings.discovery
         return DiscoveryOptions(
@@ -268,7 +268,7 @@ class Daemon:
     def _beware(self, camera: Camera) -> None:
         """Another device at the camera's address is a reason to look around now; what the round finds decides."""
         before = self._beside.get(camera.slot, "")
-        self._beside[camera.slot] = arp.another(camera)
+        self._beside[camera.slot] = neighbours.another(camera)
         scout = getattr(self, "_scout", None)  # not there yet at the first look; its first round comes anyway
         if scout and self._beside[camera.slot] not in ("", before):
             scout.hurry()

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from agent.ask import inspection, moving, pictures
+from agent.ask import inspection
+from agent.ask.picture import parent as pictures
+from agent.ask.ptz import parent as ptz
 from agent.model import Camera, Capabilities, Evidence, NotSeen, Picture, Seen
 
 STEPS = 3
@@ -53,7 +55,7 @@ def examine(
         advance()
     for slot, evidence in found.items():
         if motion:
-            movement = moving.move(
+            movement = ptz.move(
                 by_slot[slot],
                 evidence.capabilities,
                 max_away_s=motion.max_away_s,

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 from msgspec import Struct
 
-from agent.ask import pictures
-from agent.ask.asking import boot_ms
+from agent.ask.attempt import boot_ms
+from agent.ask.picture import parent as pictures
 from agent.crew import Threaded
 from agent.decide import soundness
 from agent.memory import Memory

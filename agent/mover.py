@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
-from agent.ask import intent as intents
-from agent.ask import moving
-from agent.ask.asking import boot_ms
+from agent.ask.attempt import boot_ms
+from agent.ask.ptz import intent as intents
+from agent.ask.ptz import parent as ptz
 from agent.crew import Threaded
 from agent.decide import proof, schedule
 from agent.decide.soundness import PictureChange
@@ -30,7 +30,7 @@ RETRY_S = 600.0
 """Between two attempts to put a camera back that did not come back."""
 ASK_S = 30.0
 """For the questions before the movement."""
-SPARE_S = ASK_S + moving.STARTING_S + moving.PUT_BACK_S + moving.STARTING_S + 60.0
+SPARE_S = ASK_S + ptz.STARTING_S + ptz.PUT_BACK_S + ptz.STARTING_S + 60.0
 """What a movement may take at worst beyond the time away, decoding and the talk test included."""
 
 
@@ -107,7 +107,7 @@ class Mover(Threaded):
         with ExitStack() as stack:
             for slot in left:
                 stack.enter_context(self._spared(slot))
-            back = moving.put_back(file, by_slot.get, allowed=lambda slot: self._may_log_in(by_slot[slot]))
+            back = ptz.put_back(file, by_slot.get, allowed=lambda slot: self._may_log_in(by_slot[slot]))
         away = set(intents.read(file))
         for slot in back:
             log.warning("%s: a movement was interrupted; the camera was put back", slot)

@@ -11,8 +11,8 @@ from time import monotonic
 import msgspec
 
 from agent import __version__
-from agent.ask import host
-from agent.ask.asking import boot_ms
+from agent.ask.attempt import boot_ms
+from agent.ask.box import health
 from agent.crew import describe
 from agent.decide import soundness
 from agent.gallery import Gallery, Shown
@@ -103,7 +103,7 @@ class Reporter:
 
     def _host(self, trouble: str) -> HostHealth | None:
         try:
-            return msgspec.structs.replace(host.health(self._settings.state_dir), journal=trouble)
+            return msgspec.structs.replace(health.health(self._settings.state_dir), journal=trouble)
         except Exception as error:  # psutil raises whatever it trips over in /proc and /sys
             log.warning("the box's own figures cannot be read: %s", describe(type(error), error))
             return None

@@ -8,9 +8,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from agent.ask.asking import boot_ms
-from agent.ask.discovery import DiscoveryOptions, Round, probe
-from agent.ask.listener import Listener
+from agent.ask.attempt import boot_ms
+from agent.ask.discovery.announcements import Listener
+from agent.ask.discovery.round import DiscoveryOptions, Round, probe
 from agent.crew import Post
 from agent.decide import roster
 from agent.decide.roster import Presence, Sighting

@@ -19,7 +19,7 @@ from contract.vocabulary import ClockDoubt, Standing, fault_name, name
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from agent.ask.discovery import Round
+    from agent.ask.discovery.round import Round
 
 STALE_S = 45
 """A status older than this is not the present."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agent.ask.notify import Notifier
+from agent.ask.box.sd_notify import Notifier
 from agent.crew import Crew, describe, whereabouts
 from agent.files import write_atomically
 from agent.ledger import Ledger

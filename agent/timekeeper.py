@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from agent.ask import clocks
-from agent.ask.asking import boot_ms
+from agent.ask.attempt import boot_ms
+from agent.ask.box import clocks
 from agent.decide import clock as deciding
 from agent.decide.clock import Anchoring, Clock, Floor, Reading
 from agent.files import write_atomically

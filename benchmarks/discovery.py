@@ -113,7 +113,7 @@ def _ip(*commands: str) -> None:
 def ours() -> list[float]:
     """One round as the daemon makes it, in a process of its own, so that its CPU is known; imports count for both."""
     script = (
-        "import json, time; began = time.monotonic(); from agent.ask.discovery import DiscoveryOptions, probe\n"
+        "import json, time; began = time.monotonic(); from agent.ask.discovery.round import DiscoveryOptions, probe\n"
         "found = {one.address for one in probe(DiscoveryOptions(interfaces=('cam0',), ports=(8000,))).found}\n"
         "print(json.dumps([len(found), time.monotonic() - began, time.process_time()]))"
     )

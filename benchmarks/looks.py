@@ -12,8 +12,8 @@ from agent.model import Camera, Credentials, Ports, Seen
 
 
 def clock(camera: Camera) -> Callable[[], None]:
-    from agent.ask.asking import Deadline
-    from agent.ask.reach import clock as ask_clock
+    from agent.ask.attempt import Deadline
+    from agent.ask.onvif.clock import clock as ask_clock
 
     def once() -> None:
         assert ask_clock(camera, deadline=Deadline(5)).skew_s is not None

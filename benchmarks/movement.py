@@ -16,8 +16,8 @@ from typing import NamedTuple, Self
 
 from msgspec.structs import replace
 
-from agent.ask import moving
 from agent.ask.inspection import ask_capabilities
+from agent.ask.ptz import parent as ptz
 from agent.decide.judge import judge
 from agent.model import UNASKED, Camera, Credentials, Evidence, NotSeen, Ports
 from benchmarks import expected
@@ -71,7 +71,7 @@ def figures(seeds: Sequence[int]) -> list[Figure]:
     return [
         Figure("T3", f"moved and judged wrong, of {len(runs)} runs", len(wrong), "runs", 0),
         Figure("T3", f"view not as before, of {len(runs)} runs", len(away), "runs", 0),
-        Figure("T3", "longest time for one camera", slowest, "s", AWAY_S + moving.STARTING_S),
+        Figure("T3", "longest time for one camera", slowest, "s", AWAY_S + ptz.STARTING_S),
     ]
 
 
@@ -198,7 +198,7 @@ def run(name: str, seed: int) -> Run:
         camera = enrolled(unit)
         ((_, told),) = ask_capabilities([camera], log_in={name}, auth={}, deadline_s=30.0)
         before, began = unit.mount.pose(unit.clock()), time.monotonic()
-        movement = moving.move(camera, told, max_away_s=AWAY_S, intent_file=Path(folder) / "moving.json")
+        movement = ptz.move(camera, told, max_away_s=AWAY_S, intent_file=Path(folder) / "moving.json")
         took_s, after = time.monotonic() - began, unit.mount.pose(unit.clock())
     evidence = replace(Evidence(slot=name, capabilities=told), movement=movement)
     persona = personas()[name]

@@ -18,13 +18,13 @@ from functools import partial
 from itertools import cycle, islice
 from statistics import median
 
-from agent.ask import pictures
+from agent.ask.picture import parent as pictures
 from agent.model import Camera, Seen
 from benchmarks.measure import Figure, median_ratio, spread
 from simulator.shot import Shot
 from simulator.video import Encoder
 from tests import evil
-from tests.agent.ask.players import FPS, LENIENT, plays, rtp
+from tests.agent.ask.rtsp.players import FPS, LENIENT, plays, rtp
 
 CAMERAS = 16
 DRAWN = 10

@@ -17,7 +17,7 @@ from zlib import crc32
 import cv2
 import numpy as np
 
-from agent.ask import quality
+from agent.ask.picture import measure
 from benchmarks import kitchen, photographs, visits
 from benchmarks.measure import Figure
 from benchmarks.photographs import Photograph
@@ -94,7 +94,7 @@ def _simulated(view: int) -> list[Row]:
 
 
 def _measured(seen: visits.Visit) -> dict[str, float]:
-    return quality.measure(seen.frames, seen.reference, seen.groups)
+    return measure.measure(seen.frames, seen.reference, seen.groups)
 
 
 # ---- the table ----------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ def _measured(seen: visits.Visit) -> dict[str, float]:
 def figures(quick: bool) -> list[Figure]:
     """T4 on the sources kept for testing; the table goes to standard output."""
     thresholds = load_policy(POLICY).picture.thresholds
-    counted = [(row, quality.faults(row.metrics, thresholds)) for row in rows(test=True, quick=quick)]
+    counted = [(row, measure.faults(row.metrics, thresholds)) for row in rows(test=True, quick=quick)]
     print(table(counted))
     sound = [_alarms(row, found) for row, found in counted if row.fault == SOUND]
     alarms = 100 * sum(map(bool, sound)) / len(sound)

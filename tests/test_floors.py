@@ -38,16 +38,16 @@ FLOORS = {
 
 OWNERS = {
     "yaml": {"contract/strict_yaml.py"},
-    "tenacity": {"agent/ask/asking.py"},
-    "psutil": {"agent/ask/host.py"},
+    "tenacity": {"agent/ask/attempt.py"},
+    "psutil": {"agent/ask/box/health.py"},
     "paho": {"agent/tell/line.py", "center/line.py"},
     "rich": {"agent/show.py", "center/show.py"},
     "sqlalchemy": {"center/store"},
     "alembic": {"center/store"},
     "av": {"simulator/video.py"},
-    "zeep": {"agent/ask/soap.py"},
-    "onvif": {"agent/ask/soap.py"},
-    "lxml": {"agent/ask/envelope.py", "agent/ask/wsdl.py"},
+    "zeep": {"agent/ask/onvif/soap.py"},
+    "onvif": {"agent/ask/onvif/soap.py"},
+    "lxml": {"agent/ask/onvif/envelope.py", "agent/ask/onvif/wsdl.py"},
 }
 """Third-party library -> the files, or the one folder, that may import it (one on each side)."""
 

@@ -10,14 +10,17 @@ from queue import SimpleQueue
 import msgspec
 from msgspec import structs
 
-from agent.ask import jobs, rtsp, talk, vendor_talk, workers
-from agent.ask.asking import Trouble
-from agent.ask.jobs import Job
+from agent.ask.attempt import Trouble
+from agent.ask.children import parent as children
 from agent.ask.look import look
+from agent.ask.onvif import jobs
+from agent.ask.onvif.jobs import Job
+from agent.ask.rtsp import client as rtsp
+from agent.ask.talk import backchannel, vendor
 from agent.model import Backchannel, Camera, Capabilities, Evidence, NotSeen, Seen, Talk
 from contract.vocabulary import Reason
 
-CHILD = "agent.ask.capability"
+CHILD = "agent.ask.onvif.child"
 MEMORY_MB = 256
 """Address space of the child: with 64 cameras it uses 41 MB of memory and maps 73."""
 MARGIN_S = 0.5
@@ -47,7 +50,7 @@ def ask_capabilities(
         )
         for slot, camera in waiting.items()
     ]
-    results = workers.run(CHILD, map(jobs.encode_job, batch), deadline_s=deadline_s + MARGIN_S, memory_mb=MEMORY_MB)
+    results = children.run(CHILD, map(jobs.encode_job, batch), deadline_s=deadline_s + MARGIN_S, memory_mb=MEMORY_MB)
     try:
         trouble = yield from _arriving(results, waiting)
     finally:
@@ -110,7 +113,7 @@ def _looked_at(evidence: Evidence, camera: Camera, *, log_in: bool, sound: bool)
     seen = look(camera, log_in=log_in, deadline_s=LOOK_S)
     if not camera.stream_path or not isinstance(seen.stream, Seen):
         return structs.replace(evidence, look=seen)
-    camera = structs.replace(camera, stream_path=talk.onvif_path(camera.stream_path)) if enrolled else camera
+    camera = structs.replace(camera, stream_path=backchannel.onvif_path(camera.stream_path)) if enrolled else camera
     offer = rtsp.backchannel(camera, log_in=log_in, deadline_s=LOOK_S)
     tried = _tried(camera, offer, log_in=log_in, sound=sound)
     return structs.replace(evidence, look=seen, backchannel=offer, talk=tried)
@@ -121,10 +124,10 @@ def _tried(camera: Camera, offer: Seen[Backchannel] | NotSeen, *, log_in: bool, 
     if isinstance(offer, NotSeen):
         return Talk()
     if not offer.value.offered:
-        return Talk(vendor=vendor_talk.vendor_path(camera, deadline_s=LOOK_S))
+        return Talk(vendor=vendor.vendor_path(camera, deadline_s=LOOK_S))
     if sound:
-        return talk.sound(camera, log_in=log_in, deadline_s=LOOK_S)
-    return Talk(setup=talk.setup(camera, log_in=log_in, deadline_s=LOOK_S))
+        return backchannel.sound(camera, log_in=log_in, deadline_s=LOOK_S)
+    return Talk(setup=backchannel.setup(camera, log_in=log_in, deadline_s=LOOK_S))
 
 
 def _arriving(

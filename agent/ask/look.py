@@ -6,10 +6,12 @@ What a look means for availability, and when the next one is due, must not be kn
 from collections.abc import Callable
 from typing import TypeVar
 
-from agent.ask import own_side, reach, sdp
-from agent.ask.asking import Deadline, Trouble, ask, boot_ms
-from agent.ask.rtsp import LoginFailed, Rtsp
-from agent.ask.wire import NoConnection
+from agent.ask.attempt import Deadline, Trouble, ask, boot_ms
+from agent.ask.box import route
+from agent.ask.net.connection import NoConnection
+from agent.ask.onvif import clock as onvif_clock
+from agent.ask.rtsp import sdp
+from agent.ask.rtsp.client import LoginFailed, Rtsp
 from agent.model import Camera, Look, NotSeen, Seen, Stream
 from contract.vocabulary import Reason
 
@@ -26,7 +28,7 @@ def look(camera: Camera, *, log_in: bool, deadline_s: float = 5.0) -> Look:
     Without a stream path RTSP is asked for its OPTIONS only: the port is in `tcp`, `stream` stays UNASKED.
     UNREACHABLE means that our own side had a way to the camera: see own_side.
     """
-    return own_side.weighed(camera, _Visit(camera, log_in, deadline_s).look())
+    return route.weighed(camera, _Visit(camera, log_in, deadline_s).look())
 
 
 class _Visit:
@@ -43,7 +45,7 @@ class _Visit:
     def look(self) -> Look:
         camera, deadline = self._camera, self._for_clock
         clock = ask(
-            self._at_port(camera.ports.onvif, lambda: reach.clock(camera, deadline=deadline)), deadline=deadline
+            self._at_port(camera.ports.onvif, lambda: onvif_clock.clock(camera, deadline=deadline)), deadline=deadline
         )
         question = self._describe if camera.stream_path else self._options
         stream = ask(self._at_port(camera.ports.rtsp, question), deadline=self._deadline)

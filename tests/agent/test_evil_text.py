@@ -13,9 +13,9 @@ import pytest
 
 from scripts.stage import tool
 from tests import evil
-from tests.agent.ask.devices import ANSWERS, Device, Onvif, fault
-from tests.agent.ask.test_discovery import new_address
-from tests.agent.ask.wsd import Responder, one, probe_matches
+from tests.agent.ask.discovery.test_round import new_address
+from tests.agent.ask.discovery.wsd import Responder, one, probe_matches
+from tests.agent.ask.onvif.devices import ANSWERS, Device, Onvif, fault
 from tests.agent.tell.test_uplink import Ear
 from tests.agent.test_daemon import until
 from tests.agent.test_identity import running, settings

@@ -18,8 +18,8 @@ import pytest
 
 from scripts.stage import Canteen, tool
 from tests import evil
-from tests.agent.ask import players
-from tests.agent.ask.devices import ENVELOPE, Device, Onvif, service, soap
+from tests.agent.ask.onvif.devices import ENVELOPE, Device, Onvif, service, soap
+from tests.agent.ask.rtsp import players
 from tests.agent.test_daemon import states, until
 from tests.witness import IMAGES, Witness, contents, leaks, peak_rss
 
@@ -156,7 +156,7 @@ def test_one_hostile_camera_of_sixteen(canteen: Canteen, tmp_path: Path) -> None
         until(
             lambda: note(canteen, late, statuses) and http.connections > tried + 2 and rtsp.connections > tried + 2, 90
         )
-        until(lambda: any("agent.ask.visits" in one.words for one in witness.children.values()), 90)
+        until(lambda: any("agent.ask.picture.child" in one.words for one in witness.children.values()), 90)
         until(lambda: note(canteen, late, statuses) and judged(statuses[-1]), 90)
         hot = peak_rss(agent.pid)
         agent.send_signal(signal.SIGTERM)
@@ -242,7 +242,7 @@ def test_an_inspection_writes_its_report_and_nothing_else(tmp_path: Path) -> Non
     assert b'"source": "main"' in (tmp_path / "out").read_bytes()  # a picture was decoded
     written = {name for name, how in OPENED.findall(trace.read_text()) if WRITES.search(how)}
     assert {name for name in written if not HARMLESS.fullmatch(name)} == {str(file) for file in report.rglob("*.html")}
-    assert any("agent.ask.picture" in one.words for one in witness.children.values())
+    assert any("agent.ask.picture.decoder" in one.words for one in witness.children.values())
     places = contents(report) | {"out": (tmp_path / "out").read_bytes(), "argv and environ": witness.shown.encode()}
     assert len(places) > 2
     assert leaks([canteen.passwords["camera"]], places) == []

@@ -18,9 +18,9 @@ from agent.model import Evidence, NotSeen, Seen
 from contract.vocabulary import Reason
 from scripts.stage import tool
 from tests import evil
-from tests.agent.ask import players
-from tests.agent.ask.devices import Device, Onvif
-from tests.agent.ask.wsd import Responder, camera, one, probe_matches
+from tests.agent.ask.discovery.wsd import Responder, camera, one, probe_matches
+from tests.agent.ask.onvif.devices import Device, Onvif
+from tests.agent.ask.rtsp import players
 from tests.agent.tell.test_uplink import Ear
 from tests.agent.test_daemon import until
 from tests.broker import Broker

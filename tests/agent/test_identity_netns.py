@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from scripts.stage import tool
-from tests.agent.ask.test_discovery_netns import BOX, CAMERA, ROOT, ip
-from tests.agent.ask.test_stranger_netns import INTRUDER, PORT, Device
+from tests.agent.ask.discovery.test_round_netns import BOX, CAMERA, ROOT, ip
+from tests.agent.ask.net.test_stranger_netns import INTRUDER, PORT, Device
 from tests.agent.test_daemon import until
 
 pytestmark = [
@@ -29,7 +29,7 @@ DEVICE = """
 import sys
 from tests import evil
 from tests.agent.ask import players
-from tests.agent.ask.wsd import Responder, camera
+from tests.agent.ask.discovery.wsd import Responder, camera
 
 server = evil.Server(players.plays([], login=players.CHALLENGE), sys.argv[1], int(sys.argv[2]))
 with server, Responder(sys.argv[1], camera(sys.argv[1], "urn:uuid:copied")):

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent.ask import intent as intents
-from agent.ask.intent import Intent
+from agent.ask.ptz import intent as intents
+from agent.ask.ptz.intent import Intent
 from agent.decide.proof import Proof
 from agent.decide.soundness import PictureChange
 from agent.memory import Memory

@@ -13,7 +13,7 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from agent import settings
-from agent.ask import xaddr
+from agent.ask.onvif import xaddr
 from agent.model import ONVIF_PORTS, Credentials
 from agent.settings import entries
 from contract.problems import MESSAGES

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import msgspec
 import pytest
 
-from agent.ask.asking import boot_ms
+from agent.ask.attempt import boot_ms
 from agent.decide.availability import Change
 from agent.model import Camera, ClockReading, Look, NotSeen, Seen, Stream
 from agent.watch import Watch

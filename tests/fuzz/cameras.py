@@ -12,26 +12,19 @@ from typing import Any
 
 import msgspec
 
-from agent.ask import (
-    arp,
-    digest,
-    envelope,
-    g711,
-    motion_replies,
-    places,
-    probe_match,
-    reach,
-    replies,
-    rtp,
-    rtsp,
-    sdp,
-    xaddr,
-)
-from agent.ask.asking import Deadline, Trouble
-from agent.ask.footage import film, photograph
-from agent.ask.http import post
-from agent.ask.rtsp_session import Session
-from agent.ask.video import CODECS, Reel
+from agent.ask.attempt import Deadline, Trouble
+from agent.ask.box import neighbours
+from agent.ask.discovery import messages
+from agent.ask.net import digest
+from agent.ask.net.http import post
+from agent.ask.onvif import clock as onvif_clock
+from agent.ask.onvif import endpoints, envelope, media_replies, ptz_replies, xaddr
+from agent.ask.picture.capture import film, photograph
+from agent.ask.rtsp import client as rtsp
+from agent.ask.rtsp import rtp, sdp
+from agent.ask.rtsp.depacketize import CODECS, Reel
+from agent.ask.rtsp.session import Session
+from agent.ask.talk import g711
 from tests.fuzz.network import CAMERA, PASSWORD, camera_says
 
 DEADLINE_S = 5.0
@@ -66,11 +59,11 @@ def _nothing_leaks(asked: bytes) -> None:
 
 
 def try_probe_match(data: bytes) -> None:
-    found = probe_match.parse(data)
-    if isinstance(found, probe_match.Reply):
+    found = messages.parse(data)
+    if isinstance(found, messages.Reply):
         clean(found.matches)
         for match in found.matches:
-            clean(probe_match.scope_value(match.scopes, "name"))
+            clean(messages.scope_value(match.scopes, "name"))
 
 
 def try_xaddr(data: bytes) -> None:
@@ -83,20 +76,20 @@ def try_xaddr(data: bytes) -> None:
     assert not any(re.search(r"//(?!\*\*\*@)[^/]*@", xaddr.shown(text)) for text in texts)
     for text in texts:
         with suppress(Trouble):
-            stream = places.stream(CAMERA, "p", text)
+            stream = endpoints.stream(CAMERA, "p", text)
             assert 0 < stream.port < 65536
             assert _URL_PATH.fullmatch(stream.path), stream.path
             clean(stream)
         with suppress(Trouble):
-            assert 0 < places.snapshot(CAMERA, text).port < 65536
-        for service in places.services(CAMERA, [("GetServices", (replies.Claim("media", text),))]):
-            for place in places.candidates(CAMERA, "media", service):
+            assert 0 < endpoints.snapshot(CAMERA, text).port < 65536
+        for service in endpoints.services(CAMERA, [("GetServices", (media_replies.Claim("media", text),))]):
+            for place in endpoints.candidates(CAMERA, "media", service):
                 assert place.port in (*xaddr.PORTS, CAMERA.ports.onvif)
                 assert _URL_PATH.fullmatch(place.path), place.path
 
 
 def try_neighbours(data: bytes) -> None:
-    arp.parse(data.decode("ascii", "replace"))
+    neighbours.parse(data.decode("ascii", "replace"))
 
 
 # ---- SOAP and HTTP ------------------------------------------------------------------------------
@@ -104,35 +97,35 @@ def try_neighbours(data: bytes) -> None:
 
 def try_clock(data: bytes) -> None:
     with suppress(Trouble):
-        reach.parse_clock(data, 1_700_000_000.0)
+        onvif_clock.parse_clock(data, 1_700_000_000.0)
 
 
 READERS: tuple[tuple[str, Callable[[envelope.Node], Any]], ...] = (
-    ("GetServices", replies.services),
-    ("GetCapabilities", replies.capabilities),
-    ("GetDeviceInformation", replies.device),
-    ("GetNetworkInterfaces", replies.mac),
-    ("GetVideoSources", replies.sources),
-    ("GetProfiles", replies.profiles),
-    ("GetProfiles", replies.profiles2),
-    ("GetVideoEncoderConfigurationOptions", partial(replies.encoder_options, token="t")),
-    ("GetVideoEncoderConfigurationOptions", partial(replies.encoder_options2, token="t")),
-    ("GetStreamUri", replies.stream_uri),
-    ("GetAudioSources", replies.audio_sources),
-    ("GetAudioOutputs", replies.audio_outputs),
-    ("GetAudioOutputs", replies.device_outputs),
-    ("GetAudioOutputConfigurations", replies.output_configurations),
-    ("GetAudioDecoderConfigurations", replies.decoders),
-    ("GetAudioDecoderConfigurationOptions", replies.decodings),
-    ("GetAudioDecoderConfigurationOptions", replies.decodings2),
-    ("GetNodes", motion_replies.nodes),
-    ("GetConfigurations", motion_replies.configurations),
-    ("GetConfigurationOptions", motion_replies.configuration_options),
-    ("GetStatus", partial(motion_replies.status, profile="p")),
-    ("GetPresets", motion_replies.presets),
-    ("GetMoveOptions", partial(motion_replies.focus_move, source="s")),
-    ("GetImagingSettings", motion_replies.autofocus),
-    ("GetStatus", motion_replies.focus_position),
+    ("GetServices", media_replies.services),
+    ("GetCapabilities", media_replies.capabilities),
+    ("GetDeviceInformation", media_replies.device),
+    ("GetNetworkInterfaces", media_replies.mac),
+    ("GetVideoSources", media_replies.sources),
+    ("GetProfiles", media_replies.profiles),
+    ("GetProfiles", media_replies.profiles2),
+    ("GetVideoEncoderConfigurationOptions", partial(media_replies.encoder_options, token="t")),
+    ("GetVideoEncoderConfigurationOptions", partial(media_replies.encoder_options2, token="t")),
+    ("GetStreamUri", media_replies.stream_uri),
+    ("GetAudioSources", media_replies.audio_sources),
+    ("GetAudioOutputs", media_replies.audio_outputs),
+    ("GetAudioOutputs", media_replies.device_outputs),
+    ("GetAudioOutputConfigurations", media_replies.output_configurations),
+    ("GetAudioDecoderConfigurations", media_replies.decoders),
+    ("GetAudioDecoderConfigurationOptions", media_replies.decodings),
+    ("GetAudioDecoderConfigurationOptions", media_replies.decodings2),
+    ("GetNodes", ptz_replies.nodes),
+    ("GetConfigurations", ptz_replies.configurations),
+    ("GetConfigurationOptions", ptz_replies.configuration_options),
+    ("GetStatus", partial(ptz_replies.status, profile="p")),
+    ("GetPresets", ptz_replies.presets),
+    ("GetMoveOptions", partial(ptz_replies.focus_move, source="s")),
+    ("GetImagingSettings", ptz_replies.autofocus),
+    ("GetStatus", ptz_replies.focus_position),
 )
 STATUSES = (200, 400, 401, 404, 500, 503)
 

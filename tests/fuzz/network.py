@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from agent.ask import wire
+from agent.ask.net import connection
 from agent.model import Camera, Credentials, Ports
 
 PASSWORD = "sekret-canary"
@@ -58,14 +58,14 @@ class Line:
 @contextmanager
 def camera_says(data: bytes) -> Iterator[Line]:
     """Whoever dials meanwhile is answered with `data` and the end of the connection."""
-    real = wire._dial
+    real = connection._dial
     with ExitStack() as stack:
         line = Line(data, stack)
-        wire._dial = line.dial  # type: ignore[assignment]
+        connection._dial = line.dial  # type: ignore[assignment]
         try:
             yield line
         finally:
-            wire._dial = real
+            connection._dial = real
 
 
 @contextmanager

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import msgspec
 
-from agent.ask import rtp as packets
-from agent.ask.jobs import Answer, encode_answer
+from agent.ask.onvif.jobs import Answer, encode_answer
+from agent.ask.rtsp import rtp as packets
 from agent.model import Capabilities, Device, Seen
 from contract.messages import Ack, Birth, CenterState, ClockHealth, Command, Coverage, Events, Gap, Heartbeat, Inventory
-from tests.agent.ask.devices import ANSWERS, ENVELOPE, FAULT, Onvif, Request
-from tests.agent.ask.wsd import one, probe_matches
+from tests.agent.ask.discovery.wsd import one, probe_matches
+from tests.agent.ask.onvif.devices import ANSWERS, ENVELOPE, FAULT, Onvif, Request
 
 ROOT = Path(__file__).parents[2]
 _DESCRIPTION = (

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from agent import status
-from agent.ask import intent, jobs
+from agent.ask.onvif import jobs
+from agent.ask.ptz import intent
 from agent.memory import Memory
 from agent.settings import checks, entries
 from agent.tell.wal import commits_reach

@@ -11,7 +11,7 @@ from agent.ask import inspection
 from agent.model import UNASKED, Camera, Capabilities, Evidence, NotSeen, Seen
 from contract.vocabulary import Reason
 from tests import evil
-from tests.agent.ask.devices import PASSWORD, Device, Onvif
+from tests.agent.ask.onvif.devices import PASSWORD, Device, Onvif
 
 SDP = b"v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\nm=audio 0 RTP/AVP 0\r\na=sendonly\r\n"
 DESCRIBED = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: %d\r\n\r\n%s" % (len(SDP), SDP)

@@ -7,8 +7,8 @@ from agent.ask import inspection
 from agent.model import UNASKED, Evidence, NotSeen, Seen, Talk
 from contract.vocabulary import Reason
 from tests import evil
-from tests.agent.ask.devices import Device, Onvif, Request, http
-from tests.agent.ask.talking import SDP, Talker
+from tests.agent.ask.onvif.devices import Device, Onvif, Request, http
+from tests.agent.ask.talk.talking import SDP, Talker
 
 
 def inspected(camera: Talker, *, sound: bool = False, web: Onvif | None = None, path: str = "/main") -> Evidence:

@@ -1,0 +1,1 @@
+"""Our own side: interfaces, neighbours, routes, clocks, the host's health, systemd."""

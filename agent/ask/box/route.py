@@ -1,0 +1,108 @@
+"""Whether it may be our own side that keeps a camera from being reached: no route, no carrier, another way than before.
+
+A monitor without a link does not judge. What a camera's silence means otherwise must not be known here.
+"""
+
+import socket
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from agent.ask.attempt import boot_ms
+from agent.ask.box.nics import addresses
+from agent.model import Camera, Look, NotSeen, Seen
+from contract.vocabulary import Reason
+
+SETTLE_MS = 45_000
+"""A switch forwards nothing over a port that has just got its carrier: 30 s of listening and learning (IEEE 802.1D)."""
+
+_nics: dict[str, str] = {}
+"""Address of ours -> the interface that had it when that was read last."""
+_carriers: dict[str, tuple[str, int]] = {}
+"""Interface -> how often its carrier had changed, and the boot ms since which no more change was seen."""
+
+
+def weighed(camera: Camera, look: Look) -> Look:
+    """The look, with the interface it went over if the camera was reached, and its failures blamed on whose they are.
+
+    UNREACHABLE becomes AGENT_FAULT where our own side may be the cause; `camera.nic` is the interface over which the
+    camera was last reached ("" = not known). UNREACHABLE stays where the way is in order: also for a neighbour that
+    does not answer ARP (EHOSTUNREACH), which is how a camera without power looks. Of an IPv6 way only the route counts.
+    """
+    if isinstance(look.tcp, Seen):
+        look = replace(look, nic=_reached(camera.address))
+    if not any(_unreachable(one) for one in (look.tcp, look.stream)):
+        return look
+    excuse = _excuse(camera.address, look.nic or camera.nic)
+    if not excuse:
+        return look
+    return replace(look, **{name: _blamed(getattr(look, name), excuse) for name in ("tcp", "clock", "stream")})
+
+
+def _unreachable(one: object) -> bool:
+    return isinstance(one, NotSeen) and one.reason is Reason.UNREACHABLE
+
+
+def _blamed(one: NotSeen, excuse: str) -> NotSeen:
+    return replace(one, reason=Reason.AGENT_FAULT, detail=excuse) if _unreachable(one) else one
+
+
+def _reached(address: str) -> str:
+    """The interface over which the camera was just reached; "" where that cannot be told."""
+    try:
+        ours = _source(address)
+    except OSError:
+        return ""
+    if ours not in _nics:
+        _read_nics()
+    nic = _nics.get(ours, "")
+    if nic:
+        _settled_for_ms(nic)
+    return nic
+
+
+def _excuse(address: str, nic: str) -> str:
+    """Why our own side may be to blame, in words; "" = the way is in order."""
+    try:
+        ours = _source(address)
+    except OSError as error:
+        return f"no way to {address}: {error.strerror or error}"
+    if ":" in ours:
+        return ""
+    up = _read_nics()
+    way = _nics.get(ours, "")
+    if ours not in up or nic not in ("", way):
+        return f"the way leads over {way or ours}" + (f", the camera was last reached over {nic}" if nic else "")
+    if not up[ours]:
+        return f"{way} has no carrier"
+    since_ms = _settled_for_ms(way)
+    return f"the carrier of {way} changed {since_ms / 1000:.0f} s ago" if since_ms < SETTLE_MS else ""
+
+
+def _source(address: str) -> str:
+    """The address of ours that the route to the camera gives; nothing is sent. Raises OSError without a route."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.connect((address, 9))
+        return str(sock.getsockname()[0])
+
+
+def _read_nics() -> dict[str, bool]:
+    """Our addresses, and whether the interface of each has a carrier; the names are kept."""
+    now = addresses()
+    _nics.update({one.address: one.name.partition(":")[0] for one in now})
+    return {one.address: one.up for one in now}
+
+
+def _settled_for_ms(nic: str) -> int:
+    """For how long the carrier has not changed, as far as has been seen: since the boot if never looked at before."""
+    try:
+        changes = Path(f"/sys/class/net/{nic}/carrier_changes").read_text(encoding="ascii")
+    except OSError:
+        changes = ""
+    now = boot_ms()
+    before, since = _carriers.get(nic, (changes, 0))
+    if before != changes:
+        since = now
+    _carriers[nic] = (changes, since)
+    return now - since

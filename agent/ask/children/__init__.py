@@ -1,0 +1,1 @@
+"""Child processes: started, fed, limited and killed; and their own side."""

@@ -1,0 +1,1 @@
+"""WS-Discovery: rounds of probes, announcements, and what of them is believed."""

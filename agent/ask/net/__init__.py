@@ -1,0 +1,1 @@
+"""Bytes to one enrolled camera and back: TCP, TLS, HTTP, Digest, snapshots."""

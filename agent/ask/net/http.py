@@ -1,0 +1,193 @@
+"""HTTP POST and GET to one enrolled camera, with caps on everything it may answer.
+
+No redirect is followed, no proxy asked, no compression or multipart read. SOAP and logins must not be known here.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple, Self
+
+from agent.ask.attempt import Deadline, Trouble
+from agent.ask.net import connection
+from agent.ask.net.message import (
+    MAX_HEADERS,
+    MAX_LINE,
+    USER_AGENT,
+    Reply,
+    content_length,
+    read_head,
+    request,
+    safe_path,
+)
+from agent.model import Camera, tidy
+from contract.vocabulary import Reason
+
+__all__ = ["CAP", "Place", "Reply", "Session", "post"]
+
+CAP = 128 * 1024
+"""Largest body read. A megabyte of XML attributes is enough to keep a SOAP library busy for 20 s."""
+MAX_CHUNKS = 4_096
+_ALLOWED = {"content-encoding": ("", "identity"), "transfer-encoding": ("", "identity", "chunked")}
+_NO_BODY = (204, 205)
+
+
+class Place(NamedTuple):
+    """A port of the enrolled address and a path; `claimed` by the device, or a guess of ours."""
+
+    port: int
+    path: str
+    claimed: bool
+
+
+class Session:
+    """Posts to one port of one camera over one kept-alive connection, one request at a time; not for two threads."""
+
+    def __init__(self, camera: Camera, port: int) -> None:
+        self._camera = camera
+        self._port = port
+        host = connection.url_host(camera.address)
+        self._ours = {
+            "Host": host if port == (80 if camera.tls == "off" else 443) else f"{host}:{port}",
+            "User-Agent": USER_AGENT,
+            "Accept-Encoding": "identity",
+        }
+        self._wire: connection.Wire | None = None
+
+    def post(
+        self,
+        path: str,
+        body: bytes,
+        *,
+        deadline: Deadline,
+        cap: int = CAP,
+        headers: Mapping[str, str] | None = None,
+        login: bool = False,
+    ) -> Reply:
+        """Send one POST, return the reply with any status but 3xx.
+
+        `headers` add to or replace ours; `login`: the body carries one (an Authorization among `headers` is seen). When
+        the camera has closed the kept-alive connection meanwhile, the post is sent once more over a fresh one. Raises
+        Trouble: HOSTILE for a redirect, an encoded, multipart or too large answer; MALFORMED, TIMED_OUT, UNREACHABLE
+        and AGENT_FAULT as in wire; arp.Stranger.
+        """
+        ours = {"Content-Type": "application/soap+xml; charset=utf-8", "Content-Length": str(len(body))}
+        message = self._message("POST", path, {**ours, **(headers or {})}, body)
+        return self._send(message, deadline, cap, login=login or _logs_in(headers))
+
+    def get(self, path: str, *, deadline: Deadline, cap: int = CAP, headers: Mapping[str, str] | None = None) -> Reply:
+        """Send one GET; as `post` in everything else."""
+        return self._send(self._message("GET", path, headers or {}), deadline, cap, login=_logs_in(headers))
+
+    def _send(self, message: bytes, deadline: Deadline, cap: int, *, login: bool) -> Reply:
+        if kept := self._wire:
+            kept.deadline = deadline
+            try:
+                return self._exchange(kept, message, cap, login=login)
+            except Trouble as trouble:
+                if trouble.reason is not Reason.UNREACHABLE or kept.heard:
+                    raise
+        self._wire = connection.connect(self._camera, self._port, deadline, tls=self._camera.tls != "off")
+        return self._exchange(self._wire, message, cap, login=login)
+
+    def close(self) -> None:
+        if self._wire:
+            self._wire.close()
+            self._wire = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _message(self, method: str, path: str, extra: Mapping[str, str], body: bytes = b"") -> bytes:
+        return request(method, safe_path(path), "HTTP/1.1", {**self._ours, **extra}, body)
+
+    def _exchange(self, wire: connection.Wire, message: bytes, cap: int, *, login: bool) -> Reply:
+        keep = False
+        try:
+            wire.send(message, login=login)
+            head = _checked(read_head(wire, b"HTTP"))
+            reply, framed = _with_body(wire, head, cap)
+            keep = framed and wire.idle() and not _closes(reply)
+            return reply
+        finally:
+            if not keep:
+                wire.close()
+                self._wire = None
+
+
+def post(
+    camera: Camera,
+    port: int,
+    path: str,
+    body: bytes,
+    *,
+    deadline: Deadline,
+    cap: int = CAP,
+    headers: Mapping[str, str] | None = None,
+) -> Reply:
+    """One POST over a connection of its own; see Session.post."""
+    with Session(camera, port) as session:
+        return session.post(path, body, deadline=deadline, cap=cap, headers={**(headers or {}), "Connection": "close"})
+
+
+def _logs_in(headers: Mapping[str, str] | None) -> bool:
+    return "Authorization" in (headers or {})
+
+
+def _closes(reply: Reply) -> bool:
+    """Whether the camera closes the connection after this reply (RFC 9112, 9.3)."""
+    wanted = reply.first("connection").lower()
+    return "close" in wanted or (reply.version == "1.0" and "keep-alive" not in wanted)
+
+
+def _checked(head: Reply) -> Reply:
+    """The head, when it breaks no rule. Raises Trouble(HOSTILE)."""
+    if 300 <= head.status < 400:
+        raise Trouble(Reason.HOSTILE, f"redirect ({head.status}), not followed")
+    for name, value in head.headers:
+        if name in _ALLOWED and value.lower() not in _ALLOWED[name]:
+            raise Trouble(Reason.HOSTILE, tidy(f"encoded answer: {value}", 80))
+    if head.first("content-type").lower().startswith("multipart/"):
+        raise Trouble(Reason.HOSTILE, "multipart answer")
+    return head
+
+
+def _with_body(wire: connection.Wire, head: Reply, cap: int) -> tuple[Reply, bool]:
+    """The reply with its body, and whether the body's end was marked (RFC 9112, 6.3)."""
+    if head.status in _NO_BODY:
+        return head, True
+    if "chunked" in head.first("transfer-encoding").lower():
+        return head._replace(body=_chunked(wire, cap)), True
+    length = content_length(head, cap)
+    if length is None:
+        return head._replace(body=wire.rest(cap)), False
+    return head._replace(body=wire.exactly(length)), True
+
+
+def _chunked(wire: connection.Wire, cap: int) -> bytes:
+    body = bytearray()
+    for _ in range(MAX_CHUNKS):
+        size = _chunk_size(wire.line(MAX_LINE))
+        if len(body) + size > cap:
+            raise Trouble(Reason.HOSTILE, f"answer larger than {cap} bytes")
+        if size == 0:
+            _skip_trailers(wire)
+            return bytes(body)
+        body += wire.exactly(size)
+        wire.line(MAX_LINE)
+    raise Trouble(Reason.HOSTILE, f"more than {MAX_CHUNKS} chunks")
+
+
+def _chunk_size(line: bytes) -> int:
+    digits = line.partition(b";")[0].strip()
+    if not 0 < len(digits) <= 16 or not all(c in b"0123456789abcdefABCDEF" for c in digits):
+        raise Trouble(Reason.MALFORMED, "unreadable chunk size")
+    return int(digits, 16)
+
+
+def _skip_trailers(wire: connection.Wire) -> None:
+    for _ in range(MAX_HEADERS):
+        if not wire.line(MAX_LINE):
+            return
+    raise Trouble(Reason.HOSTILE, "trailers without end")

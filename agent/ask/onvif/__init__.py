@@ -1,0 +1,1 @@
+"""ONVIF: SOAP built, posted and read; the capability questions, asked in a child."""

@@ -1,0 +1,214 @@
+"""Child only: one camera questioned over HTTP: at which place, logged in or not, and every refusal understood.
+
+What is asked and what the answers mean must not be known here.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from agent.ask.attempt import Deadline, Trouble
+from agent.ask.box.neighbours import Stranger
+from agent.ask.net import digest
+from agent.ask.net.connection import NoConnection
+from agent.ask.net.http import CAP, Place, Session
+from agent.ask.onvif import endpoints, envelope, soap
+from agent.ask.onvif.envelope import Node, NotHere
+from agent.ask.onvif.login import DIGEST, NONE, WSSE, Login, Refused
+from agent.model import Camera, Credentials, Service
+from contract.vocabulary import Reason
+
+LARGE = 512 * 1024
+"""Cap for lists of profiles: a real 3-stream camera answers 51 kB, a recorder of 16 channels lists 32 profiles."""
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Question(NamedTuple):
+    """One operation. `open`: of access class PRE_AUTH (ONVIF Core, 5.12), so it is asked without login first."""
+
+    service: str
+    operation: str
+    arguments: Mapping[str, Any] = {}
+    open: bool = False
+    cap: int = CAP
+
+
+class _Send(Protocol[T_co]):
+    """Posts one question to one place: plain, signed with a token, or with an answer to the Digest challenge."""
+
+    def __call__(self, *, token: Any = None, answer: bool = False) -> T_co: ...
+
+
+class Conversation:
+    """Questions to one camera, one at a time; a connection per port is kept alive."""
+
+    def __init__(self, camera: Camera, login: Login, *, log_in: bool) -> None:
+        self._camera = camera
+        self._login = login
+        self._log_in = log_in
+        self._sessions: dict[int, Session] = {}
+        self._challenge: digest.Challenge | None = None
+        self._nonce_uses = 0
+        self._signatures: dict[float, soap.Signature] = {}
+        self._settled: dict[str, Place] = {}
+        self._closed: set[int] = set()
+        self.services: dict[str, Service] = {}
+        """What the device claims, once known."""
+        self.skew_s = 0.0
+        """The camera's clock minus the box's, for signing."""
+
+    def put(self, question: Question, read: Callable[[Node], T], deadline: Deadline) -> T:
+        """What `read` finds in the answer, got at the service's place or where it may be instead. Raises Trouble."""
+        vain: list[Trouble] = []
+        for place in self._places(question.service):
+            try:
+                answer = self._admitted(question, partial(self._post, question, read, place, deadline))
+            except NotHere as nothing:
+                vain.append(nothing)
+            except NoConnection as closed:
+                if place.port == self._camera.ports.onvif:
+                    raise
+                self._closed.add(place.port)
+                vain.append(closed)
+            except Trouble as trouble:
+                if place.claimed or trouble.reason is not Reason.UNSUPPORTED:
+                    self._settled[question.service] = place
+                    raise
+                # a guessed path may belong to another service, which says no for itself
+                vain.append(Trouble(Reason.MALFORMED, f"{trouble.detail} (at a guessed path)"))
+            else:
+                self._settled[question.service] = place
+                return answer
+        raise next((one for one in vain if not isinstance(one, NoConnection)), vain[0])
+
+    def close(self) -> None:
+        for session in self._sessions.values():
+            session.close()
+
+    def session(self, port: int) -> Session:
+        """The connection to this port, opened when something is sent."""
+        if port not in self._sessions:
+            self._sessions[port] = Session(self._camera, port)
+        return self._sessions[port]
+
+    def _places(self, service: str) -> tuple[Place, ...]:
+        """The place that answered; before, all candidates once, and after a vain search the best of them alone."""
+        if service in self._settled:
+            return (self._settled[service],)
+        found = endpoints.candidates(self._camera, service, self.services.get(service))
+        found = tuple(place for place in found if place.port not in self._closed)
+        self._settled[service] = next((place for place in found if place.port == self._camera.ports.onvif), found[0])
+        return found
+
+    def _post(
+        self,
+        question: Question,
+        read: Callable[[Node], T],
+        place: Place,
+        deadline: Deadline,
+        *,
+        token: Any = None,
+        answer: bool = False,
+    ) -> T:
+        message = soap.build(question.service, question.operation, question.arguments, token)
+        headers = dict(message.headers)
+        if answer:
+            headers["Authorization"] = self._digest(place.path, message.body)
+        reply = self.session(place.port).post(
+            place.path, message.body, deadline=deadline, cap=question.cap, headers=headers, login=token is not None
+        )
+        try:
+            return read(envelope.read(reply.status, reply.body, question.operation))
+        except Trouble as trouble:
+            if trouble.reason is not Reason.REFUSED:
+                raise
+            sent = token is not None or answer
+            raise Refused(trouble.detail, reply.all("www-authenticate"), sent=sent) from None
+
+    # ---- login ----------------------------------------------------------------------------------
+
+    def _admitted(self, question: Question, send: _Send[T]) -> T:
+        """The answer: without login where that may do, else with the way that works or is to be tried next."""
+        if question.open or not self._camera.credentials:
+            try:
+                answer = send()
+            except Refused as refusal:
+                if not self._camera.credentials or self._login.over:
+                    raise
+                self._login.wanted(refusal)
+            else:
+                if not question.open:
+                    self._login.works(NONE)
+                return answer
+        if not self._log_in:
+            raise Trouble(Reason.REFUSED, "login paused")
+        return self._logged_in(send)
+
+    def _logged_in(self, send: _Send[T]) -> T:
+        while True:
+            way = self._login.next_way()
+            try:
+                answer = self._digested(send) if way == DIGEST else self._signed(send, way)
+            except Refused as refusal:
+                if not self._login.fails(way, refusal, self.skew_s):
+                    raise
+            else:
+                self._login.works(way)
+                return answer
+
+    def _signed(self, send: _Send[T], way: str) -> T:
+        credentials = self._camera.credentials
+        if credentials is None:
+            raise Trouble(Reason.AGENT_FAULT, "login without credentials")
+        token = self._signature(credentials, self.skew_s if way == WSSE else 0.0)
+        return self._unrepeated(partial(send, token=token))
+
+    def _signature(self, credentials: Credentials, skew_s: float) -> soap.Signature:
+        if skew_s not in self._signatures:
+            self._signatures = {skew_s: soap.Signature(credentials, skew_s)}
+        return self._signatures[skew_s]
+
+    def _digested(self, send: _Send[T]) -> T:
+        """A challenge is fetched without credentials first; one that is stale or has served a while is replaced."""
+        if not self._challenge:
+            try:
+                return send()
+            except Refused as refusal:
+                self._challenged(refusal)
+        try:
+            return self._unrepeated(partial(send, answer=True))
+        except Refused as refusal:
+            if not (refusal.digest and (refusal.digest.stale or self._login.way)):
+                raise
+            self._challenged(refusal)
+        return self._unrepeated(partial(send, answer=True))
+
+    def _unrepeated(self, send: _Send[T]) -> T:
+        """Send a login. Until one has worked, over a fresh connection and with no silent repetition of its failure."""
+        if self._login.way:
+            return send()
+        self.close()
+        try:
+            return send()
+        except (NoConnection, Refused, Stranger):
+            raise
+        except Trouble as trouble:
+            if trouble.reason is Reason.UNREACHABLE:
+                raise Refused("connection closed at login", sent=True) from None
+            self._login.unclear()
+            raise
+
+    def _challenged(self, refusal: Refused) -> None:
+        if not refusal.digest:
+            raise refusal
+        self._challenge, self._nonce_uses = refusal.digest, 0
+
+    def _digest(self, path: str, body: bytes) -> str:
+        if not self._challenge or not self._camera.credentials:
+            raise Trouble(Reason.AGENT_FAULT, "no challenge to answer")
+        self._nonce_uses += 1
+        return digest.authorization(
+            self._challenge, self._camera.credentials, "POST", path, body, count=self._nonce_uses
+        )

@@ -1,0 +1,1 @@
+"""A camera's picture: fetched by one child, decoded and measured by another."""

@@ -1,0 +1,149 @@
+"""One visit to a camera for its picture: a keyframe and what follows it over RTSP, or a JPEG snapshot over HTTP.
+
+Our own clients fetch the bytes, so that no decoder speaks to a camera, follows a redirect or holds a password. What the
+pictures show must not be known here.
+"""
+
+from typing import NamedTuple
+
+from agent.ask.attempt import Deadline, Trouble
+from agent.ask.net import digest, http
+from agent.ask.net.message import Reply
+from agent.ask.rtsp import rtp
+from agent.ask.rtsp.client import LoginFailed
+from agent.ask.rtsp.depacketize import CODECS, Reel, Take
+from agent.ask.rtsp.sdp import Media
+from agent.ask.rtsp.session import Session
+from agent.model import Camera, tidy
+from contract.vocabulary import Reason
+
+JPEG = "JPEG"
+MAX_BYTES = 4 * 1024 * 1024
+"""Of one visit's pictures, compressed: a keyframe in 4K takes 1 MB at most, a snapshot of 12 megapixels 4 MB."""
+MAX_RECEIVED = 12 * 1024 * 1024
+"""Of all media received in one visit, what comes before the first keyframe included."""
+HEAD_S = 1.0
+"""All pictures of so long from the first keyframe on: long enough to see a camera shake."""
+SECOND_S = 4.0
+"""How long after the first keyframe the next one is waited for; most cameras send one every 2 s."""
+_SAYS_NO = frozenset({400, 404, 405, 410, 501})
+
+
+class Footage(NamedTuple):
+    """What a visit brought home: takes of a film, or one with one JPEG in it."""
+
+    codec: str
+    takes: tuple[Take, ...]
+
+
+# ---- RTSP ---------------------------------------------------------------------------------------
+
+
+class _Viewing(Session):
+    """A session for the picture alone: no backchannel asked for, held until the visit's own deadline."""
+
+    tag = ""
+    hold_s = 60.0
+    max_received = MAX_RECEIVED
+
+
+def film(camera: Camera, *, log_in: bool, deadline: Deadline, brief: bool = False) -> Footage:
+    """Pictures of `camera.stream_path`: HEAD_S from a keyframe on, and the next keyframe where it comes in SECOND_S.
+
+    `brief`: the first keyframe is enough. Everything travels on the one connection to the enrolled address (RFC 2326,
+    10.12); TEARDOWN always follows. Raises rtsp.Status, LoginFailed or Trouble: TIMED_OUT when no whole keyframe comes
+    in time, HOSTILE for floods and redirects, UNASKED where the codec is none we read: no word about it.
+    """
+    with _Viewing(camera, deadline, log_in=log_in) as viewing:
+        track, codec = _video(viewing.open())
+        channel = viewing.setup(track, 0)
+        viewing.play()
+        reel = Reel(codec, track.parameter_sets, cap=MAX_BYTES, head_s=HEAD_S)
+        came = _watch(viewing, channel, track, reel, deadline, brief=brief)
+    if reel.takes:
+        return Footage(codec, reel.takes)
+    if reel.full:
+        raise Trouble(Reason.HOSTILE, f"a keyframe larger than {MAX_BYTES} bytes")
+    raise Trouble(Reason.TIMED_OUT, "no keyframe in time" if came else "no video after PLAY")
+
+
+def _video(media: tuple[Media, ...]) -> tuple[Media, str]:
+    """The first video track that can be read, and its codec."""
+    videos = [one for one in media if one.kind == "video"]
+    for track in videos:
+        for codec in track.codecs:
+            if codec in CODECS:
+                return track, codec
+    if not videos:
+        raise Trouble(Reason.MALFORMED, "the description names no video")
+    names = " ".join(codec for track in videos for codec in track.codecs)
+    raise Trouble(Reason.UNASKED, tidy(f"no decoder here for {names or 'its video'}", 80))
+
+
+def _watch(viewing: Session, channel: int, track: Media, reel: Reel, deadline: Deadline, *, brief: bool) -> bool:
+    """Fill the reel; returns whether any video came. What has come is enough when the camera ends the session."""
+    kinds = {form.number for form in track.formats if form.codec in CODECS}
+    came, end = False, deadline
+    while not (reel.done or end.passed()):
+        try:
+            frame = viewing.receive(end.left())
+        except Trouble as trouble:
+            if not reel.begun or trouble.reason is Reason.HOSTILE:
+                raise
+            frame = None
+        if frame is None:
+            break
+        packet = rtp.parse(frame.data) if frame.channel == channel else None
+        if packet is None or (kinds and packet.kind not in kinds):
+            continue
+        came, begun = True, reel.begun
+        reel.add(packet)
+        if reel.begun and not begun:
+            if brief:
+                break
+            end = deadline.within(SECOND_S)
+    reel.end()
+    return came
+
+
+# ---- HTTP ---------------------------------------------------------------------------------------
+
+
+def photograph(camera: Camera, path: str, *, log_in: bool, deadline: Deadline) -> Footage:
+    """The JPEG at `path` of the camera's ONVIF port; logs in by Digest (Basic only where `camera.allow_basic`), once.
+
+    Raises LoginFailed or Trouble: HOSTILE for redirects, encodings and bodies above MAX_BYTES.
+    """
+    with http.Session(camera, camera.ports.onvif) as session:
+        reply = session.get(path, deadline=deadline, cap=MAX_BYTES)
+        if reply.status == 401:
+            reply = _logged_in(session, camera, path, reply, log_in=log_in, deadline=deadline)
+    if not 200 <= reply.status < 300:
+        raise Trouble(_reason(reply.status), f"HTTP {reply.status} {tidy(reply.phrase, 60)}".rstrip())
+    if not reply.body.startswith(b"\xff\xd8"):
+        raise Trouble(Reason.MALFORMED, "the snapshot is no JPEG")
+    return Footage(JPEG, (Take(reply.body, (0.0,)),))
+
+
+def _logged_in(
+    session: http.Session, camera: Camera, path: str, refusal: Reply, *, log_in: bool, deadline: Deadline
+) -> Reply:
+    if not camera.credentials:
+        raise Trouble(Reason.REFUSED, "login asked for, no credentials enrolled")
+    if not log_in:
+        raise Trouble(Reason.REFUSED, "login asked for, logging in is suspended")
+    challenge = digest.choose(refusal.all("www-authenticate"), allow_basic=camera.allow_basic)
+    answer = digest.authorization(challenge, camera.credentials, "GET", path)
+    reply = session.get(path, deadline=deadline, cap=MAX_BYTES, headers={"Authorization": answer})
+    if reply.status in (401, 403):
+        words = " ".join((reply.phrase, reply.body[:2000].decode("latin-1")))
+        raise LoginFailed(f"HTTP {reply.status} to our login", digest.attempts_left(words))
+    return reply
+
+
+def _reason(status: int) -> Reason:
+    if status in (401, 403):
+        return Reason.REFUSED
+    if status in _SAYS_NO:
+        return Reason.UNSUPPORTED
+    return Reason.BUSY if status == 503 else Reason.MALFORMED

@@ -1,0 +1,147 @@
+"""Child only, run as `python -m agent.ask.picture.child`: the pictures of a batch of cameras, fetched and decoded.
+
+The passwords are here and the decoder is another process. A device is visited by one thread only, however many slots it
+carries, and one that hangs costs nobody else. Who started us must not be known here.
+"""
+
+import threading
+from collections.abc import Iterable
+from queue import Empty, SimpleQueue
+
+from agent.ask.attempt import Deadline, Trouble, ask, boot_ms
+from agent.ask.children import lines
+from agent.ask.children.child import Tell, serve
+from agent.ask.picture.capture import Footage, film, photograph
+from agent.ask.picture.decoder_client import Decoder, Developed
+from agent.ask.picture.parent import SNAPSHOT, Answer, Job
+from agent.ask.rtsp.client import LoginFailed
+from agent.model import Credentials, NotSeen, Picture, Seen, tidy
+from contract.vocabulary import Reason
+
+VISITORS = 8
+"""Devices visited at once, and so streams that enter the box at a time."""
+VISIT_S = 8.0
+"""Longest time for fetching one camera's pictures; most take 1.5 s, a keyframe may be 4 s away."""
+SHARE = 0.8
+"""Of a short deadline, for one visit."""
+STACK_BYTES = 512 * 1024
+MAX_METRICS, MAX_FAULTS = 64, 16
+
+
+def work(told: list[bytes], tell: Tell) -> None:
+    """Visit every camera of the batch and tell each result when it is known."""
+    batch = [lines.sealed(line, Job) for line in told]
+    waiting: SimpleQueue[list[Job]] = SimpleQueue()
+    for device in _by_device(batch):
+        waiting.put(device)
+    rounds = _Rounds(min((job.deadline_s for job in batch), default=0.0), tell)
+    threading.stack_size(STACK_BYTES)
+    visitors = [threading.Thread(target=rounds.make, args=(waiting,)) for _ in range(min(VISITORS, waiting.qsize()))]
+    for visitor in visitors:
+        visitor.start()
+    for visitor in visitors:
+        visitor.join()
+    rounds.end()
+
+
+def _by_device(batch: Iterable[Job]) -> Iterable[list[Job]]:
+    devices: dict[tuple[str, int], list[Job]] = {}
+    for job in batch:
+        devices.setdefault((job.camera.address, job.camera.ports.rtsp), []).append(job)
+    return devices.values()
+
+
+class _Rounds:
+    """What all visitors share: the decoder, and the time that is left."""
+
+    def __init__(self, seconds: float, tell: Tell) -> None:
+        self._deadline = Deadline(seconds)
+        self._visit_s = min(VISIT_S, SHARE * seconds)
+        self._tell = tell
+        self._decoder = Decoder()
+        self._decoder.start()
+
+    def end(self) -> None:
+        self._decoder.close()
+
+    def make(self, waiting: SimpleQueue[list[Job]]) -> None:
+        """Visit one device after the other. A login that one has refused is not shown to it again."""
+        while True:
+            try:
+                device = waiting.get_nowait()
+            except Empty:
+                return
+            refused: set[Credentials | None] = set()
+            for job in device:
+                login = job.camera.credentials if job.source == SNAPSHOT else job.camera.stream_credentials
+                try:
+                    answer = self._answer(job, log_in=job.log_in and login not in refused)
+                except Exception as error:  # a fault of ours costs this camera alone
+                    fault = NotSeen(
+                        reason=Reason.AGENT_FAULT, detail=f"{type(error).__name__} at a visit", at=boot_ms()
+                    )
+                    answer = Answer(slot=job.camera.slot, picture=fault)
+                if answer.refused:
+                    refused.add(login)
+                self._tell(lines.in_clear(answer))
+
+    def _answer(self, job: Job, *, log_in: bool) -> Answer:
+        slot = job.camera.slot
+        if self._deadline.passed(in_s=self._visit_s):
+            late = NotSeen(reason=Reason.UNASKED, detail="no time left for a visit", at=boot_ms(), attempts=0)
+            return Answer(slot=slot, picture=late)
+        failed: list[LoginFailed] = []
+        deadline = self._deadline.within(self._visit_s)
+        fetched = ask(lambda: _fetch(job, deadline, failed, log_in=log_in), deadline=deadline)
+        if isinstance(fetched, NotSeen):
+            left = failed[-1].attempts_left if failed else None
+            return Answer(slot=slot, picture=fetched, refused=bool(failed), attempts_left=left)
+        developed = self._developed(job, fetched.value)
+        if developed.reason:
+            unseen = _unseen(fetched, developed.reason, developed.detail)
+            return Answer(slot=slot, picture=unseen, undecodable=developed.reason is Reason.MALFORMED)
+        picture = _picture(job.source, fetched.value, developed)
+        seen = Seen(value=picture, at=fetched.at, took_s=fetched.took_s, attempts=fetched.attempts)
+        return Answer(slot=slot, picture=seen, signature=developed.signature, thumbnail=developed.thumbnail)
+
+    def _developed(self, job: Job, footage: Footage) -> Developed:
+        try:
+            return self._decoder.develop(footage, job.thresholds, job.reference, thumbnail=job.thumbnail)
+        except Trouble as trouble:
+            return Developed(reason=trouble.reason, detail=trouble.detail)
+
+
+def _fetch(job: Job, deadline: Deadline, failed: list[LoginFailed], *, log_in: bool) -> Footage:
+    """The pictures; a refused login is noted in `failed`."""
+    try:
+        if job.source == SNAPSHOT:
+            if not job.snapshot_path:
+                raise Trouble(Reason.UNASKED, "no snapshot path known yet")
+            return photograph(job.camera, job.snapshot_path, log_in=log_in, deadline=deadline)
+        if not job.camera.stream_path:
+            raise Trouble(Reason.UNASKED, "no stream path known yet")
+        return film(job.camera, log_in=log_in, deadline=deadline, brief=not job.thresholds)
+    except LoginFailed as failure:
+        failed.append(failure)
+        raise
+
+
+def _unseen(fetched: Seen[Footage], reason: Reason, detail: str) -> NotSeen:
+    return NotSeen(reason=reason, detail=tidy(detail), at=fetched.at, took_s=fetched.took_s, attempts=fetched.attempts)
+
+
+def _picture(source: str, footage: Footage, developed: Developed) -> Picture:
+    """The decoder's answer as text from outside: a picture may have taken it over."""
+    return Picture(
+        source=source,
+        width=developed.width,
+        height=developed.height,
+        codec=footage.codec,
+        metrics={tidy(name, 40): value for name, value in list(developed.metrics.items())[:MAX_METRICS]},
+        faults=tuple(tidy(fault, 40) for fault in developed.faults[:MAX_FAULTS]),
+        upscaled=developed.upscaled,
+    )
+
+
+if __name__ == "__main__":
+    serve(work)

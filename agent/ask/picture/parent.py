@@ -1,0 +1,147 @@
+"""The parent's side of the picture check: a child visits a batch of cameras, another decodes what it brought home.
+
+cv2 and numpy never enter this process, nor does a picture, save the small ones asked for. What faults mean for a camera
+must not be known here.
+"""
+
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, MutableMapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from agent.ask.attempt import Trouble, boot_ms
+from agent.ask.children import lines
+from agent.ask.children import parent as children
+from agent.model import Camera, NotSeen, Picture, Seen, tidy
+from contract.vocabulary import Reason
+
+CHILD = "agent.ask.picture.child"
+MEMORY_MB = 800
+"""Address space of each child. The decoder maps 430 MB before the first picture; a real one in 4K needs 150 more."""
+MARGIN_S = 0.5
+"""How long after the deadline the child is killed."""
+RESERVE_S = 1.5
+"""The child stops visiting so long before the deadline, so that what it brought home is decoded."""
+SNAPSHOT = "snapshot"
+
+Refused = Callable[[str, int | None], None]
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One camera to be visited. `reference`: an earlier signature. `deadline_s`: when the last visit has to be over."""
+
+    camera: Camera
+    log_in: bool
+    source: str
+    snapshot_path: str
+    thresholds: Mapping[str, float]
+    reference: bytes
+    deadline_s: float
+    thumbnail: bool = False
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What was seen of one slot. `refused`: the camera refused our login, `attempts_left` as it said.
+
+    `undecodable`: pictures were fetched and the decoder could make none of them.
+    """
+
+    slot: str
+    picture: Seen[Picture] | NotSeen
+    signature: bytes = b""
+    thumbnail: bytes = b""
+    undecodable: bool = False
+    refused: bool = False
+    attempts_left: int | None = None
+
+
+def check(
+    cameras: Sequence[Camera],
+    *,
+    log_in: Collection[str],
+    source: str,
+    thresholds: Mapping[str, float],
+    deadline_s: float,
+    snapshot_path: Mapping[str, str] | None = None,
+    signatures: MutableMapping[str, bytes] | None = None,
+    refused: Refused | None = None,
+    undecodable: Callable[[str], None] | None = None,
+    thumbnails: MutableMapping[str, bytes] | None = None,
+) -> Iterator[tuple[str, Seen[Picture] | NotSeen]]:
+    """The picture of every camera, exactly once each, as it is seen; the whole batch within `deadline_s` + 0.5 s.
+
+    `source`: "main" or "sub" = the stream at `camera.stream_path`; "snapshot" = the JPEG at `snapshot_path[slot]` on
+    the ONVIF port. `log_in`: slots whose login may be used. `thresholds`: of the picture faults; none = faults are not
+    sought, and one picture is enough. `signatures`: slot -> small gray picture that the next visit is compared with;
+    kept up to date here with pictures without fault, so a view that has changed stays a fault until it is back or its
+    entry is deleted.
+    `thumbnails`: slot -> small JPEG of the picture; filled in here, and only then does a picture leave the decoder.
+    `refused(slot, attempts_left)` is called for each login that a camera refused, `undecodable(slot)` where all was
+    fetched as it should be and no picture came out of it; both before the slot's own result.
+
+    NotSeen: as in footage and asking; MALFORMED also when what came cannot be decoded, HOSTILE for a picture larger
+    than any camera's, AGENT_FAULT when the pictures broke the decoder or were not decoded in
+    time, UNASKED when there was no time for the visit.
+    """
+    waiting = {camera.slot: camera for camera in cameras}
+    if not waiting:
+        return
+    paths, remembered = snapshot_path or {}, {} if signatures is None else signatures
+    batch = [
+        Job(
+            camera=camera,
+            log_in=slot in log_in,
+            source=source,
+            snapshot_path=paths.get(slot, ""),
+            thresholds=thresholds,
+            reference=remembered.get(slot, b""),
+            deadline_s=max(deadline_s - RESERVE_S, deadline_s / 2),
+            thumbnail=thumbnails is not None,
+        )
+        for slot, camera in waiting.items()
+    ]
+    results = children.run(CHILD, map(lines.in_clear, batch), deadline_s=deadline_s + MARGIN_S, memory_mb=MEMORY_MB)
+    try:
+        trouble = yield from _arriving(results, waiting, _Sinks(remembered, thumbnails, refused, undecodable))
+    finally:
+        results.close()  # the children go with us
+    for slot in waiting:
+        # a visit ends in time by itself, so what is missing now is missing by our own fault
+        yield slot, NotSeen(reason=Reason.AGENT_FAULT, detail=tidy(trouble.detail), at=boot_ms())
+
+
+class _Sinks(NamedTuple):
+    """Where goes what comes with a result; see `check`."""
+
+    signatures: MutableMapping[str, bytes]
+    thumbnails: MutableMapping[str, bytes] | None
+    refused: Refused | None
+    undecodable: Callable[[str], None] | None
+
+    def take(self, answer: Answer) -> None:
+        if answer.refused and self.refused:
+            self.refused(answer.slot, answer.attempts_left)
+        if answer.undecodable and self.undecodable:
+            self.undecodable(answer.slot)
+        if answer.signature and isinstance(answer.picture, Seen) and not answer.picture.value.faults:
+            self.signatures[answer.slot] = answer.signature
+        if answer.thumbnail and self.thumbnails is not None:
+            self.thumbnails[answer.slot] = answer.thumbnail
+
+
+def _arriving(
+    results: Generator[bytes, None, Trouble], waiting: dict[str, Camera], sinks: _Sinks
+) -> Generator[tuple[str, Seen[Picture] | NotSeen], None, Trouble]:
+    """Pictures of the slots still waited for; returns the trouble of those that are left."""
+    while waiting:
+        try:
+            answer = msgspec.json.decode(next(results), type=Answer)
+        except StopIteration as end:
+            trouble: Trouble = end.value
+            return trouble
+        except msgspec.DecodeError:
+            continue  # its slot stays without an answer
+        if waiting.pop(answer.slot, None):
+            sinks.take(answer)
+            yield answer.slot, answer.picture
+    return Trouble(Reason.AGENT_FAULT, "nothing missing")

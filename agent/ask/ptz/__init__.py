@@ -1,0 +1,1 @@
+"""Movement: a camera is moved, watched and put back, in a child."""

@@ -1,0 +1,206 @@
+"""Child only, run as `python -m agent.ask.ptz.child`: one camera moved, watched and put back; or put back alone.
+
+What stood before is on disk before the first command. Who started us, and what the results mean, must not be known
+here.
+"""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+from msgspec import structs
+
+from agent.ask.attempt import Deadline, Trouble, boot_ms
+from agent.ask.children.child import Tell, serve
+from agent.ask.net.snapshot import Stills
+from agent.ask.ptz import intent as intents
+from agent.ask.ptz import pan_sweep, registration, restore
+from agent.ask.ptz.commands import Means, Steering, prepare
+from agent.ask.ptz.intent import Intent, Order, Report
+from agent.ask.ptz.settle import Faults
+from agent.ask.ptz.viewfinder import Eye, Glance
+from agent.ask.ptz.zoom_focus import focus, zoom
+from agent.model import Movement, NotSeen, Seen, tidy
+from contract.vocabulary import Reason
+
+T = TypeVar("T")
+
+PREPARE_S = 20.0
+"""For all that comes before the first move."""
+RETURN_S = 20.0
+"""Kept of the time away for coming back."""
+WATCH_S = 2.0
+"""How long a camera is watched for movements of its own before it is moved."""
+WATCHES = 3
+"""So often at most, while it is somewhere else and not on a straight way: steam and people do that, and a slow head."""
+DRIFT = 0.012
+"""Widths in WATCH_S: half a degree a second and more."""
+
+_steering: list[Steering] = []
+"""What is to be stopped when the parent dies."""
+
+
+def work(lines: list[bytes], tell: Tell) -> None:
+    """Carry out the one order and tell its report."""
+    order = intents.decode_order(lines[0])
+    cv2.setNumThreads(1)
+    prepare()
+    if order.put_back:
+        movement = Movement(restored=restore.put_back(order.camera, order.put_back, order.max_away_s, _steering.append))
+    else:
+        movement = Visit(order).movement()
+    tell(intents.encode_report(Report(slot=order.camera.slot, movement=movement)))
+
+
+def part() -> None:
+    """The parent has died: the head stops, and what remains to be put back is on disk."""
+    for head in _steering:
+        head.last_stop()
+
+
+class Visit:
+    """One camera, from the view before to the view after."""
+
+    def __init__(self, order: Order) -> None:
+        self._camera, self._told = order.camera, order.capabilities
+        self._file, self._away_s = Path(order.intent_file), order.max_away_s
+        self._prepare = Deadline(PREPARE_S)
+        self._means = Means(order.camera, order.capabilities)
+        self._head = Steering(order.camera, self._means, auth=order.capabilities.auth, deadline=self._prepare)
+        self._eyes: list[Eye] = []
+        self._faults = Faults()
+        _steering.append(self._head)
+
+    def movement(self) -> Movement:
+        """Everything that may be tried, and the view restored. A camera that was not moved counts as restored."""
+        try:
+            return self._visit()
+        except Trouble as trouble:
+            return _nothing(trouble.reason, trouble.detail)
+        finally:
+            for eye in self._eyes:
+                eye.close()
+            self._head.close()
+
+    def _visit(self) -> Movement:
+        if not (self._means.pan or self._means.zoom or self._means.focus):
+            return Movement()
+        self._head.set_clock()
+        eye, fine = self._opened(self._sub()), self._opened(self._main())
+        before = self._watched(eye)
+        if self._faults:
+            told = _nothing(Reason.UNASKED, "not moved: it moves by itself")
+            return structs.replace(told, faults=tuple(self._faults))
+        if eye.frozen:
+            return _nothing(Reason.MALFORMED, "not moved: the picture is frozen")
+        intent = self._written_down()
+        found, restored = Movement(), False
+        whole, away = Deadline(self._away_s), Deadline(max(self._away_s - RETURN_S, self._away_s / 2))
+        self._head.deadline = eye.deadline = fine.deadline = whole
+        ways = restore.Ways(eye, self._head, before, intent, self._faults)
+        try:
+            found = self._moved(found, eye, fine, ways, away)
+        finally:
+            restored = ways.back()
+            if restored:
+                ways.forget()
+                intents.erase(self._file, self._camera.slot)
+        return structs.replace(found, restored=restored, faults=tuple(sorted(self._faults)))
+
+    def _moved(self, found: Movement, eye: Eye, fine: Eye, ways: restore.Ways, away: Deadline) -> Movement:
+        """Focus, zoom, turn, as far as there are motors and a way back; the longest last."""
+        head, faults = self._head, self._faults
+        no_way = NotSeen(reason=Reason.UNASKED, detail="not moved: nothing is known to come back to")
+        if self._means.focus:
+            blur = partial(focus, eye, head, ways.focus, away)
+            found = structs.replace(found, focus=_seen(blur) if ways.focus.known else no_way)
+        if self._means.zoom:
+            enlarge = partial(zoom, eye, fine, head, faults, away)
+            found = structs.replace(found, zoom=_seen(enlarge) if ways.known else no_way)
+            ways.back()
+        if self._means.pan:
+            turn = partial(pan_sweep.rotate, eye, head, faults, away)
+            found = structs.replace(found, rotation=_seen(turn) if ways.known else no_way)
+        return found
+
+    # ---- before ---------------------------------------------------------------------------------
+
+    def _sub(self) -> str:
+        """The profile looked at: small, for it is looked at often."""
+        uri = self._told.sub_stream_uri
+        return uri.value.profile if isinstance(uri, Seen) else self._main()
+
+    def _main(self) -> str:
+        return self._means.profile.token if self._means.profile else ""
+
+    def _opened(self, profile: str) -> Eye:
+        eye = Eye(Stills(self._camera, self._head.snapshot_place(profile)), self._prepare)
+        self._eyes.append(eye)
+        return eye
+
+    def _watched(self, eye: Eye) -> Glance:
+        """The view before anything is done; "drifts" is noted when it changes steadily by itself."""
+        first = last = eye.look()
+        if registration.match(first.view, first.view) is None:
+            raise Trouble(Reason.UNASKED, "not moved: too little in the picture to measure by")
+        way, since_s = 0.0, time.monotonic()  # a late picture shows what is there when it comes
+        for turn in range(1, WATCHES + 1):
+            while last.at_s < since_s + turn * WATCH_S:
+                now = eye.look()
+                step = registration.match(last.view, now.view)
+                way, last = way + (step.moved if step else 0.0), now
+            whole = registration.match(first.view, last.view)
+            if whole is None or whole.moved > max(DRIFT, 0.6 * way):
+                self._faults.add("drifts")
+                break
+            if whole.moved <= DRIFT:
+                break
+        return last
+
+    def _written_down(self) -> Intent:
+        """What stands, on disk: once before a temporary preset is made, and once with it. Raises Trouble."""
+        means, head = self._means, self._head
+        intent = Intent(
+            slot=self._camera.slot,
+            at=boot_ms(),
+            services=tuple(means.services.values()),
+            auth=head.way or self._told.auth,
+            profile=self._main() if means.turns else "",
+            position=head.status() if means.positions else None,
+            source=means.source if means.focus else "",
+            autofocus=head.autofocus() if means.focus else "",
+            focus=head.focus_position() if means.focus else None,
+        )
+        try:
+            intents.write(self._file, intent)
+            if means.pan or means.zoom:
+                intent = structs.replace(intent, preset=head.keep_place())
+                intents.write(self._file, intent)
+        except OSError as error:
+            raise Trouble(Reason.AGENT_FAULT, f"not moved: cannot write down what stands: {error.strerror}") from None
+        return intent
+
+
+def _seen(manoeuvre: Callable[[], T | NotSeen]) -> Seen[T] | NotSeen:
+    at, began = boot_ms(), time.monotonic()
+    found: T | NotSeen
+    try:
+        found = manoeuvre()
+    except Trouble as trouble:
+        found = NotSeen(reason=trouble.reason, detail=tidy(trouble.detail))
+    took_s = round(time.monotonic() - began, 3)
+    if isinstance(found, NotSeen):
+        return structs.replace(found, at=at, took_s=took_s)
+    return Seen(value=found, at=at, took_s=took_s)
+
+
+def _nothing(reason: Reason, detail: str) -> Movement:
+    missing = NotSeen(reason=reason, detail=tidy(detail), at=boot_ms())
+    return Movement(rotation=missing, zoom=missing, focus=missing)
+
+
+if __name__ == "__main__":
+    serve(work, parting=part)

@@ -1,0 +1,183 @@
+"""Child only: the way back to the view before: the preset that keeps the place, the position, the focus.
+
+Why the camera was moved must not be known here.
+"""
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from agent.ask.attempt import Deadline, Trouble
+from agent.ask.net.snapshot import Stills
+from agent.ask.ptz import registration
+from agent.ask.ptz.commands import Steering, means_of
+from agent.ask.ptz.intent import Intent
+from agent.ask.ptz.settle import Faults, quietly, settle
+from agent.ask.ptz.sweep_geometry import STILL
+from agent.ask.ptz.viewfinder import Eye, Glance
+from agent.ask.ptz.zoom_focus import FocusKept, restore_focus
+from agent.model import Camera, PtzStatus
+
+BACK = 0.03
+"""A view is the view before when things are so near to where they were (in widths), and as large."""
+SHARP = 0.7
+"""And its sharpness is so much of what it was."""
+TRAVEL_S = 20.0
+"""For one way back."""
+ARRIVED_S = 1.5
+"""A head that stands so long has arrived, wherever that is."""
+DELAY_S = 1.0
+"""A head may begin so long after the command."""
+SETTLE_S = 15.0
+
+
+class Ways:
+    """The ways back of one camera while we can see it."""
+
+    def __init__(self, eye: Eye, head: Steering, before: Glance, intent: Intent, faults: Faults) -> None:
+        self._eye, self._head, self._before, self._intent, self._faults = eye, head, before, intent, faults
+        self._sharp = registration.sharpness(before.frame)
+
+    @property
+    def known(self) -> bool:
+        """Whether head and zoom can come back at all."""
+        return bool(self._intent.preset) or self._position is not None
+
+    @property
+    def focus(self) -> FocusKept:
+        return FocusKept(self._intent.autofocus, self._intent.focus)
+
+    def back(self) -> bool:
+        """Go back by each way in turn until the view is the view before. Raises nothing: False is the answer then."""
+        try:
+            return self._back()
+        except Trouble:
+            quietly(self._head.halt)
+            return False
+
+    def _back(self) -> bool:
+        settle(self._eye, self._head, self._faults)
+        returned = self._is_before(self._eye.look())
+        for way in self._ways():
+            if returned:
+                break
+            quietly(way)
+            returned = self._arrives()
+        return returned and self._in_focus()
+
+    def forget(self) -> None:
+        """Take the temporary preset away: only once nothing is left to come back for."""
+        if self._intent.preset:
+            quietly(lambda: self._head.drop_place(self._intent.preset))
+
+    def _ways(self) -> list[Callable[[], None]]:
+        ways: list[Callable[[], None]] = []
+        if self._intent.preset:
+            ways.append(lambda: self._head.go_to_place(self._intent.preset))
+        if place := self._position:
+            ways.append(lambda: self._head.go_to(place))
+        return ways
+
+    @property
+    def _position(self) -> PtzStatus | None:
+        return self._intent.position if self._head.means.positions else None
+
+    def _arrives(self) -> bool:
+        """Whether the view becomes the view before; watched until it does, or the head stands."""
+        until_s, last = time.monotonic() + TRAVEL_S, self._eye.look()
+        stood_s = time.monotonic()
+        while time.monotonic() < until_s:
+            now = self._eye.look()
+            found = registration.match(last.view, now.view)
+            if found is None or found.moved > STILL:
+                stood_s = now.at_s
+            elif self._is_before(now):
+                return True
+            elif now.at_s - stood_s > ARRIVED_S:
+                return False
+            last = now
+        return False
+
+    def _is_before(self, now: Glance) -> bool:
+        found = registration.match(self._before.view, now.view)
+        return found is not None and found.moved <= BACK and abs(found.scale - 1.0) <= BACK
+
+    def _in_focus(self) -> bool:
+        """Whether the picture is as sharp as before; zoom and turn let an autofocus search for a while."""
+        until_s = time.monotonic() + SETTLE_S
+        while registration.sharpness(self._eye.look().frame) < SHARP * self._sharp:
+            if time.monotonic() > until_s:
+                return False
+        return True
+
+
+# ---- nobody knows the view of before ------------------------------------------------------------
+
+
+def put_back(camera: Camera, intent: Intent, within_s: float, begun: Callable[[Steering], None]) -> bool:
+    """Put a camera back that somebody left in the middle of a movement.
+
+    Returns whether the camera took the commands, stands and, where it tells its position, stands where it stood.
+    """
+    deadline = Deadline(within_s)
+    head = Steering(camera, means_of(intent), auth=intent.auth, deadline=deadline)
+    begun(head)
+    try:
+        head.set_clock()
+        return _put_back(head, intent, partial(_rests, camera, head, intent.profile, deadline))
+    except Trouble:
+        return False
+    finally:
+        head.close()
+
+
+def _put_back(head: Steering, intent: Intent, rests: Callable[[], None]) -> bool:
+    if intent.source:
+        restore_focus(head, FocusKept(intent.autofocus, intent.focus))
+    if not intent.profile:
+        return True
+    quietly(head.halt)
+    ways: list[Callable[[], None]] = [partial(head.go_to_place, intent.preset)] if intent.preset else []
+    if intent.position:
+        ways.append(partial(head.go_to, intent.position))
+    for way in ways:
+        try:
+            way()
+        except Trouble:
+            continue
+        rests()
+        if _stands_there(head, intent.position):
+            if intent.preset:
+                quietly(partial(head.drop_place, intent.preset))
+            return True
+    return not ways
+
+
+def _rests(camera: Camera, head: Steering, profile: str, deadline: Deadline) -> None:
+    """Wait until the picture stands still; where there is none, as long as the longest way takes."""
+    began_s = time.monotonic()
+    try:
+        eye = Eye(Stills(camera, head.snapshot_place(profile)), deadline)
+        last, stood_s = eye.look(), began_s + DELAY_S
+        while last.at_s < began_s + TRAVEL_S:
+            now = eye.look()
+            found = registration.match(last.view, now.view)
+            if found is None or found.moved > STILL:
+                stood_s = max(stood_s, now.at_s)
+            elif now.at_s - stood_s > ARRIVED_S:
+                return
+            last = now
+    except Trouble:
+        time.sleep(max(0.0, min(began_s + TRAVEL_S - time.monotonic(), deadline.left())))
+
+
+def _stands_there(head: Steering, place: PtzStatus | None) -> bool:
+    """Whether the head reports the place where it stood; one that reports none is believed on its answer."""
+    now = head.status() if place else None
+    if place is None or now is None:
+        return True
+    return all(_near(a, b) for a, b in ((now.pan, place.pan), (now.tilt, place.tilt), (now.zoom, place.zoom)))
+
+
+def _near(a: float | None, b: float | None) -> bool:
+    return a is None or b is None or abs(a - b) <= max(0.01, 0.01 * abs(b))

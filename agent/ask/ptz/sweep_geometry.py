@@ -1,0 +1,178 @@
+"""Child only: what the views of a camera that turns one way add up to: how far, whether it stands, whether it is round.
+
+Pure: views and their times come in. Who turns the camera, and how it is stopped, must not be known here.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from agent.ask.ptz import registration
+from agent.ask.ptz.registration import Floats, Lens, Turn, View
+
+KEY_SHIFT = 0.18
+"""A view so far (in widths) from the last key view becomes the next: few links, each far enough to tell the lens."""
+STILL = 0.004
+"""Things that moved less between two views (in widths) stand still: encoders and wind do that much."""
+SLOW = 10 * STILL
+"""What seems to move so little is compared with the view just before: of a far key view half is out of sight, and noise
+of the rest looks like movement."""
+STILL_S = 1.2
+"""A head that is told to turn and stands so long is at its stop."""
+FULL_DEG = 360.0
+_LATE_DEG = 250.0
+"""The start is not looked for before: near it, its view is still in sight."""
+_PASSED = 0.06
+"""The start counts as passed when the head is so far (in widths of the view) beyond it."""
+_IN_SIGHT = 0.9
+"""Share of the view that counts as seen."""
+_TOLERANCE = 0.12
+_GAP_TOLERANCE = 0.3
+
+
+class _Link(NamedTuple):
+    """From one key view to the next; `turn` None where nothing in between could be matched."""
+
+    turn: Turn | None
+    took_s: float
+
+
+class Sweep:
+    """Views of one turn in one direction, in order."""
+
+    def __init__(self, start: View, at_s: float) -> None:
+        self.start = start
+        self.last = start
+        self.pace = 0.0
+        """Widths a second at which things last moved."""
+        self.every_s = 0.0
+        """Seconds from picture to picture, lately."""
+        self._links: list[_Link] = []
+        self._key, self._key_at_s = start, at_s
+        self._partial: Turn | None = None
+        self._moves: Floats = np.zeros((4, 2))
+        self._last_at_s = at_s
+        self._still_since_s: float | None = at_s
+        self._blind_since_s: float | None = None
+        self.moved = False
+        """Whether anything moved at all."""
+
+    # ---- views come in --------------------------------------------------------------------------
+
+    def add(self, now: View, at_s: float) -> None:
+        """The next view, taken at `at_s` (monotonic seconds)."""
+        found = registration.match(self._key, now)
+        if found is None and self._partial is not None:
+            self._step(self.last, self._last_at_s)
+            found = registration.match(self._key, now)
+        if found is None:
+            self._blind(now, at_s)
+        else:
+            self._seen(now, at_s, found)
+        gone_s = at_s - self._last_at_s
+        self.every_s = 0.7 * self.every_s + 0.3 * gone_s if self.every_s else gone_s
+        self.last, self._last_at_s = now, at_s
+
+    def _seen(self, now: View, at_s: float, found: registration.Match) -> None:
+        moved = float(np.mean(np.hypot(*(found.moves - self._moves).T)))
+        if STILL < moved < SLOW and (since := registration.match(self.last, now)):
+            moved = since.moved
+        if self._blind_since_s is None and at_s > self._last_at_s:
+            self.pace = moved / (at_s - self._last_at_s)
+        self._blind_since_s = None
+        if moved > STILL:
+            self.moved, self._still_since_s = True, None
+        elif self._still_since_s is None:
+            self._still_since_s = self._last_at_s
+        self._partial, self._moves = registration.turn(found), found.moves
+        if found.moved >= KEY_SHIFT:
+            self._step(now, at_s)
+
+    def _step(self, key: View, at_s: float) -> None:
+        """The view becomes the key view."""
+        self._links.append(_Link(self._partial, at_s - self._key_at_s))
+        self._key, self._key_at_s = key, at_s
+        self._partial, self._moves = None, np.zeros((4, 2))
+
+    def _blind(self, now: View, at_s: float) -> None:
+        """Nothing matches: too plain, too fast, or somebody in the way. A view with features starts the chain anew."""
+        self._still_since_s = None
+        if self._blind_since_s is None:
+            self._blind_since_s = self._last_at_s
+        if len(now.points) >= registration.MIN_INLIERS:
+            self._step(now, at_s)
+
+    # ---- what they add up to --------------------------------------------------------------------
+
+    def still_s(self, at_s: float) -> float:
+        """How long nothing has moved."""
+        return 0.0 if self._still_since_s is None else at_s - self._still_since_s
+
+    def blind_s(self, at_s: float) -> float:
+        """How long nothing could be matched."""
+        return 0.0 if self._blind_since_s is None else at_s - self._blind_since_s
+
+    @property
+    def turns(self) -> list[Turn]:
+        return [link.turn for link in self._links if link.turn] + ([self._partial] if self._partial else [])
+
+    @property
+    def gaps_s(self) -> float:
+        """Seconds of turning over which nothing could be matched."""
+        return sum(link.took_s for link in self._links if not link.turn)
+
+    def axis(self, row: float) -> Floats:
+        """The axis of the turn, a unit vector in the first view's frame, for a focal length."""
+        total = (
+            np.sum([registration.at(turn.vectors, row) for turn in self.turns], axis=0) if self.turns else np.zeros(3)
+        )
+        length = float(np.linalg.norm(total))
+        return np.asarray(total / length if length else np.array([0.0, 1.0, 0.0]))
+
+    def turned(self, row: float) -> float:
+        """Degrees turned, for a focal length; gaps count at the pace of the rest."""
+        axis = self.axis(row)
+        known = sum(float(registration.at(turn.vectors, row) @ axis) for turn in self.turns)
+        known_s = sum(link.took_s for link in self._links if link.turn)
+        return known + (self.gaps_s * known / known_s if known_s else 0.0)
+
+    def recurred(self, lens: Lens) -> float | None:
+        """Degrees turned, if the start has come into view again and been passed, as it is for an endless head."""
+        turned = self.turned(lens.row)
+        if turned < _LATE_DEG:
+            return None
+        beyond = self._between(self.start, self.last, lens.row)
+        if beyond is None or beyond < _PASSED * lens.fov_deg:
+            return None
+        rounds = max(round((turned - beyond) / FULL_DEG), 1)  # with few pictures a second the first may be missed
+        around = rounds * FULL_DEG + beyond
+        return around if self._agrees(turned, around) else None
+
+    def closed(self, lens: Lens) -> float | None:
+        """Degrees turned, if the first and the last view overlap behind the camera's back; more exact than `turned`."""
+        short = self._between(self.start, self.last, lens.row)
+        if short is None or not self._agrees(self.turned(lens.row), FULL_DEG + short):
+            return None
+        return FULL_DEG + short
+
+    def covers(self, lens: Lens) -> bool:
+        """Whether first and last view overlap by what was turned and what the lens sees, though steam may hide it."""
+        longest = min(lens.row + 2 * lens.spread, len(registration.FOCALS) - 1)
+        return self.turned(lens.row) - self.error_deg(lens) + _IN_SIGHT * registration.fov_deg(longest) >= FULL_DEG
+
+    def _between(self, a: View, b: View, row: float) -> float | None:
+        """Degrees from one view to an overlapping one, along the axis of this sweep."""
+        found = registration.match(a, b)
+        return float(registration.at(registration.turn(found).vectors, row) @ self.axis(row)) if found else None
+
+    def _agrees(self, turned: float, expected: float) -> bool:
+        """Whether two figures of one turn are the same within what chaining may have lost."""
+        slack = _GAP_TOLERANCE if self.gaps_s else _TOLERANCE
+        return abs(turned - expected) <= slack * FULL_DEG
+
+    def error_deg(self, lens: Lens) -> float:
+        """How wrong `turned` may be: twice the lens's standard error, 1 % of bent lines, and half of the gaps."""
+        turned, last = self.turned(lens.row), len(registration.FOCALS) - 1
+        wide, long = (self.turned(min(max(lens.row + side * lens.spread, 0), last)) for side in (-2, 2))
+        whole_s = sum(link.took_s for link in self._links) or 1.0
+        return abs(long - wide) / 2 + 0.01 * turned + 0.5 * turned * self.gaps_s / whole_s

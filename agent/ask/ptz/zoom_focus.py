@@ -1,0 +1,280 @@
+"""Child only: what proves zoom and focus: things grow, and gain detail; sharpness goes and comes back.
+
+The focus is put back here, the zoom by whoever called. What a result means must not be known here.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from agent.ask.attempt import Deadline
+from agent.ask.ptz import registration
+from agent.ask.ptz.commands import TIMEOUT_S, Steering
+from agent.ask.ptz.pan_sweep import FASTEST, FIRST, PATIENCE_S, RENEW_S
+from agent.ask.ptz.registration import Frame, View
+from agent.ask.ptz.settle import SETTLE_S, Faults, quietly, settle
+from agent.ask.ptz.viewfinder import Eye
+from agent.model import FocusSeen, NotSeen, Span, ZoomSeen
+from contract.vocabulary import Reason
+
+ZOOM_WANTED = 1.6
+"""Magnification at which detail is compared."""
+ZOOM_SEEN = 1.08
+ZOOM_STEP = 1.2
+MAX_BLIND = 4
+ZOOM_S, BACK_S = 8.0, 15.0
+"""Longest zoom, and longest way back to what can be told."""
+AVERAGED = 5
+"""Pictures averaged before detail is compared, so that noise does not count as detail."""
+COMPARISONS = 3
+"""Tries to compare detail, each with pictures of its own."""
+OPTICAL = 1.3
+"""Gain of detail at edges above which it is real (views.detail_ratio)."""
+BLURRED = 0.6
+"""Sharpness lost to so much of what it was proves the focus motor."""
+FOCUS_S = 3.0
+FOCUS_LOOKS = 4
+"""And so many pictures at least are looked at, however slowly they come, before a motor is said to stand."""
+
+
+# ---- zoom ---------------------------------------------------------------------------------------
+
+
+def zoom(eye: Eye, fine: Eye, head: Steering, faults: Faults, deadline: Deadline) -> ZoomSeen | NotSeen:
+    """Zoom in (out, where it stands at its long end) and compare size and detail; `fine` gives the main stream's."""
+    for way in (+1, -1):
+        start, before = eye.look(), _average(fine)
+        growth = _Growth(start.view)
+        _zoom(eye, head, way, growth, deadline)
+        scale = growth.add(settle(eye, head, faults).view) or _seen_again(eye, head, way, growth, faults, deadline)
+        if scale is None:
+            return NotSeen(reason=Reason.MALFORMED, detail="too little in the picture to measure the zoom by")
+        if max(scale, 1 / scale) >= ZOOM_SEEN:
+            return _compared(before, fine, scale)
+        if deadline.passed():
+            return NotSeen(reason=Reason.TIMED_OUT, detail="nothing grew in the time allowed")
+    faults.add("ignores")
+    return ZoomSeen(scale=1.0, detail_ratio=1.0, optical=False)
+
+
+class _Told(NamedTuple):
+    view: View
+    scale: float
+
+
+class _Growth:
+    """How much larger things have become since the start, told in steps: far apart, two views have little in common."""
+
+    def __init__(self, start: View) -> None:
+        self._key = self._last = _Told(start, 1.0)
+        self.sizes = [1.0]
+        """Of each view that could be told: how much larger, or smaller, things are."""
+        self.blind = 0
+        """Views in a row that could not be told."""
+
+    def add(self, now: View) -> float | None:
+        """The scale of a view, None where it cannot be told."""
+        key = self._key
+        found = registration.enlarged(key.view, now)
+        if found is None:
+            key = self._last  # what moves in the kitchen spoils a large step sooner than a small one
+            found = registration.enlarged(key.view, now)
+        if found is None:
+            self.blind += 1
+            return None
+        scale, self.blind = key.scale * found.scale, 0
+        self.sizes.append(max(scale, 1 / scale))
+        self._last = _Told(now, scale)
+        self._key = key if 1 / ZOOM_STEP < found.scale < ZOOM_STEP else self._last
+        return scale
+
+    @property
+    def stands(self) -> bool:
+        """Whether things have grown and grow no more."""
+        lately = self.sizes[-6:]
+        return len(self.sizes) > 6 and self.sizes[-1] >= ZOOM_SEEN and max(lately) - min(lately) < 0.01
+
+
+def _zoom(eye: Eye, head: Steering, way: int, growth: _Growth, deadline: Deadline) -> None:
+    """Zoom until things are ZOOM_WANTED times as large (or small), or nothing more happens."""
+    share = FIRST
+    head.enlarge(way * share)
+    begun_s = renewed_s = time.monotonic()
+    while growth.blind < MAX_BLIND and not (growth.stands or deadline.passed()):
+        now = eye.look()
+        growth.add(now.view)
+        size = growth.sizes[-1]
+        if size >= ZOOM_WANTED or now.at_s - begun_s > ZOOM_S:
+            return
+        brisk = min(share * 2.5, FASTEST) if now.at_s - begun_s > PATIENCE_S and size < ZOOM_SEEN else share
+        if brisk != share or now.at_s - renewed_s > RENEW_S:
+            share, renewed_s = brisk, now.at_s
+            head.enlarge(way * share)
+
+
+def _seen_again(
+    eye: Eye, head: Steering, way: int, growth: _Growth, faults: Faults, deadline: Deadline
+) -> float | None:
+    """The scale after zooming back to what can be told: where pictures come late, the steps between are missed.
+
+    None where nothing can be told in BACK_S, or nothing is left of the zoom.
+    """
+    end = deadline.within(BACK_S)
+    while not end.passed():
+        head.enlarge(-way * FIRST)
+        leg = end.within(TIMEOUT_S)
+        while growth.blind and not leg.passed():
+            growth.add(eye.look().view)
+        if scale := growth.add(settle(eye, head, faults).view):
+            return scale if max(scale, 1 / scale) >= ZOOM_SEEN else None
+    return None
+
+
+def _compared(before: Frame, fine: Eye, scale: float) -> ZoomSeen | NotSeen:
+    """Detail of the larger picture against the smaller one enlarged; people and steam may be in the way for a while."""
+    for _ in range(COMPARISONS):
+        after = _average(fine)
+        small, large = (before, after) if scale >= 1 else (after, before)
+        if found := registration.enlarged(
+            registration.view(small, registration.MANY_FEATURES), registration.view(large, registration.MANY_FEATURES)
+        ):
+            gain = registration.detail_ratio(small, large, found)
+            return ZoomSeen(scale=round(found.scale, 2), detail_ratio=round(gain, 2), optical=gain >= OPTICAL)
+    return NotSeen(reason=Reason.MALFORMED, detail="it zooms, and too little in the picture to compare detail by")
+
+
+def _average(eye: Eye) -> Frame:
+    total = eye.look().frame.astype(np.uint16)
+    for _ in range(AVERAGED - 1):
+        total += eye.look().frame
+    return np.asarray(total // AVERAGED, np.uint8)
+
+
+# ---- focus --------------------------------------------------------------------------------------
+
+
+class FocusKept(NamedTuple):
+    """What to restore: AUTO, MANUAL or "" (unknown), and the motor's position where the camera tells it."""
+
+    mode: str
+    position: float | None
+
+    @property
+    def known(self) -> bool:
+        """Whether there is anything to go back to."""
+        return bool(self.mode) or self.position is not None
+
+
+def focus(eye: Eye, head: Steering, kept: FocusKept, deadline: Deadline) -> FocusSeen | NotSeen:
+    """Move the focus until the picture blurs, then put it back as `kept` says and wait until it is sharp again."""
+    rested = _at_rest(eye)
+    before, usual = min(rested), statistics.median(rested)
+    if kept.mode == "AUTO":
+        quietly(partial(head.set_autofocus, "MANUAL"))  # some refuse Move otherwise
+    lowest, moves = before, _moves(head, kept)
+    undo: Callable[[], None] = _nothing
+    try:
+        for there, undo in moves:
+            there()
+            lowest = min(lowest, _lowest(eye, before, deadline))
+            quietly(head.halt_focus)
+            if lowest <= BLURRED * before:
+                break
+            undo()  # back to where it was, before the other way is tried
+            _sharp_again(eye, usual)
+            quietly(head.halt_focus)
+    finally:
+        restore_focus(head, kept, undo)
+    if lowest > BLURRED * before and deadline.passed():
+        return NotSeen(reason=Reason.TIMED_OUT, detail="nothing blurred in the time allowed")
+    return FocusSeen(before=round(before, 3), moved=round(lowest, 3), restored=round(_sharp_again(eye, usual), 3))
+
+
+def _nothing() -> None:
+    pass
+
+
+def restore_focus(head: Steering, kept: FocusKept, undo: Callable[[], None] = _nothing) -> None:
+    """Put the focus back: the motor where its position is known, else the move undone; then the mode."""
+    quietly(head.halt_focus)
+    if kept.mode != "AUTO":
+        position = kept.position
+        options = head.means.focus
+        if position is not None and (options is None or options.absolute):
+            quietly(partial(head.focus, Absolute={"Position": position}))
+        else:
+            quietly(undo)
+    if kept.mode:
+        quietly(partial(head.set_autofocus, kept.mode))
+
+
+def _moves(head: Steering, kept: FocusKept) -> list[tuple[Callable[[], None], Callable[[], None]]]:
+    """Ways to lose focus, the gentlest first, each with what undoes it."""
+    options = head.means.focus
+    if options is None:
+        return []
+    if options.absolute and kept.position is not None:
+        home = partial(head.focus, Absolute={"Position": kept.position})
+        aside = _aside(options.absolute, kept.position)
+        return [(partial(head.focus, Absolute={"Position": to}), home) for to in aside]
+    if options.continuous:
+        speeds = [_end(options.continuous, side, 0.5) for side in (-1, 1)]
+        return [(partial(head.focus, Continuous={"Speed": s}), partial(_for_as_long, head, -s)) for s in speeds]
+    if options.relative:
+        steps = [_end(options.relative, side, 0.3) for side in (-1, 1)]
+        return [
+            (partial(head.focus, Relative={"Distance": s}), partial(head.focus, Relative={"Distance": -s}))
+            for s in steps
+        ]
+    return []
+
+
+def _for_as_long(head: Steering, speed: float) -> None:
+    head.focus(Continuous={"Speed": speed})
+    time.sleep(FOCUS_S / 2)
+
+
+def _aside(span: Span, home: float) -> list[float]:
+    """Positions a third of the way aside of `home`, within the span."""
+    low, high = span.low if span.low is not None else home - 1.0, span.high if span.high is not None else home + 1.0
+    step = (high - low) / 3
+    return [to for to in (home - step, home + step) if low <= to <= high] or [low, high]
+
+
+def _end(span: Span, side: int, share: float) -> float:
+    end = span.high if side > 0 else span.low
+    return share * (end if end is not None else float(side))
+
+
+def _at_rest(eye: Eye) -> list[float]:
+    """The sharpness of as many pictures as a move is judged by: steam and people change it too."""
+    until_s, seen = time.monotonic() + FOCUS_S, list[float]()
+    while time.monotonic() < until_s or len(seen) < FOCUS_LOOKS:
+        seen.append(registration.sharpness(eye.look().frame))
+    return seen
+
+
+def _sharpness(eye: Eye) -> float:
+    return statistics.median(registration.sharpness(eye.look().frame) for _ in range(3))
+
+
+def _lowest(eye: Eye, before: float, deadline: Deadline) -> float:
+    """The least sharpness within FOCUS_S; no longer than until the blur is plain."""
+    until_s, looks, lowest = time.monotonic() + FOCUS_S, 0, before
+    while (time.monotonic() < until_s or looks < FOCUS_LOOKS) and not deadline.passed():
+        lowest, looks = min(lowest, registration.sharpness(eye.look().frame)), looks + 1
+        if lowest <= BLURRED * before:
+            break
+    return lowest
+
+
+def _sharp_again(eye: Eye, before: float) -> float:
+    """The sharpness once it is what it was, or after SETTLE_S."""
+    until_s, now = time.monotonic() + SETTLE_S, 0.0
+    while now < 0.85 * before and time.monotonic() < until_s:
+        now = _sharpness(eye)
+    return now

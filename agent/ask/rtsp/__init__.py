@@ -1,0 +1,1 @@
+"""RTSP to one enrolled camera: sessions, SDP, RTP, compressed video put together."""

@@ -1,0 +1,237 @@
+"""RTSP 1.0 (RFC 2326) to one enrolled camera: OPTIONS, DESCRIBE, one login, and the question for a backchannel.
+
+URLs are rebuilt from the enrolment; addresses a camera names (Location, Content-Base, control) are never followed. What
+an answer means for a verdict must not be known here.
+"""
+
+from collections.abc import Mapping
+from typing import Self
+
+from agent.ask.attempt import Deadline, Trouble, ask
+from agent.ask.net import connection, digest
+from agent.ask.net.message import USER_AGENT, Reply, content_length, read_head, request, safe_path
+from agent.ask.rtsp import sdp
+from agent.model import Backchannel, Camera, Credentials, NotSeen, Seen, tidy
+from contract.vocabulary import Reason
+
+CAP = 64 * 1024
+"""Largest body read; one server offered 2 GB and had its client fill 1.3 GB of memory."""
+BACKCHANNEL = "www.onvif.org/ver20/backchannel"
+"""ONVIF Streaming Specification, 5.3.1: the feature tag that asks for the backchannel."""
+_SENDINGS = 2
+"""How often one login may be sent: the second only for a stale nonce or when the first was cut off unanswered."""
+_BUSY = frozenset({453, 503})
+_SAYS_NO = frozenset({404, 405, 406, 410, 415, 461, 501, 505, 551})
+
+
+class Status(Trouble):
+    """A reply that is not a success."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(_reason(reply.status), f"RTSP {reply.status} {tidy(reply.phrase, 60)}".rstrip())
+        self.status = reply.status
+
+
+class LoginFailed(Trouble):
+    """The camera refused our login. `attempts_left`: what it said of attempts before it locks, if it did."""
+
+    def __init__(self, detail: str, attempts_left: int | None = None) -> None:
+        super().__init__(Reason.REFUSED, detail)
+        self.attempts_left = attempts_left
+
+
+def _reason(status: int) -> Reason:
+    """What a status means. Only 453 and 503 say "I live and have no room": they count as online, so no other may."""
+    if 300 <= status < 400:
+        return Reason.HOSTILE
+    if status in (401, 403, 407):
+        return Reason.REFUSED
+    if status in _SAYS_NO:
+        return Reason.UNSUPPORTED
+    return Reason.BUSY if status in _BUSY else Reason.MALFORMED
+
+
+class Rtsp:
+    """One connection to the camera's stream path, one request at a time.
+
+    Logs in when the camera asks for it, `log_in` allows it and credentials are enrolled: Digest, or Basic where
+    `camera.allow_basic`. The password never stands in a URL.
+    """
+
+    def __init__(self, camera: Camera, deadline: Deadline, *, log_in: bool) -> None:
+        self._camera = camera
+        self._deadline = deadline
+        self._log_in = log_in
+        self._cseq = 0
+        self._login: tuple[digest.Challenge, int] | None = None
+        """The challenge whose answer was accepted, and how often it was answered."""
+        self.logged_in = False
+        """A login was asked for and accepted."""
+        self._wire = connection.connect(camera, camera.ports.rtsp, deadline)
+
+    def options(self) -> Reply:
+        """OPTIONS without login: any reply proves that RTSP lives."""
+        return self.plain("OPTIONS", "/")
+
+    def plain(self, method: str, path: str, headers: Mapping[str, str] | None = None) -> Reply:
+        """The reply, whatever its status, to a request that never carries a login."""
+        return self._exchange(method, self._url(path), headers or {})
+
+    def describe(self, path: str, *, require_backchannel: bool = False) -> bytes:
+        """The session description at `path`. Raises Status, LoginFailed, Trouble."""
+        return self._describe(path, require_backchannel=require_backchannel).body
+
+    def close(self) -> None:
+        self._wire.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _url(self, path: str) -> str:
+        return f"rtsp://{connection.url_host(self._camera.address)}:{self._camera.ports.rtsp}{safe_path(path)}"
+
+    def _describe(self, path: str, *, require_backchannel: bool) -> Reply:
+        headers = {"Accept": "application/sdp"} | ({"Require": BACKCHANNEL} if require_backchannel else {})
+        reply = self._request("DESCRIBE", self._url(path), headers)
+        if not reply.body.strip():
+            raise Trouble(Reason.MALFORMED, "RTSP 200 without a description")
+        return reply
+
+    def _request(self, method: str, url: str, headers: Mapping[str, str]) -> Reply:
+        reply = self._exchange(method, url, {**headers, **self._known_login(method, url)})
+        if reply.status == 401:
+            reply = self._logged_in(method, url, headers, reply)
+        if not 200 <= reply.status < 300:
+            raise Status(reply)
+        return reply
+
+    def _logged_in(self, method: str, url: str, headers: Mapping[str, str], refusal: Reply) -> Reply:
+        """The reply to the request sent again with our login.
+
+        A login that the camera cuts off unanswered counts as refused, after one repetition for cameras that close
+        after every 401: asking again and again would lock the owner out.
+        """
+        credentials, failed = self._credentials(), LoginFailed("connection closed at login")
+        self._login = None
+        challenge, fresh, uses = self._choice(refusal), _closes(refusal), 0
+        for _ in range(_SENDINGS):
+            if fresh:
+                self._reconnect()
+            uses += 1
+            answer = digest.authorization(challenge, credentials, method, url, count=uses)
+            try:
+                reply = self._exchange(method, url, {**headers, "Authorization": answer})
+            except Trouble as trouble:
+                if trouble.reason is not Reason.UNREACHABLE:
+                    raise
+                fresh = True
+                continue
+            if reply.status not in (401, 403):
+                self.logged_in, self._login = True, (challenge, uses)
+                return reply
+            failed = LoginFailed(f"RTSP {reply.status} to our login", digest.attempts_left(_text(reply)))
+            if not any(one.stale for one in digest.challenges(reply.all("www-authenticate"))):
+                break
+            challenge, fresh, uses = self._choice(reply), _closes(reply), 0
+        self._log_in = False
+        raise failed
+
+    def _known_login(self, method: str, url: str) -> dict[str, str]:
+        """The accepted login for a further request, so that it need not be refused first (RFC 7616, 3.6)."""
+        if not self._login:
+            return {}
+        challenge, uses = self._login
+        self._login = challenge, uses + 1
+        return {"Authorization": digest.authorization(challenge, self._credentials(), method, url, count=uses + 1)}
+
+    def _credentials(self) -> Credentials:
+        credentials = self._camera.stream_credentials
+        if not credentials:
+            raise Trouble(Reason.REFUSED, "login asked for, no credentials enrolled")
+        if not self._log_in:
+            raise Trouble(Reason.REFUSED, "login asked for, logging in is suspended")
+        return credentials
+
+    def _choice(self, refusal: Reply) -> digest.Challenge:
+        return digest.choose(refusal.all("www-authenticate"), allow_basic=self._camera.allow_basic)
+
+    def _exchange(self, method: str, url: str, headers: Mapping[str, str]) -> Reply:
+        self._cseq += 1
+        ours = {"CSeq": str(self._cseq), "User-Agent": USER_AGENT}
+        self._wire.send(request(method, url, "RTSP/1.0", {**ours, **headers}), login="Authorization" in headers)
+        return self._reply()
+
+    def _reply(self) -> Reply:
+        head = read_head(self._wire, b"RTSP")
+        return head._replace(body=self._wire.exactly(content_length(head, CAP) or 0))
+
+    def _reconnect(self) -> None:
+        self._wire.close()
+        self._wire = connection.connect(self._camera, self._camera.ports.rtsp, self._deadline)
+
+
+def _closes(reply: Reply) -> bool:
+    return "close" in reply.first("connection").lower()
+
+
+def _text(reply: Reply) -> str:
+    """All that a refusing camera said, for the number of attempts it leaves."""
+    return " ".join((reply.phrase, *(value for _, value in reply.headers), reply.body.decode("latin-1")))
+
+
+# ---- questions ----------------------------------------------------------------------------------
+
+
+def describe(camera: Camera, *, log_in: bool, deadline: Deadline, require_backchannel: bool = False) -> bytes:
+    """The session description at `camera.stream_path`, over a connection of its own.
+
+    Without OPTIONS before it: DESCRIBE proves more, RFC 2326 does not ask for it, and some cameras close after it.
+    Raises Status, LoginFailed or another Trouble.
+    """
+    with Rtsp(camera, deadline, log_in=log_in) as rtsp:
+        return rtsp.describe(camera.stream_path, require_backchannel=require_backchannel)
+
+
+def backchannel(camera: Camera, *, log_in: bool, deadline_s: float = 5.0) -> Seen[Backchannel] | NotSeen:
+    """Whether `camera.stream_path` offers an ONVIF backchannel: DESCRIBE with the Require tag, then without.
+
+    551 or a description without a sendonly audio track = Seen(offered=False). A wrong path is not evidence: it comes
+    back as UNASKED. Some cameras hang when they see the tag: TIMED_OUT (go2rtc issue 830).
+    """
+    deadline = Deadline(deadline_s)
+    return ask(lambda: _backchannel(camera, log_in, deadline), deadline=deadline)
+
+
+def _backchannel(camera: Camera, log_in: bool, deadline: Deadline) -> Backchannel:
+    if not camera.stream_path:
+        raise Trouble(Reason.UNASKED, "no stream path known yet")
+    try:
+        codecs = _talk(describe(camera, log_in=log_in, deadline=deadline, require_backchannel=True))
+    except Status as status:
+        if status.status == 551:
+            return Backchannel(offered=False)
+        raise Trouble(_not_evidence(status.reason), status.detail) from None
+    if codecs is None:
+        return Backchannel(offered=False)
+    return Backchannel(offered=True, codecs=codecs, ignores_require=_always(camera, log_in, deadline))
+
+
+def _not_evidence(reason: Reason) -> Reason:
+    return Reason.UNASKED if reason is Reason.UNSUPPORTED else reason
+
+
+def _talk(description: bytes) -> tuple[str, ...] | None:
+    """Codecs of the sendonly audio tracks, None when there is no such track."""
+    tracks = [media for media in sdp.parse(description) if (media.kind, media.direction) == ("audio", "sendonly")]
+    return tuple(dict.fromkeys(codec for media in tracks for codec in media.codecs)) if tracks else None
+
+
+def _always(camera: Camera, log_in: bool, deadline: Deadline) -> bool:
+    """Whether the track is there without the tag too; a camera too busy to say so a second time costs nothing."""
+    try:
+        return _talk(describe(camera, log_in=log_in, deadline=deadline)) is not None
+    except Trouble:
+        return False

@@ -1,0 +1,210 @@
+"""Video out of RTP: H.264 (RFC 6184) and H.265 (RFC 7798) payloads into an Annex B stream that begins with a keyframe.
+
+Pure. Where packets come from, and what decodes the stream, must not be known here.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from agent.ask.rtsp.rtp import Packet
+
+CLOCK_HZ = 90_000
+"""RTP clock of both codecs (RFC 6184, 8.2.1; RFC 7798, 7.1)."""
+MAX_STEP_S = 10.0
+"""A timestamp that jumps further from one picture to the next is not believed."""
+MAX_SETS = 16
+_START = b"\0\0\0\1"
+
+
+class _Codec(NamedTuple):
+    """How NAL units travel. `head`: bytes of a unit's header; `shift`, `mask`: where in its first byte the type is.
+
+    `aggregate`, `fragment`: types that carry several units, or a part of one. `slices`: types below are pictures.
+    """
+
+    head: int
+    shift: int
+    mask: int
+    aggregate: int
+    fragment: int
+    slices: int
+    sets: frozenset[int]
+    keys: frozenset[int]
+
+    def kind(self, unit: bytes) -> int:
+        return unit[0] >> self.shift & self.mask
+
+    def header(self, indicator: bytes, fragment: int) -> bytes:
+        """The header of the unit that came in fragments: the indicator with the type of the fragment's own header."""
+        kept = indicator[0] & ~(self.mask << self.shift)
+        return bytes([kept | (fragment & self.mask) << self.shift]) + indicator[1:]
+
+
+_CODECS = {
+    "H264": _Codec(1, 0, 0x1F, aggregate=24, fragment=28, slices=6, sets=frozenset({7, 8}), keys=frozenset({5})),
+    "H265": _Codec(
+        2, 1, 0x3F, aggregate=48, fragment=49, slices=32, sets=frozenset({32, 33, 34}), keys=frozenset(range(16, 22))
+    ),
+}
+"""STAP-A and FU-A (RFC 6184, 5.2), AP and FU (RFC 7798, 4.4); the other forms need an interleaving nobody offers.
+Keyframes: IDR (H.264, table 7-1), IRAP (H.265, table 7-1)."""
+CODECS = frozenset(_CODECS)
+
+
+class Take(NamedTuple):
+    """Pictures that follow one another, from a keyframe on. `data`: Annex B, to be decoded alone.
+
+    `times`: when each was taken, seconds after the visit's first.
+    """
+
+    data: bytes
+    times: tuple[float, ...]
+
+
+class Reel:
+    """Whole pictures of one track: those of `head_s` seconds from the first keyframe on, then the next keyframe.
+
+    A keyframe codes everything anew, so the two can be compared whatever lies between and need not be decoded. `full`:
+    a further picture would have exceeded `cap` bytes.
+    """
+
+    def __init__(self, codec: str, parameter_sets: Iterable[bytes], *, cap: int, head_s: float) -> None:
+        self.full = False
+        self._codec = _CODECS[codec]
+        self._units = _Units(self._codec)
+        self._room = cap
+        self._head_s = head_s
+        self._sets = dict.fromkeys(unit for unit in parameter_sets if unit)
+        self._head: list[bytes] = []
+        self._times: list[float] = []
+        self._second: Take | None = None
+        self._open: list[bytes] = []
+        self._whole = False
+        self._stamp = self._first_stamp = 0
+        self._now_s = 0.0
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a whole picture."""
+        return bool(self._head)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more is wanted."""
+        return self.full or self._second is not None
+
+    @property
+    def takes(self) -> tuple[Take, ...]:
+        """The head, and the keyframe after it if it came; none before the first whole picture."""
+        if not self._head:
+            return ()
+        head = Take(b"".join(self._head), tuple(self._times))
+        return (head, self._second) if self._second else (head,)
+
+    def add(self, packet: Packet) -> None:
+        """The next packet of the track. A picture is whole when the next begins: some cameras mark every slice."""
+        if packet.stamp != self._stamp:
+            self._close()
+        self._stamp, self._whole = packet.stamp, packet.marker
+        for unit in self._units.of(packet):
+            if not self.done:
+                self._take(unit)
+
+    def end(self) -> None:
+        """No more packets come."""
+        if self._whole:
+            self._close()
+
+    def _take(self, unit: bytes) -> None:
+        kind = self._codec.kind(unit)
+        if kind in self._codec.sets:
+            self._remember(unit)
+        if not (self._head or self._open or kind in self._codec.keys):
+            return
+        self._open.append(unit)
+        self._room -= len(_START) + len(unit)
+        if self._room < 0:
+            self.full, self._open = True, []
+
+    def _remember(self, unit: bytes) -> None:
+        """The newest last, for it replaces an older set of the same number."""
+        self._sets.pop(unit, None)
+        self._sets[unit] = None
+        if len(self._sets) > MAX_SETS:
+            del self._sets[next(iter(self._sets))]
+
+    def _close(self) -> None:
+        """Keep the open picture, or drop it. Parameter sets and remarks alone are none."""
+        kinds = {self._codec.kind(unit) for unit in self._open}
+        picture, self._open = _annex_b(self._open), []
+        if self.done or not any(kind < self._codec.slices for kind in kinds):
+            return
+        self._pass_time()
+        if not self._head:
+            picture = _annex_b(self._sets) + picture
+        if not self._head or self._now_s < self._head_s:
+            self._head.append(picture)
+            self._times.append(self._now_s)
+        elif kinds & self._codec.keys:
+            self._second = Take(_annex_b(self._sets) + picture, (self._now_s,))
+        else:
+            self._room += len(picture)
+
+    def _pass_time(self) -> None:
+        """Timestamps wrap around, and go back and forth where pictures are sent in another order than shown."""
+        if not self._head:
+            self._first_stamp = self._stamp
+        after_s = ((self._stamp - self._first_stamp) & 0xFFFFFFFF) / CLOCK_HZ
+        if self._now_s < after_s <= self._now_s + MAX_STEP_S:
+            self._now_s = round(after_s, 3)
+
+
+class _Units:
+    """NAL units out of the payloads of one track."""
+
+    def __init__(self, codec: _Codec) -> None:
+        self._codec = codec
+        self._parts: list[bytes] = []
+        self._seq = 0
+
+    def of(self, packet: Packet) -> Iterable[bytes]:
+        """The units that this packet completes. A unit of which a part is missing is lost."""
+        payload, codec = packet.payload, self._codec
+        if len(payload) <= codec.head:
+            return ()
+        kind = codec.kind(payload)
+        if kind == codec.fragment:
+            return self._joined(packet)
+        self._parts = []
+        if kind == codec.aggregate:
+            return _split(payload[codec.head :])
+        return (payload,) if kind < codec.aggregate else ()
+
+    def _joined(self, packet: Packet) -> Iterable[bytes]:
+        """Bits of a fragment's header: 0x80 the first, 0x40 the last of its unit."""
+        payload, head = packet.payload, self._codec.head
+        follows = packet.seq == (self._seq + 1) & 0xFFFF
+        self._seq = packet.seq
+        if payload[head] & 0x80:
+            self._parts = [self._codec.header(payload[:head], payload[head])]
+        elif not self._parts or not follows:
+            self._parts = []
+            return ()
+        self._parts.append(payload[head + 1 :])
+        if not payload[head] & 0x40:
+            return ()
+        unit, self._parts = b"".join(self._parts), []
+        return (unit,)
+
+
+def _split(payload: bytes) -> Iterator[bytes]:
+    """Units of an aggregation packet, each after its size in two bytes."""
+    while len(payload) > 2:
+        end = 2 + int.from_bytes(payload[:2], "big")
+        if 2 < end <= len(payload):
+            yield payload[2:end]
+        payload = payload[end:]
+
+
+def _annex_b(units: Iterable[bytes]) -> bytes:
+    return b"".join(_START + unit for unit in units)

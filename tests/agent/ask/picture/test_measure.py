@@ -1,0 +1,194 @@
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from agent.ask.picture.measure import faults, measure, remembered, signature
+from contract.policy import load_policy
+
+Frame = NDArray[np.uint8]
+THRESHOLDS = load_policy("henan-2021-45").picture.thresholds
+WIDTH, HEIGHT = 640, 360
+
+
+def kitchen(seed: int = 1) -> Frame:
+    """A drawn room: a tiled wall in perspective, a counter, things of many colours and sizes."""
+    rng = np.random.default_rng(seed)
+    image = np.full((HEIGHT, WIDTH, 3), (205, 210, 206), np.uint8)
+    for i in range(-4, 24):
+        cv2.line(image, (i * 34, 0), (i * 30 + 40, HEIGHT), (165, 170, 165), 2)
+        cv2.line(image, (0, i * 30), (WIDTH, i * 30 + 25), (165, 170, 165), 2)
+    cv2.rectangle(image, (0, 250), (WIDTH, 290), (150, 152, 150), -1)
+    for _ in range(70):
+        x, y = int(rng.integers(0, WIDTH)), int(rng.integers(20, HEIGHT))
+        w, h = (int(v) for v in rng.integers(6, 60, 2))
+        cv2.rectangle(image, (x, y), (x + w, y + h), tuple(int(c) for c in rng.integers(10, 250, 3)), -1)
+    return image
+
+
+def sensed(scene: Frame, seed: int, noise: float = 2.0) -> Frame:
+    grain = np.random.default_rng(seed).normal(0, noise, scene.shape)
+    return np.asarray(np.clip(scene + grain, 0, 255), np.uint8)
+
+
+def stamped(frame: Frame, seconds: int) -> Frame:
+    return np.asarray(
+        cv2.putText(frame.copy(), f"2026-11-23 12:00:{seconds:02d}", (8, 28), 0, 0.9, (255, 255, 255), 2), np.uint8
+    )
+
+
+def live(scene: Frame, count: int = 6) -> list[Frame]:
+    """A visit: each frame with a noise of its own and the clock going on."""
+    return [stamped(sensed(scene, i), i) for i in range(count)]
+
+
+def found(
+    frames: list[Frame], reference: Frame | None = None, groups: tuple[int, ...] = (0, 0, 0, 0, 0, 1)
+) -> tuple[str, ...]:
+    return faults(measure(frames, reference, groups), THRESHOLDS)
+
+
+ROOM = kitchen()
+REFERENCE = remembered(signature(sensed(ROOM, 99)))
+
+
+def night(scene: Frame) -> Frame:
+    gray = cv2.cvtColor(scene, cv2.COLOR_BGR2GRAY)
+    return np.asarray(np.repeat((20 + gray * 0.6)[..., None], 3, axis=2), np.uint8)
+
+
+def window(scene: Frame) -> Frame:
+    lit = (scene * 0.7).astype(np.uint8)
+    cv2.rectangle(lit, (400, 10), (560, 160), (255, 255, 255), -1)
+    return lit
+
+
+def steam(scene: Frame) -> Frame:
+    veil = np.tile(np.linspace(0, 0.8, WIDTH, dtype=np.float32)[None, :, None], (HEIGHT, 1, 3))
+    return np.asarray(scene * (1 - veil) + 228 * veil, np.uint8)
+
+
+SOUND: dict[str, Callable[[Frame], Frame]] = {"day": lambda s: s, "night": night, "window": window, "steam": steam}
+
+
+@pytest.mark.parametrize("scene", SOUND)
+def test_sound_pictures_have_no_fault(scene: str) -> None:
+    """Night infrared, a window and steam are no faults, compared with the view by day or with none."""
+    frames = live(SOUND[scene](ROOM))
+    assert found(frames, REFERENCE) == ()
+    assert found(frames) == ()
+    assert found(frames[:1], REFERENCE, ()) == ()
+
+
+def cover(scene: Frame) -> Frame:
+    covered = scene.copy()
+    covered[:, : WIDTH * 3 // 4] = (70, 80, 90)
+    return covered
+
+
+def stripes(scene: Frame) -> Frame:
+    striped = scene.copy()
+    striped[::14] = 250
+    striped[1::14] = 250
+    return striped
+
+
+FAULTY: dict[str, tuple[str, Callable[[Frame], Frame]]] = {
+    "dark": ("luma", lambda s: (s * 0.06).astype(np.uint8)),
+    "bright": ("luma", lambda s: np.clip(s * 0.5 + 215.0, 0, 255).astype(np.uint8)),
+    "blur": ("blur", lambda s: np.asarray(cv2.GaussianBlur(s, (0, 0), 5), np.uint8)),
+    "no blue": ("chroma", lambda s: (s * np.array([0.4, 1, 1])).astype(np.uint8)),
+    "stripes": ("streak", stripes),
+    "covered": ("block", cover),
+    "turned": ("scene_change", lambda _: kitchen(7)[:, ::-1]),
+}
+
+
+@pytest.mark.parametrize("case", FAULTY)
+def test_each_fault_is_named(case: str) -> None:
+    """A degraded picture has the fault that was put in it."""
+    code, degrade = FAULTY[case]
+    assert code in found(live(degrade(ROOM)), REFERENCE)
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (200, 40, 24), (128, 128, 128)])
+def test_a_screen_without_signal_is_nothing_else(colour: tuple[int, int, int]) -> None:
+    """An even screen is a lost signal, with or without words on it, and no other fault beside."""
+    screen = np.full((HEIGHT, WIDTH, 3), colour, np.uint8)
+    assert found([stamped(screen, i) for i in range(6)], REFERENCE) == ("signal_loss",)
+
+
+def test_snow() -> None:
+    """Strong noise in every frame is a fault; the same texture standing still is none."""
+    assert "noise" in found([sensed(ROOM, i, 40) for i in range(6)], REFERENCE)
+    textured = sensed(ROOM, 1, 40)
+    assert "noise" not in found([sensed(textured, i) for i in range(6)])
+
+
+def test_a_clock_does_not_hide_a_freeze() -> None:
+    """A picture whose noise stands still across keyframes is frozen, though the clock in it goes on."""
+    still = sensed(ROOM, 1)
+    assert found([stamped(still, i) for i in range(6)], REFERENCE) == ("freeze",)
+
+
+def test_a_still_scene_is_not_frozen() -> None:
+    """A live sensor's noise tells a scene in which nothing moves from a frozen picture."""
+    assert found([stamped(sensed(ROOM, i, 0.8), 0) for i in range(6)], REFERENCE) == ()
+
+
+def test_equal_frames_of_one_group_of_pictures_prove_nothing() -> None:
+    """Encoders repeat what is nearly still: without a second keyframe a freeze is not decided, and not claimed."""
+    still = [sensed(ROOM, 1)] * 6
+    metrics = measure(still, REFERENCE, (0,) * 6)
+    assert "still_ratio" not in metrics
+    assert faults(metrics, THRESHOLDS) == ()
+
+
+def test_something_moving_denies_a_freeze() -> None:
+    """Two keyframes alike do not make a freeze where something moved between them."""
+    moved = sensed(ROOM, 1)
+    moved[120:280, 300:360] = 30
+    assert found([sensed(ROOM, 1), moved, sensed(ROOM, 1)], REFERENCE, (0, 0, 1)) == ()
+
+
+def shifted(pixels: int, seed: int) -> Frame:
+    return sensed(np.asarray(np.roll(ROOM, pixels, axis=1), np.uint8), seed)
+
+
+def test_shaking_and_turning() -> None:
+    """A view that shakes is a fault; one that turns steadily is a camera on patrol."""
+    assert "jitter" in found([shifted(x, i) for i, x in enumerate((0, 12, -9, 10, -12, 0))], REFERENCE)
+    assert "jitter" not in found([shifted(8 * i, i) for i in range(6)])
+
+
+def test_what_hides_the_view_is_not_called_another_view() -> None:
+    """A covered or darkened view is not said to have changed, since nobody can tell."""
+    assert "scene_change" not in found(live((ROOM * 0.03).astype(np.uint8)), REFERENCE)
+    assert "scene_change" not in found(live(cover(kitchen(7))), REFERENCE)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 33), (90, 160), (360, 640), (720, 1280), (1080, 1920), (288, 352)])
+def test_any_size(size: tuple[int, int]) -> None:
+    """Pictures of any size, in colour or gray, give finite numbers, alone or several."""
+    image = np.asarray(cv2.resize(ROOM, size[::-1]), np.uint8)
+    for frame in (image, np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)):
+        for frames in ([frame], [frame] * 3):
+            metrics = measure(frames, REFERENCE, (0, 0, 1)[: len(frames)])
+            assert all(np.isfinite(value) for value in metrics.values())
+            faults(metrics, THRESHOLDS)
+
+
+def test_no_frames_no_numbers() -> None:
+    """From nothing nothing is said."""
+    assert (measure([], REFERENCE), faults({}, THRESHOLDS)) == ({}, ())
+
+
+def test_a_signature_is_small_and_checked() -> None:
+    """A remembered view is 96 x 54 gray pixels; other bytes are no view."""
+    view = remembered(signature(ROOM))
+    assert view is not None
+    assert view.shape == (54, 96)
+    assert remembered(b"") is None
+    assert remembered(b"x" * 100) is None

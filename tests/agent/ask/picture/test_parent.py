@@ -1,0 +1,505 @@
+"""The picture check: what cameras show, and what hostile ones can do with it: cost themselves their turn, no more."""
+
+import base64
+import os
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+import psutil
+import pytest
+
+from agent.ask.attempt import Trouble
+from agent.ask.children import lines
+from agent.ask.children import parent as children
+from agent.ask.picture import decoder
+from agent.ask.picture import parent as pictures
+from agent.ask.picture.capture import Footage
+from agent.ask.picture.decoder_client import PROGRAM, Decoder
+from agent.ask.picture.parent import Job
+from agent.ask.rtsp.depacketize import Take
+from agent.model import Camera, Credentials, NotSeen, Picture, Ports, Seen
+from contract.vocabulary import Reason
+from simulator.canteen import CameraSpec, Canteen
+from simulator.kitchen.darkroom import still
+from simulator.rtp import Payload, interleaved
+from simulator.shot import Shot
+from tests import evil
+from tests.agent.ask.rtsp import players
+from tests.agent.ask.rtsp.players import LENIENT, adds, clip, plays, rtp, says
+
+PASSWORD = "sekret"
+HOSTILE, REFUSED, TIMED_OUT, MALFORMED = Reason.HOSTILE, Reason.REFUSED, Reason.TIMED_OUT, Reason.MALFORMED
+SOUND = list(rtp(clip(320, 240)))
+
+
+def check(cameras: Iterable[Camera], deadline_s: float = 20.0, **more: object) -> dict[str, Seen[Picture] | NotSeen]:
+    """Every camera exactly once."""
+    batch = list(cameras)
+    given = {"log_in": {one.slot for one in batch}, "source": "sub", "thresholds": {}, "deadline_s": deadline_s}
+    told = list(pictures.check(batch, **{**given, **more}))  # type: ignore[arg-type]
+    assert sorted(slot for slot, _ in told) == sorted(one.slot for one in batch)
+    return dict(told)
+
+
+def each(kinds: Mapping[str, evil.Behaviour], **more: object) -> tuple[dict[str, Reason | str], bytes]:
+    """One batch of a camera for each behaviour: its reason or "seen", and all that the cameras were sent."""
+    with ExitStack() as stack:
+        servers = {slot: stack.enter_context(evil.Server(behave)) for slot, behave in kinds.items()}
+        told = check([server.camera(slot=slot) for slot, server in servers.items()], **more)  # type: ignore[arg-type]
+    sent = b"".join(request for server in servers.values() for request in server.requests)
+    return {slot: one.reason if isinstance(one, NotSeen) else "seen" for slot, one in told.items()}, sent
+
+
+def seen(observation: Seen[Picture] | NotSeen) -> Picture:
+    assert isinstance(observation, Seen), observation
+    return observation.value
+
+
+def reason(observation: Seen[Picture] | NotSeen) -> Reason:
+    assert isinstance(observation, NotSeen), observation
+    return observation.reason
+
+
+# ---- sound cameras ------------------------------------------------------------------------------
+
+
+def simulated(canteen: Canteen, slot: str, profile: int) -> Camera:
+    unit = canteen.camera(slot)
+    return Camera(
+        slot=f"{slot}-{profile}",
+        address=unit.address,
+        ports=Ports(onvif=unit.onvif_port, rtsp=unit.rtsp_port),
+        stream_path=unit.profiles[profile].path,
+        credentials=Credentials(unit.spec.user, unit.spec.password),
+    )
+
+
+@pytest.fixture(scope="module")
+def canteen() -> Iterator[Canteen]:
+    with Canteen([CameraSpec(slot="a", persona="hikvision-dome"), CameraSpec(slot="b", persona="media2-only")]) as one:
+        one.warm(wait=True)
+        yield one
+
+
+def test_simulated_cameras(canteen: Canteen) -> None:
+    """A keyframe, a second of what follows and the next keyframe are measured, and TEARDOWN ends every visit."""
+    told = check([simulated(canteen, "a", 1), simulated(canteen, "b", 1)], thresholds=LENIENT)
+    for one in told.values():
+        assert (seen(one).width, seen(one).height, seen(one).codec) == (640, 360, "H264")
+        assert seen(one).metrics["frames"] == 5
+        assert 1.5 < seen(one).metrics["span_s"] < 2.5
+        assert "still_ratio" in seen(one).metrics
+    assert all(unit.sessions == 0 for unit in canteen.cameras)
+
+
+def test_snapshots(canteen: Canteen) -> None:
+    """A snapshot behind a Digest login is seen at its true size, though it is decoded at half of it."""
+    camera = simulated(canteen, "a", 0)
+    paths = {camera.slot: "/onvif/snapshot?profile=Profile_1"}
+    shot = seen(check([camera], source="snapshot", snapshot_path=paths)[camera.slot])
+    assert (shot.source, shot.width, shot.height, shot.codec) == ("snapshot", 1920, 1080, "JPEG")
+    assert shot.metrics["frames"] == 1
+
+
+def test_a_login_is_answered_with_digest_alone() -> None:
+    """The password never crosses the wire, neither in clear nor in Basic's disguise; Digest opens the stream."""
+    with evil.Server(plays(SOUND, login=players.CHALLENGE)) as server:
+        assert seen(check([server.camera()])["s1"]).width == 320
+    sent = b"".join(server.requests)
+    assert b"Authorization: Digest" in sent
+    assert PASSWORD.encode() not in sent
+    assert base64.b64encode(b"admin:sekret").rstrip(b"=") not in sent
+
+
+def test_signatures_are_kept_while_the_picture_is_sound() -> None:
+    """The first sound picture is remembered; one with a fault leaves the memory as it was."""
+    signatures: dict[str, bytes] = {}
+    with evil.Server(plays(SOUND)) as server:
+        first = seen(check([server.camera()], signatures=signatures, thresholds=LENIENT | {"dark_level": 0.0})["s1"])
+        assert signatures["s1"]
+        assert "view_match" not in first.metrics
+        marked = signatures["s1"] = bytes([signatures["s1"][0] ^ 1]) + signatures["s1"][1:]
+        second = seen(check([server.camera()], signatures=signatures, thresholds=LENIENT | {"dark_level": 300.0})["s1"])
+    assert (first.faults, second.faults) == ((), ("luma",))
+    assert "view_match" in second.metrics
+    assert signatures["s1"] == marked
+
+
+def test_a_small_picture_leaves_the_decoder_only_when_asked_for(canteen: Canteen) -> None:
+    """Asked for, it is a JPEG of the camera's view, 480 wide and of at most 36 kB; else no answer holds one."""
+    camera = simulated(canteen, "a", 0)
+    thumbnails: dict[str, bytes] = {}
+    assert seen(check([camera], source="main", thumbnails=thumbnails)[camera.slot]).width == 1920
+    small = cv2.imdecode(np.frombuffer(thumbnails[camera.slot], np.uint8), cv2.IMREAD_COLOR)
+    assert small is not None
+    assert small.shape == (270, 480, 3)
+    assert float(small.std()) > 15.0
+    assert len(thumbnails[camera.slot]) <= decoder.THUMBNAIL_BYTES
+    job = Job(
+        camera=camera,
+        log_in=True,
+        source="main",
+        snapshot_path="",
+        thresholds={},
+        reference=b"",
+        deadline_s=8.0,
+    )
+    results = children.run(pictures.CHILD, [lines.in_clear(job)], deadline_s=12.0, memory_mb=pictures.MEMORY_MB)
+    assert [msgspec.json.decode(line, type=pictures.Answer).thumbnail for line in results] == [b""]
+
+
+def test_a_thumbnail_fits_whatever_the_picture_shows() -> None:
+    """Noise, which no JPEG makes small, comes at a lower quality; a picture smaller than a thumbnail stays so."""
+    noise = np.random.default_rng(1).integers(0, 256, (2160, 3840, 3), np.uint8)
+    for frame in (noise, np.ascontiguousarray(noise[:480, :480])):
+        assert 0 < len(decoder.thumbnail(frame)) <= decoder.THUMBNAIL_BYTES
+    assert decoder.jpeg_size(decoder.thumbnail(noise[:90, :160])) == (160, 90)
+
+
+def test_slots_of_one_device_show_a_refused_login_once() -> None:
+    """A wrong password is shown once, whatever number of slots the device carries, and the refusal is told."""
+    refused: list[tuple[str, int | None]] = []
+    challenge = f'{players.CHALLENGE}, Basic realm="You still have 4 attempts"'
+    with evil.Server(plays(SOUND, login=challenge)) as server:
+        wrong = Credentials("admin", "wrong")
+        cameras = [server.camera(slot=slot, credentials=wrong, stream_path=f"/{slot}") for slot in ("s1", "s2", "s3")]
+        told = check(cameras, refused=lambda slot, left: refused.append((slot, left)))
+    assert {reason(one) for one in told.values()} == {REFUSED}
+    assert refused == [("s1", 4)]
+    assert sum(b"Authorization" in request for request in server.requests) == 1
+
+
+def test_without_leave_no_login_is_sent() -> None:
+    """A slot that may not log in is REFUSED without its credentials having been shown."""
+    with evil.Server(plays(SOUND, login=players.CHALLENGE)) as server:
+        assert reason(check([server.camera()], log_in=set())["s1"]) is REFUSED
+    assert not any(b"Authorization" in request for request in server.requests)
+
+
+def test_parameter_sets_from_the_description() -> None:
+    """A stream whose parameter sets stand only in the description is decoded."""
+    clipped = clip(320, 240)
+    sets = [unit for unit in clipped[0] if unit[0] & 0x1F in (7, 8)]
+    bare = [[unit for unit in picture if unit[0] & 0x1F not in (7, 8)] for picture in clipped]
+    fmtp = "packetization-mode=1;sprop-parameter-sets=" + ",".join(base64.b64encode(one).decode() for one in sets)
+    with evil.Server(plays(rtp(bare), description=players.sdp(fmtp=fmtp))) as server:
+        assert seen(check([server.camera()])["s1"]).height == 240
+
+
+def test_1080_lines_are_not_1088() -> None:
+    """The coded height 1088 of 1080p is cropped, and a picture on its side stays so."""
+    with evil.Server(plays(rtp(clip(1920, 1080)))) as wide, evil.Server(plays(rtp(clip(1080, 1920)))) as tall:
+        told = check([wide.camera(), tall.camera(slot="s2")])
+    assert (seen(told["s1"]).width, seen(told["s1"]).height) == (1920, 1080)
+    assert (seen(told["s2"]).width, seen(told["s2"]).height) == (1080, 1920)
+
+
+# ---- hostile cameras ----------------------------------------------------------------------------
+
+
+@contextmanager
+def elsewhere() -> Iterator[tuple[str, list[bytes]]]:
+    """An address that nobody should ever call, and all that arrives there, connections without a byte included."""
+    heard: list[bytes] = []
+
+    def listen(peer: evil.Peer) -> None:
+        heard.append(b"")
+        heard.append(peer.read())
+
+    with evil.Server(listen) as server:
+        yield f"{server.address}:{server.port}", heard
+
+
+HTTP = "http://{}/x"
+RTSP = "rtsp://{}/x"
+
+
+def test_redirects_lead_nowhere() -> None:
+    """A redirect is HOSTILE at every step, also of a server that behaved when it was asked first; nobody goes there."""
+    with elsewhere() as (other, heard):
+        kinds = {
+            f"{method} {url}": plays(SOUND, login=players.CHALLENGE, changes={method: says("302 Moved", Location=url)})
+            for method in ("DESCRIBE", "SETUP", "PLAY")
+            for url in (RTSP.format(other), HTTP.format(other))
+        }
+        reasons, _ = each(kinds)
+        assert reasons == dict.fromkeys(kinds, HOSTILE)
+        assert heard == []
+
+
+def test_a_server_may_turn_hostile_at_its_second_connection() -> None:
+    """Whoever behaves for a look and redirects the visit after it gains nothing by it."""
+    with elsewhere() as (other, heard):
+        good, bad = plays(SOUND), plays(SOUND, changes={"DESCRIBE": says("301 Gone", Location=RTSP.format(other))})
+        with evil.Server(lambda peer: (good if peer.number == 1 else bad)(peer)) as server:
+            assert seen(check([server.camera()])["s1"]).width == 320
+            assert reason(check([server.camera()])["s1"]) is HOSTILE
+        assert heard == []
+
+
+def test_addresses_in_descriptions_are_not_followed() -> None:
+    """Content-Base, control URLs, RTP-Info and a REDIRECT amid the media may name whom they like."""
+    with elsewhere() as (other, heard):
+        redirect = f"REDIRECT rtsp://{other}/x RTSP/1.0\r\nCSeq: 1\r\nLocation: rtsp://{other}/x\r\n\r\n".encode()
+        base, media = RTSP.format(other), [SOUND[0], redirect, *SOUND[1:]]
+        changes = {"DESCRIBE": adds(Content_Base=f"{base}/"), "PLAY": adds(RTP_Info=f"url={base};seq=1")}
+        description = players.sdp(control=f"{base}/trackID=0") + f"a=control:{base}\r\nc=IN IP4 {other}\r\n".encode()
+        with evil.Server(plays(media, description=description, changes=changes)) as server:
+            assert seen(check([server.camera()])["s1"]).width == 320
+        assert heard == []
+    assert all(f"rtsp://{server.address}:{server.port}/".encode() in line.split(b"\r\n")[0] for line in server.requests)
+
+
+def test_basic_is_never_answered() -> None:
+    """A camera that wants Basic, from the start or after a Digest, is REFUSED and sees no password."""
+    basic = says("401 Unauthorized", WWW_Authenticate='Basic realm="camera"')
+    kinds = {step: plays(SOUND, login=players.CHALLENGE, changes={step: basic}) for step in ("SETUP", "PLAY")}
+    kinds["DESCRIBE"] = plays(SOUND, login='Basic realm="camera"')
+    reasons, sent = each(kinds)
+    assert reasons == dict.fromkeys(kinds, REFUSED)
+    assert b"Basic" not in sent
+    assert PASSWORD.encode() not in sent
+
+
+def test_paths_with_control_characters_are_not_sent() -> None:
+    """A path that would break the request line is refused before anything is sent."""
+    paths = {"crlf": "/a\r\nInjected: yes", "space": "/a HTTP/1.1", "lf": "/a\nX: y", "url": "rtsp://192.0.2.1/a"}
+    with evil.Server(plays(SOUND)) as server:
+        told = check([server.camera(slot=slot, stream_path=path) for slot, path in paths.items()])
+        stills = check([server.camera(slot=slot) for slot in paths], source="snapshot", snapshot_path=paths)
+    assert {reason(one) for one in (*told.values(), *stills.values())} == {MALFORMED}
+    assert server.requests == []
+
+
+def test_two_gigabytes_are_not_read() -> None:
+    """A body announced with 2 GB is HOSTILE, as description and as snapshot."""
+    size = str(2**31)
+    told, _ = each({"film": plays(SOUND, changes={"DESCRIBE": adds(Content_Length=size)})})
+    assert told == {"film": HOSTILE}
+    huge = {"still": evil.answers(f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode())}
+    told, _ = each(huge, source="snapshot", snapshot_path={"still": "/s"})
+    assert told == {"still": HOSTILE}
+
+
+def test_a_flood_of_media_ends() -> None:
+    """Media without end and without a picture is HOSTILE after 12 MB, not a full memory."""
+    packet = interleaved(0, 96, Payload(marker=False, data=b"\x41" * 1400), 1, 1, 1)
+
+    def flood(peer: evil.Peer) -> None:
+        while True:
+            peer.send(packet * 200)
+
+    with evil.Server(plays([], then=flood)) as server:
+        assert reason(check([server.camera()])["s1"]) is HOSTILE
+
+
+def test_hostile_cameras_cost_nobody_else_a_turn() -> None:
+    """A bomb of 67 megapixels, silence, a drip and garbage are each named, and all sound cameras of the batch seen."""
+    garbage = [[bytes([kind]) + os.urandom(900) for kind in (0x67, 0x68, 0x65)] for _ in range(2)]
+    kinds = {
+        "bomb": plays(rtp(players.bomb())),
+        "silent": evil.silent,
+        "drip": evil.drip(b"RTSP/1.0 200 OK\r\n" * 100),
+        "quiet": plays([], then=evil.silent),
+        "garbage": plays(rtp(garbage)),
+        "sound-1": plays(SOUND),
+        "sound-2": plays(rtp(clip(320, 240, "H265"), "H265"), description=players.sdp("H265")),
+    }
+    began = time.monotonic()
+    told, _ = each(kinds, deadline_s=5.0)
+    assert time.monotonic() - began < 6.0
+    assert told == {
+        "bomb": HOSTILE,
+        "silent": TIMED_OUT,
+        "drip": TIMED_OUT,
+        "quiet": TIMED_OUT,
+        "garbage": MALFORMED,
+        "sound-1": "seen",
+        "sound-2": "seen",
+    }
+
+
+def test_a_batch_ends_in_time() -> None:
+    """Cameras that would not be reached before the deadline are UNASKED, which says nothing of them."""
+    with evil.Server(evil.silent) as server:
+        began = time.monotonic()
+        told = check([server.camera(slot=f"s{n}", stream_path=f"/{n}") for n in range(4)], deadline_s=1.5)
+        assert time.monotonic() - began < 2.5
+    assert sorted(reason(one) for one in told.values()) == [TIMED_OUT, *[Reason.UNASKED] * 3]
+
+
+def test_nobody_is_left_behind() -> None:
+    """Who stops listening after the first picture leaves neither visitor nor decoder behind."""
+    with evil.Server(plays(SOUND)) as good, evil.Server(evil.silent) as bad:
+        batch = [good.camera(), bad.camera(slot="s2")]
+        told = pictures.check(batch, log_in=(), source="sub", thresholds={}, deadline_s=20.0)
+        assert next(told)[0] == "s1"
+        left = [one for one in psutil.Process().children(recursive=True) if "agent.ask" in " ".join(one.cmdline())]
+        assert len(left) == 2
+        told.close()  # type: ignore[attr-defined]
+        assert psutil.wait_procs(left, timeout=3)[1] == []
+
+
+def test_a_password_stands_in_no_process_list() -> None:
+    """While a camera is visited, neither argv nor environment of any process of ours holds the password."""
+    found: list[str] = []
+
+    def spy(peer: evil.Peer) -> None:
+        for process in psutil.Process().children(recursive=True):
+            for name in ("cmdline", "environ"):
+                text = Path(f"/proc/{process.pid}/{name}").read_bytes()
+                found.append(f"{process.pid}")
+                assert PASSWORD.encode() not in text
+        plays(SOUND, login=players.CHALLENGE)(peer)
+
+    with evil.Server(spy) as server:
+        assert seen(check([server.camera()])["s1"]).width == 320
+    assert len(set(found)) == 2  # who visits and who decodes
+
+
+def test_the_daemon_loads_no_decoder() -> None:
+    """The parent's side imports neither cv2 nor numpy, and so does who visits the cameras."""
+    loaded = "import sys, agent.ask.picture.parent, agent.ask.picture.child"
+    code = f"{loaded}; sys.exit(len({{'cv2', 'numpy'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# ---- snapshots ----------------------------------------------------------------------------------
+
+
+def jpeg(width: int, height: int) -> bytes:
+    return bytes(cv2.imencode(".jpg", np.full((height, width, 3), 90, np.uint8))[1].tobytes())
+
+
+def http(status: str, body: bytes = b"", **headers: str) -> bytes:
+    lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *lines, "", ""]).encode() + body
+
+
+BOMB = jpeg(64, 64).replace(struct.pack(">HH", 64, 64), struct.pack(">HH", 65_000, 65_000))
+DIGEST = http("401 Unauthorized", WWW_Authenticate=players.CHALLENGE)
+BASIC = http("401 Unauthorized", WWW_Authenticate='Basic realm="camera"')
+
+
+REPLIES = {
+    "redirect": ([http("302 Found", Location="http://192.0.2.1/x")], HOSTILE),
+    "encoded": ([http("200 OK", jpeg(64, 64), Content_Encoding="gzip")], HOSTILE),
+    "bomb": ([http("200 OK", BOMB)], HOSTILE),
+    "page": ([http("200 OK", b"<html>")], MALFORMED),
+    "empty": ([http("200 OK", b"\xff\xd8" + bytes(500))], MALFORMED),
+    "absent": ([http("404 Not Found")], Reason.UNSUPPORTED),
+    "busy": ([http("503 Busy")], Reason.BUSY),
+    "basic": ([BASIC], REFUSED),
+    "turned basic": ([DIGEST, BASIC], REFUSED),
+    "turned redirect": ([DIGEST, http("302 Found", Location="http://192.0.2.1/x")], HOSTILE),
+}
+
+
+def test_hostile_snapshots() -> None:
+    """Each way in which a snapshot can be none has its reason, and no password is shown in clear."""
+    kinds = {slot: evil.answers(*replies) for slot, (replies, _) in REPLIES.items()}
+    told, sent = each(kinds, source="snapshot", snapshot_path=dict.fromkeys(kinds, "/snap"))
+    assert told == {slot: why for slot, (_, why) in REPLIES.items()}
+    assert PASSWORD.encode() not in sent
+    assert b"Basic" not in sent
+
+
+# ---- the decoder --------------------------------------------------------------------------------
+
+FILM = Footage("H264", (Take(b"".join(b"\0\0\0\1" + unit for p in clip(320, 240) for unit in p), (0.0, 0.1, 0.2)),))
+
+
+@contextmanager
+def started(patience_s: float = 8.0) -> Iterator[tuple[Decoder, psutil.Process]]:
+    """A decoder that has developed a film, and its process."""
+    one = Decoder(patience_s)
+    try:
+        assert one.develop(FILM, {}, b"").width == 320
+        yield one, next(p for p in psutil.Process().children() if PROGRAM in p.cmdline())
+    finally:
+        one.close()
+
+
+def test_the_decoder_can_open_nothing() -> None:
+    """Once it works, the decoder can open neither file nor socket, and its memory ends where its parent's does."""
+    with started() as (_, process):
+        limits = Path(f"/proc/{process.pid}/limits").read_text()
+    assert "Max open files            0                    0" in limits
+
+
+def test_a_decoder_that_dies_is_replaced() -> None:
+    """A decoder that crashes costs the picture that it was busy with, named as our fault; the next is decoded."""
+    with started() as (one, process):
+        process.suspend()
+        for delay_s, sign in ((0.2, signal.SIGSEGV), (0.4, signal.SIGCONT)):
+            threading.Timer(delay_s, process.send_signal, (sign,)).start()
+        with pytest.raises(Trouble) as caught:
+            one.develop(FILM, {}, b"")
+        assert caught.value.reason is Reason.AGENT_FAULT
+        assert str(-signal.SIGSEGV) in caught.value.detail
+        assert one.develop(FILM, {}, b"").width == 320
+
+
+def test_a_decoder_that_hangs_is_killed() -> None:
+    """A decoder that hangs is killed after its time, named as our fault; the next picture is decoded."""
+    with started(4.0) as (one, process):
+        process.suspend()
+        with pytest.raises(Trouble) as caught:
+            one.develop(FILM, {}, b"")
+        assert (caught.value.reason, "4 s" in caught.value.detail) == (Reason.AGENT_FAULT, True)
+        assert one.develop(FILM, {}, b"").width == 320
+
+
+def test_a_crash_costs_one_camera_its_turn() -> None:
+    """The decoder is killed while one camera of a batch is visited: at most that one is lost, and all are answered."""
+
+    def murder(peer: evil.Peer) -> None:
+        for process in psutil.Process().children(recursive=True):
+            if PROGRAM in process.cmdline():
+                process.kill()
+        plays(SOUND)(peer)
+
+    with evil.Server(murder) as bad, evil.Server(plays(SOUND)) as good:
+        told = check([bad.camera(slot="bad"), *(good.camera(slot=f"s{n}", stream_path=f"/{n}") for n in range(3))])
+    assert sum(isinstance(one, Seen) for one in told.values()) >= 3
+
+
+def test_large_pictures_within_the_limit_of_memory() -> None:
+    """A still picture in 4K and a film of it are decoded within 800 MB of address space."""
+    shows = evil.answers(http("200 OK", jpeg(3840, 2160)))
+    with evil.Server(plays(rtp(clip(3840, 2160, pictures=3)))) as film, evil.Server(shows) as one:
+        assert seen(check([film.camera()])["s1"]).width == 3840
+        shot = check([one.camera()], source="snapshot", snapshot_path={"s1": "/snap"})
+    assert seen(shot["s1"]).height == 2160
+
+
+# ---- enlarged pictures --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scene", ["day", "white-tiles"])
+def test_enlarged_pictures(scene: str) -> None:
+    """A kitchen taken in 1080p is not enlarged; one taken at half the width and enlarged is, coded as JPEG or not."""
+    for width, expected in ((1920, False), (960, True)):
+        jpg = still(Shot(scene=scene), width, width * 9 // 16, 0.3)
+        taken = cv2.imdecode(np.frombuffer(jpg, np.uint8), cv2.IMREAD_COLOR)
+        shown = cv2.resize(taken, (1920, 1080), interpolation=cv2.INTER_CUBIC)
+        coded = cv2.imdecode(cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, 90])[1], cv2.IMREAD_COLOR)
+        assert decoder.enlarged(np.asarray(shown, np.uint8)) is expected
+        assert decoder.enlarged(np.asarray(coded, np.uint8)) is expected
+
+
+def test_nothing_to_see_is_not_enlarged() -> None:
+    """A black picture, an even one and one too small to tell are not called enlarged."""
+    for shape in ((1080, 1920, 3), (360, 640, 3)):
+        assert not decoder.enlarged(np.zeros(shape, np.uint8))
+        assert not decoder.enlarged(np.full(shape, 128, np.uint8))

@@ -1,0 +1,242 @@
+"""Geometry of pictures, on pictures of a made-up room seen through a made-up lens."""
+
+from collections.abc import Sequence
+from functools import cache
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+
+from agent.ask.ptz import registration
+from agent.ask.ptz.registration import Frame
+from agent.ask.ptz.sweep_geometry import STILL_S, Sweep
+from simulator.kitchen.darkroom import develop
+from simulator.shot import Shot
+from tests.agent.ask.ptz import panorama
+
+FOV = 60.0
+
+
+def seen(pan: float, seed: int = 0, *, fov: float = FOV, tilt: float = 0.0) -> registration.View:
+    clock = f"2026-11-23 11:22:{seed % 60:02d}"
+    return registration.view(panorama.look(pan, seed=seed, letters=clock, fov=fov, tilt=tilt))
+
+
+def swept(pans: Sequence[float], *, fov: float = FOV, tilt: float = 0.0) -> Sweep:
+    sweep = Sweep(seen(pans[0], fov=fov, tilt=tilt), 0.0)
+    for number, pan in enumerate(pans[1:], 1):
+        sweep.add(seen(pan, number, fov=fov, tilt=tilt), number * 0.3)
+    return sweep
+
+
+def way(start: float, span: float, fov: float = FOV) -> list[float]:
+    """Pans of a sweep with a stop at its end."""
+    return [*np.clip(np.arange(start, start + span + 0.2 * fov, 0.2 * fov), start, start + span), *[start + span] * 5]
+
+
+def test_shift_and_scale_of_two_views() -> None:
+    """A camera turned right moves things left; zooming in makes them larger; the same view has moved nowhere."""
+    start = seen(20)
+    right = registration.match(start, seen(30, 1))
+    assert right
+    expected = -0.5 * np.tan(np.radians(10)) / np.tan(np.radians(30))
+    assert right.moves.mean(axis=0) == pytest.approx([expected, 0.0], abs=0.02)
+    assert right.moved == pytest.approx(-expected, abs=0.02)
+    zoomed = registration.match(start, seen(20, 2, fov=2 * np.degrees(np.arctan(np.tan(np.radians(30)) / 1.6))))
+    assert zoomed
+    assert zoomed.scale == pytest.approx(1.6, abs=0.02)
+    same = registration.match(start, seen(20, 3))
+    assert same
+    assert same.moved < 0.002
+
+
+def test_views_without_common_things_do_not_match() -> None:
+    """Another corner of the room, a blank wall and pure noise match nothing, clock overlay and like tiles or not."""
+    start = seen(20)
+    blank = registration.view(np.full((360, 640, 3), 128, np.uint8))
+    noise = registration.view(np.random.default_rng(1).integers(0, 255, (360, 640, 3)).astype(np.uint8))
+    assert registration.match(start, seen(140, 1)) is None
+    assert registration.match(start, blank) is None
+    assert registration.match(blank, blank) is None
+    assert registration.match(start, noise) is None
+
+
+@pytest.mark.parametrize(("fov", "tilt"), [(25.0, 0.0), (60.0, -25.0), (95.0, -15.0)])
+def test_the_lens_is_found_from_the_turns_themselves(fov: float, tilt: float) -> None:
+    """Field of view within 4 % and angles within 3 %, whatever the tilt, with nothing known beforehand."""
+    shots = [seen(pan, n, fov=fov, tilt=tilt) for n, pan in enumerate(np.arange(0, 8 * 0.2 * fov, 0.2 * fov))]
+    turns = [registration.turn(m) for a, b in pairwise(shots) if (m := registration.match(a, b))]
+    lens = registration.lens(turns)
+    assert lens
+    assert len(turns) == len(shots) - 1
+    assert lens.fov_deg == pytest.approx(fov, rel=0.04)
+    total = sum(float(np.linalg.norm(registration.at(one.vectors, lens.row))) for one in turns)
+    assert total == pytest.approx(0.2 * fov * len(turns), rel=0.03)
+
+
+def test_no_turns_no_lens() -> None:
+    """Without a turn nothing is known of the lens."""
+    assert registration.lens([]) is None
+
+
+@cache
+def _end(span: float, fov: float = FOV) -> tuple[Sweep, registration.Lens]:
+    sweep = swept(way(7.0, span, fov), fov=fov, tilt=-15.0)
+    lens = registration.lens(sweep.turns)
+    assert lens
+    return sweep, lens
+
+
+@pytest.mark.parametrize("span", [355.0, 340.0])
+def test_views_at_both_stops_overlap(span: float) -> None:
+    """A lens of 60° sees across the gap of a 355° and of a 340° head, and tells their span to a degree."""
+    sweep, lens = _end(span)
+    assert sweep.closed(lens) == pytest.approx(span, abs=1.0)
+    assert sweep.recurred(lens) is None
+
+
+@pytest.mark.parametrize(("span", "fov", "covers"), [(340.0, 60.0, True), (335.0, 20.0, False), (180.0, 60.0, False)])
+def test_what_lens_and_head_see_together(span: float, fov: float, *, covers: bool) -> None:
+    """All around or not is told from turn and lens alone too, whatever hides the overlap of the views."""
+    sweep, lens = _end(span, fov)
+    assert sweep.covers(lens) is covers
+
+
+@pytest.mark.parametrize(("span", "fov"), [(180.0, 60.0), (90.0, 60.0), (335.0, 20.0)])
+def test_a_span_without_overlap_is_measured(span: float, fov: float) -> None:
+    """Where the stops' views do not overlap the span is measured, within the error it claims."""
+    sweep, lens = _end(span, fov)
+    assert sweep.closed(lens) is None
+    assert sweep.recurred(lens) is None
+    assert abs(sweep.turned(lens.row) - span) <= sweep.error_deg(lens) <= 0.06 * span
+
+
+def test_the_start_recurs_only_when_passed() -> None:
+    """An endless head passes its start; one that stops just short of it does not."""
+    pans = list(np.arange(7.0, 7.0 + 360.0 + 13.0, 12.0))
+    lens = registration.lens((passed := swept(pans)).turns)
+    assert lens
+    assert passed.recurred(lens) == pytest.approx(pans[-1] - 7.0, abs=1.5)
+    lens = registration.lens((short := swept(way(7.0, 358.0))).turns)
+    assert lens
+    assert short.recurred(lens) is None
+
+
+def test_a_start_that_was_missed_is_found_the_next_time_round() -> None:
+    """With few pictures a second the start may slip by; the second time is as good."""
+    twice = swept([7.0 + 21.0 * step for step in range(36)])
+    lens = registration.lens(twice.turns)
+    assert lens
+    assert twice.recurred(lens) == pytest.approx(35 * 21.0, abs=1.5)
+
+
+def test_a_head_that_stands_is_seen_to_stand() -> None:
+    """Standing is told from turning within STILL_S, and from seeing nothing."""
+    sweep = swept([20.0] * 6)
+    assert sweep.still_s(1.5) >= STILL_S
+    assert not sweep.moved
+    sweep.add(seen(30, 9), 1.8)
+    assert sweep.moved
+    assert sweep.still_s(1.8) == 0.0
+    sweep.add(registration.view(np.full((360, 640, 3), 128, np.uint8)), 2.1)
+    assert sweep.still_s(3.0) == 0.0
+    assert sweep.blind_s(3.0) == pytest.approx(1.2)
+
+
+def test_a_gap_in_the_chain_widens_the_error() -> None:
+    """Pictures lost on the way are bridged at the pace of the rest, and the error says so."""
+    pans = way(7.0, 180.0)
+    whole, gapped = swept(pans), swept([*pans[:5], *pans[9:]])
+    lens = registration.lens(gapped.turns)
+    assert lens
+    assert gapped.gaps_s > 0.0
+    assert gapped.error_deg(lens) > 2 * whole.error_deg(lens)
+
+
+# ---- zoom and focus -----------------------------------------------------------------------------
+
+
+def coded(frame: Frame, quality: int = 80) -> Frame:
+    again = registration.decoded(cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes())
+    assert again is not None
+    return again
+
+
+@pytest.mark.parametrize(
+    ("noise", "enlarging"), [(1.0, cv2.INTER_LINEAR), (4.0, cv2.INTER_CUBIC), (2.0, cv2.INTER_LANCZOS4)]
+)
+def test_optical_zoom_adds_detail_and_digital_zoom_none(noise: float, enlarging: int) -> None:
+    """Detail at edges tells a lens from a cut-out, by whatever filter the cut-out was enlarged, noise or not."""
+    scale, size = 1.64, (640, 360)
+    before = coded(panorama.look(20, noise=noise, size=size))
+    long = 2 * np.degrees(np.arctan(np.tan(np.radians(FOV / 2)) / scale))
+    optical = coded(panorama.look(20, fov=long, noise=noise, seed=1, size=size))
+    raw = panorama.look(20, noise=noise, seed=2, size=size)
+    width, height = round(size[0] / scale), round(size[1] / scale)
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    digital = coded(cv2.resize(raw[top : top + height, left : left + width], size, interpolation=enlarging))
+    start = registration.view(before)
+    through_lens, cut_out = (
+        registration.match(start, registration.view(optical)),
+        registration.match(start, registration.view(digital)),
+    )
+    assert through_lens
+    assert cut_out
+    assert registration.detail_ratio(before, optical, through_lens) > 2.0
+    assert registration.detail_ratio(before, digital, cut_out) < 1.25
+
+
+def test_sharpness_falls_with_focus() -> None:
+    """Blur lowers sharpness, noise or not; a change of light does not."""
+    for noise in (1.0, 6.0):
+        sharp = panorama.look(20, noise=0.0)
+        blurred = cv2.GaussianBlur(sharp, (0, 0), 2.5)
+        grain = np.random.default_rng(2).normal(0, noise, sharp.shape)
+        before, after = (registration.sharpness(np.clip(f + grain, 0, 255).astype(np.uint8)) for f in (sharp, blurred))
+        assert after < 0.6 * before
+    dimmed = (sharp * 0.6).astype(np.uint8)
+    assert registration.sharpness(dimmed) == pytest.approx(registration.sharpness(sharp), rel=0.15)
+
+
+def test_what_is_no_jpeg_is_no_frame() -> None:
+    """Junk decodes to nothing."""
+    assert registration.decoded(b"\xff\xd8 not really") is None
+
+
+@pytest.mark.parametrize("noise", [0.0, 2.0, 4.0])
+def test_sharpness_falls_with_the_focus_however_noisy_the_picture(noise: float) -> None:
+    """By night a sensor's noise is as fine as the edges; it must not make up for those that a lost focus takes."""
+    rng = np.random.default_rng(int(noise))
+
+    def taken(blur_px: float) -> float:
+        scene = panorama.look(40).astype(np.float32) * 0.15 + 20
+        soft = cv2.GaussianBlur(scene, (0, 0), blur_px) if blur_px else scene
+        return registration.sharpness(np.clip(soft + rng.normal(0, noise, soft.shape), 0, 255).astype(np.uint8))
+
+    sharp = taken(0.0)
+    assert taken(2.5) < 0.6 * sharp
+    assert taken(0.0) > 0.95 * sharp
+
+
+@pytest.mark.parametrize(
+    ("scene", "noise", "pan", "since_key"),
+    [("window-light", 4.0, 300.0, 10.0), ("window-light", 4.0, 180.0, 8.0), ("steam", 1.0, 120.0, 10.0)],
+)
+def test_a_head_at_its_stop_is_seen_to_stand_far_from_the_key_view(
+    scene: str, noise: float, pan: float, since_key: float
+) -> None:
+    """Noise, steam and people are no movement, though half of the key view is out of sight."""
+
+    def seen(pan: float, step: int) -> registration.View:
+        stamp = "2026-11-23 12:00:00"
+        shot = Shot(pan=pan, scene=scene, noise=noise, seed=1 + step, stamp=stamp)
+        return registration.view(
+            np.ascontiguousarray(np.asarray(develop(shot, 640, 360, 0.13 + 0.02 * step), np.uint8)[..., ::-1])
+        )
+
+    sweep = Sweep(seen(pan - since_key, 0), 0.0)
+    for step in range(1, 13):
+        sweep.add(seen(pan, step), 0.25 * step)
+    assert sweep.moved
+    assert sweep.still_s(3.0) == 2.75

@@ -1,0 +1,94 @@
+"""Zoom and focus measured though pictures are missed on the way, and though it steams."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from agent.ask.attempt import Deadline
+from agent.ask.net.snapshot import Stills
+from agent.ask.ptz import registration, zoom_focus
+from agent.ask.ptz.commands import Means, Steering, prepare
+from agent.ask.ptz.registration import View
+from agent.ask.ptz.settle import Faults, settle
+from agent.ask.ptz.viewfinder import Eye
+from agent.decide import rules_moved
+from agent.model import FocusSeen, ZoomSeen
+from simulator.canteen import CameraSpec
+from simulator.kitchen.darkroom import develop
+from simulator.shot import Shot
+from simulator.unit import Unit
+from tests.agent.ask.onvif import questioned
+
+
+def seen(zoom: float, phase: float) -> View:
+    """A view of the steaming kitchen, at a `phase` (0..1) of what moves in it."""
+    shot = Shot(pan=204.0, zoom=zoom, scene="steam", noise=1.0, seed=round(20 * phase), stamp="2026-11-23 12:00:00")
+    return registration.view(np.ascontiguousarray(np.asarray(develop(shot, 1280, 720, phase), np.uint8)[..., ::-1]))
+
+
+def test_growth_is_told_from_the_last_view_where_the_key_view_is_too_far() -> None:
+    """A step that is too large from the key view is told from the view seen since."""
+    start, between, after = seen(1.0, 0.1), seen(1.19, 0.15), seen(1.65, 0.3)
+    growth = zoom_focus._Growth(start)
+    assert growth.add(after) is None
+    assert growth.blind == 1
+    growth.add(between)
+    assert growth.add(after) == pytest.approx(1.65, rel=0.05)
+    assert growth.blind == 0
+
+
+@pytest.mark.parametrize("zoom", [1.1, 1.2, 1.35, 1.5])
+def test_in_steam_the_scale_is_told_to_two_percent_or_not_at_all(zoom: float) -> None:
+    """What few points are left give no scale that is bent by a perspective which no zoom has."""
+    start, told = seen(1.0, 0.1), 0
+    for phase in np.linspace(0.15, 0.9, 8):
+        if found := registration.enlarged(start, seen(zoom, float(phase))):
+            assert found.scale == pytest.approx(zoom, rel=0.02)
+            told += 1
+    assert told > 0
+
+
+@contextmanager
+def steered(persona: str, facing: float) -> Iterator[tuple[Unit, Steering, Eye]]:
+    """A camera in a steaming kitchen, its motors and its pictures."""
+    spec = CameraSpec(slot="stove", persona=persona, scene="steam", facing=facing, seed=3)
+    with questioned.enrolled(spec) as (unit, camera, told):
+        prepare()
+        means, deadline = Means(camera, told), Deadline(60.0)
+        assert means.profile
+        head = Steering(camera, means, auth=told.auth, deadline=deadline)
+        head.set_clock()
+        eye = Eye(Stills(camera, head.snapshot_place(means.profile.token)), deadline)
+        yield unit, head, eye
+        eye.close()
+        head.close()
+
+
+def test_a_zoom_that_ran_out_of_sight_is_brought_back_into_it() -> None:
+    """A lens that has run so far that nothing can be told is zoomed back to where its detail can be compared."""
+    with steered("ptz-340", 204.0) as (unit, head, eye):
+        growth, before = zoom_focus._Growth(eye.look().view), zoom_focus._average(eye)
+        unit.mount.go(None, None, 0.65)
+        time.sleep(1.5)
+        gone = unit.mount.pose(unit.clock()).zoom
+        assert growth.add(settle(eye, head, Faults()).view) is None
+        scale = zoom_focus._seen_again(eye, head, +1, growth, Faults(), eye.deadline)
+        zoomed = unit.mount.pose(unit.clock()).zoom
+        assert scale == pytest.approx(zoomed, rel=0.03)
+        assert zoom_focus.ZOOM_SEEN < zoomed < gone
+        found = zoom_focus._compared(before, eye, zoomed)
+        assert isinstance(found, ZoomSeen)
+        assert found.scale == pytest.approx(zoomed, rel=0.03)
+        assert found.optical
+
+
+def test_steam_is_no_focus_that_moves() -> None:
+    """Steam takes a fifth of the sharpness and more, and gives it back; no motor did that."""
+    with steered("focus-dead", 284.0) as (_, head, eye):
+        kept = zoom_focus.FocusKept(head.autofocus(), head.focus_position())
+        found = zoom_focus.focus(eye, head, kept, eye.deadline)
+        assert isinstance(found, FocusSeen)
+        assert found.moved > rules_moved.UNTOUCHED * found.before
