@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from agent.ask.attempt import boot_ms
-from agent.ask.ptz import intent as intents
 from agent.ask.ptz import parent as ptz
 from agent.crew import Threaded
 from agent.decide import proof, schedule
@@ -101,14 +100,14 @@ class Mover(Threaded):
     def put_back(self) -> None:
         """Put back every camera that a movement left away, and say so; those that do not answer later again."""
         file = self._motion.intent_file
-        if boot_ms() < self._put_back_due or not (left := intents.read(file)):
+        if boot_ms() < self._put_back_due or not (left := ptz.away(file)):
             return
         by_slot = {camera.slot: self._memory.identified(camera) for camera in self._cameras()}
         with ExitStack() as stack:
             for slot in left:
                 stack.enter_context(self._spared(slot))
             back = ptz.put_back(file, by_slot.get, allowed=lambda slot: self._may_log_in(by_slot[slot]))
-        away = set(intents.read(file))
+        away = ptz.away(file)
         for slot in back:
             log.warning("%s: a movement was interrupted; the camera was put back", slot)
             self._fault("a movement was interrupted; the camera was put back", slot)

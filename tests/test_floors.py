@@ -36,6 +36,25 @@ FLOORS = {
 }
 """Floor of each room of the agent; a room imports only from lower floors, or from its own folder."""
 
+ROOMS = {
+    "attempt": 1,
+    "box": 2,
+    "children": 2,
+    "net": 3,
+    "rtsp": 4,
+    "onvif": 4,
+    "discovery": 5,
+    "picture": 5,
+    "ptz": 5,
+    "talk": 5,
+    "look": 6,
+    "inspection": 6,
+}
+"""Floor of each room of agent/ask; look and inspection share one, and only inspection looks at the other."""
+
+DOORS = ("attempt", "box", "discovery", "look", "inspection", "onvif.clock", "picture.parent", "ptz.parent")
+"""What the rest of the agent may import of agent/ask."""
+
 OWNERS = {
     "yaml": {"contract/strict_yaml.py"},
     "tenacity": {"agent/ask/attempt.py"},
@@ -90,6 +109,30 @@ def test_floors_of_the_agent() -> None:
         room = Path(file).parts[1].removesuffix(".py")
         if target[1] in FLOORS and target[1] != room and FLOORS[target[1]] >= FLOORS[room]:
             broken.append(f"{file} (floor {FLOORS[room]}) imports {name} (floor {FLOORS[target[1]]})")
+    assert not broken, broken
+
+
+def test_rooms_of_asking() -> None:
+    """A room of agent/ask imports only from lower rooms or from itself; no two rooms of one floor know each other."""
+    broken = []
+    for file, name in everything():
+        target, folder = name.split("."), Path(file).parts
+        if folder[:2] != ("agent", "ask") or target[:2] != ["agent", "ask"]:
+            continue
+        room, other = folder[2].removesuffix(".py"), target[2]
+        if room not in (other, "inspection") and ROOMS[other] >= ROOMS[room]:
+            broken.append(f"{file} (room {room}, floor {ROOMS[room]}) imports {name} (floor {ROOMS[other]})")
+    assert not broken, broken
+
+
+def test_asking_is_entered_by_its_doors() -> None:
+    """The rest of the agent imports of agent/ask nothing but its doors; what a child needs stays inside."""
+    broken = [
+        f"{file} imports {name}"
+        for file, name in everything()
+        if name.startswith("agent.ask.") and not file.startswith("agent/ask/")
+        if not f"{name}.".startswith(tuple(f"agent.ask.{door}." for door in DOORS))
+    ]
     assert not broken, broken
 
 

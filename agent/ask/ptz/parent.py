@@ -95,6 +95,11 @@ def put_back(
         return done
 
 
+def away(intent_file: Path) -> set[str]:
+    """The slots whose camera is still to be put back."""
+    return set(intents.read(intent_file))
+
+
 def _put_back(camera: Camera, left: Intent, intent_file: Path) -> bool:
     movement = _reported(Order(camera=camera, max_away_s=PUT_BACK_S, put_back=left), PUT_BACK_S + STARTING_S)
     if isinstance(movement, Trouble) or not movement.restored:

@@ -34,7 +34,7 @@ except OSError as error:
     assert error.errno == errno.EAFNOSUPPORT
 from agent.ask.box import clocks, health
 from agent.ask.box.nics import addresses
-health = host.health(Path("/"))
+figures = health.health(Path("/"))
 print(json.dumps([[one.name, one.address, one.prefix, one.up] for one in addresses()]))
 assert clocks.clock().source == "kernel"
 import cv2, lxml.etree, numpy, onvif, zeep  # what the children load
