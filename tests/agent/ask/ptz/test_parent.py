@@ -63,7 +63,7 @@ def test_an_endless_head_is_seen_to_come_round_and_is_put_back(tmp_path: Path) -
 def test_a_preset_that_was_needed_after_the_zoom_is_there_after_the_turn(tmp_path: Path) -> None:
     """A head that only a preset brings back comes back from zoom and turn, and the preset is gone at the end alone."""
     with enrolled("ptz-preset-zoom") as (unit, camera, told):
-        movement = moving.move(camera, told, max_away_s=90.0, intent_file=tmp_path / "moving.json")
+        movement = ptz.move(camera, told, max_away_s=90.0, intent_file=tmp_path / "moving.json")
         assert isinstance(movement.zoom, Seen)
         assert isinstance(movement.rotation, Seen)
         assert movement.restored
