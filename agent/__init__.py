@@ -2,7 +2,7 @@
 
 import sys
 
-__version__ = "0.1.0"
+from contract import __version__ as __version__
 
 
 def _msgspec_alone() -> None:

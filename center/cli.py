@@ -21,6 +21,7 @@ from center.rate import Rules, moment_ms, month_of, month_span
 from center.report import LEVELS, Report, When, as_json, report
 from center.show import grid, minute, rate_table, summary, word
 from center.store import Store, Unavailable
+from contract import __version__
 from contract.messages import CITY_PATTERN
 from contract.policy import load_policy
 from contract.problems import ConfigError
@@ -51,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="canteen-center", description="Center of canteen-agent: intake and 在线率")
+    parser.add_argument("--version", action="version", version=f"canteen-center {__version__}")
     parser.add_argument("--lang", choices=("zh", "en"), default="zh")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     shared = argparse.ArgumentParser(add_help=False)

@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 from typing import TypeVar
 
-import config
 from contract import strict_yaml
 
 T = TypeVar("T")
-_SHIPPED = Path(config.__path__[0])
+_PACKAGED = Path(__file__).parent / "data"
+FOLDER = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "config"
+"""In a wheel they lie in this package, in a checkout in config/: a package of that name would collide with PyPI's."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
 
 
@@ -24,7 +25,7 @@ def load(kind: str, name_or_path: str, type_: type[T]) -> T:
     source = Path(name_or_path)
     if "/" in name_or_path or name_or_path.endswith(".yaml"):
         return strict_yaml.load(source.read_bytes(), type_, source=str(source))
-    found = _SHIPPED / kind / f"{name_or_path}.yaml"
+    found = FOLDER / kind / f"{name_or_path}.yaml"
     if not _NAME.fullmatch(name_or_path) or not found.is_file():
         raise FileNotFoundError(f"no {kind} named {name_or_path!r}; shipped: {', '.join(names(kind))}")
     return strict_yaml.load(found.read_bytes(), type_, source=f"{kind}/{name_or_path}.yaml")
@@ -32,4 +33,4 @@ def load(kind: str, name_or_path: str, type_: type[T]) -> T:
 
 def names(kind: str) -> list[str]:
     """Names of the shipped files of this kind, sorted."""
-    return sorted(file.stem for file in (_SHIPPED / kind).glob("*.yaml"))
+    return sorted(file.stem for file in (FOLDER / kind).glob("*.yaml"))

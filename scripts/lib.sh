@@ -88,10 +88,22 @@ find_python() {
     return 1
 }
 
-# ensure_venv EXTRAS : e.g. "center,simulator,dev". Rebuilt when pyproject.toml, the extras or the place change.
+# pip_locked PYTHON LOCK : just what requirements/LOCK.lock says, each file by its hash; nothing is built here.
+pip_locked() {
+    "$1" -m pip install --disable-pip-version-check -q --require-hashes --only-binary :all: \
+        --find-links "$root/requirements/wheels" -r "$root/requirements/$2.lock"
+}
+
+install_dev() {
+    pip_locked "$venv/bin/python" dev &&
+        "$venv/bin/python" -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
+}
+
+# ensure_venv : the one environment of everything that is done in a checkout. Rebuilt when pyproject.toml, the lock or the
+# place change.
 ensure_venv() {
-    local extras=$1 python want
-    want=$(cat pyproject.toml <(printf '%s %s' "$extras" "$root") | sha256sum)
+    local python want
+    want=$(cat pyproject.toml requirements/dev.lock <(printf '%s' "$root") | sha256sum)
     [ -f "$venv/.ready" ] && [ "$(cat "$venv/.ready")" = "$want" ] && return
     if ! python=$(find_python); then
         apt_install python3 python3-venv
@@ -101,10 +113,7 @@ ensure_venv() {
     "$python" -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
     rm -f "$venv/.ready"
     [ -x "$venv/bin/python" ] && suits "$venv/bin/python" || { rm -rf "$venv" && "$python" -m venv "$venv"; }
-    quietly "Installing the Python packages into .venv (a few minutes the first time)" \
-        "$venv/bin/python" -m pip install --disable-pip-version-check -q -e ".[$extras]" ||
+    quietly "Installing the Python packages into .venv (a few minutes the first time)" install_dev ||
         fail "pip could not install the packages" "see the lines above; the package index must be reachable"
     printf '%s' "$want" >"$venv/.ready"
 }
-
-extras="center,simulator,dev"

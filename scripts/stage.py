@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple
+
+from contract.shipped import FOLDER
 
 CITY, GATEWAY = "4101", "zz-demo-0001"
 
@@ -82,11 +83,11 @@ class Canteen:
         for user, who in ((f"{CITY}/{GATEWAY}", "agent"), ("center", "center")):
             command = ["mosquitto_passwd", "-b", str(users), user, self.passwords[who]]
             subprocess.run(command, check=True, capture_output=True)
-        shipped = resources.files("config").joinpath("broker")
+        shipped = FOLDER / "broker"
         acl = self.folder / "acl"
         acl.touch(mode=0o600)
-        acl.write_text(shipped.joinpath("acl").read_text(encoding="utf-8"))
-        filled = Template(shipped.joinpath("mosquitto.conf").read_text(encoding="utf-8")).substitute(
+        acl.write_text((shipped / "acl").read_text(encoding="utf-8"))
+        filled = Template((shipped / "mosquitto.conf").read_text(encoding="utf-8")).substitute(
             ADDRESS="127.0.0.1", PORT=self.port, PASSWORDS=users, ACL=acl, DATA=f"{self.folder}/"
         )
         owner = "user root\n" if os.geteuid() == 0 else ""  # else mosquitto drops to a user who may not read here

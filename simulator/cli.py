@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from contract import __version__
 from contract.strict_yaml import ConfigError
 from simulator import control, scenario
 from simulator.canteen import Canteen
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="canteen-sim", description="A canteen in a box: simulated ONVIF cameras.")
+    parser.add_argument("--version", action="version", version=f"canteen-sim {__version__}")
     acts = parser.add_subparsers(required=True)
     run = acts.add_parser("run", help="serve the cameras of a scenario until SIGTERM or SIGINT")
     run.add_argument("--scenario", type=Path, required=True)

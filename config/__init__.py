@@ -1,1 +1,0 @@
-"""Policies, regions and examples, packaged so that they travel with the wheel."""
