@@ -1,7 +1,8 @@
 """The command line: run, discover, inspect, status, check-config.
 
-Exit codes: 0 fine, 1 found a problem, 2 misuse or an unusable configuration; `run` with an unusable configuration: 78,
-so that systemd does not start it for ever. JSON goes to standard output with --json; tables are for people.
+Exit codes: 0 fine, 1 found a problem, 2 misuse, an unusable configuration, or `run` where another agent runs; `run`
+with an unusable configuration: 78, so that systemd does not start it for ever. JSON goes to standard output with
+--json; tables are for people.
 """
 
 import argparse
@@ -139,10 +140,18 @@ def _policy(name: str) -> "Policy":
 
 def _run(arguments: argparse.Namespace) -> int:
     from agent.daemon import Daemon
+    from agent.state_lock import StateLock, Taken
 
     settings, policy = _load(arguments.config)
     logging.basicConfig(level=settings.log.level.upper(), format="%(levelname)s %(name)s: %(message)s")
-    return Daemon(settings, policy).run()
+    try:
+        lock = StateLock(settings.state_dir)
+    except Taken as taken:
+        raise Misuse(str(taken)) from None
+    try:
+        return Daemon(settings, policy).run()
+    finally:
+        lock.release()
 
 
 def _check_config(arguments: argparse.Namespace) -> int:

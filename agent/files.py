@@ -1,12 +1,38 @@
-"""Files that are replaced as one act."""
+"""Files of the state directory: read without following links, replaced as one act.
 
+Whoever can make a link there could else have any file of the box read, or emptied, in our name.
+"""
+
+import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
 
 
+def read(path: Path) -> bytes:
+    """A plain file's content. Raises OSError that says what to do; a link, a pipe or a device is never opened."""
+    check_plain(path)
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    with os.fdopen(handle, "rb") as file:
+        return file.read()
+
+
+def check_plain(path: Path) -> bool:
+    """Whether the file is there. Raises OSError for what is no plain file; its text says what to do."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return False
+    if stat.S_ISREG(mode):
+        return True
+    if stat.S_ISLNK(mode):
+        raise OSError(errno.ELOOP, f"{path.name} is a link, which is not followed: remove it")
+    raise OSError(errno.EINVAL, f"{path.name} is not a plain file: remove it")
+
+
 def write_atomically(path: Path, content: bytes, *, durable: bool = False, mode: int = 0o600) -> None:
-    """Replace `path` with `content` as one act; `durable` also survives a power cut. Raises OSError."""
+    """Replace `path`, never what a link there leads to, as one act; `durable`: power cut or not. Raises OSError."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

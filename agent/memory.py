@@ -15,9 +15,9 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from agent import files
 from agent.decide.lockout import Guard
 from agent.decide.proof import Proof
-from agent.files import write_atomically
 from agent.model import Camera, Credentials
 from contract.messages import BROKEN_JSON, Identity
 
@@ -62,7 +62,7 @@ class Memory:
         self._worked_s: dict[str, float] = {}
         self._fingerprints: dict[Credentials, str] = {}
         try:
-            self._file = msgspec.json.decode(path.read_bytes(), type=_File)
+            self._file = msgspec.json.decode(files.read(path), type=_File)
         except FileNotFoundError:
             self._file = _File(salt=secrets.token_hex(8))
         except (OSError, *BROKEN_JSON) as error:
@@ -204,7 +204,7 @@ class Memory:
             self._changed = False
             content = msgspec.json.encode(self._file)
         try:
-            write_atomically(self._path, content, durable=True)
+            files.write_atomically(self._path, content, durable=True)
         except OSError as error:
             with self._lock:
                 self._changed, self._retry_at = True, time.monotonic() + RETRY_S

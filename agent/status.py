@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from agent import files
 from contract.messages import ClockHealth, HostHealth, Verdict
 from contract.vocabulary import Availability, Reason, Rung
 
@@ -119,4 +120,4 @@ def age_s(status: Status, boot: str, at_boot_ms: int) -> float:
 
 def read(path: Path) -> Status:
     """The status in the file. Raises OSError, or one of BROKEN_JSON for another version's file."""
-    return msgspec.json.decode(path.read_bytes(), type=Status)
+    return msgspec.json.decode(files.read(path), type=Status)

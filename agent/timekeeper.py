@@ -9,11 +9,11 @@ from pathlib import Path
 
 import msgspec
 
+from agent import files
 from agent.ask.attempt import boot_ms
 from agent.ask.box import clocks
 from agent.decide import clock as deciding
 from agent.decide.clock import Anchoring, Clock, Floor, Reading
-from agent.files import write_atomically
 from contract.messages import BROKEN_JSON, ClockHealth
 from contract.vocabulary import name
 
@@ -37,7 +37,7 @@ class Timekeeper:
 
     def _kept(self) -> Floor | None:
         try:
-            return msgspec.json.decode(self._file.read_bytes(), type=Floor)
+            return msgspec.json.decode(files.read(self._file), type=Floor)
         except FileNotFoundError:
             return None
         except (OSError, *BROKEN_JSON) as error:
@@ -74,7 +74,7 @@ class Timekeeper:
         """Write down the last certain time. A file that cannot be written is said, not fatal."""
         self._saved_at = boot_ms()
         try:
-            write_atomically(self._file, msgspec.json.encode(self._certain()), durable=True)
+            files.write_atomically(self._file, msgspec.json.encode(self._certain()), durable=True)
         except OSError as error:
             log.warning("cannot write %s: %s", self._file, error)
 

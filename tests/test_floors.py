@@ -10,6 +10,7 @@ PACKAGES = ("agent", "contract", "center", "simulator")
 FLOORS = {
     "model": 1,
     "files": 1,
+    "state_lock": 1,
     "crew": 1,
     "limits": 1,
     "ask": 2,

@@ -1,4 +1,4 @@
-"""One SQLite database with the journal's rows, in a file or in memory: the one owner of sqlite3.
+"""One SQLite database with the journal's rows, in a file or in memory; its tables are made in `schema`.
 
 Which database is in use when, and what an event means, must not be known here.
 """
@@ -11,24 +11,19 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from agent.files import check_plain
+from agent.tell import schema
 from agent.tell.wal import commits_reach
 
 PAGE_BYTES = 4096
-_OURS = 0x4D434C5A
-"""application_id (https://www.sqlite.org/pragma.html#pragma_application_id): the letters MCLZ."""
 _SEQ_BITS = 40
 """A row's id is its store's number and its seq: rows of a store lie side by side, new ones at the end of the file."""
 _SEQ_MASK = (1 << _SEQ_BITS) - 1
-
-_SCHEMA = (
-    "CREATE TABLE store"
-    " (number INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, gone INTEGER NOT NULL, evicted INTEGER NOT NULL) STRICT",
-    "CREATE TABLE event (id INTEGER PRIMARY KEY, crc INTEGER NOT NULL, body BLOB NOT NULL) STRICT",
-    "CREATE TABLE claim (number INTEGER PRIMARY KEY, boot TEXT NOT NULL, session TEXT NOT NULL,"
-    " since INTEGER NOT NULL, settled_to INTEGER NOT NULL, seq_high INTEGER NOT NULL) STRICT",
-)
 _LOG_BYTES = 256 * PAGE_BYTES
 """The write-ahead log is cut to this size whenever it begins anew."""
+_BESIDE = ("", "-wal", "-journal", "-shm")
+"""The files that SQLite opens (https://www.sqlite.org/tempfiles.html); it would follow a link in their place."""
+_PUT_CLAIM = "INSERT INTO claim (number, boot, session, since, settled_to, seq_high) VALUES (?, ?, ?, ?, ?, ?)"
 _USED_PAGES = "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count"
 
 
@@ -41,20 +36,28 @@ class Kind(StrEnum):
     READONLY = "readonly"
     IO = "io"
     CORRUPT = "corrupt"
+    FOREIGN = "foreign"
+    """Whole, but with tables that this program does not know."""
     MISSING = "missing"
     """No file can be made there, or it was taken away under us."""
     LOCKED = "locked"
+    LINK = "link"
+    """A link or a pipe stands in the place of a file of ours."""
 
 
 class Trouble(Exception):
-    """The database cannot do what is asked. Nothing of the transaction counts."""
+    """The database cannot do what is asked. Nothing of the transaction counts.
 
-    def __init__(self, kind: Kind, detail: str) -> None:
+    `version`: of a FOREIGN one the newer schema version that it has, 0 = none.
+    """
+
+    def __init__(self, kind: Kind, detail: str, version: int = 0) -> None:
         super().__init__(f"{kind}: {detail}")
-        self.kind, self.detail = kind, detail
+        self.kind, self.detail, self.version = kind, detail, version
 
 
 _KINDS = {
+    sqlite3.SQLITE_ERROR: Kind.FOREIGN,  # no such table, no such column
     sqlite3.SQLITE_FULL: Kind.FULL,
     sqlite3.SQLITE_READONLY: Kind.READONLY,
     sqlite3.SQLITE_CORRUPT: Kind.CORRUPT,
@@ -94,14 +97,16 @@ class Claim(NamedTuple):
 
 
 class Database:
-    """Not thread-safe. Raises Trouble, from every method. `path` None: in memory."""
+    """Not thread-safe. Raises Trouble, from every method. `path` None: in memory. `steps`: to the schema wanted."""
 
-    def __init__(self, path: Path | None, max_pages: int) -> None:
-        self._path, self._max_pages = path, max_pages
+    def __init__(self, path: Path | None, max_pages: int, steps: schema.Steps = schema.STEPS) -> None:
+        self._path, self._max_pages, self._steps = path, max_pages, steps
         self._inode: tuple[int, int] | None = None
         self.cut_short = False
         """Whether commits stood in the write-ahead log which SQLite could not read any more."""
         self._log = path.with_name(f"{path.name}-wal") if path else None
+        if path:
+            _refuse_links(path)
         logged = commits_reach(self._log, PAGE_BYTES) if self._log else 0
         with _named():
             self._sql = sqlite3.connect(path or ":memory:", timeout=0.5, isolation_level=None, check_same_thread=False)
@@ -118,20 +123,18 @@ class Database:
             for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=64"):
                 self._sql.execute(f"PRAGMA {pragma}")
             self._sql.execute(f"PRAGMA journal_size_limit={_LOG_BYTES}")
+            try:
+                version = schema.recognise(self._sql, self._steps)
+            except schema.Foreign as foreign:
+                raise Trouble(Kind.FOREIGN, str(foreign), foreign.version) from None
             if self._path and (said := self._sql.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
                 raise Trouble(Kind.CORRUPT, str(said))
             _, read, _ = self._sql.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             self.cut_short = logged > max(read, 0)
-            self._lay_out()
+            schema.bring_up(self._sql, version, self._steps)
+            if self._sql.execute("SELECT 1 FROM claim WHERE number NOT IN (SELECT number FROM store)").fetchone():
+                raise Trouble(Kind.CORRUPT, "a claim of no store")
             self._inode = self._found()
-
-    def _lay_out(self) -> None:
-        (ours,) = self._sql.execute("PRAGMA application_id").fetchone()
-        (tables,) = self._sql.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if tables and ours != _OURS:
-            raise Trouble(Kind.CORRUPT, "this is no journal")
-        if not tables:
-            self._sql.executescript(f"BEGIN; PRAGMA application_id={_OURS}; {';'.join(_SCHEMA)}; COMMIT")
 
     def close(self) -> None:
         with contextlib.suppress(sqlite3.Error):
@@ -177,7 +180,7 @@ class Database:
 
     def _found(self) -> tuple[int, int] | None:
         try:
-            status = self._path.stat() if self._path else None
+            status = self._path.lstat() if self._path else None
         except OSError:
             return None
         return (status.st_dev, status.st_ino) if status else None
@@ -185,13 +188,15 @@ class Database:
     def add_store(self, name: str, *, gone: int = 0, evicted: bool = False) -> int:
         """The number of the new store, above all others."""
         (number,) = self._sql.execute("SELECT coalesce(max(number), 0) + 1 FROM store").fetchone()
-        self._sql.execute("INSERT INTO store VALUES (?, ?, ?, ?)", (number, name, gone, evicted))
+        self._sql.execute(
+            "INSERT INTO store (number, name, gone, evicted) VALUES (?, ?, ?, ?)", (number, name, gone, evicted)
+        )
         return int(number)
 
     def insert(self, number: int, rows: Iterable[Row]) -> None:
         """Rows that are there already stay as they are."""
         self._sql.executemany(
-            "INSERT OR IGNORE INTO event VALUES (?, ?, ?)",
+            "INSERT OR IGNORE INTO event (id, crc, body) VALUES (?, ?, ?)",
             ((number << _SEQ_BITS | row.seq, _crc(row), row.body) for row in rows),
         )
 
@@ -215,7 +220,7 @@ class Database:
         """The store's one open claim, in place of the one before."""
         self._sql.execute("DELETE FROM claim WHERE number = ?", (number,))
         if claim:
-            self._sql.execute("INSERT INTO claim VALUES (?, ?, ?, ?, ?, ?)", (number, *claim))
+            self._sql.execute(_PUT_CLAIM, (number, *claim))
 
     # ---- reading ------------------------------------------------------------------------------
 
@@ -249,6 +254,14 @@ class Database:
     def count(self) -> int:
         with _read():
             return int(self._sql.execute("SELECT count(*) FROM event").fetchone()[0])
+
+
+def _refuse_links(path: Path) -> None:
+    try:
+        for suffix in _BESIDE:
+            check_plain(path.with_name(path.name + suffix))
+    except OSError as error:
+        raise Trouble(Kind.LINK, error.strerror or str(error)) from None
 
 
 def _ids(number: int, low: int, high: int) -> tuple[int, int]:

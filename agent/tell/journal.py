@@ -16,8 +16,9 @@ import msgspec
 
 from agent.tell.database import PAGE_BYTES, Claim, Database, Kind, Row, Trouble
 from agent.tell.eviction import evict
-from agent.tell.moving import Store, carry, move_in, new_id, settle
-from agent.tell.reserve import Reserve, make_folder, set_aside
+from agent.tell.moving import Store, carry, move_in, new_id, settle, take_up
+from agent.tell.reserve import KEPT, Reserve, make_folder, newer, schema_word, set_aside
+from agent.tell.schema import STEPS, Steps
 from contract.messages import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Event
 
 log = logging.getLogger(__name__)
@@ -70,8 +71,10 @@ class Journal:
     `append`, `checkpoint` and `finish` raise Ended when the run that calls is over. No method raises Trouble.
     """
 
-    def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, memory_bytes: int = MEMORY_BYTES) -> None:
-        self._path = path
+    def __init__(
+        self, path: Path, *, max_bytes: int = MAX_BYTES, memory_bytes: int = MEMORY_BYTES, steps: Steps = STEPS
+    ) -> None:
+        self._path, self._steps = path, steps
         self._max_pages, self._memory_pages = max_bytes // PAGE_BYTES, memory_bytes // PAGE_BYTES
         self._reserve = Reserve(path.with_name(path.name + ".reserve"))
         self._lock = threading.RLock()
@@ -455,27 +458,55 @@ class Journal:
     def _open(self) -> Database:
         make_folder(self._path.parent)
         if self._damage and self._path.exists():
-            self._set_aside(self._damage)
+            self._set_aside(Trouble(Kind.CORRUPT, self._damage))
         try:
-            disk = Database(self._path, self._max_pages)
+            disk = self._database(self._path)
         except Trouble as trouble:
-            if trouble.kind is not Kind.CORRUPT:
+            if trouble.kind not in (Kind.CORRUPT, Kind.FOREIGN):
                 raise
-            self._set_aside(trouble.detail)
-            return Database(self._path, self._max_pages)
+            self._set_aside(trouble)
+            disk = self._database(self._path)
+        self._take_up(disk)
         if disk.cut_short:
             log.error("the end of the journal's log was damaged: what was recorded last is lost")
             before = next((one.name for one in reversed(disk.stores())), "")
             self._news.append(News("damaged: the end of the write-ahead log", lost=True, before=before))
         return disk
 
-    def _set_aside(self, damage: str) -> None:
-        kept = set_aside(self._path)
-        log.error("the journal was damaged (%s): set aside as %s", damage, kept.name)
+    def _database(self, path: Path) -> Database:
+        return Database(path, self._max_pages, self._steps)
+
+    def _set_aside(self, trouble: Trouble) -> None:
+        """A damaged file, one of another program, or one of a newer version of ours, which will take it up again."""
+        if trouble.kind is Kind.CORRUPT:
+            kept, what = set_aside(self._path, "corrupt", KEPT), f"damaged: {trouble.detail}"
+        else:
+            kept = set_aside(self._path, schema_word(trouble.version) if trouble.version else "foreign")
+            what = f"{trouble.detail}; kept as {kept.name}"
+        log.error("the journal cannot be used (%s): set aside as %s", trouble.detail, kept.name)
         before = next(reversed(self._waiting), "")
-        self._news.append(News(f"damaged: {damage}"[:500], lost=True, before=before))
+        self._news.append(News(what[:500], lost=True, before=before))
         self.lost += 1
         self._waiting, self._damage = {}, ""
+
+    def _take_up(self, disk: Database) -> None:
+        """An older program ran meanwhile and set aside what a newer one had written: it is told now.
+
+        What cannot be taken up stays as it is, for the next start.
+        """
+        for path in newer(self._path, len(self._steps)):
+            try:
+                other = self._database(path)
+                try:
+                    count = take_up(disk, other)
+                finally:
+                    other.close()
+                path.unlink()
+            except (Trouble, OSError) as trouble:
+                log.warning("%s cannot be taken up again: %s", path.name, trouble)
+            else:
+                log.warning("%s was taken up again: %d events", path.name, count)
+                self._news.append(News(f"journal: {path.name} was taken up again, {count} events"))
 
     def take_news(self) -> list[News]:
         """What happened to the journal itself since the last call."""

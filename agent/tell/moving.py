@@ -7,7 +7,7 @@ import logging
 import secrets
 from collections.abc import Sequence
 
-from agent.tell.database import Database, Row, StoreRow, Trouble
+from agent.tell.database import Database, Kind, Row, StoreRow, Trouble
 from agent.tell.eviction import close_session
 
 log = logging.getLogger(__name__)
@@ -63,6 +63,27 @@ def move_in(disk: Database, memory: Database, stores: Sequence[Store]) -> None:
             disk.put_claim(number, claims.get(row.number))
     if not disk.stores():
         disk.add_store(new_id())
+
+
+def take_up(disk: Database, other: Database) -> int:
+    """Everything that another file has still to tell, as former stores; how many events. Raises Trouble.
+
+    Its sessions that were left open are closed. A store that is in both files was taken up before.
+    """
+    with other.transaction():
+        for number, claim in other.claims().items():
+            close_session(other, number, claim)
+    known = {row.name: row.high for row in disk.stores()}
+    there = other.stores()
+    if longer := [row.name for row in there if row.high > known.get(row.name, row.high)]:
+        raise Trouble(Kind.CORRUPT, f"store {longer[0]} went on in both files")
+    left = [row for row in there if row.high > row.gone and row.name not in known]
+    with disk.transaction():
+        for row in left:
+            disk.insert(disk.add_store(row.name, gone=row.gone, evicted=row.evicted), other.rows(row.number, row.gone))
+        if left:
+            disk.add_store(new_id())
+    return sum(row.high - row.gone for row in left)
 
 
 def _readable(failed: Database, store: Store, room: int) -> list[Row]:

@@ -7,6 +7,7 @@ import errno
 import os
 from pathlib import Path
 
+from agent.files import check_plain
 from agent.tell.database import Kind, Trouble
 
 RESERVE_BYTES = 262_144
@@ -23,6 +24,8 @@ _KINDS = {
     errno.EPERM: Kind.MISSING,
     errno.ENOENT: Kind.MISSING,
     errno.ENOTDIR: Kind.MISSING,
+    errno.ELOOP: Kind.LINK,
+    errno.EINVAL: Kind.LINK,
 }
 
 
@@ -43,32 +46,56 @@ class Reserve:
     def fill(self) -> None:
         """Make it if it is not there. Raises Trouble when there is no room to spare, or no writing at all."""
         try:
-            if self._path.exists() and self._path.stat().st_size >= RESERVE_BYTES:
+            if check_plain(self._path) and self._path.stat().st_size >= RESERVE_BYTES:
                 return
             free = os.statvfs(self._path.parent)
             if free.f_bavail * free.f_frsize < RESERVE_BYTES + _SPARE_BYTES:
                 raise Trouble(Kind.FULL, "no room for the reserve")
-            with self._path.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+            self._make()
         except OSError as error:
-            self.release()
             raise named(error) from None
 
+    def _make(self) -> None:
+        """Under another name first: what stands there is never written into."""
+        made = self._path.with_name(f"{self._path.name}.new")
+        made.unlink(missing_ok=True)
+        try:
+            with made.open("xb") as file:
+                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+            made.replace(self._path)
+        except OSError:
+            made.unlink(missing_ok=True)
+            raise
 
-def set_aside(path: Path) -> Path:
-    """The damaged database and its log get another name; the new one is returned. Raises Trouble."""
+
+def set_aside(path: Path, word: str, keep: int | None = None) -> Path:
+    """The database and its log get another name, `PATH.WORD-N`; it is returned. Raises Trouble.
+
+    `keep`: so many of that word stay, older ones are deleted; None = all.
+    """
     try:
-        numbers = _numbers(path)
-        for old in numbers[: 1 - KEPT]:
-            for suffix in ("", ".wal"):
-                _kept(path, old, suffix).unlink(missing_ok=True)
+        numbers = _numbers(path, word)
+        for old in numbers[: 1 - keep] if keep else ():
+            for suffix in ("", "-wal"):
+                _kept(path, word, old, suffix).unlink(missing_ok=True)
         number = max(numbers, default=0) + 1
         log = path.with_name(f"{path.name}-wal")
         if log.exists():
-            log.rename(_kept(path, number, ".wal"))
-        return path.rename(_kept(path, number, ""))
+            log.rename(_kept(path, word, number, "-wal"))
+        return path.rename(_kept(path, word, number))
     except OSError as error:
         raise named(error) from None
+
+
+def newer(path: Path, version: int) -> list[Path]:
+    """What an older program set aside and this one can read: schema versions up to this."""
+    words = [schema_word(one) for one in range(1, version + 1)]
+    return [_kept(path, word, number) for word in words for number in _numbers(path, word)]
+
+
+def schema_word(version: int) -> str:
+    """The word for a database of this schema version that was set aside."""
+    return f"schema-{version}"
 
 
 def make_folder(path: Path) -> None:
@@ -88,10 +115,10 @@ def named(error: OSError) -> Trouble:
     return Trouble(_KINDS.get(error.errno or 0, Kind.IO), error.strerror or str(error))
 
 
-def _numbers(path: Path) -> list[int]:
-    found = (one.name.rpartition(".corrupt-")[2] for one in path.parent.glob(f"{path.name}.corrupt-*"))
+def _numbers(path: Path, word: str) -> list[int]:
+    found = (one.name.rpartition(f".{word}-")[2] for one in path.parent.glob(f"{path.name}.{word}-*"))
     return sorted(int(number) for number in found if number.isdecimal())
 
 
-def _kept(path: Path, number: int, suffix: str) -> Path:
-    return path.with_name(f"{path.name}.corrupt-{number}{suffix}")
+def _kept(path: Path, word: str, number: int, suffix: str = "") -> Path:
+    return path.with_name(f"{path.name}.{word}-{number}{suffix}")

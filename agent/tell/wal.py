@@ -7,6 +7,8 @@ such an end too. What is done about more must not be known here. (https://www.sq
 import struct
 from pathlib import Path
 
+from agent import files
+
 _HEADER = struct.Struct(">IIIIIIII")
 """Magic, version, page size, checkpoint number, two salts, two sums."""
 _FRAME = struct.Struct(">IIIIII")
@@ -22,7 +24,7 @@ def commits_reach(log: Path, page_bytes: int) -> int:
     A log whose own header is damaged is taken to be of garbage throughout.
     """
     try:
-        data = log.read_bytes()
+        data = files.read(log)
     except OSError:
         return 0
     if len(data) < _HEADER.size:

@@ -4,15 +4,18 @@ How a camera is moved, and by whom, must not be known here.
 """
 
 import contextlib
+import logging
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+from agent import files
 from agent.ask.children import lines
-from agent.files import write_atomically
 from agent.model import Camera, Capabilities, Movement, PtzStatus, Service
 from contract.messages import BROKEN_JSON
+
+log = logging.getLogger(__name__)
 
 
 class Intent(Struct, frozen=True, kw_only=True):
@@ -75,10 +78,11 @@ def decode_report(line: bytes) -> Report:
 def read(file: Path) -> dict[str, Intent]:
     """What was written, by slot; what cannot be read is set aside and counts as nothing."""
     try:
-        return msgspec.json.decode(file.read_bytes(), type=dict[str, Intent])
+        return msgspec.json.decode(files.read(file), type=dict[str, Intent])
     except FileNotFoundError:
         return {}
-    except (OSError, *BROKEN_JSON):
+    except (OSError, *BROKEN_JSON) as error:
+        log.warning("%s cannot be used (%s): set aside as %s.unreadable", file, error, file.name)
         with contextlib.suppress(OSError):
             file.replace(file.with_name(file.name + ".unreadable"))
         return {}
@@ -86,7 +90,7 @@ def read(file: Path) -> dict[str, Intent]:
 
 def write(file: Path, intent: Intent) -> None:
     """Have it on disk, beside those of other slots, power cut or not. Raises OSError."""
-    write_atomically(file, msgspec.json.encode({**read(file), intent.slot: intent}), durable=True)
+    files.write_atomically(file, msgspec.json.encode({**read(file), intent.slot: intent}), durable=True)
 
 
 def erase(file: Path, slot: str) -> None:
@@ -94,6 +98,6 @@ def erase(file: Path, slot: str) -> None:
     left = {name: intent for name, intent in read(file).items() if name != slot}
     with contextlib.suppress(OSError):
         if left:
-            write_atomically(file, msgspec.json.encode(left), durable=True)
+            files.write_atomically(file, msgspec.json.encode(left), durable=True)
         else:
             file.unlink(missing_ok=True)

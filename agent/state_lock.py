@@ -1,0 +1,104 @@
+"""One agent at a time in a state directory: two would throw each other off the broker and write one journal.
+
+The kernel holds the lock and lets go of it when the process ends, however it ends. What the file says is for people.
+"""
+
+import errno
+import fcntl
+import logging
+import os
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from contract.messages import BROKEN_JSON
+
+log = logging.getLogger(__name__)
+
+NAME = "agent.lock"
+_MAX_BYTES = 1000
+
+
+class Holder(Struct, frozen=True):
+    """Who has the lock. `pids`: the namespace of its PID; `host`: the name of its machine or container."""
+
+    pid: int
+    pids: str
+    host: str
+
+
+class Taken(Exception):
+    """Another agent runs on this directory; the message names it."""
+
+
+class StateLock:
+    """Held until `release`, or until this process ends; children that were started with exec do not inherit it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises Taken. Where no lock can be had (a folder without access, a foreign file system) the log says so, and
+        the cameras are watched all the same.
+        """
+        self._handle: int | None = None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle = self._handle = _open(folder / NAME)
+            _take(handle, folder)
+        except OSError as error:
+            self.release()
+            why = f"{NAME} is a link: remove it" if error.errno == errno.ELOOP else error.strerror
+            log.warning("%s cannot be locked against a second agent: %s", folder, why)
+        except Taken:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Another agent may run."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+def _open(path: Path) -> int:
+    """Raises OSError. A file on a read-only disk can be locked too."""
+    flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+    try:
+        return os.open(path, flags | os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.ENOSPC, errno.EDQUOT):
+            raise
+        return os.open(path, flags | os.O_RDONLY)
+
+
+def _take(handle: int, folder: Path) -> None:
+    """Raises Taken, OSError."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        why = f"another agent runs ({_read(handle)}) on {folder}; stop it, or give this one its own state_dir"
+        raise Taken(why) from None
+    _sign(handle)
+
+
+def _me() -> Holder:
+    return Holder(os.getpid(), str(Path("/proc/self/ns/pid").readlink()), os.uname().nodename)
+
+
+def _sign(handle: int) -> None:
+    """A disk that takes no byte costs the name only."""
+    try:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, msgspec.json.encode(_me()), 0)
+    except OSError as error:
+        log.warning("%s cannot be written: %s", NAME, error.strerror)
+
+
+def _read(handle: int) -> str:
+    """The holder in words. Its PID means nothing in another namespace (a container's), so that is said."""
+    try:
+        holder = msgspec.json.decode(os.pread(handle, _MAX_BYTES, 0), type=Holder)
+    except (OSError, *BROKEN_JSON):
+        return "PID unknown"
+    if holder.pids == _me().pids:
+        return f"PID {holder.pid}"
+    return f"PID {holder.pid} in another container, host {holder.host!r}"
