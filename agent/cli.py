@@ -252,9 +252,9 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
 def _trusted(cameras: Sequence[Camera], folder: Path) -> list[Camera]:
     """Without credentials where the running agent found another device than the enrolled one."""
-    from agent.memory import Memory
+    from agent.learnt import LearntFile
 
-    memory = Memory(folder / "learnt.json")
+    memory = LearntFile(folder / "learnt.json")
     strange = {camera.slot for camera in cameras if memory.is_barred(camera.slot)}
     for slot in sorted(strange):
         print(f"{slot}: another device stands there, asked without login (see identity:)", file=sys.stderr)

@@ -17,16 +17,16 @@ from agent import limits
 from agent.ask import look as looking
 from agent.ask.attempt import boot_ms
 from agent.ask.box import clocks, neighbours
-from agent.crew import Crew, post
+from agent.clock import BoxClock
 from agent.decide.availability import Change
-from agent.inspector import Inspected, Inspector
-from agent.ledger import Ledger
-from agent.memory import Learnt, Memory
+from agent.learnt import Learnt, LearntFile
 from agent.model import Camera, Credentials, Evidence, Look, NotSeen, Picture, Seen
+from agent.rounds.capability import CapabilityTask, Inspected
+from agent.rounds.look import LookTask
+from agent.session import Session
 from agent.settings import Settings
 from agent.tell.journal import Journal
-from agent.timekeeper import Timekeeper
-from agent.watch import Watch
+from agent.threads import Threads, entry
 from contract.messages import Command, Result, Verdict
 from contract.policy import Policy
 from contract.vocabulary import Availability, Reason
@@ -49,22 +49,22 @@ class Daemon:
     def __init__(self, settings: Settings, policy: Policy) -> None:
         self._settings, self._policy = settings, policy
         self._journal = Journal(settings.state_dir / "journal.db")
-        self._ledger = Ledger(self._journal, boot=clocks.boot_id(), now=boot_ms)
-        self._crew = Crew(self._ledger.fault)
-        self._time = Timekeeper(
+        self._ledger = Session(self._journal, boot=clocks.boot_id(), now=boot_ms)
+        self._threads = Threads(self._ledger.fault)
+        self._time = BoxClock(
             settings.state_dir / "clock.json",
             boot=self._ledger.boot,
             anchor=self._ledger.anchor,
             fault=self._ledger.fault,
         )
-        self._memory = Memory(settings.state_dir / "learnt.json")
+        self._memory = LearntFile(settings.state_dir / "learnt.json")
         self._beside: dict[str, str] = {}
         """Slot -> MAC of another device that stood at its address when it was last looked at."""
         self._stopping = threading.Event()
         self._changed = threading.Event()
         """Set when a document or the status file no longer says what is known."""
         self._watches = {camera.slot: self._watch(camera) for camera in settings.cameras}
-        self._inspector = Inspector(
+        self._inspector = CapabilityTask(
             self._cameras,
             inspect=self._inspect,
             decode=self._decode,
@@ -75,8 +75,8 @@ class Daemon:
             interval_s=settings.capability.interval,
         )
 
-    def _watch(self, camera: Camera) -> Watch:
-        return Watch(
+    def _watch(self, camera: Camera) -> LookTask:
+        return LookTask(
             camera,
             look=self._look,
             record=self._record,
@@ -89,12 +89,12 @@ class Daemon:
 
     def _furnish(self) -> None:
         """The rooms that the first look does not need."""
-        from agent.gallery import Gallery
-        from agent.mover import Mover
         from agent.reporting import Reporter
-        from agent.scout import Scout
+        from agent.rounds.discovery import DiscoveryTask
+        from agent.rounds.movement import MovementTask
+        from agent.rounds.picture import PictureTask
 
-        self._gallery = Gallery(
+        self._gallery = PictureTask(
             self._viewable,
             policy=self._policy,
             interval_s=self._settings.picture.interval,
@@ -105,7 +105,7 @@ class Daemon:
             glimpsed=lambda slot, decodable: self._watches[slot].glimpsed(decodable=decodable),
             changed=self._changed.set,
         )
-        self._mover = Mover(
+        self._mover = MovementTask(
             self._cameras,
             settings=self._settings.movement,
             intent_file=self._settings.state_dir / "moving.json",
@@ -120,7 +120,7 @@ class Daemon:
             not_restored=self._ledger.view_not_restored,
             fault=self._ledger.fault,
         )
-        self._scout = Scout(
+        self._scout = DiscoveryTask(
             self._cameras,
             options=self._discovery_options(),
             hello=self._settings.discovery.hello,
@@ -153,7 +153,7 @@ class Daemon:
             ledger=self._ledger,
             memory=self._memory,
             time=self._time,
-            crew=self._crew,
+            threads=self._threads,
             changed=self._changed,
             heartbeat_s=self._settings.heartbeat,
             status_file=self._settings.state_dir / "status.json",
@@ -205,16 +205,16 @@ class Daemon:
         self._furnish()
         self._inspector.start()
         self._uplink.start()
-        self._crew.man(map(post, self._watches.values()))
-        self._crew.man([post(self._inspector)])
-        self._crew.man(self._uplink.posts())
+        self._threads.register(map(entry, self._watches.values()))
+        self._threads.register([entry(self._inspector)])
+        self._threads.register(self._uplink.entries())
         if self._settings.discovery.enabled:
-            self._crew.man(self._scout.start(self._settings.discovery.interval))
+            self._threads.register(self._scout.start(self._settings.discovery.interval))
         if self._settings.picture.enabled:
             self._gallery.start()
-            self._crew.man([post(self._gallery)])
+            self._threads.register([entry(self._gallery)])
         self._mover.start()
-        self._crew.man([post(self._mover)])
+        self._threads.register([entry(self._mover)])
         self._make_supervisor().run(self._stopping)
         self._stop()
         return 0

@@ -13,15 +13,16 @@ import msgspec
 from agent import __version__
 from agent.ask.attempt import boot_ms
 from agent.ask.box import health
-from agent.crew import describe
+from agent.clock import BoxClock
 from agent.decide import soundness
-from agent.gallery import Gallery, Shown
-from agent.inspector import Inspector
-from agent.ledger import Ledger
-from agent.memory import Memory
+from agent.learnt import LearntFile
 from agent.model import NotSeen, Seen, tidy
-from agent.mover import Mover
-from agent.scout import Scout
+from agent.rounds.capability import CapabilityTask
+from agent.rounds.discovery import DiscoveryTask
+from agent.rounds.look import LookTask
+from agent.rounds.movement import MovementTask
+from agent.rounds.picture import PictureState, PictureTask
+from agent.session import Session
 from agent.settings import Settings
 from agent.status import (
     CameraStatus,
@@ -33,8 +34,7 @@ from agent.status import (
     UplinkStatus,
 )
 from agent.tell import documents
-from agent.timekeeper import Timekeeper
-from agent.watch import Watch
+from agent.threads import describe
 from contract.messages import Birth, ClockHealth, HostHealth
 from contract.policy import Policy
 from contract.vocabulary import PTZ_FAULT, Availability
@@ -54,14 +54,14 @@ class Reporter:
         settings: Settings,
         policy: Policy,
         *,
-        ledger: Ledger,
-        memory: Memory,
-        time: Timekeeper,
-        watches: Mapping[str, Watch],
-        inspector: Inspector,
-        scout: Scout,
-        gallery: Gallery,
-        mover: Mover,
+        ledger: Session,
+        memory: LearntFile,
+        time: BoxClock,
+        watches: Mapping[str, LookTask],
+        inspector: CapabilityTask,
+        scout: DiscoveryTask,
+        gallery: PictureTask,
+        mover: MovementTask,
     ) -> None:
         self._settings, self._policy, self._rules = settings, policy.id, policy
         self._ledger, self._memory, self._watches = ledger, memory, watches
@@ -194,7 +194,7 @@ class Reporter:
             notes=last.notes,
         )
 
-    def _camera(self, watch: Watch) -> CameraStatus:
+    def _camera(self, watch: LookTask) -> CameraStatus:
         now = watch.snapshot()
         inspected = self._inspector.latest.get(now.camera.slot)
         device = inspected.device if inspected else None
@@ -226,7 +226,7 @@ class Reporter:
         )
 
     def _picture(self, slot: str) -> PictureStatus:
-        shown = self._gallery.shown.get(slot, Shown())
+        shown = self._gallery.shown.get(slot, PictureState())
         since = {str(fault): shown.state[fault].since for fault in soundness.held(shown.state)}
         since[PTZ_FAULT] = self._mover.faulty.get(slot)
         held = {fault: at for fault, at in since.items() if at is not None}

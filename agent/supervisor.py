@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agent.ask.box.sd_notify import Notifier
-from agent.crew import Crew, describe, whereabouts
+from agent.clock import BoxClock
 from agent.files import write_atomically
-from agent.ledger import Ledger
-from agent.memory import Memory
+from agent.learnt import LearntFile
 from agent.reporting import Reporter
-from agent.timekeeper import Timekeeper
-from agent.watch import Watch
+from agent.rounds.look import LookTask
+from agent.session import Session
+from agent.threads import Threads, describe, whereabouts
 
 if TYPE_CHECKING:
     from agent.tell.uplink import Uplink
@@ -45,13 +45,13 @@ class Supervisor:
     def __init__(
         self,
         *,
-        watches: Mapping[str, Watch],
+        watches: Mapping[str, LookTask],
         reporter: Reporter,
         uplink: "Uplink",
-        ledger: Ledger,
-        memory: Memory,
-        time: Timekeeper,
-        crew: Crew,
+        ledger: Session,
+        memory: LearntFile,
+        time: BoxClock,
+        threads: Threads,
         changed: threading.Event,
         heartbeat_s: float,
         status_file: Path,
@@ -59,7 +59,7 @@ class Supervisor:
         self._watches, self._reporter, self._uplink, self._memory, self._time = watches, reporter, uplink, memory, time
         self._changed, self._heartbeat_s, self._status_file = changed, heartbeat_s, status_file
         self._ledger = ledger
-        self._crew, self._notifier = crew, Notifier()
+        self._threads, self._notifier = threads, Notifier()
         self._heartbeat_due = self._status_due = self._second_due = self._documents_due = 0.0
         self._unsaid = False
         self._checkpoint_due = monotonic() + CHECKPOINT_S / 6
@@ -101,11 +101,11 @@ class Supervisor:
     def _progresses(self) -> bool:
         """Our own round has come so far; the line's threads live; more cameras are looked at than not."""
         idle = sum(watch.idle for watch in self._watches.values())
-        return self._crew.complete and not self._uplink.stalled and 2 * idle <= len(self._watches)
+        return self._threads.complete and not self._uplink.stalled and 2 * idle <= len(self._watches)
 
     def _each_second(self) -> None:
         if (now := monotonic()) >= self._second_due:
-            self._crew.roll_call()
+            self._threads.check()
             if self._time.poll():
                 self._status_due = 0.0
             self._second_due = now + 1.0

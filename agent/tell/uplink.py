@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from agent.crew import Post
 from agent.tell.backoff import Backoff
 from agent.tell.failures import ADVICE, Failed, Failure, Kind
 from agent.tell.journal import Journal
 from agent.tell.line import Account, Line, Message, TooNew, Will, thread_name
 from agent.tell.preflight import Endpoint
 from agent.tell.sending import Sender
+from agent.threads import ThreadEntry
 from contract import messages, topics
 from contract.messages import BROKEN_JSON, Ack, CenterState, Command, Goodbye, Result
 
@@ -126,7 +126,7 @@ class Uplink:
             line.publish(self._up("state"), msgspec.json.encode(goodbye), retain=True)
             line.close(max(0.0, end - time.monotonic()))
 
-    def posts(self) -> list[Post]:
+    def entries(self) -> list[ThreadEntry]:
         """The three threads, each vital."""
 
         def connecting() -> bool:
@@ -139,9 +139,9 @@ class Uplink:
             return (line := self._line) is None or line.alive
 
         return [
-            Post(self._connector.name, connecting, self._restart_connector, vital=True),
-            Post(self._pump.name, pumping, self._restart_pump, vital=True),
-            Post(thread_name(self._account), hearing, self._give_up_line, vital=True),
+            ThreadEntry(self._connector.name, connecting, self._restart_connector, vital=True),
+            ThreadEntry(self._pump.name, pumping, self._restart_pump, vital=True),
+            ThreadEntry(thread_name(self._account), hearing, self._give_up_line, vital=True),
         ]
 
     @property

@@ -8,8 +8,8 @@ import pytest
 
 from agent import files, status
 from agent.ask.ptz import intent
-from agent.memory import Memory
-from agent.timekeeper import Timekeeper
+from agent.clock import BoxClock
+from agent.learnt import LearntFile
 
 
 def a_link(path: Path) -> None:
@@ -33,12 +33,12 @@ def test_only_a_plain_file_is_read(tmp_path: Path, make: Callable[[Path], None])
         files.read(tmp_path / "one.json")
 
 
-def keep_time(file: Path) -> Timekeeper:
-    return Timekeeper(file, boot="b", anchor=lambda _: None, fault=lambda _: None)
+def keep_time(file: Path) -> BoxClock:
+    return BoxClock(file, boot="b", anchor=lambda _: None, fault=lambda _: None)
 
 
 READERS: dict[str, Callable[[Path], object]] = {
-    "learnt.json": Memory,
+    "learnt.json": LearntFile,
     "clock.json": keep_time,
     "moving.json": intent.read,
 }

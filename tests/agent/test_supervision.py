@@ -14,8 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from agent.cli import main
-from agent.inspector import Inspector
-from agent.scout import Scout
+from agent.rounds.capability import CapabilityTask
+from agent.rounds.discovery import DiscoveryTask
 from agent.tell.line import Line
 from scripts.stage import Canteen
 from tests.preload import needs_gcc, preload
@@ -98,9 +98,9 @@ def strike(order: Path) -> None:
 def wake(wanted: str) -> None:
     """An exception meets a thread when it wakes, and these sleep for hours; the line's until its connection ends."""
     for one in gc.get_objects():
-        if isinstance(one, Inspector):
+        if isinstance(one, CapabilityTask):
             one.request(())
-        elif isinstance(one, Scout):
+        elif isinstance(one, DiscoveryTask):
             one.hurry()
         elif isinstance(one, Line) and wanted == "uplink-line":
             one.give_up()

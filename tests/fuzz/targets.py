@@ -14,7 +14,7 @@ import msgspec
 from agent import status
 from agent.ask.onvif import jobs
 from agent.ask.ptz import intent
-from agent.memory import Memory
+from agent.learnt import LearntFile
 from agent.settings import checks, entries
 from agent.tell.wal import commits_reach
 from center import registry
@@ -72,7 +72,7 @@ def _files(data: bytes) -> None:
             with suppress(*BROKEN_JSON):
                 status.read(path)
         elif kind == b"l":
-            memory = Memory(path)
+            memory = LearntFile(path)
             cameras.clean(memory.recall(CAMERA).stream_path)
         elif kind == b"w":
             assert commits_reach(path, 64) <= len(content) // 64

@@ -66,7 +66,7 @@ def run(
         os.close(stderr)
     if timed_out:
         return Trouble(Reason.TIMED_OUT, f"no result within {deadline_s:g} s")
-    return Trouble(Reason.AGENT_FAULT, _obituary(child.process.returncode, last_words))
+    return Trouble(Reason.AGENT_FAULT, _exit_message(child.process.returncode, last_words))
 
 
 def _start(module: str, stderr: int) -> _Child:
@@ -138,6 +138,6 @@ def _ended(pid: int) -> bool:
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _obituary(status: int, stderr: bytes) -> str:
+def _exit_message(status: int, stderr: bytes) -> str:
     words = stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
     return tidy(f"child ended with status {status}" + (f": {words}" if words else ""))

@@ -16,10 +16,10 @@ pytestmark = needs_gcc
 RUN = """
 import json, sys
 from pathlib import Path
-from agent.timekeeper import Timekeeper
+from agent.clock import BoxClock
 anchors, faults = [], []
 file, boot, *moments = sys.argv[1:]
-keeper = Timekeeper(Path(file), boot=boot, anchor=anchors.append, fault=faults.append)
+keeper = BoxClock(Path(file), boot=boot, anchor=anchors.append, fault=faults.append)
 news = [keeper.poll(), keeper.poll()]
 keeper.save()
 said = {"anchors": [one.source for one in anchors], "faults": faults, "news": news,

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from agent.ask.attempt import boot_ms
 from agent.ask.ptz import parent as ptz
-from agent.crew import Threaded
 from agent.decide import proof, schedule
 from agent.decide.soundness import PictureChange
 from agent.examine import Motion, examine
-from agent.memory import Memory
+from agent.learnt import LearntFile
 from agent.model import Camera, Device, Evidence, Movement, Seen
 from agent.settings.entries import MovementEntry
+from agent.threads import Threaded
 from contract.vocabulary import PTZ_FAULT
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ SPARE_S = ASK_S + ptz.STARTING_S + ptz.PUT_BACK_S + ptz.STARTING_S + 60.0
 """What a movement may take at worst beyond the time away, decoding and the talk test included."""
 
 
-class Mover(Threaded):
+class MovementTask(Threaded):
     """One thread. `cameras()`: every slot; `movable()`: those whose stream can be opened now.
 
     `device_of(slot)`: who answered the last questions. `clock()`: UTC seconds, None while they cannot be trusted;
@@ -49,7 +49,7 @@ class Mover(Threaded):
         *,
         settings: MovementEntry,
         intent_file: Path,
-        memory: Memory,
+        memory: LearntFile,
         movable: Callable[[], Sequence[Camera]],
         device_of: Callable[[str], Device | None],
         clock: Callable[[], float | None],

@@ -23,7 +23,7 @@ SAVE_EVERY_MS = 600_000
 """The file is written so often, with each anchor of a disciplined clock and at the stop: it lives on a memory card."""
 
 
-class Timekeeper:
+class BoxClock:
     """`poll` is called by one thread, again and again; all else by any. `anchor` and `fault` journal an event."""
 
     def __init__(

@@ -12,9 +12,9 @@ from agent.ask.ptz import intent as intents
 from agent.ask.ptz.intent import Intent
 from agent.decide.proof import Proof
 from agent.decide.soundness import PictureChange
-from agent.memory import Memory
+from agent.learnt import LearntFile
 from agent.model import Camera, Credentials, Device, Evidence, Movement, Ports, Rotation, Seen
-from agent.mover import SPARE_S, Mover
+from agent.rounds.movement import SPARE_S, MovementTask
 from agent.settings.entries import MovementEntry, Window
 from simulator.canteen import CameraSpec, Canteen
 
@@ -36,8 +36,8 @@ class Night:
         self.told: list[tuple[str, str]] = []
         self.changes: list[PictureChange] = []
         self.file = folder / "moving.json"
-        self.memory = Memory(folder / "learnt.json")
-        self.mover = Mover(
+        self.memory = LearntFile(folder / "learnt.json")
+        self.mover = MovementTask(
             lambda: cameras,
             settings=settings,
             intent_file=self.file,
@@ -90,7 +90,7 @@ def test_one_camera_is_moved_and_what_it_proved_is_kept(tmp_path: Path) -> None:
     assert night.spared == ["stove", "stove again"]
     assert (night.told, night.changes) == ([], [])
     night.memory.save_if_changed()
-    kept = Memory(tmp_path / "learnt.json").proof("stove")
+    kept = LearntFile(tmp_path / "learnt.json").proof("stove")
     assert kept is not None
     assert (kept.movement.rotation, kept.at_s) == (evidence.movement.rotation, AT_0300)
     assert not night.mover.move_next()

@@ -37,7 +37,7 @@ class Threaded:
         self.thread.start()
 
 
-class Post(NamedTuple):
+class ThreadEntry(NamedTuple):
     """A thread that must live, by its name. `vital`: without it the agent is of no use."""
 
     name: str
@@ -46,11 +46,11 @@ class Post(NamedTuple):
     vital: bool = False
 
 
-def post(worker: Threaded) -> Post:
+def entry(worker: Threaded) -> ThreadEntry:
     def alive() -> bool:
         return worker.thread.is_alive()  # of the thread it has then
 
-    return Post(worker.thread.name, alive, worker.revive)
+    return ThreadEntry(worker.thread.name, alive, worker.revive)
 
 
 class _Record(NamedTuple):
@@ -61,18 +61,18 @@ class _Record(NamedTuple):
     well_at: float = 0.0
 
 
-class Crew:
+class Threads:
     """`tell(what)` is called once for a row of deaths of one thread. Make it before the first thread starts."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
-        self._posts, self._tell = list[Post](), tell
+        self._posts, self._tell = list[ThreadEntry](), tell
         self._records: dict[str, _Record] = {}
-        self._last_words: dict[str, str] = {}
+        self._ended_by: dict[str, str] = {}
         threading.excepthook = self._ended
 
-    def man(self, posts: Iterable[Post]) -> None:
+    def register(self, entries: Iterable[ThreadEntry]) -> None:
         """These must live from now on."""
-        self._posts += posts
+        self._posts += entries
 
     def _ended(self, arguments: threading.ExceptHookArgs) -> None:
         """Called by a thread that ends by an exception. Its message is not logged: it may quote a secret."""
@@ -80,10 +80,10 @@ class Crew:
             return
         name = arguments.thread.name if arguments.thread else "a thread"
         words = describe(arguments.exc_type, arguments.exc_value)
-        self._last_words[name] = words
+        self._ended_by[name] = words
         log.error("thread %s ended by %s\n%s", name, words, whereabouts(arguments.exc_traceback))
 
-    def roll_call(self) -> None:
+    def check(self) -> None:
         """Notice who ended, start them anew as far as their pauses allow."""
         now = monotonic()
         for one in self._posts:
@@ -96,8 +96,8 @@ class Crew:
                 self._records[one.name] = _Record(record.deaths + 1, now + pause, now + FORGIVEN_S)
                 self._replace(one, first=not record.deaths)
 
-    def _replace(self, one: Post, *, first: bool) -> None:
-        why = self._last_words.pop(one.name, "no exception")
+    def _replace(self, one: ThreadEntry, *, first: bool) -> None:
+        why = self._ended_by.pop(one.name, "no exception")
         try:
             one.revive()
         except Exception as error:

@@ -51,7 +51,7 @@ class _File(Struct, kw_only=True):
     proofs: dict[str, Proof] = {}
 
 
-class Memory:
+class LearntFile:
     """Thread-safe. Guards are kept per address and credentials: the slots of one recorder share one."""
 
     def __init__(self, path: Path) -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from agent.decide import soundness
 from agent.decide.soundness import PictureChange
-from agent.gallery import Gallery
-from agent.memory import Learnt, Memory
+from agent.learnt import Learnt, LearntFile
 from agent.model import Camera, Credentials, NotSeen, Ports, Seen
+from agent.rounds.picture import PictureTask
 from contract.policy import load_policy
 from contract.vocabulary import PictureFault, Reason
 from simulator.canteen import CameraSpec, Canteen
@@ -26,11 +26,11 @@ class Room:
 
     def __init__(self, canteen: Canteen, folder: Path) -> None:
         self.canteen = canteen
-        self.memory = Memory(folder / "learnt.json")
+        self.memory = LearntFile(folder / "learnt.json")
         self.cameras = [self._enrolled(slot) for slot in SLOTS]
         self.told: list[tuple[str, bool | None]] = []
         self.changes: list[tuple[str, PictureChange]] = []
-        self.gallery = Gallery(
+        self.gallery = PictureTask(
             lambda: self.cameras,
             policy=POLICY,
             interval_s=300,

@@ -9,7 +9,7 @@ import pytest
 
 from agent.decide.availability import Change
 from agent.decide.clock import Anchoring
-from agent.ledger import Ledger
+from agent.session import Session
 from agent.tell.journal import Journal
 from center import timeline
 from center.intervals import Span, difference, normal
@@ -69,7 +69,7 @@ class Box:
 
     def start(self) -> None:
         self.journal = Journal(self.folder / "journal.db", max_bytes=self.max_bytes)
-        self.ledger = Ledger(self.journal, boot="b", now=lambda: self.now)
+        self.ledger = Session(self.journal, boot="b", now=lambda: self.now)
         self.state: dict[str, tuple[Availability, int]] = dict.fromkeys(SLOTS, (Availability.UNKNOWN, self.now))
         self.pending: dict[str, tuple[int, Availability]] = {}
         self.ledger.anchor(Anchoring(at=self.now, utc_ms=self.now, err_ms=0, source="ntp"))
@@ -219,7 +219,7 @@ def test_a_lost_store_is_told(tmp_path: Path) -> None:
 def test_a_change_that_meets_the_end_of_its_session_stands_once_in_the_next(tmp_path: Path) -> None:
     """What a new session states at its start is not written a second time by whoever met the end of the old one."""
     journal = Journal(tmp_path / "journal.db")
-    ledger = Ledger(journal, boot="b", now=lambda: 7)
+    ledger = Session(journal, boot="b", now=lambda: 7)
     journal.trim(journal.store, 1)  # never given out: the store ends
     change = Change(at=7, from_=Availability.UNKNOWN, to=Availability.ONLINE, level=Rung.STREAMS, reason=None)
     ledger.transition("a", change)

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from agent.ask.attempt import boot_ms
 from agent.ask.discovery.announcements import Listener
 from agent.ask.discovery.round import DiscoveryOptions, Round, probe
-from agent.crew import Post
 from agent.decide import roster
 from agent.decide.roster import Presence, Sighting
-from agent.ledger import Ledger
-from agent.memory import Memory
+from agent.learnt import LearntFile
 from agent.model import Camera, DiscoveredDevice
+from agent.session import Session
+from agent.threads import ThreadEntry
 from contract.messages import Identity
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ HELLO_PAUSE_S = 30.0
 """A camera that says Hello all day must not make us probe all day."""
 
 
-class Scout:
+class DiscoveryTask:
     """One thread, and one that hears Hello and Bye between the rounds.
 
     `moved(slot, address)`: a slot's camera answers from another address. `left(slot)`: it said Bye, which is a reason
@@ -39,8 +39,8 @@ class Scout:
         *,
         options: DiscoveryOptions,
         hello: bool,
-        ledger: Ledger,
-        memory: Memory,
+        ledger: Session,
+        memory: LearntFile,
         moved: Callable[[str, str], None],
         left: Callable[[str], None],
     ) -> None:
@@ -55,14 +55,14 @@ class Scout:
         self._stopping = False
         self.strangers: tuple[DiscoveredDevice, ...] = ()
 
-    def start(self, interval_s: float) -> list[Post]:
-        """Both threads, as posts that must stay manned."""
+    def start(self, interval_s: float) -> list[ThreadEntry]:
+        """Both threads, as entries of what must live."""
         return [
-            self._man("scout", lambda: self._run(interval_s)),
-            *([self._man("scout-ear", self._hear)] if self._hello else []),
+            self._thread("scout", lambda: self._run(interval_s)),
+            *([self._thread("scout-ear", self._hear)] if self._hello else []),
         ]
 
-    def _man(self, name: str, work: Callable[[], None]) -> Post:
+    def _thread(self, name: str, work: Callable[[], None]) -> ThreadEntry:
         """Start the work on a thread. It has ended well when it returned: with the agent, or with nothing to hear."""
         threads, returned = list[threading.Thread](), threading.Event()
 
@@ -75,7 +75,7 @@ class Scout:
             threads[0].start()
 
         start()
-        return Post(name, lambda: threads[0].is_alive() or returned.is_set(), start)
+        return ThreadEntry(name, lambda: threads[0].is_alive() or returned.is_set(), start)
 
     def stop(self) -> None:
         self._stopping = True

@@ -9,16 +9,16 @@ from collections.abc import Callable
 
 import msgspec
 
-from agent.crew import Threaded
 from agent.decide import availability, schedule
 from agent.model import Camera, Look, NotSeen, Seen, tidy
+from agent.threads import Threaded
 from contract.policy import Policy
 from contract.vocabulary import Reason
 
 log = logging.getLogger(__name__)
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+class SlotState(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one camera at this moment."""
 
     camera: Camera
@@ -31,7 +31,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     stuck: bool
 
 
-class Watch(Threaded):
+class LookTask(Threaded):
     """Watches one camera in a thread of its own, one look in flight at a time.
 
     `look(camera)` returns a Look within its deadline, or hangs; `record(slot, change)` keeps a confirmed change;
@@ -211,8 +211,8 @@ class Watch(Threaded):
         """Nobody looks: the look is stuck, or the thread has ended."""
         return self._stuck or not self.thread.is_alive()
 
-    def snapshot(self) -> Snapshot:
-        return Snapshot(
+    def snapshot(self) -> SlotState:
+        return SlotState(
             camera=self.camera,
             state=self._state,
             last=self._last,

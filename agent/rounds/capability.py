@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import Struct, structs
 
-from agent.crew import Threaded
 from agent.model import Camera, Device, Evidence, NotSeen, Picture, Seen
+from agent.threads import Threaded
 from contract.messages import SlotVerdicts, Verdict
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class Inspected(Struct, frozen=True, kw_only=True):
     device: Device | None
 
 
-class Inspector(Threaded):
+class CapabilityTask(Threaded):
     """One thread. `inspect` yields the evidence of each camera as it arrives, `decode` a frame of each stream it saw.
 
     `judge` makes verdicts of evidence. Called on this thread: `told(camera, evidence)` once for each camera asked, and

@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from agent.ask.attempt import boot_ms
 from agent.ask.picture import parent as pictures
-from agent.crew import Threaded
 from agent.decide import soundness
-from agent.memory import Memory
+from agent.learnt import LearntFile
 from agent.model import Camera, NotSeen, Picture, Seen
+from agent.threads import Threaded
 from contract.policy import Policy
 from contract.vocabulary import Reason
 
@@ -28,7 +28,7 @@ RETRY_MS = 60_000
 """A camera of whose stream no picture can be made is visited this often: its way back is not to wait for a round."""
 
 
-class Shown(Struct, frozen=True, kw_only=True):
+class PictureState(Struct, frozen=True, kw_only=True):
     """What is known of one slot's picture. `seen_at`: boot ms of the last visit that showed one.
 
     `last`: of the last visit; None before the first.
@@ -39,7 +39,7 @@ class Shown(Struct, frozen=True, kw_only=True):
     last: Seen[Picture] | NotSeen | None = None
 
 
-class Gallery(Threaded):
+class PictureTask(Threaded):
     """One thread. `cameras()`: those whose stream can be opened now; the others are not visited.
     `certain_s()`: UTC seconds that have certainly come.
 
@@ -55,7 +55,7 @@ class Gallery(Threaded):
         policy: Policy,
         interval_s: float,
         deadline_s: float,
-        memory: Memory,
+        memory: LearntFile,
         certain_s: Callable[[], float],
         record: Callable[[str, soundness.PictureChange], None],
         glimpsed: Callable[[str, bool | None], None],
@@ -79,7 +79,7 @@ class Gallery(Threaded):
         self._spared: set[str] = set()
         self._wake = threading.Event()
         self._stopping = False
-        self.shown: dict[str, Shown] = {}
+        self.shown: dict[str, PictureState] = {}
         super().__init__("gallery", self._run)
 
     def stop(self) -> None:
@@ -184,12 +184,12 @@ class Gallery(Threaded):
     # ---- what follows ---------------------------------------------------------------------------
 
     def _take(self, camera: Camera, source: str, picture: Seen[Picture] | NotSeen, *, undecodable: bool) -> None:
-        slot, before = camera.slot, self.shown.get(camera.slot, Shown())
+        slot, before = camera.slot, self.shown.get(camera.slot, PictureState())
         decodable = True if isinstance(picture, Seen) else False if undecodable else None
         if isinstance(picture, Seen):
             self._judge(slot, before, picture)
         else:
-            self.shown[slot] = Shown(state=before.state, seen_at=before.seen_at, last=picture)
+            self.shown[slot] = PictureState(state=before.state, seen_at=before.seen_at, last=picture)
         if isinstance(picture, Seen) or picture.attempts:  # else there was no time for it
             self._visited[slot] = boot_ms()
         if source == "sub" and isinstance(picture, NotSeen) and _shows_nothing(picture):
@@ -198,12 +198,12 @@ class Gallery(Threaded):
         self._glimpsed(slot, decodable)
         self._retry(slot, decodable)
 
-    def _judge(self, slot: str, before: Shown, picture: Seen[Picture]) -> None:
+    def _judge(self, slot: str, before: PictureState, picture: Seen[Picture]) -> None:
         state, changes = soundness.step(before.state, picture, self._policy)
         for change in changes:
             self._record(slot, change)
             log.info("%s: picture fault %s %s", slot, change.fault, "cleared" if change.to else "raised")
-        self.shown[slot] = Shown(state=state, seen_at=picture.at, last=picture)
+        self.shown[slot] = PictureState(state=state, seen_at=picture.at, last=picture)
         if changes or before.seen_at is None:
             self._changed()
 

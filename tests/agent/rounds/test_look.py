@@ -11,7 +11,7 @@ import pytest
 from agent.ask.attempt import boot_ms
 from agent.decide.availability import Change
 from agent.model import Camera, ClockReading, Look, NotSeen, Seen, Stream
-from agent.watch import Watch
+from agent.rounds.look import LookTask
 from contract.policy import load_policy
 from contract.vocabulary import Availability, Reason
 
@@ -41,9 +41,9 @@ def watching(
     interval_s: float = 0.1,
     stuck_after_s: float = 5.0,
     now: Callable[[], int] = boot_ms,
-) -> Iterator[tuple[Watch, list[Change]]]:
+) -> Iterator[tuple[LookTask, list[Change]]]:
     changes: list[Change] = []
-    watch = Watch(
+    watch = LookTask(
         CAMERA,
         look=look,
         record=lambda _, change: changes.append(change),

@@ -43,7 +43,7 @@ class _Run(NamedTuple):
     since: int
 
 
-class Ledger:
+class Session:
     """`now()` is boot milliseconds. Thread-safe, as the journal is."""
 
     def __init__(self, journal: Journal, *, boot: str, now: Callable[[], int]) -> None:

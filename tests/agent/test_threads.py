@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from agent import crew
-from agent.crew import Crew, Post, describe, post
+from agent import threads
+from agent.threads import ThreadEntry, Threads, describe, entry
 
 SECRET = "sekret-0815"
 
@@ -52,10 +52,10 @@ def hook() -> Iterator[None]:
     threading.excepthook = before
 
 
-def manned(hand: Hand) -> tuple[Crew, list[str]]:
+def registered(hand: Hand) -> tuple[Threads, list[str]]:
     told: list[str] = []
-    made = Crew(told.append)
-    made.man([post(hand)])
+    made = Threads(told.append)
+    made.register([entry(hand)])
     return made, told
 
 
@@ -70,12 +70,12 @@ def test_a_thread_that_ends_is_started_anew_and_told_once(caplog: pytest.LogCapt
     """Its end is told with the kind of exception and logged with its place; the message, which may quote a secret, is
     not."""
     hand = Hand(RuntimeError(SECRET))
-    made, told = manned(hand)
-    made.roll_call()
+    made, told = registered(hand)
+    made.check()
     assert (told, hand.lives) == ([], 1)
     with caplog.at_level(logging.DEBUG):
         hand.die()
-        made.roll_call()
+        made.check()
     assert (told, hand.lives) == (["thread hand ended: RuntimeError"], 2)
     assert "test_crew.py" in caplog.text
     assert "in _run" in caplog.text
@@ -84,15 +84,15 @@ def test_a_thread_that_ends_is_started_anew_and_told_once(caplog: pytest.LogCapt
 
 def test_one_that_ends_again_and_again_is_started_ever_more_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first revival is at once, each later one after twice the pause; a row of deaths is told once."""
-    monkeypatch.setattr(crew, "FIRST_PAUSE_S", 0.2)
+    monkeypatch.setattr(threads, "FIRST_PAUSE_S", 0.2)
     hand = Hand(KeyError("x"))
-    made, told = manned(hand)
+    made, told = registered(hand)
     before, after = [], []
     while hand.lives < 5:
         hand.die()
         lives = hand.lives
         before.append(time.monotonic())
-        until(lambda lives=lives: made.roll_call() or hand.lives > lives)
+        until(lambda lives=lives: made.check() or hand.lives > lives)
         after.append(time.monotonic())
     for i, pause in enumerate((0.2, 0.4, 0.8)):
         assert after[i + 1] - before[i] >= pause
@@ -101,30 +101,32 @@ def test_one_that_ends_again_and_again_is_started_ever_more_slowly(monkeypatch: 
 
 def test_a_long_life_is_forgiveness(monkeypatch: pytest.MonkeyPatch) -> None:
     """A death long after the last one is told anew."""
-    monkeypatch.setattr(crew, "FORGIVEN_S", 0.05)
+    monkeypatch.setattr(threads, "FORGIVEN_S", 0.05)
     hand = Hand(ValueError())
-    made, told = manned(hand)
+    made, told = registered(hand)
     for _ in range(2):
         hand.die()
-        made.roll_call()
+        made.check()
         time.sleep(0.1)
-        made.roll_call()
+        made.check()
     assert (len(told), hand.lives) == (2, 3)
 
 
 def test_a_vital_thread_that_cannot_be_started_leaves_the_crew_incomplete() -> None:
     """Whoever asks learns that a vital thread is gone, and everybody is told that it was not started anew."""
     told: list[str] = []
-    made, alive = Crew(told.append), [True]
+    made, alive = Threads(told.append), [True]
 
     def revive() -> None:
         raise OSError(12, "Cannot allocate memory")
 
-    made.man([Post("pump", lambda: alive[0], revive, vital=True), Post("ear", lambda: False, lambda: None)])
-    made.roll_call()
+    made.register(
+        [ThreadEntry("pump", lambda: alive[0], revive, vital=True), ThreadEntry("ear", lambda: False, lambda: None)]
+    )
+    made.check()
     assert made.complete
     alive[0] = False
-    made.roll_call()
+    made.check()
     assert not made.complete
     assert told[-1].endswith("not started anew: OSError: Cannot allocate memory")
 

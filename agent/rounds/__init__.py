@@ -1,0 +1,1 @@
+"""What the agent does again and again: one file per task."""
