@@ -139,10 +139,12 @@ def _policy(name: str) -> "Policy":
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from agent import settings as configuration
     from agent.daemon import Daemon
     from agent.state_lock import StateLock, Taken
 
-    settings, policy = _load(arguments.config)
+    settings = configuration.load_or_last_good(arguments.config)
+    policy = _policy(settings.policy)
     logging.basicConfig(level=settings.log.level.upper(), format="%(levelname)s %(name)s: %(message)s")
     try:
         lock = StateLock(settings.state_dir)
@@ -336,10 +338,12 @@ def _status(arguments: argparse.Namespace) -> int:
     from agent.ask.attempt import boot_ms
     from agent.ask.box.clocks import boot_id
 
-    file = settings.load(arguments.config, secrets=False).state_dir / "status.json"
+    files = [status.place(folder) for folder in settings.state_dirs(arguments.config)]
+    file = next((one for one in files if one.exists()), files[0])
     try:
         now = status.read(file)
     except FileNotFoundError:
+        settings.load(arguments.config, secrets=False)  # its mistakes are the better answer
         raise Misuse(f"no running agent: {file} is not there") from None
     except (OSError, *BROKEN_JSON) as error:
         raise Misuse(f"cannot read {file}: {error}") from None
@@ -351,6 +355,7 @@ def _status(arguments: argparse.Namespace) -> int:
     healthy = (
         age_s < show.STALE_S
         and not now.journal.trouble
+        and not now.config
         and all(camera.availability == "online" for camera in now.cameras)
     )
     return 0 if healthy else 1

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agent import limits
+from agent import limits, status
 from agent.ask import look as looking
 from agent.ask.attempt import boot_ms
 from agent.ask.box import clocks, neighbours
@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 STUCK_GRACE_S = 2.0
 """A look may outlive its deadline by this much (a slow box) before it counts as stuck."""
 STOP_S = 8.0
+MAX_TOLD = 10
+"""So many problems of a configuration are told one by one."""
 
 
 class Daemon:
@@ -156,7 +158,7 @@ class Daemon:
             threads=self._threads,
             changed=self._changed,
             heartbeat_s=self._settings.heartbeat,
-            status_file=self._settings.state_dir / "status.json",
+            status_file=status.place(self._settings.state_dir),
         )
 
     def _make_uplink(self) -> "Uplink":
@@ -201,6 +203,7 @@ class Daemon:
         self._time.poll()
         for watch in self._watches.values():
             watch.start()
+        self._tell_problems()
         log.info("watching %d cameras as %s", len(self._watches), self._settings.gateway.id)
         self._furnish()
         self._inspector.start()
@@ -219,6 +222,15 @@ class Daemon:
         self._stop()
         return 0
 
+    def _tell_problems(self) -> None:
+        """Of the configuration in place of which the last good one runs."""
+        problems = self._settings.problems
+        for problem in problems[:MAX_TOLD]:
+            log.warning("not used: %s", problem)
+            self._ledger.fault(f"the new configuration is not used: {problem}"[:1000])
+        if problems:
+            log.warning("%d problems in the new configuration: the last good one runs; mend it, restart", len(problems))
+
     def _stop(self) -> None:
         self._inspector.stop()
         self._scout.stop()
@@ -233,7 +245,7 @@ class Daemon:
         self._memory.save_if_changed()
         self._time.save()
         with contextlib.suppress(OSError):
-            (self._settings.state_dir / "status.json").unlink(missing_ok=True)
+            status.place(self._settings.state_dir).unlink(missing_ok=True)
 
     # ---- asking -------------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ from agent.tell import documents
 from agent.threads import describe
 from contract.messages import Birth, ClockHealth, HostHealth
 from contract.policy import Policy
+from contract.problems import Words
 from contract.vocabulary import PTZ_FAULT, Availability
 
 log = logging.getLogger(__name__)
@@ -179,6 +180,7 @@ class Reporter:
             journal=JournalStatus(durable=journal.durable, trouble=journal.trouble, lost=journal.lost),
             discovery=self._discovery(),
             cameras=tuple(self._camera(watch) for watch in self._watches.values()),
+            config=tuple(Words(one.text("en"), one.text("zh")) for one in self._settings.problems),
         )
 
     def _discovery(self) -> DiscoveryStatus:

@@ -145,6 +145,13 @@ def status(now: Status, age_s: float, lang: str) -> None:
     if now.journal.trouble:
         words = "日志无法可靠保存" if zh else "the journal is in trouble"
         lines.insert(1, f"[red]{words}: {_plain(now.journal.trouble)}[/]")
+    if now.config:
+        words = (
+            "新配置不可用，正按上一份可用的配置运行"
+            if zh
+            else "the new configuration is not used, the last good one runs"
+        )
+        lines[1:1] = [f"[red]{words}:[/]", *(f"[red]  {_plain(one.zh if zh else one.en)}[/]" for one in now.config)]
     if age_s >= STALE_S:
         age = (f"{age_s:.0f} 秒前" if zh else f"{age_s:.0f} s old") if age_s < math.inf else _BEFORE_BOOT[zh]
         old = f"{age}的状态：代理可能已停止" if zh else f"{age}: the agent may have stopped"

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from agent import files
 from contract.messages import ClockHealth, HostHealth, Verdict
+from contract.problems import Words
 from contract.vocabulary import Availability, Reason, Rung
 
 
@@ -92,8 +93,20 @@ class DiscoveryStatus(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
+_STATE, _RUNTIME = Path("/var/lib/canteen-agent"), Path("/run/canteen-agent")
+"""StateDirectory= and RuntimeDirectory= of the unit. The first is private; the second is in memory, for the group."""
+
+
+def place(state_dir: Path) -> Path:
+    """The status file of the agent that keeps its state there."""
+    return (_RUNTIME if state_dir == _STATE and _RUNTIME.is_dir() else state_dir) / "status.json"
+
+
 class Status(Struct, frozen=True, kw_only=True):
-    """`at_ms`, `started_ms`: UTC ms as far as the box knows it; `at_boot_ms`: boot ms of `boot`, which never jumps."""
+    """`config`: what is wrong with agent.yaml, in place of which the last good configuration runs.
+
+    `at_ms`, `started_ms`: UTC ms as far as the box knows it; `at_boot_ms`: boot ms of `boot`, which never jumps.
+    """
 
     pid: int
     version: str
@@ -111,6 +124,7 @@ class Status(Struct, frozen=True, kw_only=True):
     journal: JournalStatus
     discovery: DiscoveryStatus
     cameras: tuple[CameraStatus, ...]
+    config: tuple[Words, ...] = ()
 
 
 def age_s(status: Status, boot: str, at_boot_ms: int) -> float:

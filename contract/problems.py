@@ -148,11 +148,9 @@ MESSAGES: dict[str, Words] = {
         "the environment variable {name} is not set, or empty. Set it before starting the agent.",
         "环境变量 {name} 未设置或为空。请在启动前设置。",
     ),
-    "no_credentials": Words(
-        "no credentials directory: credential:{name} works under systemd, with LoadCredential={name}:PATH in the unit. "
-        "To check by hand, set CREDENTIALS_DIRECTORY to the folder that holds {name}.",
-        "没有凭据目录：credential:{name} 只在 systemd 下有效，单元文件中须有 LoadCredential={name}:路径。"
-        "手动检查时，请把 CREDENTIALS_DIRECTORY 设为 {name} 所在的目录。",
+    "no_credential": Words(
+        "there is no file {path}. Write the secret into it, with mode 0600; then restart the service.",
+        "没有文件 {path}。请把密码（或密钥）写入其中，权限 0600；然后重启服务。",
     ),
     "clear": Words(
         "a password in clear, and others can read this file. Run: chmod 600 {path}; or write env:NAME, file:PATH or "

@@ -14,6 +14,8 @@ from agent.settings.secret import Secret
 from contract.messages import Gateway, Slot
 from contract.strict_yaml import Duration, Unfit, Words, form, leaf
 
+STATE_DIR = "/var/lib/canteen-agent"
+"""Unless the file says otherwise; the StateDirectory= of the unit."""
 _MAX_TEXT = 200
 _NAME = Words("letters, digits, '.', '_' or '-', at most 64", "字母、数字、“.”、“_”、“-”，最多 64 个")
 
@@ -295,7 +297,7 @@ class File(Struct, frozen=True, kw_only=True):
     """Addresses of one broker or cluster, tried in turn."""
     keepalive: Annotated[Duration, Meta(ge=5, le=600)] = 60.0
     """Seconds of MQTT silence after which the line counts as dead (times 1.5)."""
-    state_dir: FilePath = "/var/lib/canteen-agent"
+    state_dir: FilePath = STATE_DIR
     policy: Annotated[Text, Meta(min_length=1)] = "henan-2021-45"
     """Name of a shipped policy, or the path of a file."""
     look: LookEntry = LookEntry()

@@ -5,14 +5,17 @@ uses a setting must not be known here.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from agent.files import write_atomically
 from agent.model import Camera, Credentials, Ports
-from agent.settings import checks, entries, secret
+from agent.settings import checks, entries, last_good, secret
+from agent.settings.last_good import LastGood
 from agent.settings.secret import Secret
 from contract import shipped, strict_yaml
 from contract.messages import Identity
@@ -52,6 +55,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     discovery: entries.DiscoveryEntry
     cameras: tuple[Camera, ...]
     log: entries.LogEntry
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the agent.yaml in place of which this last good one runs; empty = this is that file."""
 
 
 def load(path: Path, *, secrets: bool = True) -> Settings:
@@ -60,13 +65,53 @@ def load(path: Path, *, secrets: bool = True) -> Settings:
     With `secrets` False no password and no TLS file is looked up (they are None in the result), for commands that only
     want to know where something is and run without the service's rights.
     """
+    return _read(path).settings(secrets=secrets)
+
+
+def load_or_last_good(path: Path) -> Settings:
+    """The settings in the file, which are kept; where it cannot be used, the last good ones with its `problems`.
+
+    Raises ConfigError with all problems when there never was a good one, or it is of no use to this version.
+    """
+    try:
+        loading = _read(path)
+        loaded = loading.settings(secrets=True)
+    except ConfigError as error:
+        return _last_good(path, error)
+    last_good.keep(loaded.state_dir, loading.good())
+    return loaded
+
+
+def _last_good(path: Path, error: ConfigError) -> Settings:
+    for folder in state_dirs(path):
+        if not (kept := last_good.recall(folder, path)):
+            continue
+        good, status = kept
+        with suppress(ConfigError):
+            found = strict_yaml.find(good.text, entries.File, source=path.name)
+            loaded = _Loading(path, good.text, status, found, good=good).settings(secrets=True)
+            return structs.replace(loaded, problems=tuple(error.problems))
+    raise error
+
+
+def state_dirs(path: Path) -> list[Path]:
+    """Where the agent of this file keeps its state: as the file says or, where it cannot be used, may have said."""
+    with suppress(ConfigError):
+        return [load(path, secrets=False).state_dir]
+    said: list[str] = []
+    with suppress(ConfigError):
+        said = [file["state_dir"] for _, file in _read(path).found.parts(entries.File) if "state_dir" in file]
+    given = os.environ.get("STATE_DIRECTORY", "").split(":")
+    return [path.absolute().parent / one for one in (*said, *given, entries.STATE_DIR) if one]
+
+
+def _read(path: Path) -> "_Loading":
     try:
         content, status = secret.read(path, strict_yaml.MAX_BYTES)
     except Unfit as unfit:
         problem = Problem(source=path.name, line=0, code="unreadable", params={"why": unfit.params["why"]})
         raise ConfigError([problem]) from None
-    found = strict_yaml.find(content, entries.File, source=path.name)
-    return _Loading(path, status, found).settings(secrets=secrets)
+    return _Loading(path, content, status, strict_yaml.find(content, entries.File, source=path.name))
 
 
 def check(path: Path, language: Language) -> list[str]:
@@ -79,42 +124,70 @@ def check(path: Path, language: Language) -> list[str]:
 
 
 class _Loading:
-    """One file on its way to Settings. Every step reports what it finds; none stops the others."""
+    """One file on its way to Settings. Every step reports what it finds; none stops the others.
 
-    def __init__(self, path: Path, status: os.stat_result, found: checks.Document) -> None:
-        self._path, self._status, self._found = path, status, found
+    With `good` the text is a last good one: what it refers to and can no longer be read is taken from there.
+    """
+
+    def __init__(
+        self, path: Path, text: bytes, status: os.stat_result, found: checks.Document, *, good: LastGood | None = None
+    ) -> None:
+        self._path, self._text, self._status, self.found = path, text, status, found
+        self._good = good or LastGood(source=str(path.absolute()), text=text, passwords={}, files={})
         self._folder = path.absolute().parent
         self._passwords: dict[str, Secret] = {}  # by key of the section that holds it
         self._files: dict[str, str] = {}  # by key
+        self._kept_policy = ""
 
     def settings(self, *, secrets: bool) -> Settings:
         for one in checks.ALL:
-            one(self._found)
+            one(self.found)
         self._check_policy()
         self._check_state_dir()
         if secrets:
             self._resolve_passwords()
             self._locate_tls_files()
-        return self._built(self._found.result())
+        return self._built(self.found.result())
+
+    def good(self) -> LastGood:
+        """What is to be kept, once `settings` has found all of it good."""
+        policy = self._policy(self.found.result().policy)
+        return LastGood(
+            source=str(self._path.absolute()),
+            text=self._text,
+            passwords={key: password.reveal() for key, password in self._passwords.items()},
+            files={key: Path(file).read_bytes() for key, file in self._files.items()},
+            policy=Path(policy).read_bytes() if "/" in policy else None,
+        )
 
     def _check_policy(self) -> None:
-        for _, file in self._found.parts(entries.File):
+        for _, file in self.found.parts(entries.File):
             if "policy" not in file:
                 continue
             try:
                 load_policy(self._policy(file["policy"]))
-            except ConfigError as error:
-                self._found.problems.extend(error.problems)
-            except OSError:
-                self._found.report("policy", "no_policy", known=", ".join(shipped.names("policy")))
+            except (ConfigError, OSError) as error:
+                if self._good.policy is not None:
+                    self._kept_policy = self._restored(file, "policy.yaml", self._good.policy)
+                elif isinstance(error, ConfigError):
+                    self.found.problems.extend(error.problems)
+                else:
+                    self.found.report("policy", "no_policy", known=", ".join(shipped.names("policy")))
+
+    def _restored(self, file: Mapping[str, Any], name: str, content: bytes) -> str:
+        """The path of a copy of what was kept, beside the journal: whoever uses it wants a file."""
+        path = self._folder / file.get("state_dir", "") / f"last-good.{name}"
+        with suppress(OSError):
+            write_atomically(path, content)
+        return str(path)
 
     def _check_state_dir(self) -> None:
         """Whether it can be written is seen by the agent, which runs as another user; it may be made only then."""
-        for _, file in self._found.parts(entries.File):
+        for _, file in self.found.parts(entries.File):
             place = self._folder / file.get("state_dir", "")
             with suppress(OSError):  # not ours to see into
                 if place.exists() and not place.is_dir():
-                    self._found.report("state_dir", "not_folder")
+                    self.found.report("state_dir", "not_folder")
 
     def _policy(self, text: str) -> str:
         """A path counts from the folder of agent.yaml; a name of a shipped policy has neither slash nor ending."""
@@ -122,7 +195,7 @@ class _Loading:
 
     def _resolve_passwords(self) -> None:
         for section in (entries.BrokerEntry, entries.CredentialEntry):
-            for key, fields in self._found.parts(section):
+            for key, fields in self.found.parts(section):
                 if (written := fields.get("password")) is None:
                     continue
                 try:
@@ -130,17 +203,27 @@ class _Loading:
                         written, folder=self._folder, holder=self._path, status=self._status
                     )
                 except Unfit as unfit:
-                    self._found.report(f"{key}.password", unfit.code, **unfit.params)
+                    if key in self._good.passwords:
+                        self._passwords[key] = Secret(self._good.passwords[key])
+                    else:
+                        self.found.report(f"{key}.password", unfit.code, **unfit.params)
 
     def _locate_tls_files(self) -> None:
-        for key, tls in self._found.parts(entries.TlsEntry):
+        for key, tls in self.found.parts(entries.TlsEntry):
             for field, text in tls.items():
                 if text is None:
                     continue
-                try:
-                    self._files[f"{key}.{field}"] = str(secret.pem_file(text, self._folder, private=field == "key"))
-                except Unfit as unfit:
-                    self._found.report(f"{key}.{field}", unfit.code, **unfit.params)
+                self._locate(f"{key}.{field}", text, private=field == "key")
+
+    def _locate(self, key: str, text: str, *, private: bool) -> None:
+        try:
+            self._files[key] = str(secret.pem_file(text, self._folder, private=private))
+        except Unfit as unfit:
+            if key not in self._good.files:
+                self.found.report(key, unfit.code, **unfit.params)
+                return
+            for _, file in self.found.parts(entries.File):
+                self._files[key] = self._restored(file, f"{key}.pem", self._good.files[key])
 
     # ---- the result -----------------------------------------------------------------------------
 
@@ -150,7 +233,7 @@ class _Loading:
             broker=tuple(self._brokers(file)),
             keepalive=file.keepalive,
             state_dir=self._folder / file.state_dir,
-            policy=self._policy(file.policy),
+            policy=self._kept_policy or self._policy(file.policy),
             look=file.look,
             heartbeat=file.heartbeat.interval,
             capability=file.capability,

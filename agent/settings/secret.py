@@ -1,7 +1,8 @@
 """Secrets: where they are kept, how they are read, and that they are never shown.
 
-A secret is written as `env:NAME`, `file:PATH`, `credential:NAME` (systemd's LoadCredential), or in clear. What it opens
-must not be known here.
+A secret is written as `env:NAME`, `file:PATH`, `credential:NAME`, or in clear. Credentials lie in the folder
+`credentials` beside agent.yaml; the service gets it from systemd (LoadCredential=canteen:...), a command run by hand
+reads it. What a secret opens must not be known here.
 """
 
 import errno
@@ -54,9 +55,9 @@ def resolve(written: Secret, *, folder: Path, holder: Path, status: os.stat_resu
     kind, name = reference
     if kind == "env":
         return _checked(_variable(name))
-    path = _credential(name) if kind == "credential" else folder / name
+    path = _credential(name, folder) if kind == "credential" else folder / name
     content, found = read(path, _MAX_FILE_BYTES)
-    if kind == "file":  # systemd guards its own directory, by an access list that the mode does not tell of
+    if not _is_systemds(path):  # it guards its own directory, by an access list that the mode does not tell of
         _check_private(found, path, code="too_open")
     return _from_file(content, path)
 
@@ -67,7 +68,7 @@ def pem_file(text: str, folder: Path, *, private: bool) -> Path:
     A `private` key may be shared with a group, as Debian's ssl-cert does, but not with everybody.
     """
     reference = _split(text)
-    path = _credential(reference[1]) if reference and reference[0] == "credential" else folder / text
+    path = _credential(reference[1], folder) if reference and reference[0] == "credential" else folder / text
     _, status = read(path, 0)
     if private and status.st_mode & 0o007:
         raise Unfit("too_open", path=str(path))
@@ -98,11 +99,33 @@ def _split(text: str) -> tuple[str, str] | None:
     return None
 
 
-def _credential(name: str) -> Path:
-    directory = os.environ.get("CREDENTIALS_DIRECTORY")
-    if not directory:
-        raise Unfit("no_credentials", name=name)
-    return Path(directory) / name
+_LOADED = "canteen_"
+"""systemd names the files of `LoadCredential=canteen:FOLDER` so; one that is loaded by itself has its own name."""
+
+
+def _credential(name: str, folder: Path) -> Path:
+    """Where the credential lies. Raises Unfit when it is nowhere; one that may not be read is there."""
+    kept = folder / "credentials" / name
+    given = os.environ.get("CREDENTIALS_DIRECTORY")
+    for path in (Path(given) / name, Path(given) / f"{_LOADED}{name}") if given else (kept,):
+        if _is_there(path):
+            return path
+    raise Unfit("no_credential", path=str(kept))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _is_systemds(path: Path) -> bool:
+    given = os.environ.get("CREDENTIALS_DIRECTORY")
+    return bool(given) and path.parent == Path(given or "")
 
 
 def _variable(name: str) -> str:

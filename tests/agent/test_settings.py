@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agent import settings
 from agent.ask.onvif import xaddr
 from agent.model import ONVIF_PORTS, Credentials
-from agent.settings import entries
+from agent.settings import Secret, entries
 from contract.problems import MESSAGES
 from contract.strict_yaml import ConfigError
 
@@ -156,6 +156,50 @@ cameras:
     passwords = [camera.credentials.reveal() for camera in loaded.cameras if camera.credentials]
     assert passwords == ["from env", "hunter2", "from windows", " in: clear ", ""]
     assert [broker.password.reveal() for broker in loaded.broker if broker.password] == ["from systemd"] * 2
+
+
+CREDENTIAL = """
+gateway: {id: zz-no7, city: 4101}
+broker: [{host: mqtt.example.org, tls: {ca: ca.pem, cert: ca.pem, key: credential:own.key}, password: credential:mqtt}]
+cameras: []
+"""
+
+
+def test_a_credential_is_found_by_hand_as_by_the_service(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One name means one file: beside agent.yaml by hand, and under systemd what it loaded from that folder."""
+    path = config(folder, CREDENTIAL)
+    (folder / "credentials").mkdir()
+    write(folder / "credentials" / "mqtt", "hunter2\n")
+    write(folder / "credentials" / "own.key", "KEY")
+    (by_hand,) = settings.load(path).broker
+    loaded = folder / "run"
+    loaded.mkdir()
+    write(loaded / "canteen_mqtt", "hunter2\n", 0o444)
+    write(loaded / "canteen_own.key", "KEY", 0o440)
+    (folder / "credentials").rename(folder / "credentials.away")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(loaded))
+    (by_service,) = settings.load(path).broker
+    assert by_hand.password == by_service.password == Secret("hunter2")
+    assert (by_hand.key, by_service.key) == (f"{folder}/credentials/own.key", f"{loaded}/canteen_own.key")
+
+
+def test_a_missing_credential_is_told_with_its_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By hand and under systemd the message names the file that a person has to write."""
+    path = config(folder, CREDENTIAL)
+    by_hand = settings.check(path, "en")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    assert settings.check(path, "en") == by_hand
+    for name, line in zip(("mqtt", "own.key"), by_hand, strict=True):
+        assert f"there is no file {folder}/credentials/{name}." in line
+
+
+def test_a_credential_that_others_can_read_is_refused_by_hand(folder: Path) -> None:
+    """In the folder of a person the mode counts, as for any file."""
+    (folder / "credentials").mkdir()
+    write(folder / "credentials" / "mqtt", "hunter2\n", 0o644)
+    write(folder / "credentials" / "own.key", "KEY")
+    (said,) = settings.check(config(folder, CREDENTIAL), "en")
+    assert "others can read" in said
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])

@@ -1,0 +1,59 @@
+"""The last good configuration: kept in state_dir with all that it refers to, so that a bad new one stops nothing.
+
+One file, private to us: agent.yaml as it was, and for the case that they can no longer be read the passwords, TLS files
+and policy that it names. What is good is decided in loading.py.
+"""
+
+import logging
+import os
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from agent.files import write_atomically
+from contract.messages import BROKEN_JSON
+
+log = logging.getLogger(__name__)
+
+NAME = "last-good.json"
+
+
+class LastGood(Struct, frozen=True, kw_only=True):
+    """`source`: absolute path of the agent.yaml whose bytes are `text`.
+
+    `passwords`: by key of the section that holds one. `files`: content of the TLS files, by key. `policy`: of a policy
+    that is a file of one's own.
+    """
+
+    source: str
+    text: bytes
+    passwords: dict[str, str]
+    files: dict[str, bytes]
+    policy: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"LastGood({self.source})"
+
+
+def keep(folder: Path, good: LastGood) -> None:
+    """Replace what is kept in `folder` unless it is the same. A disk that does not take it costs a line in the log."""
+    file, content = folder / NAME, msgspec.json.encode(good)
+    try:
+        if file.exists() and file.read_bytes() == content:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, content, durable=True)
+    except OSError as error:
+        log.warning("the configuration cannot be kept in %s: %s", folder, error.strerror or error)
+
+
+def recall(folder: Path, source: Path) -> tuple[LastGood, os.stat_result] | None:
+    """What was kept in `folder` of this very agent.yaml, and the status of the file it is kept in."""
+    file = folder / NAME
+    try:
+        found = msgspec.json.decode(file.read_bytes(), type=LastGood)
+        status = file.stat()
+    except (OSError, *BROKEN_JSON):
+        return None
+    return (found, status) if found.source == str(source.absolute()) else None

@@ -1,0 +1,205 @@
+"""A bad new configuration stops nothing: the last good one runs, and what is wrong is told."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from agent import settings, status
+from contract.strict_yaml import ConfigError
+from scripts.stage import tool
+from tests.agent.test_settings import EXAMPLE, write
+
+GOOD = """
+gateway: {id: zz-no7, city: 4101}
+broker: [{host: 127.0.0.1, port: 9, password: credential:mqtt, tls: {ca: ca.pem, cert: own.pem, key: credential:key}}]
+state_dir: state
+policy: ours.yaml
+credentials: {a: {user: viewer, password: file:a.secret}, b: {user: viewer, password: credential:b}}
+cameras:
+  - {slot: cook-1, address: 127.0.0.1, credentials: a, rtsp_credentials: b}
+"""
+SECRETS = ("pw-mqtt", "pw-a", "pw-b")
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """agent.yaml that names a file of every kind, all there."""
+    for name in ("CREDENTIALS_DIRECTORY", "STATE_DIRECTORY"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "credentials").mkdir()
+    write(tmp_path / "credentials" / "mqtt", "pw-mqtt\n")
+    write(tmp_path / "credentials" / "b", "pw-b")
+    write(tmp_path / "credentials" / "key", "KEY")
+    write(tmp_path / "a.secret", "pw-a\n")
+    write(tmp_path / "ca.pem", "CA")
+    write(tmp_path / "own.pem", "OWN")
+    shutil.copy(EXAMPLE.parent / "policy" / "henan-2021-45.yaml", tmp_path / "ours.yaml")
+    write(tmp_path / "agent.yaml", GOOD)
+    return tmp_path / "agent.yaml"
+
+
+def used(loaded: settings.Settings) -> list[object]:
+    """All that a configuration makes the agent use, read where it says."""
+    broker, camera = loaded.broker[0], loaded.cameras[0]
+    assert broker.password
+    assert broker.ca
+    assert broker.cert
+    assert broker.key
+    logins = [camera.credentials, camera.rtsp_credentials]
+    return [
+        broker.password.reveal(),
+        *[login.reveal() for login in logins if login],
+        *[Path(file).read_text() for file in (broker.ca, broker.cert, broker.key)],
+        Path(loaded.policy).read_bytes(),
+    ]
+
+
+BAD = {
+    "no YAML": "gateway: {id: zz-no7\n  nonsense",
+    "a key that does not exist": GOOD + "lokk: 3\n",
+    "no text": b"\xff\xfe\x00",
+    "another state_dir, and wrong": GOOD.replace("state_dir: state", "state_dir: elsewhere\nkeepalive: soon"),
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("how", BAD)
+def test_a_bad_file_is_replaced_by_the_last_good_one(box: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is wrong with the file, the settings are the last good ones, with what is wrong and its line."""
+    good = settings.load_or_last_good(box)
+    assert good.problems == ()
+    monkeypatch.setenv("STATE_DIRECTORY", str(good.state_dir))
+    write(box, BAD[how])
+    with pytest.raises(ConfigError) as caught:
+        settings.load(box)
+    again = settings.load_or_last_good(box)
+    assert again.problems == tuple(caught.value.problems)
+    assert msgspec.structs.replace(again, problems=()) == good
+
+
+@pytest.mark.parametrize(
+    "gone", ["a.secret", "credentials/mqtt", "credentials/b", "credentials/key", "ca.pem", "own.pem"]
+)
+def test_what_the_last_good_one_refers_to_is_kept_with_it(box: Path, gone: str) -> None:
+    """A password or certificate that can no longer be read is a problem with its line, and the kept one is used."""
+    before = used(settings.load_or_last_good(box))
+    (box.parent / gone).unlink()
+    after = settings.load_or_last_good(box)
+    lines = {"a.secret": 6, "credentials/b": 6}
+    assert [problem.line for problem in after.problems] == [lines.get(gone, 3)]
+    assert used(after) == before
+
+
+def test_a_policy_of_ones_own_is_kept_with_it(box: Path) -> None:
+    """A policy file that became bad is told with its line, and judging goes on by the kept one."""
+    before = used(settings.load_or_last_good(box))
+    write(box.parent / "ours.yaml", "nonsense: 1\n")
+    after = settings.load_or_last_good(box)
+    assert any("nonsense" in str(problem) for problem in after.problems)
+    assert used(after) == before
+
+
+def test_a_new_password_is_used_by_the_last_good_one(box: Path) -> None:
+    """A reference that can be read is read: a password changed beside a bad file is the one that counts."""
+    settings.load_or_last_good(box)
+    write(box.parent / "a.secret", "pw-new\n")
+    write(box, GOOD + "lokk: 3\n")
+    again = settings.load_or_last_good(box)
+    assert again.cameras[0].credentials
+    assert again.cameras[0].credentials.reveal() == "pw-new"
+
+
+def test_without_a_last_good_one_the_file_is_refused(box: Path) -> None:
+    """Never a good one, a spoilt one, or that of another agent.yaml: ConfigError with all problems."""
+    settings.load_or_last_good(box)
+    kept = box.parent / "state" / "last-good.json"
+    whole = kept.read_bytes()
+    write(box, GOOD + "lokk: 3\n")
+    for content in (b"", whole[:-20], whole.replace(b"/agent.yaml", b"/other.yaml")):
+        kept.write_bytes(content)
+        with pytest.raises(ConfigError) as caught:
+            settings.load_or_last_good(box)
+        assert [problem.key for problem in caught.value.problems] == ["lokk"]
+
+
+def test_what_is_kept_is_private(box: Path) -> None:
+    """Only we can read the kept passwords, and they show in no repr and no message."""
+    settings.load_or_last_good(box)
+    kept = box.parent / "state" / "last-good.json"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    before = kept.stat().st_mtime_ns, kept.stat().st_ino
+    settings.load_or_last_good(box)
+    assert (kept.stat().st_mtime_ns, kept.stat().st_ino) == before
+    (box.parent / "a.secret").unlink()
+    again = settings.load_or_last_good(box)
+    words = [repr(again), *(problem.text(lang) for problem in again.problems for lang in ("en", "zh"))]
+    assert not any(secret in text for text in words for secret in SECRETS)
+
+
+def test_a_disk_that_takes_nothing_stops_nothing(box: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Where the configuration cannot be kept it is used all the same, and the log says why it is not kept."""
+    (box.parent / "state").symlink_to("/proc/no/such")
+    assert settings.load_or_last_good(box).problems == ()
+    assert "cannot be kept" in caplog.text
+
+
+def test_the_status_file_of_the_service_is_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the unit it lies in /run for the group; any other agent has it beside its journal."""
+    assert status.place(tmp_path) == tmp_path / "status.json"
+    monkeypatch.setattr(status, "_RUNTIME", tmp_path)
+    assert status.place(Path("/var/lib/canteen-agent")) == tmp_path / "status.json"
+    monkeypatch.setattr(status, "_RUNTIME", tmp_path / "not-there")
+    assert status.place(Path("/var/lib/canteen-agent")) == Path("/var/lib/canteen-agent/status.json")
+
+
+def _run(box: Path, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as file:
+        command = [tool("canteen-agent"), "run", "--config", str(box)]
+        return subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+
+
+def _until_status(agent: subprocess.Popen[bytes], file: Path, log: Path) -> None:
+    end = time.monotonic() + 60
+    while not file.exists():
+        assert agent.poll() is None, log.read_text()
+        assert time.monotonic() < end, "no status"
+        time.sleep(0.1)
+
+
+def test_the_agent_runs_on_and_tells_log_status_and_center(box: Path) -> None:
+    """A bad file at a restart: an event, the log and `status` say it with its line, and show no secret."""
+    state, log = box.parent / "state", box.parent / "log"
+    agent = _run(box, log)
+    try:
+        _until_status(agent, state / "status.json", log)
+    finally:
+        agent.send_signal(signal.SIGTERM)
+        assert agent.wait(timeout=30) == 0
+    write(box, GOOD + "lokk: pw-new\n")
+    agent = _run(box, log)
+    try:
+        _until_status(agent, state / "status.json", log)
+        words = [tool("canteen-agent"), "--lang", "zh", "status", "--config", str(box)]
+        environment = os.environ | {"COLUMNS": "200"}
+        shown = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+        assert shown.returncode == 1
+        assert "正按上一份可用的配置运行" in shown.stdout
+        assert "agent.yaml:9: lokk" in shown.stdout
+        assert json.loads((state / "status.json").read_bytes())["gateway"] == "zz-no7"
+    finally:
+        agent.send_signal(signal.SIGTERM)
+        assert agent.wait(timeout=30) == 0
+    assert "not used: agent.yaml:9: lokk" in log.read_text()
+    with sqlite3.connect(state / "journal.db") as journal:
+        told = "\n".join(str(row) for row in journal.execute("select body from event"))
+    assert "the new configuration is not used: agent.yaml:9: lokk" in told
+    assert not any(secret in text for text in (told, log.read_text()) for secret in (*SECRETS, "pw-new"))
