@@ -38,7 +38,7 @@ from agent.threads import describe
 from contract.messages import Birth, ClockHealth, HostHealth
 from contract.policy import Policy
 from contract.problems import Words
-from contract.vocabulary import PTZ_FAULT, Availability
+from contract.vocabulary import PTZ_FAULT
 
 log = logging.getLogger(__name__)
 
@@ -82,15 +82,7 @@ class Reporter:
     # ---- for the center -----------------------------------------------------------------------
 
     def heartbeat(self) -> bytes:
-        by_state: dict[Availability, list[str]] = {one: [] for one in Availability}
-        for slot, watch in self._watches.items():
-            by_state[watch.snapshot().state.availability].append(slot)
-        beat = self._ledger.heartbeat(
-            self.unsettled,
-            len(self._watches),
-            tuple(by_state[Availability.OFFLINE]),
-            tuple(by_state[Availability.UNKNOWN]),
-        )
+        beat = self._ledger.heartbeat(self.unsettled, self._watches)
         clock, told, full = self._time.health, self._clock_told, self._beats % FULL_EVERY == 0
         if full or told is None or (told.synced, told.untrusted) != (clock.synced, clock.untrusted):
             self._clock_told = clock

@@ -6,14 +6,13 @@ rests on was given up) is followed by another one. What an event means otherwise
 
 import secrets
 import threading
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable
 
 from agent.decide.availability import Change
 from agent.decide.clock import Anchoring
 from agent.decide.soundness import PictureChange
 from agent.tell.database import Claim
-from agent.tell.journal import Ended, Journal, Make
+from agent.tell.journal import Ended, Journal, Make, Turn
 from contract.messages import (
     AddressChanged,
     Anchor,
@@ -34,13 +33,29 @@ from contract.messages import (
 from contract.vocabulary import Availability
 
 
-class _Run(NamedTuple):
+class _Run:
     """One session in one store. `since`: its start, boot ms; every slot is unknown there."""
 
-    turn: int
-    store: str
-    session: str
-    since: int
+    def __init__(self, turn: Turn, since: int) -> None:
+        self.turn, self.store = turn
+        self.session, self.since = secrets.token_hex(8), since
+        self._words: dict[int, tuple[str, Availability]] = {}
+        """What each seq says of its slot, as far as `states` has not taken it in."""
+        self._states: dict[str, Availability] = {}
+
+    def says(self, seq: int, slot: str, to: Availability) -> None:
+        """The event of this seq, which is about to be written, says so. A seq that is written anew says the newer."""
+        self._words[seq] = slot, to
+
+    def states(self, seq_high: int) -> dict[str, Availability]:
+        """Each slot's state after the event `seq_high`, which never falls; a slot that is not there is unknown.
+
+        Words are given before their events are written: all of those up to a seq that was read are there.
+        """
+        for seq in sorted(seq for seq in self._words.copy() if seq <= seq_high):
+            slot, to = self._words.pop(seq)
+            self._states[slot] = to
+        return self._states
 
 
 class Session:
@@ -82,8 +97,7 @@ class Session:
         return lambda seq: kind(seq=seq, boot=self.boot, session=run.session, at=at, **fields)
 
     def _begin(self) -> _Run:
-        number, store = self.journal.turn
-        return _Run(number, store, secrets.token_hex(3), self._now())
+        return _Run(self.journal.turn, self._now())
 
     def _renew(self, ended: _Run) -> None:
         """A new session begins now; what is known at this moment is stated in it, since nothing carries over.
@@ -112,7 +126,14 @@ class Session:
     def _transition(self, run: _Run, slot: str, before: Availability, change: Change) -> Make:
         """What began before the session is dated by its start: it was so from there on, and no more is claimed."""
         fields = {"slot": slot, "from_": before, "to": change.to, "level": change.level, "reason": change.reason}
-        return self._make(run, Transition, max(change.at, run.since), **fields)
+        make = self._make(run, Transition, max(change.at, run.since), **fields)
+
+        def noted(seq: int) -> Event:
+            event = make(seq)
+            run.says(seq, slot, change.to)
+            return event
+
+        return noted
 
     def tend(self) -> None:
         """To be called every few seconds: writes what happened to the journal, and goes on where it has recovered."""
@@ -203,11 +224,18 @@ class Session:
                 claim = Claim(self.boot, run.session, run.since, max(run.since, settled_to), seq_high)
                 return run, max(run.since, at), claim
 
-    def heartbeat(
-        self, unsettled: Callable[[], Iterable[int]], n: int, offline: tuple[str, ...], unknown: tuple[str, ...]
-    ) -> Heartbeat:
-        """`unsettled()`: starts of the looks in flight or unconfirmed, boot ms. `n`: enrolled slots."""
+    def heartbeat(self, unsettled: Callable[[], Iterable[int]], slots: Collection[str]) -> Heartbeat:
+        """`unsettled()`: starts of the looks in flight or unconfirmed, boot ms. `slots`: the enrolled ones.
+
+        Its lists are the states just after the event `seq_high` of its session, as whoever holds these events reads it.
+        """
         run, at, claim = self._settled(unsettled)
+        with self._lock:
+            states = run.states(claim.seq_high).copy()
+        offline, unknown = (
+            tuple(slot for slot in slots if states.get(slot, Availability.UNKNOWN) is one)
+            for one in (Availability.OFFLINE, Availability.UNKNOWN)
+        )
         return Heartbeat(
             boot=self.boot,
             session=run.session,
@@ -216,7 +244,7 @@ class Session:
             watching_since=claim.since,
             settled_to=claim.settled_to,
             seq_high=claim.seq_high,
-            n=n,
+            n=len(slots),
             offline=offline,
             unknown=unknown,
         )

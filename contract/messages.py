@@ -23,7 +23,7 @@ Gateway = Annotated[str, Meta(pattern=GATEWAY_PATTERN)]
 Slot = Annotated[str, Meta(pattern=SLOT_PATTERN)]
 SlotOrNone = Annotated[str, Meta(pattern=f"^$|{SLOT_PATTERN}")]
 ShortId = Annotated[str, Meta(pattern="^[!-~]{1,40}$")]
-"""Visible ASCII: not every database stores every character."""
+"""Visible ASCII: not every database stores every character. A session's is 16 hexadecimal digits, once it was 6."""
 MAX_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader keeps exact (RFC 8259 section 6)."""
 BootMs = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
@@ -116,7 +116,8 @@ class HostHealth(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Heartbeat(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """I live, and I watched without interruption in [watching_since, settled_to).
 
-    Every transition in that span has seq <= seq_high. `n` = enrolled slots.
+    Every transition in that span has seq <= seq_high. `n` = enrolled slots. `offline`, `unknown`: those that are so
+    just after the event `seq_high` of this session, in which every slot begins as unknown.
     """
 
     boot: ShortId

@@ -62,6 +62,8 @@ class LookTask(Threaded):
         self._looking_since: int | None = None
         self._due_ms: int | None = None
         """When the next look should begin, boot ms; None while one is in flight."""
+        self._glimpsed_at: int | None = None
+        """When a visit's result came that is not taken in yet, boot ms."""
         self._changed_at: int | None = None
         self._late_ms = 0
         self._stuck = False
@@ -89,7 +91,8 @@ class LookTask(Threaded):
             self._looking_since, self._due_ms, self._stuck = None, None, False
 
     def _run(self) -> None:
-        due_ms = self._now()  # the first look is at once; the offset spreads the following ones
+        self._due_ms = self._now()  # before the time that counts is taken, or a claim could overtake it
+        due_ms = self._due_ms = self._now()  # the first look is at once; the offset spreads the following ones
         while not self._stop:
             ended_ms = self._once(due_ms)
             due_ms = schedule.next_due_ms(self.camera.slot, self._interval_s, after_ms=ended_ms)
@@ -183,11 +186,13 @@ class LookTask(Threaded):
         """A visit fetched the picture and it could be decoded, or not; None: the visit tells neither."""
         with self._lock:
             before = self._sight
+            self._glimpsed_at = self._now()  # before the doubt's own time is taken, or a claim could overtake it
             sight = availability.glimpse(before, self._now(), decodable=decodable)
             state, change = availability.blinded(self._state, sight, self._policy)
             self._keep(change)
             self._state = state
             self._sight = sight  # after the record: a doubt is unsettled until here
+            self._glimpsed_at = None
         if (before.blind is None) != (sight.blind is None):
             self._wake.set()
 
@@ -200,10 +205,11 @@ class LookTask(Threaded):
     def unsettled_since(self) -> int | None:
         """Start of the earliest look in flight, overdue or unconfirmed, or of a doubt, boot ms; None = all is known."""
         due_ms = self._due_ms  # read before the look in flight: it is handed over in that order
+        glimpsed_at = self._glimpsed_at  # read before the sight, for the same reason
         overdue = due_ms if due_ms is not None and due_ms <= self._now() else None
         in_flight = None if self._stuck else self._looking_since
         unconfirmed = (self._state.unsettled_since, self._sight.doubt)
-        starts = [at for at in (overdue, in_flight, *unconfirmed) if at is not None]
+        starts = [at for at in (overdue, in_flight, glimpsed_at, *unconfirmed) if at is not None]
         return min(starts, default=None)
 
     @property

@@ -1,12 +1,15 @@
 """What the ledger claims, over broken disks, crashes and full journals, judged by the center's own timeline."""
 
 import random
+import threading
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from agent.ask.attempt import boot_ms
 from agent.decide.availability import Change
 from agent.decide.clock import Anchoring
 from agent.session import Session
@@ -39,6 +42,20 @@ class Center:
             if acknowledge:
                 journal.trim(store, after)
 
+    def contradictions(self) -> list[tuple[Heartbeat, str]]:
+        """Heartbeats with a slot that was not so just after any event from the session's heartbeat before to this one.
+
+        Looked at where every event of the session up to there is held.
+        """
+        found, before = [], defaultdict[str, int](int)
+        for beat in self.beats:
+            story = [self.events.get((beat.store, seq)) for seq in range(1, beat.seq_high + 1)]
+            low, before[beat.session] = before[beat.session], beat.seq_high
+            if None not in story:
+                mine = [one for one in story if isinstance(one, Transition) and one.session == beat.session]
+                found += [(beat, slot) for slot in SLOTS if listed(beat, slot) not in states(mine, slot, low)]
+        return found
+
     def known(self) -> dict[str, timeline.Known]:
         held, claims, lost = [], [], []
         for (store, seq), event in self.events.items():
@@ -55,6 +72,18 @@ class Center:
             claims.append(timeline.Claim(one.store, one.session, one.boot, *span))
         anchors = (timeline.AnchorPoint("b", 0, 0, LATE),)
         return timeline.known(timeline.History(tuple(held), tuple(claims), anchors, tuple(lost)))
+
+
+def listed(beat: Heartbeat, slot: str) -> Availability:
+    listed = {Availability.OFFLINE: beat.offline, Availability.UNKNOWN: beat.unknown}
+    return next((state for state, slots in listed.items() if slot in slots), Availability.ONLINE)
+
+
+def states(story: Sequence[Transition], slot: str, low: int) -> set[Availability]:
+    """What the slot was just after the event `low`, or became by a later one."""
+    its = [one for one in story if one.slot == slot]
+    at_low = [Availability.UNKNOWN, *(one.to for one in its if one.seq <= low)][-1]
+    return {at_low, *(one.to for one in its if one.seq > low)}
 
 
 class Box:
@@ -95,7 +124,7 @@ class Box:
         return [at for at, _ in self.pending.values()]
 
     def beat(self) -> None:
-        self.center.beats.append(self.ledger.heartbeat(self.unsettled, len(SLOTS), (), ()))
+        self.center.beats.append(self.ledger.heartbeat(self.unsettled, SLOTS))
 
     def look(self) -> None:
         slot = self.rnd.choice(SLOTS)
@@ -140,7 +169,44 @@ def test_whatever_breaks_nothing_wrong_is_known(tmp_path: Path, seed: int) -> No
     for slot, known in box.center.known().items():
         for state, spans in (("online", known.on), ("offline", known.off)):
             assert difference(spans, normal(box.truth[slot, state])) == normal(()), (slot, state)
+    assert box.center.contradictions() == []
     box.journal.close()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_heartbeat_s_lists_are_the_states_at_its_seq(tmp_path: Path, seed: int) -> None:
+    """Whatever threads record changes meanwhile and however often the disk goes, no list contradicts the events."""
+    rnd, center = random.Random(seed), Center()
+    journal = Journal(tmp_path / "journal.db")
+    ledger = Session(journal, boot="b", now=boot_ms)
+    going = threading.Event()
+    going.set()
+
+    def change(slot: str, rnd: random.Random) -> None:
+        state = Availability.UNKNOWN
+        while going.is_set():
+            to = rnd.choice([one for one in Availability if one is not state])
+            ledger.transition(slot, Change(at=boot_ms(), from_=state, to=to, level=Rung.STREAMS, reason=None))
+            state = to
+
+    threads = [threading.Thread(target=change, args=(slot, random.Random(f"{seed}{slot}"))) for slot in SLOTS]
+    for thread in threads:
+        thread.start()
+    for i in range(400):
+        center.beats.append(ledger.heartbeat(tuple, SLOTS))
+        if i % 40 == 39:
+            center.take(journal, acknowledge=False)
+            journal.trim(journal.store, 10**9)  # the file went back in time: the session ends
+        if rnd.random() < 0.1:
+            center.take(journal)
+    going.clear()
+    for thread in threads:
+        thread.join()
+    center.take(journal)
+    checked = [beat for beat in center.beats if (beat.store, max(1, beat.seq_high)) in center.events]
+    assert len({beat.session for beat in checked}) > 3
+    assert center.contradictions() == []
+    journal.close()
 
 
 def test_a_broken_disk_costs_no_more_than_the_moment(tmp_path: Path) -> None:

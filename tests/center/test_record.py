@@ -68,6 +68,16 @@ def test_acknowledges_long_journals_and_each_store_apart(store: Store) -> None:
     assert acks(both) == [("j1", 1200), ("j2", 1)]
 
 
+@pytest.mark.parametrize("session", ["a1b2c3", "0123456789abcdef"])
+def test_sessions_of_both_lengths_are_recorded(store: Store, session: str) -> None:
+    """The agents of the first version have ids of 6 digits, later ones of 16."""
+    letters = [letter("state", birth(session=session)), letter("ev", events(event(1, session=session)))]
+    assert acks(Recorder(store).record(letters)) == [("j1", 1)]
+    assert reasons(store) == []
+    with store.read() as reader:
+        assert reader.sessions([GATEWAY])[GATEWAY][0] == session
+
+
 def test_a_gap_lets_the_acknowledgement_pass(store: Store) -> None:
     """Seqs the agent declares evicted are not waited for."""
     recorder = Recorder(store)

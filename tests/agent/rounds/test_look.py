@@ -41,6 +41,7 @@ def watching(
     interval_s: float = 0.1,
     stuck_after_s: float = 5.0,
     now: Callable[[], int] = boot_ms,
+    started: bool = True,
 ) -> Iterator[tuple[LookTask, list[Change]]]:
     changes: list[Change] = []
     watch = LookTask(
@@ -53,7 +54,8 @@ def watching(
         hurry_s=0.02,
         stuck_after_s=stuck_after_s,
     )
-    watch.start()
+    if started:
+        watch.start()
     try:
         yield watch, changes
     finally:
@@ -237,6 +239,54 @@ def test_a_picture_that_cannot_be_decoded_ends_online_and_its_return_restores_it
         watch.glimpsed(decodable=True)
         until(lambda: len(changes) == 3)
         assert changes[2].to is ONLINE
+
+
+class Claims:
+    """A clock that stands still but for another thread, which claims whenever a time was just taken."""
+
+    def __init__(self) -> None:
+        self.settled_to = self.at = 0
+        self.watch: LookTask | None = None
+
+    def now(self) -> int:
+        taken, watch, self.watch = self.at, self.watch, None  # what the claim itself reads is no such moment
+        if watch:
+            self.at += 7
+            since = watch.unsettled_since
+            self.settled_to = max(self.settled_to, self.at if since is None else min(self.at, since))
+            self.watch = watch
+        return taken
+
+
+def test_no_claim_overtakes_the_doubt_of_a_picture() -> None:
+    """Whenever a claim is made, it ends before a doubt that it does not know of."""
+    claims = Claims()
+    with watching(good, now=claims.now, started=False) as (watch, _):
+        claims.watch = watch
+        watch.glimpsed(decodable=False)
+        claims.watch = None
+        assert claims.settled_to > 0
+        assert watch.unsettled_since is not None
+        assert claims.settled_to <= watch.unsettled_since
+
+
+def test_no_claim_overtakes_a_first_look_that_hangs() -> None:
+    """Nothing is claimed beyond the start of a look that is given up later, the very first one too."""
+    claims, ends = Claims(), threading.Event()
+
+    def look(camera: Camera) -> Look:
+        claims.watch = None
+        claims.at += 100
+        ends.wait()
+        return good(camera)
+
+    with watching(look, now=claims.now, stuck_after_s=0.05, started=False) as (watch, changes):
+        claims.watch = watch
+        watch.start()
+        until(lambda: claims.watch is None and watch.give_up_if_stuck())
+        ends.set()
+        assert changes[0].reason is Reason.TIMED_OUT
+        assert 0 < claims.settled_to <= changes[0].at
 
 
 def test_a_change_between_two_visits_begins_their_count_anew() -> None:
