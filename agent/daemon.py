@@ -355,8 +355,8 @@ class Daemon:
     # ---- what follows -------------------------------------------------------------------------
 
     def _record(self, slot: str, change: Change) -> None:
-        self._ledger.transition(slot, change)
-        log.info("%s: %s -> %s %s", slot, change.from_, change.to, change.reason or "")
+        where = self._ledger.transition(slot, change)
+        log.info("%s: %s -> %s %s [%s]", slot, change.from_, change.to, change.reason or "", where or "not recorded")
         if (change.from_, change.to) == (Availability.OFFLINE, Availability.ONLINE):
             self._inspector.suggest(slot)  # it may have come back with another firmware
         self._changed.set()

@@ -67,8 +67,8 @@ class Session:
         self._now = now
         self._lock = threading.Lock()
         self._last: dict[str, Change] = {}
-        self._stated_last: dict[str, Change] = {}
-        """What the present session stated at its start."""
+        self._stated_last: dict[str, tuple[Change, str]] = {}
+        """What the present session stated at its start, and where."""
         self._anchor: Anchoring | None = None
         self._run = self._begin()
 
@@ -107,11 +107,14 @@ class Session:
         with self._lock:
             while self._run is ended:
                 run, known = self._begin(), self._known()
+                stated = self._stated(run, known)
                 try:
-                    self.journal.append(run.turn, *self._stated(run, known))
+                    first = self.journal.append(run.turn, *stated) - len(stated) + 1
                 except Ended:
                     continue
-                self._stated_last = known
+                self._stated_last = {
+                    slot: (change, f"{run.store}:{seq}") for seq, (slot, change) in enumerate(known.items(), first)
+                }
                 self._run = run
 
     def _stated(self, run: _Run, known: dict[str, Change]) -> list[Make]:
@@ -151,18 +154,20 @@ class Session:
         self._anchor = anchoring
         self._append(Anchor, anchoring.at, **_tie(anchoring))
 
-    def transition(self, slot: str, change: Change) -> None:
+    def transition(self, slot: str, change: Change) -> str:
+        """Where it was recorded, `STORE:SEQ`; "" = nowhere, since the session was closed before."""
         self._last[slot] = change
         while True:
             run = self._run
             try:
-                self.journal.append(run.turn, self._transition(run, slot, change.from_, change))
+                seq = self.journal.append(run.turn, self._transition(run, slot, change.from_, change))
             except Ended:
                 self._renew(run)
-                if self._stated_last.get(slot) is change:
-                    return
+                stated, where = self._stated_last.get(slot, (None, ""))
+                if stated is change:
+                    return where
             else:
-                return
+                return f"{run.store}:{seq}" if seq else ""
 
     def capability_changes(self, slot: str, before: Iterable[Verdict], after: Iterable[Verdict]) -> None:
         """One event per clause whose standing differs; none where there was no verdict before."""

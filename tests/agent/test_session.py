@@ -288,7 +288,9 @@ def test_a_change_that_meets_the_end_of_its_session_stands_once_in_the_next(tmp_
     ledger = Session(journal, boot="b", now=lambda: 7)
     journal.trim(journal.store, 1)  # never given out: the store ends
     change = Change(at=7, from_=Availability.UNKNOWN, to=Availability.ONLINE, level=Rung.STREAMS, reason=None)
-    ledger.transition("a", change)
+    where = ledger.transition("a", change)
     rows = [READ.decode(row.body) for row in journal.batch(journal.store, 0, 100)]
-    assert [one.slot for one in rows if isinstance(one, Transition)] == ["a"]
+    (told,) = (one for one in rows if isinstance(one, Transition))
+    assert (told.slot, f"{journal.store}:{told.seq}") == ("a", where)
+    assert ledger.transition("a", change) == f"{journal.store}:{journal.seq_high}"
     journal.close()
