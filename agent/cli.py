@@ -20,12 +20,14 @@ import msgspec
 
 from agent import __version__, show
 from agent.model import Camera, Credentials, Evidence, Ports, Seen
+from agent.permit import onvif_login
 from contract.messages import BROKEN_JSON, Verdict
 from contract.strict_yaml import ConfigError
 from contract.vocabulary import Standing
 
 if TYPE_CHECKING:
     from agent.examine import Motion
+    from agent.login_gate import LoginGate
     from agent.settings import Settings
     from contract.policy import Policy
 
@@ -107,6 +109,11 @@ def _parser() -> argparse.ArgumentParser:
         "--move", action="store_true", help="turn, zoom and focus each camera, and put it back 转动验证"
     )
     inspect.add_argument("--sound", action="store_true", help="play one second of a test tone and listen 对讲验证")
+    inspect.add_argument(
+        "--login-now",
+        action="store_true",
+        help="try a refused login although it is paused; it may lock the account 无视登录暂停，立即试一次",
+    )
     inspect.add_argument("--json", action="store_true")
 
     status = command("status", _status, "show what the running agent knows 查看状态")
@@ -204,6 +211,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
     from agent.ask.box import clocks
     from agent.decide.judge import judge
     from agent.examine import STEPS, examine
+    from agent.hand_logins import HandLogins
 
     if arguments.with_pictures and not arguments.report:
         raise Misuse("--with-pictures puts pictures into the report: give --report DIR too")
@@ -215,20 +223,28 @@ def _inspect(arguments: argparse.Namespace) -> int:
     else:
         settings, policy = _load(arguments.config)
         gateway, folder = settings.gateway.id, settings.state_dir
-        cameras = _trusted(settings.cameras, folder)
+        cameras = settings.cameras
         policy = _policy(arguments.policy) if arguments.policy else policy
     with _writing():  # before any camera is asked
         report = Report(arguments.report, gateway or arguments.address) if arguments.report else None
+    logins = HandLogins(
+        _state_dir(arguments.config) if arguments.address else folder, forced=arguments.login_now, lang=arguments.lang
+    )
+    cameras = _trusted(cameras, logins.gate)
+    if not arguments.login_now:
+        logins.announce(cameras)
     with show.progress(STEPS * len(cameras), arguments.lang) as advance:
         found = examine(
             cameras,
+            door=logins.gate,
             auth={},
             deadline_s=arguments.timeout,
-            motion=_motion(arguments, cameras, folder),
+            motion=_motion(arguments, cameras, folder, logins.gate),
             sound=arguments.sound,
             advance=advance,
             thumbnails=thumbnails,
         )
+    logins.conclude()
     results = [
         Inspection(camera, evidence, judge(evidence, policy)) for camera, evidence in zip(cameras, found, strict=True)
     ]
@@ -252,19 +268,28 @@ def _inspect(arguments: argparse.Namespace) -> int:
     return 0 if all(v.standing is Standing.MET for _, _, verdicts in results for v in verdicts) else 1
 
 
-def _trusted(cameras: Sequence[Camera], folder: Path) -> list[Camera]:
-    """Without credentials where the running agent found another device than the enrolled one."""
-    from agent.learnt import LearntFile
+def _state_dir(config: Path) -> Path | None:
+    """Where the agent of this box keeps what it knows; None where there is no configuration that can be read."""
+    from agent import settings
 
-    memory = LearntFile(folder / "learnt.json")
-    strange = {camera.slot for camera in cameras if memory.is_barred(camera.slot)}
+    try:
+        return settings.load(config, secrets=False).state_dir
+    except (ConfigError, OSError):
+        return None
+
+
+def _trusted(cameras: Sequence[Camera], gate: "LoginGate") -> list[Camera]:
+    """Without credentials where the running agent found another device than the enrolled one."""
+    strange = {camera.slot for camera in cameras if gate.is_barred(camera.slot)}
     for slot in sorted(strange):
         print(f"{slot}: another device stands there, asked without login (see identity:)", file=sys.stderr)
     bare = {"credentials": None, "rtsp_credentials": None}
     return [msgspec.structs.replace(one, **bare) if one.slot in strange else one for one in cameras]
 
 
-def _motion(arguments: argparse.Namespace, cameras: Sequence[Camera], folder: Path) -> "Motion | None":
+def _motion(
+    arguments: argparse.Namespace, cameras: Sequence[Camera], folder: Path, gate: "LoginGate"
+) -> "Motion | None":
     """Permission to move, after whatever an interrupted run left turned away has been put back."""
     if not arguments.move:
         return None
@@ -273,7 +298,13 @@ def _motion(arguments: argparse.Namespace, cameras: Sequence[Camera], folder: Pa
 
     by_slot = {camera.slot: camera for camera in cameras}
     motion = Motion(max_away_s=MAX_AWAY_S, intent_file=folder / "moving.json")
-    for slot in ptz.put_back(motion.intent_file, by_slot.get):
+    back = ptz.put_back(
+        motion.intent_file,
+        by_slot.get,
+        allowed=lambda slot: gate.may(by_slot[slot], onvif_login),
+        met=lambda camera, how: gate.met(camera, onvif_login, how),
+    )
+    for slot in back:
         print(f"{slot}: an earlier run was interrupted; put back", file=sys.stderr)
     return motion
 

@@ -31,18 +31,9 @@ class BoxClock:
     ) -> None:
         self._file, self._boot = file, boot
         self._anchor, self._fault = anchor, fault
-        self._clock = Clock(floor=deciding.floor(self._kept(), boot))
+        self._clock = Clock(floor=deciding.floor(_kept(file), boot))
         self._health = ClockHealth(synced=False)
         self._saved_at = boot_ms()
-
-    def _kept(self) -> Floor | None:
-        try:
-            return msgspec.json.decode(files.read(self._file), type=Floor)
-        except FileNotFoundError:
-            return None
-        except (OSError, *BROKEN_JSON) as error:
-            log.warning("%s cannot be used (%s): the last certain time is that of the program", self._file, error)
-            return None
 
     def poll(self) -> bool:
         """Read both clocks; journal an anchor, and the beginning or end of distrust, where there is one.
@@ -100,3 +91,21 @@ class BoxClock:
         """Whether this moment is over; unless a disciplined clock said the time, only what is certain counts."""
         clock, now = self._clock, boot_ms()
         return utc_ms < (clock.utc_ms(now) if clock.sure else clock.floor.by(now))
+
+
+def certain_s(file: Path, boot: str) -> float:
+    """The same for a command beside the agent, from what that wrote down: see BoxClock.certain_s."""
+    health, (at, utc_ms) = clocks.clock(), clocks.both_ms()
+    now = Reading(at=at, utc_ms=utc_ms, synced=health.synced, err_ms=health.err_ms or 0)
+    clock, _ = deciding.step(Clock(floor=deciding.floor(_kept(file), boot)), now)
+    return clock.floor.by(at) / 1000
+
+
+def _kept(file: Path) -> Floor | None:
+    try:
+        return msgspec.json.decode(files.read(file), type=Floor)
+    except FileNotFoundError:
+        return None
+    except (OSError, *BROKEN_JSON) as error:
+        log.warning("%s cannot be used (%s): the last certain time is that of the program", file, error)
+        return None

@@ -6,6 +6,7 @@ does not need (discovery, questions, MQTT) is imported while it is on its way.
 
 import contextlib
 import logging
+import math
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -13,14 +14,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agent import limits, status
+from agent import limits, login_gate, status
 from agent.ask import look as looking
 from agent.ask.attempt import boot_ms
 from agent.ask.box import clocks, neighbours
 from agent.clock import BoxClock
 from agent.decide.availability import Change
 from agent.learnt import Learnt, LearntFile
-from agent.model import Camera, Credentials, Evidence, Look, NotSeen, Picture, Seen
+from agent.login_gate import LoginGate, Refusal
+from agent.model import Camera, Evidence, Look, NotSeen, Picture, Seen
+from agent.permit import Permit, onvif_login, stream_login
 from agent.rounds.capability import CapabilityTask, Inspected
 from agent.rounds.look import LookTask
 from agent.session import Session
@@ -60,6 +63,12 @@ class Daemon:
             fault=self._ledger.fault,
         )
         self._memory = LearntFile(settings.state_dir / "learnt.json")
+        self._door = LoginGate(
+            settings.state_dir / login_gate.NAME,
+            now=self._time.certain_s,
+            refused=self._login_refused,
+            works=self._login_works,
+        )
         self._beside: dict[str, str] = {}
         """Slot -> MAC of another device that stood at its address when it was last looked at."""
         self._stopping = threading.Event()
@@ -102,7 +111,7 @@ class Daemon:
             interval_s=self._settings.picture.interval,
             deadline_s=self._settings.picture.deadline,
             memory=self._memory,
-            certain_s=self._time.certain_s,
+            door=self._door,
             record=self._ledger.picture,
             glimpsed=lambda slot, decodable: self._watches[slot].glimpsed(decodable=decodable),
             changed=self._changed.set,
@@ -112,10 +121,10 @@ class Daemon:
             settings=self._settings.movement,
             intent_file=self._settings.state_dir / "moving.json",
             memory=self._memory,
+            door=self._door,
             movable=self._viewable,
             device_of=self._inspector.device,
             clock=self._trusted_s,
-            certain_s=self._time.certain_s,
             spared=self._gallery.spared,
             take=self._inspector.take,
             record=self._ledger.picture,
@@ -128,6 +137,7 @@ class Daemon:
             hello=self._settings.discovery.hello,
             ledger=self._ledger,
             memory=self._memory,
+            door=self._door,
             moved=self._moved,
             left=self._poke,
         )
@@ -135,7 +145,7 @@ class Daemon:
             self._settings,
             self._policy,
             ledger=self._ledger,
-            memory=self._memory,
+            door=self._door,
             time=self._time,
             watches=self._watches,
             inspector=self._inspector,
@@ -154,6 +164,7 @@ class Daemon:
             uplink=self._uplink,
             ledger=self._ledger,
             memory=self._memory,
+            door=self._door,
             time=self._time,
             threads=self._threads,
             changed=self._changed,
@@ -243,6 +254,7 @@ class Daemon:
         self._uplink.stop("stopped by request", STOP_S)
         self._journal.close()
         self._memory.save_if_changed()
+        self._door.save_refused()
         self._time.save()
         with contextlib.suppress(OSError):
             status.place(self._settings.state_dir).unlink(missing_ok=True)
@@ -261,21 +273,45 @@ class Daemon:
         """Those whose stream the last look saw."""
         return [watch.camera for watch in self._watches.values() if watch.streams]
 
-    def _may_log_in(self, camera: Camera, credentials: Credentials | None) -> bool:
-        barred = self._memory.is_barred(camera.slot)
-        return not barred and self._memory.may_log_in(camera.address, credentials, self._time.certain_s())
-
     def _look(self, camera: Camera) -> Look:
-        log_in = self._may_log_in(camera, camera.stream_credentials)
         known = self._memory.recall(camera)
-        look = looking.look(known, log_in=log_in, deadline_s=self._settings.look.deadline)
-        self._login_met(camera, look)
+        look = self._seen(known)
         self._memory.learn_nic(camera.slot, look.nic)
         self._beware(known)
         lost = isinstance(look.stream, NotSeen) and look.stream.reason in (Reason.UNASKED, Reason.UNSUPPORTED)
-        if lost and isinstance(look.tcp, Seen):
+        refusal = self._door.refusal(camera, onvif_login)
+        if isinstance(look.tcp, Seen) and (lost or (refusal and not refusal.paused)):
             self._inspector.suggest(camera.slot)  # it answers, but where its stream is must be learnt (again)
         return look
+
+    def _seen(self, camera: Camera) -> Look:
+        refusal = None if camera.stream_path else self._door.refusal(camera, onvif_login)
+        pathless = looking.LOGIN_REFUSED if refusal else None
+        permit = Permit(bool(camera.stream_path) and self._door.may(camera, stream_login))
+        asked = permit.allowed
+        try:
+            return looking.look(camera, log_in=permit, deadline_s=self._settings.look.deadline, pathless=pathless)
+        finally:
+            if asked:
+                self._door.met(camera, stream_login, permit.met)
+
+    def _login_refused(self, camera: Camera, refusal: Refusal) -> None:
+        left = f"; it leaves {refusal.attempts_left} attempts" if refusal.attempts_left is not None else ""
+        log.warning(
+            "%s: the camera at %s refuses our login%s. The next one is tried in %d min, so that it does not lock the"
+            " account; a corrected user or password in the configuration is tried at once",
+            camera.slot,
+            camera.address,
+            left,
+            math.ceil((refusal.until_s - self._time.certain_s()) / 60),
+        )
+        self._changed.set()
+
+    def _login_works(self, camera: Camera) -> None:
+        """What could not be asked meanwhile is asked now, of all slots at that address."""
+        log.info("%s: the login that was refused works again", camera.slot)
+        self._inspector.request(one.slot for one in self._cameras() if one.address == camera.address)
+        self._changed.set()
 
     def _beware(self, camera: Camera) -> None:
         """Another device at the camera's address is a reason to look around now; what the round finds decides."""
@@ -285,27 +321,12 @@ class Daemon:
         if scout and self._beside[camera.slot] not in ("", before):
             scout.hurry()
 
-    def _login_met(self, camera: Camera, look: Look) -> None:
-        self._memory.login_met(
-            camera.address,
-            camera.stream_credentials,
-            self._time.certain_s(),
-            failed=look.logins_failed,
-            attempts_left=look.attempts_left,
-            worked=look.logged_in,
-        )
-
     def _inspect(self, cameras: Sequence[Camera]) -> Iterator[Evidence]:
         from agent.ask import inspection
 
-        allowed = {
-            camera.slot
-            for camera in cameras
-            if self._may_log_in(camera, camera.credentials) and self._may_log_in(camera, camera.stream_credentials)
-        }
         auth = {camera.slot: self._memory.learnt(camera).auth for camera in cameras}
         known = [self._memory.identified(camera) for camera in cameras]
-        return inspection.inspect(known, log_in=allowed, auth=auth, deadline_s=self._settings.capability.deadline)
+        return inspection.inspect(known, door=self._door, auth=auth, deadline_s=self._settings.capability.deadline)
 
     def _judge(self, evidence: Evidence) -> tuple[Verdict, ...]:
         """With what an earlier movement proved of this very camera."""
@@ -318,21 +339,12 @@ class Daemon:
     def _decode(self, asked: Sequence[tuple[Camera, Evidence]]) -> Iterator[tuple[str, Seen[Picture] | NotSeen]]:
         from agent.examine import decode
 
-        allowed = {camera.slot for camera, _ in asked if self._may_log_in(camera, camera.stream_credentials)}
-        return decode([(self._memory.identified(camera), told) for camera, told in asked], log_in=allowed)
+        return decode([(self._memory.identified(camera), told) for camera, told in asked], door=self._door)
 
     def _told(self, camera: Camera, evidence: Evidence) -> None:
         told = evidence.capabilities
-        self._memory.login_met(
-            camera.address,
-            camera.credentials,
-            self._time.certain_s(),
-            failed=told.logins_failed,
-            attempts_left=told.attempts_left,
-            worked=told.auth in ("wsse", "digest"),
-        )
-        if evidence.look:
-            self._login_met(camera, evidence.look)
+        if told.refused:
+            self._poke(camera.slot)  # why its stream is not known is known now
         if isinstance(told.stream_uri, Seen):
             uri = told.stream_uri.value
             small = told.sub_stream_uri.value if isinstance(told.sub_stream_uri, Seen) else None

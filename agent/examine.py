@@ -3,15 +3,18 @@
 How each is done stands in ask; here is only their order. What the answers mean must not be known here.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct, structs
 
 from agent.ask import inspection
+from agent.ask.attempt import boot_ms
 from agent.ask.picture import parent as pictures
 from agent.ask.ptz import parent as ptz
-from agent.model import Camera, Capabilities, Evidence, NotSeen, Picture, Seen
+from agent.model import Camera, Capabilities, Evidence, Movement, NotSeen, Picture, Seen
+from agent.permit import Door, LoginMet, onvif_login, stream_login
+from contract.vocabulary import Reason
 
 STEPS = 3
 """Calls of `advance` per camera: asked, seen, moved."""
@@ -29,6 +32,7 @@ class Motion(Struct, frozen=True, kw_only=True):
 def examine(
     cameras: Sequence[Camera],
     *,
+    door: Door,
     auth: Mapping[str, str],
     deadline_s: float,
     motion: Motion | None,
@@ -42,12 +46,12 @@ def examine(
     """
     by_slot = {camera.slot: camera for camera in cameras}
     found: dict[str, Evidence] = {}
-    for evidence in inspection.inspect(cameras, log_in=set(by_slot), auth=auth, deadline_s=deadline_s, sound=sound):
+    for evidence in inspection.inspect(cameras, door=door, auth=auth, deadline_s=deadline_s, sound=sound):
         found[evidence.slot] = evidence
         advance()
     undecoded = set(found)
     shown = [(by_slot[slot], one) for slot, one in found.items()]
-    for slot, picture in decode(shown, log_in=set(by_slot), thumbnails=thumbnails):
+    for slot, picture in decode(shown, door=door, thumbnails=thumbnails):
         found[slot] = structs.replace(found[slot], picture=picture)
         undecoded.discard(slot)
         advance()
@@ -55,35 +59,54 @@ def examine(
         advance()
     for slot, evidence in found.items():
         if motion:
-            movement = ptz.move(
-                by_slot[slot],
-                evidence.capabilities,
-                max_away_s=motion.max_away_s,
-                intent_file=motion.intent_file,
-            )
-            found[slot] = structs.replace(evidence, movement=movement)
+            found[slot] = structs.replace(evidence, movement=_moved(by_slot[slot], evidence, motion, door))
         advance()
     return [found[camera.slot] for camera in cameras]
+
+
+def _moved(camera: Camera, evidence: Evidence, motion: Motion, door: Door) -> Movement:
+    if camera.slot not in door.allowed((camera,), onvif_login):
+        paused = NotSeen(reason=Reason.REFUSED, detail="not moved: no login may be sent", at=boot_ms())
+        return Movement(rotation=paused, zoom=paused, focus=paused)
+    met = [LoginMet()]
+    try:
+        return ptz.move(
+            camera,
+            evidence.capabilities,
+            max_away_s=motion.max_away_s,
+            intent_file=motion.intent_file,
+            met=lambda _camera, how: met.append(how),
+        )
+    finally:
+        for how in met:
+            door.met(camera, onvif_login, how)
 
 
 def decode(
     asked: Iterable[tuple[Camera, Evidence]],
     *,
-    log_in: Collection[str],
+    door: Door,
     deadline_s: float = PICTURES_S,
     thumbnails: MutableMapping[str, bytes] | None = None,
 ) -> Iterator[tuple[str, Seen[Picture] | NotSeen]]:
     """A decoded frame of each main stream that was just seen.
 
-    `log_in`: slots whose login may be used. That DESCRIBE was granted proves no login: SETUP may still ask for one.
+    `door` is asked: that DESCRIBE was granted proves no login, SETUP may still ask for one.
     """
     shown = [
         at_stream(camera, evidence.capabilities)
         for camera, evidence in asked
         if evidence.look and isinstance(evidence.look.stream, Seen)
     ]
+    by_slot = {camera.slot: camera for camera in shown}
+    log_in = door.allowed(shown, stream_login)
+
+    def met(slot: str, how: LoginMet) -> None:
+        if slot in log_in:
+            door.met(by_slot[slot], stream_login, how)
+
     return pictures.check(
-        shown, log_in=log_in, source="main", thresholds={}, deadline_s=deadline_s, thumbnails=thumbnails
+        shown, log_in=log_in, source="main", thresholds={}, deadline_s=deadline_s, met=met, thumbnails=thumbnails
     )
 
 

@@ -1,13 +1,10 @@
-"""What one run leaves for the next: how each camera wants to be asked, which logins must wait, what moving it proved.
+"""What one run leaves for the next: how each camera wants to be asked, what moving it proved.
 
 Losing the file costs one round of questions and of movements, never a fact; verdicts and transitions must not be kept
 here.
 """
 
-import hashlib
 import logging
-import math
-import secrets
 import threading
 import time
 from pathlib import Path
@@ -16,13 +13,11 @@ import msgspec
 from msgspec import Struct
 
 from agent import files
-from agent.decide.lockout import Guard
 from agent.decide.proof import Proof
-from agent.model import Camera, Credentials
+from agent.model import Camera
 from contract.messages import BROKEN_JSON, Identity
 
 log = logging.getLogger(__name__)
-GRACE_S = 60.0
 RETRY_S = 10.0
 """How long a disk that took nothing is left alone."""
 
@@ -42,32 +37,27 @@ class Learnt(Struct, frozen=True, kw_only=True):
 
 
 class _File(Struct, kw_only=True):
-    salt: str
     learnt: dict[str, Learnt] = {}
     identities: dict[str, Identity] = {}
     nics: dict[str, str] = {}
-    guards: dict[str, Guard] = {}
-    barred: set[str] = set()
     proofs: dict[str, Proof] = {}
 
 
 class LearntFile:
-    """Thread-safe. Guards are kept per address and credentials: the slots of one recorder share one."""
+    """Thread-safe."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._changed = False
         self._retry_at, self._trouble = 0.0, ""
-        self._worked_s: dict[str, float] = {}
-        self._fingerprints: dict[Credentials, str] = {}
         try:
             self._file = msgspec.json.decode(files.read(path), type=_File)
         except FileNotFoundError:
-            self._file = _File(salt=secrets.token_hex(8))
+            self._file = _File()
         except (OSError, *BROKEN_JSON) as error:
             log.warning("%s cannot be used (%s): asking the cameras anew", path, error)
-            self._file = _File(salt=secrets.token_hex(8))
+            self._file = _File()
 
     def recall(self, camera: Camera) -> Camera:
         """The camera with what was learnt of it: identity, way, and its stream unless its settings name one."""
@@ -135,67 +125,6 @@ class LearntFile:
             self._file.proofs[slot] = proof
             self._changed = True
 
-    def may_log_in(self, address: str, credentials: Credentials | None, now_s: float) -> bool:
-        """Whether these credentials may be tried at this address now, after what earlier logins met.
-
-        `now_s` here and below: seconds of a clock that goes on over restarts and does not jump.
-        """
-        if not self._file.guards or not credentials:
-            return True
-        key = self._key(address, credentials)
-        with self._lock:
-            guard = self._file.guards.get(key)
-            if guard is None:
-                return True
-            if (set_back := guard.at(now_s)) is not guard:
-                self._file.guards[key], self._changed = set_back, True
-            return set_back.waits_s(now_s) <= 0
-
-    def bar(self, slot: str) -> None:
-        """Another device stands at this slot: no login is sent there until the right one is recognised."""
-        with self._lock:
-            self._changed = self._changed or slot not in self._file.barred
-            self._file.barred.add(slot)
-
-    def lift(self, slot: str) -> None:
-        """The slot's own device was recognised by its identity."""
-        with self._lock:
-            self._changed = self._changed or slot in self._file.barred
-            self._file.barred.discard(slot)
-
-    def is_barred(self, slot: str) -> bool:
-        return slot in self._file.barred
-
-    def login_met(
-        self,
-        address: str,
-        credentials: Credentials | None,
-        now_s: float,
-        *,
-        failed: int,
-        attempts_left: int | None,
-        worked: bool,
-    ) -> None:
-        """Remember how logins with these credentials fared: `failed` refusals, or `worked`: one was accepted.
-
-        A refusal within a minute of an accepted login is no wrong password: some domes answer 401 for seconds after a
-        session has ended.
-        """
-        if not credentials or not (failed or worked):
-            return
-        key = self._key(address, credentials)
-        with self._lock:
-            if worked:
-                self._worked_s[key] = now_s
-            if failed and not 0 <= now_s - self._worked_s.get(key, -math.inf) < GRACE_S:
-                self._file.guards[key] = (
-                    self._file.guards.get(key, Guard()).at(now_s).after(failed, attempts_left, now_s)
-                )
-                self._changed = True
-            elif worked and key in self._file.guards:
-                del self._file.guards[key]
-                self._changed = True
-
     def save_if_changed(self) -> None:
         """Write the file if anything changed. One that cannot be is said once, and tried again RETRY_S later."""
         with self._lock:
@@ -214,18 +143,6 @@ class LearntFile:
             self._trouble = trouble
         else:
             self._trouble = ""
-
-    def _key(self, address: str, credentials: Credentials) -> str:
-        """Address and fingerprint: changed credentials begin anew, and two slots that share them share the guard.
-
-        Salted and slow, so that the file gives no password away.
-        """
-        if credentials not in self._fingerprints:
-            secret = f"{credentials.user}\0{credentials.reveal()}".encode()
-            # eight rounds of 1 MB, not one of 8: the daemon would keep them
-            digest = hashlib.scrypt(secret, salt=self._file.salt.encode(), n=2**10, r=8, p=8, dklen=8)
-            self._fingerprints[credentials] = digest.hex()
-        return f"{address} {self._fingerprints[credentials]}"
 
 
 def _ids(identity: Identity) -> tuple[str, str, str]:

@@ -362,6 +362,12 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     """Oddities worth a person's eye: foreign addresses, ignored claims."""
 
+    @property
+    def refused(self) -> bool:
+        """Whether the stream is not known because the login was refused, or is paused."""
+        asked = (self.stream_uri, self.profiles)
+        return any(isinstance(one, NotSeen) and one.reason is Reason.REFUSED for one in asked)
+
 
 # ---- what pictures, movement and sound show ------------------------------------------------------
 

@@ -15,7 +15,7 @@ from agent.ask.attempt import boot_ms
 from agent.ask.box import health
 from agent.clock import BoxClock
 from agent.decide import soundness
-from agent.learnt import LearntFile
+from agent.login_gate import LoginGate, Refusal
 from agent.model import NotSeen, Seen, tidy
 from agent.rounds.capability import CapabilityTask
 from agent.rounds.discovery import DiscoveryTask
@@ -29,6 +29,7 @@ from agent.status import (
     DiscoveryStatus,
     FaultStatus,
     JournalStatus,
+    LoginStatus,
     PictureStatus,
     Status,
     UplinkStatus,
@@ -56,7 +57,7 @@ class Reporter:
         policy: Policy,
         *,
         ledger: Session,
-        memory: LearntFile,
+        door: LoginGate,
         time: BoxClock,
         watches: Mapping[str, LookTask],
         inspector: CapabilityTask,
@@ -65,7 +66,7 @@ class Reporter:
         mover: MovementTask,
     ) -> None:
         self._settings, self._policy, self._rules = settings, policy.id, policy
-        self._ledger, self._memory, self._watches = ledger, memory, watches
+        self._ledger, self._door, self._watches = ledger, door, watches
         self._inspector, self._scout, self._gallery, self._mover = inspector, scout, gallery, mover
         self._time, self._started_at = time, boot_ms()
         self._clock_told: ClockHealth | None = None
@@ -194,7 +195,7 @@ class Reporter:
         device = inspected.device if inspected else None
         clock = now.last.clock if now.last else None
         stream = now.last.stream if now.last else None
-        picture = self._picture(now.camera.slot)
+        picture, refusal = self._picture(now.camera.slot), self._door.refusal(now.camera)
         return CameraStatus(
             slot=now.camera.slot,
             name=now.camera.name,
@@ -209,14 +210,20 @@ class Reporter:
             since_ms=self._time.utc_ms(now.since) if now.since is not None else None,
             skew_s=clock.value.skew_s if isinstance(clock, Seen) else None,
             stuck=now.stuck,
-            login_paused=not all(
-                self._memory.may_log_in(now.camera.address, one, self._time.certain_s())
-                for one in (now.camera.credentials, now.camera.stream_credentials)
-            ),
-            identity_changed=self._memory.is_barred(now.camera.slot),
+            login_paused=refusal is not None and refusal.paused,
+            login_refused=self._login(refusal) if refusal else None,
+            identity_changed=self._door.is_barred(now.camera.slot),
             model=tidy(f"{device.manufacturer} {device.model}") if device else "",
             verdicts=inspected.verdicts.verdicts if inspected else (),
             picture=picture,
+        )
+
+    def _login(self, refusal: Refusal) -> LoginStatus:
+        now_ms, now_s = self._time.utc_ms(), self._time.certain_s()
+        return LoginStatus(
+            since_ms=now_ms - round((now_s - refusal.since_s) * 1000),
+            until_ms=now_ms + round((refusal.until_s - now_s) * 1000),
+            attempts_left=refusal.attempts_left,
         )
 
     def _picture(self, slot: str) -> PictureStatus:

@@ -8,10 +8,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent.model import Camera, Evidence, Seen
-from agent.status import PictureStatus, Status
+from agent.status import LoginStatus, PictureStatus, Status
 from agent.tell.failures import ADVICE, Kind
 from contract.messages import Verdict
 from contract.vocabulary import ClockDoubt, Standing, fault_name, name
@@ -32,6 +33,63 @@ _CHANGED = {
     "zh": "设备身份已变，不再登录：请核实，如系更换请把新设备写入该点位的 identity 并重启",
     "en": "another device stands there, no login: check it; if it was replaced, write it into identity: and restart",
 }
+
+_PAUSED = {
+    "zh": "{0}（{1}）：{2} 摄像机拒绝登录；为免账号被锁，{3} 之前不再登录，本次只做不需登录的检查。"
+    "改正用户名或密码后立即恢复；确认无误、要马上试一次，请加 --login-now。",
+    "en": "{0} ({1}): the camera refused this login at {2}; so that the account is not locked none is sent before {3},"
+    " and the camera is asked without. A corrected user or password is used at once; to try this one now, add"
+    " --login-now.",
+}
+_REFUSED = {
+    "zh": "{0}（{1}）：摄像机拒绝登录{4}。请核对用户名和密码；为免账号被锁，{3} 之前不再登录，改正后立即恢复。",
+    "en": "{0} ({1}): the camera refuses this login{4}. Check user and password; so that the account is not locked none"
+    " is sent before {3}, a corrected one at once.",
+}
+_LEFT = {"zh": "，剩余 {0} 次机会", "en": ", {0} attempts are left"}
+_UNSHARED = {
+    "zh": "{0} 不可读：看不到网关记录的登录暂停，{1}；请用 root 运行",
+    "en": "{0} cannot be read: pauses of logins that the agent keeps are not seen, {1}; run this as root",
+}
+_KEPT = {
+    True: {"zh": "本用户的记录另存", "en": "this user's are kept apart"},
+    False: {"zh": "也无处保存", "en": "and none can be kept"},
+}
+
+
+def say(words: str) -> None:
+    """To the person at the terminal, beside what a program reads."""
+    sys.stderr.write(words + "\n")
+
+
+class Pause(NamedTuple):
+    """A refused login: `ago_s` seconds ago; the next attempt is in `left_s`. `attempts_left`: None = not said."""
+
+    ago_s: float
+    left_s: float
+    attempts_left: int | None = None
+
+
+def paused(camera: Camera, pause: Pause, lang: str) -> str:
+    return _PAUSED[lang].format(*_pause_words(camera, pause, lang))
+
+
+def refused(camera: Camera, pause: Pause, lang: str) -> str:
+    return _REFUSED[lang].format(*_pause_words(camera, pause, lang))
+
+
+def unshared(state_dir: Path, own: Path | None, lang: str) -> str:
+    return _UNSHARED[lang].format(state_dir, _KEPT[own is not None][lang])
+
+
+def _pause_words(camera: Camera, pause: Pause, lang: str) -> tuple[str, ...]:
+    now_s = time.time()
+    left = "" if pause.attempts_left is None else _LEFT[lang].format(pause.attempts_left)
+    return camera.slot, camera.address, _when(now_s - pause.ago_s), _when(now_s + pause.left_s), left
+
+
+def _when(utc_s: float) -> str:
+    return time.strftime("%m-%d %H:%M", time.gmtime(utc_s + SHANGHAI_S))
 
 
 def _show(*things: Any) -> None:
@@ -120,7 +178,8 @@ def status(now: Status, age_s: float, lang: str) -> None:
     for one in now.cameras:
         colour = {"online": "green", "offline": "red"}.get(one.availability, "yellow")
         changed = _CHANGED[lang] if one.identity_changed else ""
-        reason = " ".join(filter(None, (name(one.reason, lang) if one.reason else "", one.detail, changed)))
+        login = _login(one.login_refused, lang) if one.login_refused else ""
+        reason = " ".join(filter(None, (name(one.reason, lang) if one.reason else "", one.detail, login, changed)))
         met = sum(verdict.standing is Standing.MET for verdict in one.verdicts)
         table.add_row(
             _plain(one.slot),
@@ -157,6 +216,15 @@ def status(now: Status, age_s: float, lang: str) -> None:
         old = f"{age}的状态：代理可能已停止" if zh else f"{age}: the agent may have stopped"
         lines.append(f"[red]{old}[/]")
     _show(*lines)
+
+
+def _login(login: LoginStatus, lang: str) -> str:
+    """Since when the login is refused, when it is tried again, and how to end the pause."""
+    since, until = _when(login.since_ms / 1000), _when(login.until_ms / 1000)
+    left = "" if login.attempts_left is None else _LEFT[lang].format(login.attempts_left)
+    if lang == "zh":
+        return f"{since} 登录被拒{left}，{until} 再试；改正配置中的用户名或密码并重启，立即生效"
+    return f"login refused at {since}{left}, tried again at {until}; a corrected user or password takes effect at once"
 
 
 def _picture(picture: PictureStatus, lang: str) -> str:

@@ -35,6 +35,14 @@ class PictureStatus(Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class LoginStatus(Struct, frozen=True, kw_only=True):
+    """A login that the camera refuses, UTC ms. `until_ms`: when it is tried again; `attempts_left` as in LoginMet."""
+
+    since_ms: int
+    until_ms: int
+    attempts_left: int | None = None
+
+
 class CameraStatus(Struct, frozen=True, kw_only=True):
     """`looked_ms`: UTC ms of the last look, null before the first; `late_ms`: how long after its due time it began.
 
@@ -55,6 +63,7 @@ class CameraStatus(Struct, frozen=True, kw_only=True):
     skew_s: float | None
     stuck: bool
     login_paused: bool
+    login_refused: LoginStatus | None = None
     identity_changed: bool = False
     """Another device stands there: no login until it is back, or a person has named the new one in the settings."""
     model: str

@@ -18,6 +18,7 @@ from agent.ask.box.sd_notify import Notifier
 from agent.clock import BoxClock
 from agent.files import write_atomically
 from agent.learnt import LearntFile
+from agent.login_gate import LoginGate
 from agent.reporting import Reporter
 from agent.rounds.look import LookTask
 from agent.session import Session
@@ -50,6 +51,7 @@ class Supervisor:
         uplink: "Uplink",
         ledger: Session,
         memory: LearntFile,
+        door: LoginGate,
         time: BoxClock,
         threads: Threads,
         changed: threading.Event,
@@ -57,6 +59,7 @@ class Supervisor:
         status_file: Path,
     ) -> None:
         self._watches, self._reporter, self._uplink, self._memory, self._time = watches, reporter, uplink, memory, time
+        self._door = door
         self._changed, self._heartbeat_s, self._status_file = changed, heartbeat_s, status_file
         self._ledger = ledger
         self._threads, self._notifier = threads, Notifier()
@@ -79,7 +82,7 @@ class Supervisor:
         """A part that fails costs the others nothing but the watchdog's patience: it is not told that we live."""
         asking = (self._each_second, self._give_up_stuck_looks)
         telling = (self._beat, self._publish_changes, self._show)
-        keeping = (self._memory.save_if_changed, self._ledger.tend, self._checkpoint)
+        keeping = (self._memory.save_if_changed, self._door.save_refused, self._ledger.tend, self._checkpoint)
         done = [self._do(part) for part in (*asking, *telling, *keeping)]
         if all(done) and self._progresses():
             self._notifier.alive()

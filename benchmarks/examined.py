@@ -4,10 +4,12 @@ Each seed is a canteen of one camera of every persona, examined in one batch as 
 """
 
 import sys
+import time
 from collections.abc import Sequence
 
 from agent.decide.judge import judge
 from agent.examine import examine
+from agent.login_gate import LoginGate
 from agent.model import Evidence
 from benchmarks import expected
 from benchmarks.measure import Figure
@@ -31,7 +33,15 @@ def _wrong(seed: int) -> list[str]:
     with Canteen([spec(name, seed) for name in personas()]) as canteen:
         canteen.warm(wait=True)
         cameras = [enrolled(unit) for unit in canteen.cameras]
-        told = examine(cameras, auth={}, deadline_s=QUESTIONS_S, motion=None, sound=True, advance=_nothing)
+        told = examine(
+            cameras,
+            door=LoginGate(now=time.time),
+            auth={},
+            deadline_s=QUESTIONS_S,
+            motion=None,
+            sound=True,
+            advance=_nothing,
+        )
     found = [line for evidence in told if (line := _differs(evidence))]
     print(f"examined #{seed}: {len(told) - len(found)} of {len(told)} right", *found, sep="\n  ", file=sys.stderr)
     return found

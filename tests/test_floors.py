@@ -8,7 +8,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("agent", "contract", "center", "simulator")
 
 FLOORS = {
-    "model": 1,
+    "model": 0,
+    "permit": 1,
     "files": 1,
     "state_lock": 1,
     "threads": 1,
@@ -19,6 +20,7 @@ FLOORS = {
     "settings": 2,
     "learnt": 3,
     "session": 3,
+    "login_gate": 3,
     "examine": 3,
     "status": 3,
     "clock": 3,
@@ -28,8 +30,9 @@ FLOORS = {
     "supervisor": 6,
     "daemon": 7,
     "show": 7,
-    "cli": 8,
-    "__main__": 9,
+    "hand_logins": 8,
+    "cli": 9,
+    "__main__": 10,
 }
 """Floor of each room of the agent; a room imports only from lower floors, or from its own folder."""
 

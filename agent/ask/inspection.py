@@ -4,7 +4,7 @@ zeep and lxml never enter this process. What the answers mean for a verdict must
 """
 
 import threading
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from queue import SimpleQueue
 
 import msgspec
@@ -12,12 +12,13 @@ from msgspec import structs
 
 from agent.ask.attempt import Trouble
 from agent.ask.children import parent as children
-from agent.ask.look import look
+from agent.ask.look import LOGIN_REFUSED, look
 from agent.ask.onvif import jobs
 from agent.ask.onvif.jobs import Job
 from agent.ask.rtsp import client as rtsp
 from agent.ask.talk import backchannel, vendor
 from agent.model import Backchannel, Camera, Capabilities, Evidence, NotSeen, Seen, Talk
+from agent.permit import Door, LoginMet, Permit, onvif_login, stream_login
 from contract.vocabulary import Reason
 
 CHILD = "agent.ask.onvif.child"
@@ -31,11 +32,17 @@ LOOK_S = 5.0
 
 
 def ask_capabilities(
-    cameras: Sequence[Camera], *, log_in: Collection[str], auth: Mapping[str, str], deadline_s: float = 60.0
+    cameras: Sequence[Camera],
+    *,
+    log_in: Collection[str],
+    auth: Mapping[str, str],
+    deadline_s: float = 60.0,
+    met: Callable[[str, LoginMet], None] = lambda _slot, _how: None,
 ) -> Iterator[tuple[str, Capabilities]]:
     """The capabilities of every camera, exactly once each, as they are learnt; whole batch within `deadline_s` + 0.5 s.
 
-    `log_in`: slots whose login may be used; `auth`: slot -> the way to log in that worked before. A camera of which
+    `log_in`: slots whose login may be used; `auth`: slot -> the way to log in that worked before. `met(slot, how)` is
+    told how each login went, before the slot's result. A camera of which
     nothing came has every question NotSeen: TIMED_OUT at the deadline, AGENT_FAULT when the child broke.
     """
     waiting = {camera.slot: camera for camera in cameras}
@@ -52,7 +59,7 @@ def ask_capabilities(
     ]
     results = children.run(CHILD, map(jobs.encode_job, batch), deadline_s=deadline_s + MARGIN_S, memory_mb=MEMORY_MB)
     try:
-        trouble = yield from _arriving(results, waiting)
+        trouble = yield from _arriving(results, waiting, met)
     finally:
         results.close()  # the child goes with us
     for slot in waiting:
@@ -62,7 +69,7 @@ def ask_capabilities(
 def inspect(
     cameras: Sequence[Camera],
     *,
-    log_in: Collection[str],
+    door: Door,
     auth: Mapping[str, str],
     deadline_s: float = 60.0,
     sound: bool = False,
@@ -70,17 +77,24 @@ def inspect(
     """The evidence of every camera, exactly once each, as it is complete: capabilities, a look, the backchannel.
 
     `deadline_s` is for the capabilities; look, backchannel and talk of one camera take at most LOOK_S each after them.
-    A camera that has just refused a login is looked at without one. `sound`: play a chirp through each camera that
+    `door` is asked before each login and told of its end: a camera that has just refused one is looked at without.
+    `sound`: play a chirp through each camera that
     offers a backchannel, one after the other; people hear it.
     """
     by_slot = {camera.slot: camera for camera in cameras}
+    log_in = door.allowed(cameras, onvif_login)
+
+    def met(slot: str, how: LoginMet) -> None:
+        if slot in log_in:
+            door.met(by_slot[slot], onvif_login, how)
+
     todo: SimpleQueue[tuple[Camera, Capabilities] | None] = SimpleQueue()
     done: SimpleQueue[Evidence] = SimpleQueue()
 
     def question() -> None:
         waiting = dict(by_slot)
         try:
-            for slot, told in ask_capabilities(cameras, log_in=log_in, auth=auth, deadline_s=deadline_s):
+            for slot, told in ask_capabilities(cameras, log_in=log_in, auth=auth, deadline_s=deadline_s, met=met):
                 todo.put((waiting.pop(slot), told))
         finally:  # whatever broke, nobody waits for ever
             for camera in waiting.values():
@@ -92,7 +106,7 @@ def inspect(
             camera, told = task
             evidence = Evidence(slot=camera.slot, channel=camera.channel, panoramic=camera.panoramic, capabilities=told)
             try:
-                evidence = _looked_at(evidence, camera, log_in=camera.slot in log_in, sound=sound)
+                evidence = _looked_at(evidence, camera, door, sound=sound)
             finally:
                 done.put(evidence)
         todo.put(None)  # for the next visitor
@@ -103,14 +117,24 @@ def inspect(
         yield done.get()
 
 
-def _looked_at(evidence: Evidence, camera: Camera, *, log_in: bool, sound: bool) -> Evidence:
-    told = evidence.capabilities
-    uri, log_in = told.stream_uri, log_in and not told.logins_failed
+def _looked_at(evidence: Evidence, camera: Camera, door: Door, *, sound: bool) -> Evidence:
+    allowed = camera.slot in door.allowed((camera,), stream_login)
+    permit = Permit(allowed)
+    try:
+        return _with_stream(evidence, camera, permit, sound=sound)
+    finally:
+        if allowed:
+            door.met(camera, stream_login, permit.met)
+
+
+def _with_stream(evidence: Evidence, camera: Camera, log_in: Permit, *, sound: bool) -> Evidence:
+    uri = evidence.capabilities.stream_uri
+    pathless = LOGIN_REFUSED if evidence.capabilities.refused else None
     enrolled = bool(camera.stream_path)
     if not enrolled and isinstance(uri, Seen):
         ports = structs.replace(camera.ports, rtsp=uri.value.port)
         camera = structs.replace(camera, stream_path=uri.value.path, ports=ports)
-    seen = look(camera, log_in=log_in, deadline_s=LOOK_S)
+    seen = look(camera, log_in=log_in, deadline_s=LOOK_S, pathless=pathless)
     if not camera.stream_path or not isinstance(seen.stream, Seen):
         return structs.replace(evidence, look=seen)
     camera = structs.replace(camera, stream_path=backchannel.onvif_path(camera.stream_path)) if enrolled else camera
@@ -119,7 +143,7 @@ def _looked_at(evidence: Evidence, camera: Camera, *, log_in: bool, sound: bool)
     return structs.replace(evidence, look=seen, backchannel=offer, talk=tried)
 
 
-def _tried(camera: Camera, offer: Seen[Backchannel] | NotSeen, *, log_in: bool, sound: bool) -> Talk:
+def _tried(camera: Camera, offer: Seen[Backchannel] | NotSeen, *, log_in: Permit, sound: bool) -> Talk:
     """What becomes of the offer; where there is none, whether a vendor's own path answers instead."""
     if isinstance(offer, NotSeen):
         return Talk()
@@ -131,7 +155,7 @@ def _tried(camera: Camera, offer: Seen[Backchannel] | NotSeen, *, log_in: bool, 
 
 
 def _arriving(
-    results: Generator[bytes, None, Trouble], waiting: dict[str, Camera]
+    results: Generator[bytes, None, Trouble], waiting: dict[str, Camera], met: Callable[[str, LoginMet], None]
 ) -> Generator[tuple[str, Capabilities], None, Trouble]:
     """Answers of the slots still waited for; returns the trouble of those that are left."""
     while waiting:
@@ -143,5 +167,6 @@ def _arriving(
         except msgspec.DecodeError:
             continue  # its slot stays without an answer
         if waiting.pop(answer.slot, None):
+            met(answer.slot, answer.login)
             yield answer.slot, answer.capabilities
     return Trouble(Reason.AGENT_FAULT, "nothing missing")

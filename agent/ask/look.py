@@ -11,36 +11,39 @@ from agent.ask.box import route
 from agent.ask.net.connection import NoConnection
 from agent.ask.onvif import clock as onvif_clock
 from agent.ask.rtsp import sdp
-from agent.ask.rtsp.client import LoginFailed, Rtsp
+from agent.ask.rtsp.client import Rtsp
 from agent.model import Camera, Look, NotSeen, Seen, Stream
+from agent.permit import Permit, permit
 from contract.vocabulary import Reason
 
 T = TypeVar("T")
+LOGIN_REFUSED = NotSeen(reason=Reason.REFUSED, detail="the ONVIF login was refused")
+"""Why no stream path is known."""
 _CLOCK_SHARE = 0.4
 """Of the deadline, at most, for the clock: ONVIF daemons die and hang while RTSP lives."""
 
 
-def look(camera: Camera, *, log_in: bool, deadline_s: float = 5.0) -> Look:
+def look(camera: Camera, *, log_in: bool | Permit, deadline_s: float = 5.0, pathless: NotSeen | None = None) -> Look:
     """Look once; never raises, never takes longer than `deadline_s`.
 
     The clock is asked without credentials, the stream with them when the camera wants a login and `log_in` allows it.
     DESCRIBE without OPTIONS before it: it proves more, RFC 2326 does not ask for it, and some cameras close after it.
-    Without a stream path RTSP is asked for its OPTIONS only: the port is in `tcp`, `stream` stays UNASKED.
+    Without a stream path RTSP is asked for its OPTIONS only: the port is in `tcp`, `stream` stays UNASKED, or has the
+    reason of `pathless`: why the path could not be asked for.
     UNREACHABLE means that our own side had a way to the camera: see own_side.
     """
-    return route.weighed(camera, _Visit(camera, log_in, deadline_s).look())
+    return route.weighed(camera, _Visit(camera, permit(log_in), deadline_s, pathless).look())
 
 
 class _Visit:
-    def __init__(self, camera: Camera, log_in: bool, deadline_s: float) -> None:
+    def __init__(self, camera: Camera, login: Permit, deadline_s: float, pathless: NotSeen | None) -> None:
         self._camera = camera
-        self._log_in = log_in
+        self._login = login
+        self._pathless = pathless
         self._at = boot_ms()
         self._deadline = Deadline(deadline_s)
         self._for_clock = self._deadline.within(_CLOCK_SHARE * deadline_s)
         self._accepted: set[int] = set()
-        self._failed: LoginFailed | None = None
-        self._logged_in = False
 
     def look(self) -> Look:
         camera, deadline = self._camera, self._for_clock
@@ -56,9 +59,9 @@ class _Visit:
             tcp=self._tcp(clock, stream, took_s),
             clock=clock,
             stream=stream,
-            logins_failed=1 if self._failed else 0,
-            attempts_left=self._failed.attempts_left if self._failed else None,
-            logged_in=self._logged_in,
+            logins_failed=self._login.met.failed,
+            attempts_left=self._login.met.attempts_left,
+            logged_in=self._login.met.worked,
         )
 
     def _at_port(self, port: int, question: Callable[[], T]) -> Callable[[], T]:
@@ -78,20 +81,16 @@ class _Visit:
         return asked
 
     def _describe(self) -> Stream:
-        with Rtsp(self._camera, self._deadline, log_in=self._log_in) as client:
-            try:
-                description = client.describe(self._camera.stream_path)
-            except LoginFailed as failed:
-                self._failed = failed
-                raise
-            finally:
-                self._logged_in = client.logged_in
+        with Rtsp(self._camera, self._deadline, log_in=self._login) as client:
+            description = client.describe(self._camera.stream_path)
         return _stream(self._camera.stream_path, description)
 
     def _options(self) -> Stream:
         with Rtsp(self._camera, self._deadline, log_in=False) as client:
             status = client.options().status
-        raise Trouble(Reason.UNASKED, f"RTSP answers ({status}), no stream path known yet")
+        if (why := self._pathless) is None:
+            raise Trouble(Reason.UNASKED, f"RTSP answers ({status}), no stream path known yet")
+        raise Trouble(why.reason, f"RTSP answers ({status}), no stream path known: {why.detail}")
 
     def _tcp(
         self, clock: Seen[T] | NotSeen, stream: Seen[Stream] | NotSeen, took_s: float

@@ -1,66 +1,112 @@
 """Keeps our own logins from locking a camera: when another attempt is allowed after a refused one.
 
 Dahua and Hikvision lock an account after a handful of wrong passwords, and then the operator is out as well.
-How a login is made, and what the credentials are, must not be known here.
 """
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from agent.permit import FEW_LEFT, LoginMet
+
 MINUTE_S, DAY_S = 60.0, 86_400.0
 FIRST_PAUSE_S = 30 * MINUTE_S
+SHORT_PAUSES_S = (1 * MINUTE_S, 5 * MINUTE_S, 15 * MINUTE_S)
+"""At a camera that says how many attempts are left (not few), or that it forgives soon: each pause costs its rate."""
+FORGIVING_S = 60 * MINUTE_S
+"""A camera that says that it forgives within this time locks nobody out for long."""
+FORGIVEN_AFTER_S = 5.0
+"""So long after the moment it named: its clock need not be ours."""
 MAX_REFUSED_A_DAY = 3
-FEW_LEFT = 5
-"""A camera that says so few attempts are left before it locks is left alone for a day."""
+"""At a camera that says neither."""
+TRY_S = 180.0
+"""A login that was let through and of whose end nobody told (the process was killed) counts as refused after this."""
 
 
 class Guard(Struct, frozen=True, kw_only=True):
     """Logins refused to one pair of credentials at one camera; serialisable. A login that works ends its guard.
 
     All times are seconds of the caller's clock. `refused_at`: the last refusals, oldest first. `in_a_row`: how many
-    there were. `wait_s`: the pause after the last. `fingerprint`: tells these credentials from others.
+    there were; `visits`: at how many visits. `wait_s`: the pause after the last. `attempts_left`: by the camera's word
+    and our count, None = it never said. `patient`: it counts for itself, so that we need not. `trying_at`: a single
+    attempt was let through then, and how it went is not known yet.
     """
 
     refused_at: tuple[float, ...] = ()
     in_a_row: int = 0
+    visits: int = 0
     wait_s: float = 0.0
-    fingerprint: str = ""
+    attempts_left: int | None = None
+    patient: bool = False
+    trying_at: float | None = None
 
-    def may_log_in(self, now_s: float, fingerprint: str = "") -> bool:
-        """Whether a login may be tried; credentials that are not those refused always may."""
-        return fingerprint != self.fingerprint or self.at(now_s).waits_s(now_s) <= 0
+    def ends_s(self) -> float:
+        """When the next attempt is allowed, once nothing is under way; 0 where nothing was refused."""
+        if not self.refused_at:
+            return 0.0
+        end = self.refused_at[-1] + self.wait_s
+        if not self.patient and len(self.refused_at) >= MAX_REFUSED_A_DAY:
+            end = max(end, self.refused_at[-MAX_REFUSED_A_DAY] + DAY_S)
+        return end
 
     def waits_s(self, now_s: float) -> float:
         """Seconds until the next attempt is allowed; 0 when it is. `now_s` is not before the last refusal: see `at`."""
-        if not self.refused_at:
-            return 0.0
-        ends = [self.refused_at[-1] + self.wait_s]
-        if len(self.refused_at) >= MAX_REFUSED_A_DAY:
-            ends.append(self.refused_at[-MAX_REFUSED_A_DAY] + DAY_S)
-        return max(0.0, max(ends) - now_s)
+        under_way = 0.0 if self.trying_at is None else self.trying_at + TRY_S - now_s
+        return max(0.0, self.ends_s() - now_s, under_way)
 
     def at(self, now_s: float) -> "Guard":
         """The guard by a clock that says `now_s`: where it was set back behind the last refusal, as if that were now.
 
         The pause begins anew. Ending it would grant an attempt at each setting back, waiting for the old time to come
-        again could take years.
+        again could take years. An attempt of whose end nobody told for TRY_S was refused.
         """
-        back = self.refused_at[-1] - now_s if self.refused_at else 0.0
-        return replace(self, refused_at=tuple(at - back for at in self.refused_at)) if back > 0 else self
+        last = max((*self.refused_at[-1:], *([] if self.trying_at is None else [self.trying_at])), default=now_s)
+        here = self._earlier(last - now_s) if last > now_s else self
+        if here.trying_at is not None and now_s - here.trying_at >= TRY_S:
+            return here.after(LoginMet(failed=1), here.trying_at)
+        return here
 
-    def after(self, logins_failed: int, attempts_left: int | None, now_s: float, fingerprint: str = "") -> "Guard":
-        """The guard after a visit that met `logins_failed` refusals with these credentials.
+    def _earlier(self, seconds: float) -> "Guard":
+        trying_at = None if self.trying_at is None else self.trying_at - seconds
+        return replace(self, refused_at=tuple(at - seconds for at in self.refused_at), trying_at=trying_at)
 
-        A visit without a refusal changes nothing: an unplugged camera has forgiven nothing.
+    def trying(self, now_s: float) -> "Guard":
+        """The guard while a single attempt is under way: nobody else makes one."""
+        return replace(self, trying_at=now_s)
+
+    def after(self, met: LoginMet, now_s: float) -> "Guard":
+        """The guard after a visit that met refusals with these credentials.
+
+        A visit without a refusal forgives nothing, an unplugged camera neither; it ends an attempt under way.
         """
-        if not logins_failed:
-            return self
-        before = self if fingerprint == self.fingerprint else Guard(fingerprint=fingerprint)
-        in_a_row = before.in_a_row + logins_failed
-        few = attempts_left is not None and attempts_left <= FEW_LEFT
+        if not met.failed:
+            return replace(self, trying_at=None)
+        left, visits = self._left(met), self.visits + 1
+        in_a_row = self.in_a_row + met.failed
+        forgiving = met.forgives_s is not None and met.forgives_s <= FORGIVING_S
+        patient = forgiving or (left is not None and left > FEW_LEFT)
+        wait_s = min(FIRST_PAUSE_S * 2 ** min(in_a_row - 1, 10), DAY_S)
+        if patient:
+            wait_s = _short_pause_s(visits)
+        elif left is not None:
+            wait_s = DAY_S
         return Guard(
-            refused_at=(*before.refused_at, *[now_s] * logins_failed)[-MAX_REFUSED_A_DAY:],
+            refused_at=(*self.refused_at, *[now_s] * met.failed)[-MAX_REFUSED_A_DAY:],
             in_a_row=in_a_row,
-            wait_s=DAY_S if few else min(FIRST_PAUSE_S * 2 ** min(in_a_row - 1, 10), DAY_S),
-            fingerprint=fingerprint,
+            visits=visits,
+            wait_s=max(wait_s, (met.forgives_s or 0.0) + FORGIVEN_AFTER_S),
+            attempts_left=left,
+            patient=patient,
         )
+
+    def _left(self, met: LoginMet) -> int | None:
+        """As the camera says; where it was silent this time, what it said last less what we used since."""
+        if met.attempts_left is not None or self.attempts_left is None:
+            return met.attempts_left
+        return max(0, self.attempts_left - met.failed)
+
+
+def _short_pause_s(visits: int) -> float:
+    """After so many refused visits: 1, 5, 15 minutes, then half an hour and ever twice as long, a day at most."""
+    if visits <= len(SHORT_PAUSES_S):
+        return SHORT_PAUSES_S[visits - 1]
+    return min(FIRST_PAUSE_S * 2.0 ** min(visits - len(SHORT_PAUSES_S) - 1, 10), DAY_S)

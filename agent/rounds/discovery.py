@@ -14,6 +14,7 @@ from agent.ask.discovery.round import DiscoveryOptions, Round, probe
 from agent.decide import roster
 from agent.decide.roster import Presence, Sighting
 from agent.learnt import LearntFile
+from agent.login_gate import LoginGate
 from agent.model import Camera, DiscoveredDevice
 from agent.session import Session
 from agent.threads import ThreadEntry
@@ -41,12 +42,13 @@ class DiscoveryTask:
         hello: bool,
         ledger: Session,
         memory: LearntFile,
+        door: LoginGate,
         moved: Callable[[str, str], None],
         left: Callable[[str], None],
     ) -> None:
         self._cameras, self._options, self._hello = cameras, options, hello
         self._moved, self._left = moved, left
-        self._ledger, self._memory = ledger, memory
+        self._ledger, self._memory, self._door = ledger, memory, door
         self._told: dict[str, tuple[Presence, tuple[str, ...]]] = {}
         self.last: Round | None = None
         self.last_at: int | None = None
@@ -122,11 +124,11 @@ class DiscoveryTask:
 
     def _take(self, camera: Camera, sighting: Sighting) -> None:
         if not sighting.may_log_in:
-            self._memory.bar(camera.slot)
+            self._door.bar(camera.slot)
         elif sighting.device and sighting.presence in (Presence.SEEN, Presence.MOVED):
             self._memory.learn_identity(camera.slot, roster.learn(camera.identity, sighting.device))
             if sighting.score > 0:  # an impostor that merely falls silent stays barred
-                self._memory.lift(camera.slot)
+                self._door.lift(camera.slot)
         if sighting.presence is Presence.MOVED and sighting.device:
             self._ledger.address_changed(camera.slot, sighting.before, sighting.device.address)
             self._moved(camera.slot, sighting.device.address)

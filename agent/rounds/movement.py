@@ -15,7 +15,9 @@ from agent.decide import proof, schedule
 from agent.decide.soundness import PictureChange
 from agent.examine import Motion, examine
 from agent.learnt import LearntFile
+from agent.login_gate import LoginGate
 from agent.model import Camera, Device, Evidence, Movement, Seen
+from agent.permit import onvif_login
 from agent.settings.entries import MovementEntry
 from agent.threads import Threaded
 from contract.vocabulary import PTZ_FAULT
@@ -36,8 +38,7 @@ SPARE_S = ASK_S + ptz.STARTING_S + ptz.PUT_BACK_S + ptz.STARTING_S + 60.0
 class MovementTask(Threaded):
     """One thread. `cameras()`: every slot; `movable()`: those whose stream can be opened now.
 
-    `device_of(slot)`: who answered the last questions. `clock()`: UTC seconds, None while they cannot be trusted;
-    `certain_s()`: UTC seconds that have certainly come, for the pauses of refused logins.
+    `device_of(slot)`: who answered the last questions. `clock()`: UTC seconds, None while they cannot be trusted.
     `spared(slot)`: nobody reads the slot's picture meanwhile. `take(camera, evidence)` is given what was seen,
     `record(slot, change)` a ptz fault raised or cleared, `not_restored(slot, detail)` a view that is not what it was,
     `fault(what, slot)` what went wrong on our side.
@@ -50,10 +51,10 @@ class MovementTask(Threaded):
         settings: MovementEntry,
         intent_file: Path,
         memory: LearntFile,
+        door: LoginGate,
         movable: Callable[[], Sequence[Camera]],
         device_of: Callable[[str], Device | None],
         clock: Callable[[], float | None],
-        certain_s: Callable[[], float],
         spared: Callable[[str], AbstractContextManager[None]],
         take: Callable[[Camera, Evidence], None],
         record: Callable[[str, PictureChange], None],
@@ -61,8 +62,8 @@ class MovementTask(Threaded):
         fault: Callable[[str, str], None],
     ) -> None:
         self._cameras, self._movable, self._device_of = cameras, movable, device_of
-        self._settings, self._memory = settings, memory
-        self._clock, self._certain_s = clock, certain_s
+        self._settings, self._memory, self._door = settings, memory, door
+        self._clock = clock
         self._motion = Motion(max_away_s=settings.max_away, intent_file=intent_file)
         self._spared, self._take = spared, take
         self._record, self._not_restored, self._fault = record, not_restored, fault
@@ -106,7 +107,12 @@ class MovementTask(Threaded):
         with ExitStack() as stack:
             for slot in left:
                 stack.enter_context(self._spared(slot))
-            back = ptz.put_back(file, by_slot.get, allowed=lambda slot: self._may_log_in(by_slot[slot]))
+            back = ptz.put_back(
+                file,
+                by_slot.get,
+                allowed=lambda slot: self._door.may(by_slot[slot], onvif_login),
+                met=lambda camera, how: self._door.met(camera, onvif_login, how),
+            )
         away = ptz.away(file)
         for slot in back:
             log.warning("%s: a movement was interrupted; the camera was put back", slot)
@@ -138,17 +144,13 @@ class MovementTask(Threaded):
 
     def _is_due(self, camera: Camera, now_s: float) -> bool:
         """Never moved, not lately, or it has become another camera since."""
-        if not self._may_log_in(camera):
+        refusal = self._door.refusal(camera)
+        if (refusal and refusal.paused) or self._door.is_barred(camera.slot):
             return False
         before = self._memory.proof(camera.slot)
         if before is None or not proof.holds(before, camera.address, self._device_of(camera.slot)):
             return True
         return not 0 <= now_s - before.at_s < self._settings.interval
-
-    def _may_log_in(self, camera: Camera) -> bool:
-        logins = (camera.credentials, camera.stream_credentials)
-        allowed = all(self._memory.may_log_in(camera.address, one, self._certain_s()) for one in logins)
-        return allowed and not self._memory.is_barred(camera.slot)
 
     def _move(self, camera: Camera, now_s: float) -> None:
         slot = camera.slot
@@ -156,6 +158,7 @@ class MovementTask(Threaded):
         with self._spared(slot):
             (evidence,) = examine(
                 [self._memory.identified(camera)],
+                door=self._door,
                 auth={slot: self._memory.learnt(camera).auth},
                 deadline_s=ASK_S,
                 motion=self._motion,

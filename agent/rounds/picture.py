@@ -15,7 +15,9 @@ from agent.ask.attempt import boot_ms
 from agent.ask.picture import parent as pictures
 from agent.decide import soundness
 from agent.learnt import LearntFile
+from agent.login_gate import LoginGate
 from agent.model import Camera, NotSeen, Picture, Seen
+from agent.permit import LoginMet, stream_login
 from agent.threads import Threaded
 from contract.policy import Policy
 from contract.vocabulary import Reason
@@ -41,11 +43,9 @@ class PictureState(Struct, frozen=True, kw_only=True):
 
 class PictureTask(Threaded):
     """One thread. `cameras()`: those whose stream can be opened now; the others are not visited.
-    `certain_s()`: UTC seconds that have certainly come.
 
     `record(slot, change)` keeps a fault that was raised or cleared. `glimpsed(slot, decodable)` is called after every
     visit: whether its picture could be decoded, None = the visit tells neither. `changed()`: more is known than before.
-    `certain_s()`: UTC seconds that have certainly come, for the pauses of refused logins.
     """
 
     def __init__(
@@ -56,14 +56,14 @@ class PictureTask(Threaded):
         interval_s: float,
         deadline_s: float,
         memory: LearntFile,
-        certain_s: Callable[[], float],
+        door: LoginGate,
         record: Callable[[str, soundness.PictureChange], None],
         glimpsed: Callable[[str, bool | None], None],
         changed: Callable[[], None],
     ) -> None:
         self._cameras, self._policy = cameras, policy
         self._interval_ms, self._deadline_s = int(interval_s * 1000), deadline_s
-        self._memory, self._certain_s = memory, certain_s
+        self._memory, self._door = memory, door
         self._record, self._glimpsed, self._changed = record, glimpsed, changed
         self._confirm_ms = int(policy.online.confirm_after.value * 1000)
         self._signatures: dict[str, dict[str, bytes]] = {"sub": {}, "main": {}}
@@ -143,7 +143,7 @@ class PictureTask(Threaded):
 
     def _may_be_seen(self, slot: str) -> bool:
         """Neither moved at the moment nor taken by another device."""
-        return slot not in self._spared and not self._memory.is_barred(slot)
+        return slot not in self._spared and not self._door.is_barred(slot)
 
     def _by_source(self, batch: Sequence[Camera]) -> Mapping[str, list[Camera]]:
         """The sub-stream is cheaper and shows the same; the main stream where there is none, or it shows nothing."""
@@ -159,27 +159,25 @@ class PictureTask(Threaded):
     def _check(self, group: Sequence[Camera], source: str, deadline_s: float) -> Iterator[str]:
         """The slots, each when its result is taken."""
         by_slot, undecodable = {camera.slot: camera for camera in group}, set[str]()
+        log_in = self._door.allowed(group, stream_login)
+
+        def met(slot: str, how: LoginMet) -> None:
+            if slot in log_in:
+                self._door.met(by_slot[slot], stream_login, how)
+
         results = pictures.check(
             group,
-            log_in={camera.slot for camera in group if self._may_log_in(camera)},
+            log_in=log_in,
             source=source,
             thresholds=self._policy.picture.thresholds,
             deadline_s=deadline_s,
             signatures=self._signatures[source],
-            refused=lambda slot, left: self._refused(by_slot[slot], left),
+            met=met,
             undecodable=undecodable.add,
         )
         for slot, picture in results:
             self._take(by_slot[slot], source, picture, undecodable=slot in undecodable)
             yield slot
-
-    def _may_log_in(self, camera: Camera) -> bool:
-        return self._memory.may_log_in(camera.address, camera.stream_credentials, self._certain_s())
-
-    def _refused(self, camera: Camera, attempts_left: int | None) -> None:
-        login = camera.stream_credentials
-        now_s = self._certain_s()
-        self._memory.login_met(camera.address, login, now_s, failed=1, attempts_left=attempts_left, worked=False)
 
     # ---- what follows ---------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from agent.ask import look as looking
 from agent.model import Evidence, NotSeen, Seen
 from contract.vocabulary import Reason
 from scripts.stage import tool
-from tests import evil
+from tests import doors, evil
 from tests.agent.ask.discovery.wsd import Responder, camera, one, probe_matches
 from tests.agent.ask.onvif.devices import Device, Onvif
 from tests.agent.ask.rtsp import players
@@ -151,7 +151,7 @@ def test_a_login_that_is_not_allowed_is_not_sent_for_a_picture_either() -> None:
         place = server.camera()
         seen = looking.look(place, log_in=False)
         assert isinstance(seen.stream, Seen)
-        ((_, picture),) = examine.decode([(place, Evidence(slot=place.slot, look=seen))], log_in=())
+        ((_, picture),) = examine.decode([(place, Evidence(slot=place.slot, look=seen))], door=doors.Open(()))
         assert isinstance(picture, NotSeen)
         assert picture.reason is Reason.REFUSED
         assert any(request.startswith(b"SETUP") for request in server.requests)

@@ -7,52 +7,10 @@ import msgspec
 import pytest
 
 from agent.learnt import Learnt, LearntFile
-from agent.model import Camera, Credentials
+from agent.model import Camera
 from contract.messages import Identity
 
 CAMERA = Camera(slot="one", address="127.0.0.9")
-RIGHT, WRONG = Credentials("admin", "canary-right"), Credentials("admin", "canary-wrong")
-NOW_S = 1_800_000_000.0
-
-
-def failed(memory: LearntFile, credentials: Credentials, now_s: float = NOW_S, *, left: int | None = None) -> None:
-    memory.login_met(CAMERA.address, credentials, now_s, failed=1, attempts_left=left, worked=False)
-
-
-def worked(memory: LearntFile, credentials: Credentials, now_s: float = NOW_S) -> None:
-    memory.login_met(CAMERA.address, credentials, now_s, failed=0, attempts_left=None, worked=True)
-
-
-def test_a_refused_login_pauses_these_credentials_alone_and_over_a_restart(tmp_path: Path) -> None:
-    """Other credentials, and other addresses, may be tried at once; the pause is kept on disk without the password."""
-    file = tmp_path / "learnt.json"
-    memory = LearntFile(file)
-    failed(memory, WRONG)
-    memory.save_if_changed()
-    for known in (memory, LearntFile(file)):
-        assert not known.may_log_in(CAMERA.address, WRONG, NOW_S + 60)
-        assert known.may_log_in(CAMERA.address, RIGHT, NOW_S + 60)
-        assert known.may_log_in("127.0.0.10", WRONG, NOW_S + 60)
-    assert "canary" not in file.read_text()
-    assert file.stat().st_mode & 0o777 == 0o600
-
-
-def test_a_login_that_works_ends_the_pause(tmp_path: Path) -> None:
-    """After an accepted login nothing is held against the credentials."""
-    memory = LearntFile(tmp_path / "learnt.json")
-    failed(memory, RIGHT)
-    worked(memory, RIGHT, NOW_S + 3600)
-    assert memory.may_log_in(CAMERA.address, RIGHT, NOW_S + 3601)
-
-
-def test_a_refusal_right_after_an_accepted_login_is_no_wrong_password(tmp_path: Path) -> None:
-    """Some domes answer 401 for seconds after a session; a minute later a refusal counts again."""
-    memory = LearntFile(tmp_path / "learnt.json")
-    worked(memory, RIGHT)
-    failed(memory, RIGHT, NOW_S + 4)
-    assert memory.may_log_in(CAMERA.address, RIGHT, NOW_S + 5)
-    failed(memory, RIGHT, NOW_S + 90)
-    assert not memory.may_log_in(CAMERA.address, RIGHT, NOW_S + 91)
 
 
 def test_what_was_learnt_holds_for_its_address(tmp_path: Path) -> None:
@@ -106,24 +64,12 @@ def test_another_device_named_in_the_settings_replaces_all_that_was_learnt(tmp_p
     assert (recalled.mac, recalled.serial) == ("aa:bb:cc:00:11:22", "S1")
 
 
-def test_a_barred_slot_stays_barred_until_its_device_is_back(tmp_path: Path) -> None:
-    """The bar outlives a restart."""
-    file = tmp_path / "learnt.json"
-    memory = LearntFile(file)
-    memory.bar("one")
-    memory.save_if_changed()
-    again = LearntFile(file)
-    assert again.is_barred("one")
-    again.lift("one")
-    assert not again.is_barred("one")
-
-
-@pytest.mark.parametrize("content", [b"\x00garbage", b'{"salt":"\xff"}', b'{"salt":' + b"[" * 100_000])
+@pytest.mark.parametrize("content", [b"\x00garbage", b'{"nics":"\xff"}', b'{"nics":' + b"[" * 100_000])
 def test_an_unreadable_file_costs_one_round_of_questions(tmp_path: Path, content: bytes) -> None:
     """Garbage in the file is said and replaced, not fatal."""
     file = tmp_path / "learnt.json"
     file.write_bytes(content)
     memory = LearntFile(file)
-    memory.bar("one")
+    memory.learn_nic("one", "eth0")
     memory.save_if_changed()
-    assert json.loads(file.read_text())["barred"] == ["one"]
+    assert json.loads(file.read_text())["nics"] == {"one": "eth0"}

@@ -17,6 +17,13 @@ from contract.vocabulary import Reason
 _WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 _PIECE = re.compile(rf'({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)(?!"))|({_WORD})')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SPANS = {"s": 1.0, "秒": 1.0, "m": 60.0, "分": 60.0, "h": 3600.0, "小": 3600.0}
+_FORGIVES = re.compile(
+    r"(?:lock|again|retry|wait|锁|重试)[^.;。；\n]{0,60}?(?<!\d)(\d{1,5})\s*(s(?:ec|econd)?s?\b|m(?:in|inute)?s?\b|h(?:our)?s?\b|秒|分|小时)",
+    re.IGNORECASE,
+)
+_UNLOCKS = re.compile(r"unlockTime>\s*(\d{1,6})")
+"""Hikvision's own element: seconds."""
 _ATTEMPTS = re.compile(r"(?<!\d)(\d{1,4})\s+(?:more\s+)?attempt", re.IGNORECASE)
 
 
@@ -145,6 +152,19 @@ def attempts_left(text: str) -> int | None:
     """How many attempts a refusing camera says are left ("You still have 29 attempt(s)", Dahua)."""
     match = _ATTEMPTS.search(text)
     return int(match[1]) if match else None
+
+
+def forgives_s(text: str, retry_after: str = "") -> float | None:
+    """After how many seconds a refusing camera says that it takes logins again; None = it does not say.
+
+    `retry_after`: the header of that name, in seconds (RFC 9110, 10.2.3).
+    """
+    if retry_after.isdecimal() and len(retry_after) < 7:
+        return float(retry_after)
+    if unlocks := _UNLOCKS.search(text):
+        return float(unlocks[1]) or None
+    said = _FORGIVES.search(text)
+    return int(said[1]) * _SPANS[said[2][0].lower()] if said else None
 
 
 def _quotable(user: bytes) -> str:

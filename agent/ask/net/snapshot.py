@@ -7,7 +7,9 @@ show must not be known here.
 from agent.ask.attempt import Deadline, Trouble
 from agent.ask.net import digest
 from agent.ask.net.http import Place, Session
+from agent.ask.net.message import Reply
 from agent.model import Camera, tidy
+from agent.permit import Permit, permit
 from contract.vocabulary import Reason
 
 CAP = 4 * 1024 * 1024
@@ -18,13 +20,14 @@ _JPEG = b"\xff\xd8"
 class Stills:
     """Pictures from one place, over one kept-alive connection."""
 
-    def __init__(self, camera: Camera, place: Place) -> None:
+    def __init__(self, camera: Camera, place: Place, *, log_in: bool | Permit = True) -> None:
         self._camera = camera
         self._place = place
         self._session = Session(camera, place.port)
         self._challenge: digest.Challenge | None = None
         self._uses = 0
         self._refused = ""
+        self._permit = permit(log_in)
 
     def take(self, deadline: Deadline) -> bytes:
         """One picture. Raises Trouble: REFUSED, UNSUPPORTED (404 and kin), BUSY, MALFORMED and others as in http."""
@@ -33,17 +36,25 @@ class Stills:
         reply = self._session.get(self._place.path, deadline=deadline, cap=CAP, headers=self._login())
         if reply.status == 401:
             answered = self._challenge is not None and not self._stale(reply.all("www-authenticate"))
-            if answered or not self._camera.credentials:
-                self._refused = "login for snapshots refused"  # asking again would lock the owner out
-                raise Trouble(Reason.REFUSED, self._refused)
+            if answered or not (self._camera.credentials and self._permit.allowed):
+                raise self._refusal(reply, sent=answered)
             self._challenge, self._uses = self._chosen(reply.all("www-authenticate")), 0
             reply = self._session.get(self._place.path, deadline=deadline, cap=CAP, headers=self._login())
         if reply.status in (401, 403):
-            self._refused = "login for snapshots refused"
-            raise Trouble(Reason.REFUSED, self._refused)
+            raise self._refusal(reply, sent=self._challenge is not None)
+        if self._challenge:
+            self._permit.accepted()
         if reply.status != 200 or not reply.body.startswith(_JPEG):
             raise _no_picture(reply.status)
         return reply.body
+
+    def _refusal(self, reply: Reply, *, sent: bool) -> Trouble:
+        """No further login is sent: asking again would lock the owner out. `sent`: the refused request carried one."""
+        self._refused = "login for snapshots refused"
+        if sent:
+            words = " ".join((reply.phrase, reply.body[:2000].decode("latin-1")))
+            self._permit.refused(digest.attempts_left(words), digest.forgives_s(words, reply.first("retry-after")))
+        return Trouble(Reason.REFUSED, self._refused)
 
     def close(self) -> None:
         self._session.close()

@@ -19,7 +19,7 @@ from agent.ask.onvif.interview import Interview
 from agent.ask.onvif.jobs import Answer, Job
 from agent.ask.onvif.login import Login
 from agent.ask.onvif.questions import ask_all
-from agent.model import Capabilities, Credentials
+from agent.model import Credentials
 from contract.vocabulary import Reason
 
 THREADS = 64
@@ -88,10 +88,10 @@ def _ask_devices(waiting: SimpleQueue[list[Job]], deadline: Deadline, tell: Tell
         logins: dict[Credentials | None, Login] = {}
         for job in device:
             login = logins.setdefault(job.camera.credentials, Login(job.auth))
-            tell(jobs.encode_answer(Answer(slot=job.camera.slot, capabilities=_capabilities(job, login, deadline))))
+            tell(jobs.encode_answer(_answer(job, login, deadline)))
 
 
-def _capabilities(job: Job, login: Login, deadline: Deadline) -> Capabilities:
+def _answer(job: Job, login: Login, deadline: Deadline) -> Answer:
     """What the camera said. A fault of our own costs this camera alone."""
     interview, failed_before = Interview(job, login, deadline), login.failed
     try:
@@ -100,13 +100,11 @@ def _capabilities(job: Job, login: Login, deadline: Deadline) -> Capabilities:
         told = jobs.unanswered(Trouble(Reason.AGENT_FAULT, f"{type(error).__name__} in the capability child"))
     finally:
         interview.close()
-    return structs.replace(
-        told,
-        auth=login.way,
-        logins_failed=max(0, login.failed - failed_before),
-        attempts_left=login.attempts_left,
-        notes=interview.notes,
+    met = login.met(failed_before)
+    told = structs.replace(
+        told, auth=login.way, logins_failed=met.failed, attempts_left=met.attempts_left, notes=interview.notes
     )
+    return Answer(slot=job.camera.slot, capabilities=told, login=met)
 
 
 if __name__ == "__main__":

@@ -125,7 +125,8 @@ class Conversation:
             if trouble.reason is not Reason.REFUSED:
                 raise
             sent = token is not None or answer
-            raise Refused(trouble.detail, reply.all("www-authenticate"), sent=sent) from None
+            challenges, retry_after = reply.all("www-authenticate"), reply.first("retry-after")
+            raise Refused(trouble.detail, challenges, sent=sent, retry_after=retry_after) from None
 
     # ---- login ----------------------------------------------------------------------------------
 

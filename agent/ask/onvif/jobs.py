@@ -9,6 +9,7 @@ from msgspec import structs
 from agent.ask.attempt import Trouble, boot_ms
 from agent.ask.children import lines
 from agent.model import UNASKED, Camera, Capabilities, NotSeen, tidy
+from agent.permit import LoginMet
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,10 +22,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What was learnt of one slot."""
+    """What was learnt of one slot, and how its login went."""
 
     slot: str
     capabilities: Capabilities
+    login: LoginMet = LoginMet()
 
 
 def encode_job(job: Job) -> bytes:

@@ -6,12 +6,11 @@ here.
 
 from agent.ask.attempt import Trouble
 from agent.ask.net import digest
+from agent.permit import FEW_LEFT, LoginMet
 from contract.vocabulary import Reason
 
 NONE, WSSE, WSSE_BOX_TIME, DIGEST = "none", "wsse", "wsse-box-time", "digest"
 """No login; UsernameToken signed in the camera's time, or in the box's; HTTP Digest."""
-FEW_ATTEMPTS = 5
-"""No further login when the camera says that so few attempts are left before it locks (Dahua starts at 30)."""
 _LOCAL_TIME_S = (7 * 3600, 9 * 3600)
 """A clock so far ahead has China's local time in its UTCDateTime: it may check logins against either."""
 _MAX_ROLE_REFUSALS = 3
@@ -20,12 +19,18 @@ _MAX_UNCLEAR = 4
 
 
 class Refused(Trouble):
-    """The camera wants a (better) login. `sent`: whether the refused request carried one."""
+    """The camera wants a (better) login. `sent`: whether the refused request carried one.
 
-    def __init__(self, detail: str, challenges: tuple[str, ...] = (), *, sent: bool = False) -> None:
+    `retry_after`: the header of that name.
+    """
+
+    def __init__(
+        self, detail: str, challenges: tuple[str, ...] = (), *, sent: bool = False, retry_after: str = ""
+    ) -> None:
         super().__init__(Reason.REFUSED, detail)
         self.challenges = challenges
         self.sent = sent
+        self.retry_after = retry_after
 
     @property
     def digest(self) -> digest.Challenge | None:
@@ -47,10 +52,20 @@ class Login:
         self.failed = 0
         """Logins refused since the last one that worked."""
         self.attempts_left: int | None = None
+        self.forgives_s: float | None = None
         self._untried = list(dict.fromkeys(way for way in (learnt, WSSE, DIGEST) if way not in ("", NONE)))
         self._learnt = bool(learnt)
         self._role_refusals = 0
         self._unclear = 0
+
+    def met(self, failed_before: int = 0) -> LoginMet:
+        """How it went since so many logins had been refused."""
+        return LoginMet(
+            failed=max(0, self.failed - failed_before),
+            attempts_left=self.attempts_left,
+            forgives_s=self.forgives_s,
+            worked=self.way not in ("", NONE),
+        )
 
     def next_way(self) -> str:
         """The way to log in now. Raises Trouble(REFUSED) when there is none any more."""
@@ -86,10 +101,11 @@ class Login:
         elsewhere = way != DIGEST and refusal.digest is not None  # not a bad login, but the wrong kind
         self.failed += refusal.sent and not elsewhere
         self.attempts_left = digest.attempts_left(refusal.detail)
+        self.forgives_s = digest.forgives_s(refusal.detail, refusal.retry_after)
         self._untried = [other for other in self._untried if other != way and (other != DIGEST or elsewhere)]
         if way == WSSE and not elsewhere and _LOCAL_TIME_S[0] <= skew_s <= _LOCAL_TIME_S[1]:
             self._untried.append(WSSE_BOX_TIME)
-        few = self.attempts_left is not None and self.attempts_left <= FEW_ATTEMPTS
+        few = self.attempts_left is not None and self.attempts_left <= FEW_LEFT
         if few or not self._untried:
             self.over = "login refused before"
         return not self.over

@@ -15,6 +15,7 @@ from agent.ask.rtsp.depacketize import CODECS, Reel, Take
 from agent.ask.rtsp.sdp import Media
 from agent.ask.rtsp.session import Session
 from agent.model import Camera, tidy
+from agent.permit import Permit, permit
 from contract.vocabulary import Reason
 
 JPEG = "JPEG"
@@ -47,7 +48,7 @@ class _Viewing(Session):
     max_received = MAX_RECEIVED
 
 
-def film(camera: Camera, *, log_in: bool, deadline: Deadline, brief: bool = False) -> Footage:
+def film(camera: Camera, *, log_in: bool | Permit, deadline: Deadline, brief: bool = False) -> Footage:
     """Pictures of `camera.stream_path`: HEAD_S from a keyframe on, and the next keyframe where it comes in SECOND_S.
 
     `brief`: the first keyframe is enough. Everything travels on the one connection to the enrolled address (RFC 2326,
@@ -109,7 +110,7 @@ def _watch(viewing: Session, channel: int, track: Media, reel: Reel, deadline: D
 # ---- HTTP ---------------------------------------------------------------------------------------
 
 
-def photograph(camera: Camera, path: str, *, log_in: bool, deadline: Deadline) -> Footage:
+def photograph(camera: Camera, path: str, *, log_in: bool | Permit, deadline: Deadline) -> Footage:
     """The JPEG at `path` of the camera's ONVIF port; logs in by Digest (Basic only where `camera.allow_basic`), once.
 
     Raises LoginFailed or Trouble: HOSTILE for redirects, encodings and bodies above MAX_BYTES.
@@ -117,7 +118,7 @@ def photograph(camera: Camera, path: str, *, log_in: bool, deadline: Deadline) -
     with http.Session(camera, camera.ports.onvif) as session:
         reply = session.get(path, deadline=deadline, cap=MAX_BYTES)
         if reply.status == 401:
-            reply = _logged_in(session, camera, path, reply, log_in=log_in, deadline=deadline)
+            reply = _logged_in(session, camera, path, reply, permit(log_in), deadline)
     if not 200 <= reply.status < 300:
         raise Trouble(_reason(reply.status), f"HTTP {reply.status} {tidy(reply.phrase, 60)}".rstrip())
     if not reply.body.startswith(b"\xff\xd8"):
@@ -126,18 +127,21 @@ def photograph(camera: Camera, path: str, *, log_in: bool, deadline: Deadline) -
 
 
 def _logged_in(
-    session: http.Session, camera: Camera, path: str, refusal: Reply, *, log_in: bool, deadline: Deadline
+    session: http.Session, camera: Camera, path: str, refusal: Reply, login: Permit, deadline: Deadline
 ) -> Reply:
     if not camera.credentials:
         raise Trouble(Reason.REFUSED, "login asked for, no credentials enrolled")
-    if not log_in:
+    if not login.allowed:
         raise Trouble(Reason.REFUSED, "login asked for, logging in is suspended")
     challenge = digest.choose(refusal.all("www-authenticate"), allow_basic=camera.allow_basic)
     answer = digest.authorization(challenge, camera.credentials, "GET", path)
     reply = session.get(path, deadline=deadline, cap=MAX_BYTES, headers={"Authorization": answer})
     if reply.status in (401, 403):
         words = " ".join((reply.phrase, reply.body[:2000].decode("latin-1")))
-        raise LoginFailed(f"HTTP {reply.status} to our login", digest.attempts_left(words))
+        left = digest.attempts_left(words)
+        login.refused(left, digest.forgives_s(words, reply.first("retry-after")))
+        raise LoginFailed(f"HTTP {reply.status} to our login", left)
+    login.accepted()
     return reply
 
 

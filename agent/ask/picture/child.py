@@ -8,14 +8,16 @@ import threading
 from collections.abc import Iterable
 from queue import Empty, SimpleQueue
 
+from msgspec import structs
+
 from agent.ask.attempt import Deadline, Trouble, ask, boot_ms
 from agent.ask.children import lines
 from agent.ask.children.child import Tell, serve
 from agent.ask.picture.capture import Footage, film, photograph
 from agent.ask.picture.decoder_client import Decoder, Developed
 from agent.ask.picture.parent import SNAPSHOT, Answer, Job
-from agent.ask.rtsp.client import LoginFailed
 from agent.model import Credentials, NotSeen, Picture, Seen, tidy
+from agent.permit import Permit
 from contract.vocabulary import Reason
 
 VISITORS = 8
@@ -74,28 +76,27 @@ class _Rounds:
             refused: set[Credentials | None] = set()
             for job in device:
                 login = job.camera.credentials if job.source == SNAPSHOT else job.camera.stream_credentials
+                permit = Permit(job.log_in and login not in refused)
                 try:
-                    answer = self._answer(job, log_in=job.log_in and login not in refused)
+                    answer = self._answer(job, permit)
                 except Exception as error:  # a fault of ours costs this camera alone
                     fault = NotSeen(
                         reason=Reason.AGENT_FAULT, detail=f"{type(error).__name__} at a visit", at=boot_ms()
                     )
                     answer = Answer(slot=job.camera.slot, picture=fault)
-                if answer.refused:
+                if permit.met.failed:
                     refused.add(login)
-                self._tell(lines.in_clear(answer))
+                self._tell(lines.in_clear(structs.replace(answer, login=permit.met)))
 
-    def _answer(self, job: Job, *, log_in: bool) -> Answer:
+    def _answer(self, job: Job, permit: Permit) -> Answer:
         slot = job.camera.slot
         if self._deadline.passed(in_s=self._visit_s):
             late = NotSeen(reason=Reason.UNASKED, detail="no time left for a visit", at=boot_ms(), attempts=0)
             return Answer(slot=slot, picture=late)
-        failed: list[LoginFailed] = []
         deadline = self._deadline.within(self._visit_s)
-        fetched = ask(lambda: _fetch(job, deadline, failed, log_in=log_in), deadline=deadline)
+        fetched = ask(lambda: _fetch(job, deadline, permit), deadline=deadline)
         if isinstance(fetched, NotSeen):
-            left = failed[-1].attempts_left if failed else None
-            return Answer(slot=slot, picture=fetched, refused=bool(failed), attempts_left=left)
+            return Answer(slot=slot, picture=fetched)
         developed = self._developed(job, fetched.value)
         if developed.reason:
             unseen = _unseen(fetched, developed.reason, developed.detail)
@@ -111,19 +112,14 @@ class _Rounds:
             return Developed(reason=trouble.reason, detail=trouble.detail)
 
 
-def _fetch(job: Job, deadline: Deadline, failed: list[LoginFailed], *, log_in: bool) -> Footage:
-    """The pictures; a refused login is noted in `failed`."""
-    try:
-        if job.source == SNAPSHOT:
-            if not job.snapshot_path:
-                raise Trouble(Reason.UNASKED, "no snapshot path known yet")
-            return photograph(job.camera, job.snapshot_path, log_in=log_in, deadline=deadline)
-        if not job.camera.stream_path:
-            raise Trouble(Reason.UNASKED, "no stream path known yet")
-        return film(job.camera, log_in=log_in, deadline=deadline, brief=not job.thresholds)
-    except LoginFailed as failure:
-        failed.append(failure)
-        raise
+def _fetch(job: Job, deadline: Deadline, permit: Permit) -> Footage:
+    if job.source == SNAPSHOT:
+        if not job.snapshot_path:
+            raise Trouble(Reason.UNASKED, "no snapshot path known yet")
+        return photograph(job.camera, job.snapshot_path, log_in=permit, deadline=deadline)
+    if not job.camera.stream_path:
+        raise Trouble(Reason.UNASKED, "no stream path known yet")
+    return film(job.camera, log_in=permit, deadline=deadline, brief=not job.thresholds)
 
 
 def _unseen(fetched: Seen[Footage], reason: Reason, detail: str) -> NotSeen:

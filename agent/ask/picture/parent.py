@@ -13,6 +13,7 @@ from agent.ask.attempt import Trouble, boot_ms
 from agent.ask.children import lines
 from agent.ask.children import parent as children
 from agent.model import Camera, NotSeen, Picture, Seen, tidy
+from agent.permit import LoginMet
 from contract.vocabulary import Reason
 
 CHILD = "agent.ask.picture.child"
@@ -24,7 +25,7 @@ RESERVE_S = 1.5
 """The child stops visiting so long before the deadline, so that what it brought home is decoded."""
 SNAPSHOT = "snapshot"
 
-Refused = Callable[[str, int | None], None]
+Met = Callable[[str, LoginMet], None]
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +42,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What was seen of one slot. `refused`: the camera refused our login, `attempts_left` as it said.
+    """What was seen of one slot, and how its login went.
 
     `undecodable`: pictures were fetched and the decoder could make none of them.
     """
@@ -51,8 +52,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     signature: bytes = b""
     thumbnail: bytes = b""
     undecodable: bool = False
-    refused: bool = False
-    attempts_left: int | None = None
+    login: LoginMet = LoginMet()
 
 
 def check(
@@ -64,7 +64,7 @@ def check(
     deadline_s: float,
     snapshot_path: Mapping[str, str] | None = None,
     signatures: MutableMapping[str, bytes] | None = None,
-    refused: Refused | None = None,
+    met: Met | None = None,
     undecodable: Callable[[str], None] | None = None,
     thumbnails: MutableMapping[str, bytes] | None = None,
 ) -> Iterator[tuple[str, Seen[Picture] | NotSeen]]:
@@ -76,8 +76,8 @@ def check(
     kept up to date here with pictures without fault, so a view that has changed stays a fault until it is back or its
     entry is deleted.
     `thumbnails`: slot -> small JPEG of the picture; filled in here, and only then does a picture leave the decoder.
-    `refused(slot, attempts_left)` is called for each login that a camera refused, `undecodable(slot)` where all was
-    fetched as it should be and no picture came out of it; both before the slot's own result.
+    `met(slot, how)` is told how each slot's login went, `undecodable(slot)` where all was fetched as it should be and
+    no picture came out of it; both before the slot's own result.
 
     NotSeen: as in footage and asking; MALFORMED also when what came cannot be decoded, HOSTILE for a picture larger
     than any camera's, AGENT_FAULT when the pictures broke the decoder or were not decoded in
@@ -102,7 +102,7 @@ def check(
     ]
     results = children.run(CHILD, map(lines.in_clear, batch), deadline_s=deadline_s + MARGIN_S, memory_mb=MEMORY_MB)
     try:
-        trouble = yield from _arriving(results, waiting, _Sinks(remembered, thumbnails, refused, undecodable))
+        trouble = yield from _arriving(results, waiting, _Sinks(remembered, thumbnails, met, undecodable))
     finally:
         results.close()  # the children go with us
     for slot in waiting:
@@ -115,12 +115,12 @@ class _Sinks(NamedTuple):
 
     signatures: MutableMapping[str, bytes]
     thumbnails: MutableMapping[str, bytes] | None
-    refused: Refused | None
+    met: Met | None
     undecodable: Callable[[str], None] | None
 
     def take(self, answer: Answer) -> None:
-        if answer.refused and self.refused:
-            self.refused(answer.slot, answer.attempts_left)
+        if self.met:
+            self.met(answer.slot, answer.login)
         if answer.undecodable and self.undecodable:
             self.undecodable(answer.slot)
         if answer.signature and isinstance(answer.picture, Seen) and not answer.picture.value.faults:

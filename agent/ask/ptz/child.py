@@ -52,7 +52,7 @@ def work(lines: list[bytes], tell: Tell) -> None:
         movement = Movement(restored=restore.put_back(order.camera, order.put_back, order.max_away_s, _steering.append))
     else:
         movement = Visit(order).movement()
-    tell(intents.encode_report(Report(slot=order.camera.slot, movement=movement)))
+    tell(intents.encode_report(Report(slot=order.camera.slot, movement=movement, login=_steering[0].met)))
 
 
 def part() -> None:
@@ -137,7 +137,7 @@ class Visit:
         return self._means.profile.token if self._means.profile else ""
 
     def _opened(self, profile: str) -> Eye:
-        eye = Eye(Stills(self._camera, self._head.snapshot_place(profile)), self._prepare)
+        eye = Eye(Stills(self._camera, self._head.snapshot_place(profile), log_in=self._head.snapshots), self._prepare)
         self._eyes.append(eye)
         return eye
 

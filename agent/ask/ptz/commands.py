@@ -10,6 +10,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
+from msgspec import structs
+
 from agent.ask.attempt import Deadline, Trouble
 from agent.ask.net.http import Place
 from agent.ask.onvif import clock as onvif_clock
@@ -19,6 +21,7 @@ from agent.ask.onvif.envelope import Node, text
 from agent.ask.onvif.login import Login
 from agent.ask.ptz.intent import Intent
 from agent.model import Camera, Capabilities, FocusMove, Profile, PtzStatus, Seen, Service, Space, Span
+from agent.permit import LoginMet, Permit
 from contract.vocabulary import Reason
 
 T = TypeVar("T")
@@ -98,6 +101,8 @@ class Steering:
         self._lock = threading.Lock()
         self._over = False
         self._timeouts = True
+        self.snapshots = Permit()
+        """Leave to log in for snapshots: one for all that are fetched during this movement."""
 
     def _talk(self, services: Mapping[str, Service]) -> Conversation:
         conversation = Conversation(self._camera, self._login, log_in=True)
@@ -260,6 +265,13 @@ class Steering:
             "media2" if media2 else "media", "GetSnapshotUri", {"ProfileToken": profile}, media_replies.stream_uri
         )
         return endpoints.snapshot(self._camera, uri)
+
+    @property
+    def met(self) -> LoginMet:
+        """How our logins went, those for snapshots included."""
+        ours, theirs = self._login.met(), self.snapshots.met
+        last = theirs if theirs.failed else ours
+        return structs.replace(last, failed=ours.failed + theirs.failed, worked=ours.worked or theirs.worked)
 
     @property
     def way(self) -> str:

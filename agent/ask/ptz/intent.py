@@ -13,6 +13,7 @@ from msgspec import Struct
 from agent import files
 from agent.ask.children import lines
 from agent.model import Camera, Capabilities, Movement, PtzStatus, Service
+from agent.permit import LoginMet
 from contract.messages import BROKEN_JSON
 
 log = logging.getLogger(__name__)
@@ -50,10 +51,11 @@ class Order(Struct, frozen=True, kw_only=True):
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """What the moving child answers."""
+    """What the moving child answers, and how its logins went."""
 
     slot: str
     movement: Movement = Movement()
+    login: LoginMet = LoginMet()
 
 
 def encode_order(order: Order) -> bytes:

@@ -157,7 +157,7 @@ def _rests(camera: Camera, head: Steering, profile: str, deadline: Deadline) -> 
     """Wait until the picture stands still; where there is none, as long as the longest way takes."""
     began_s = time.monotonic()
     try:
-        eye = Eye(Stills(camera, head.snapshot_place(profile)), deadline)
+        eye = Eye(Stills(camera, head.snapshot_place(profile), log_in=head.snapshots), deadline)
         last, stood_s = eye.look(), began_s + DELAY_S
         while last.at_s < began_s + TRAVEL_S:
             now = eye.look()

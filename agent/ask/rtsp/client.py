@@ -12,6 +12,7 @@ from agent.ask.net import connection, digest
 from agent.ask.net.message import USER_AGENT, Reply, content_length, read_head, request, safe_path
 from agent.ask.rtsp import sdp
 from agent.model import Backchannel, Camera, Credentials, NotSeen, Seen, tidy
+from agent.permit import Permit, permit
 from contract.vocabulary import Reason
 
 CAP = 64 * 1024
@@ -55,18 +56,16 @@ class Rtsp:
     """One connection to the camera's stream path, one request at a time.
 
     Logs in when the camera asks for it, `log_in` allows it and credentials are enrolled: Digest, or Basic where
-    `camera.allow_basic`. The password never stands in a URL.
+    `camera.allow_basic`. A Permit is told how it went. The password never stands in a URL.
     """
 
-    def __init__(self, camera: Camera, deadline: Deadline, *, log_in: bool) -> None:
+    def __init__(self, camera: Camera, deadline: Deadline, *, log_in: bool | Permit) -> None:
         self._camera = camera
         self._deadline = deadline
-        self._log_in = log_in
+        self._permit = permit(log_in)
         self._cseq = 0
         self._login: tuple[digest.Challenge, int] | None = None
         """The challenge whose answer was accepted, and how often it was answered."""
-        self.logged_in = False
-        """A login was asked for and accepted."""
         self._wire = connection.connect(camera, camera.ports.rtsp, deadline)
 
     def options(self) -> Reply:
@@ -115,6 +114,7 @@ class Rtsp:
         after every 401: asking again and again would lock the owner out.
         """
         credentials, failed = self._credentials(), LoginFailed("connection closed at login")
+        forgives_s: float | None = None
         self._login = None
         challenge, fresh, uses = self._choice(refusal), _closes(refusal), 0
         for _ in range(_SENDINGS):
@@ -130,13 +130,15 @@ class Rtsp:
                 fresh = True
                 continue
             if reply.status not in (401, 403):
-                self.logged_in, self._login = True, (challenge, uses)
+                self._permit.accepted()
+                self._login = challenge, uses
                 return reply
             failed = LoginFailed(f"RTSP {reply.status} to our login", digest.attempts_left(_text(reply)))
+            forgives_s = digest.forgives_s(_text(reply), reply.first("retry-after"))
             if not any(one.stale for one in digest.challenges(reply.all("www-authenticate"))):
                 break
             challenge, fresh, uses = self._choice(reply), _closes(reply), 0
-        self._log_in = False
+        self._permit.refused(failed.attempts_left, forgives_s)
         raise failed
 
     def _known_login(self, method: str, url: str) -> dict[str, str]:
@@ -151,7 +153,7 @@ class Rtsp:
         credentials = self._camera.stream_credentials
         if not credentials:
             raise Trouble(Reason.REFUSED, "login asked for, no credentials enrolled")
-        if not self._log_in:
+        if not self._permit.allowed:
             raise Trouble(Reason.REFUSED, "login asked for, logging in is suspended")
         return credentials
 
@@ -185,7 +187,7 @@ def _text(reply: Reply) -> str:
 # ---- questions ----------------------------------------------------------------------------------
 
 
-def describe(camera: Camera, *, log_in: bool, deadline: Deadline, require_backchannel: bool = False) -> bytes:
+def describe(camera: Camera, *, log_in: bool | Permit, deadline: Deadline, require_backchannel: bool = False) -> bytes:
     """The session description at `camera.stream_path`, over a connection of its own.
 
     Without OPTIONS before it: DESCRIBE proves more, RFC 2326 does not ask for it, and some cameras close after it.
@@ -195,17 +197,17 @@ def describe(camera: Camera, *, log_in: bool, deadline: Deadline, require_backch
         return rtsp.describe(camera.stream_path, require_backchannel=require_backchannel)
 
 
-def backchannel(camera: Camera, *, log_in: bool, deadline_s: float = 5.0) -> Seen[Backchannel] | NotSeen:
+def backchannel(camera: Camera, *, log_in: bool | Permit, deadline_s: float = 5.0) -> Seen[Backchannel] | NotSeen:
     """Whether `camera.stream_path` offers an ONVIF backchannel: DESCRIBE with the Require tag, then without.
 
     551 or a description without a sendonly audio track = Seen(offered=False). A wrong path is not evidence: it comes
     back as UNASKED. Some cameras hang when they see the tag: TIMED_OUT (go2rtc issue 830).
     """
-    deadline = Deadline(deadline_s)
-    return ask(lambda: _backchannel(camera, log_in, deadline), deadline=deadline)
+    deadline, one = Deadline(deadline_s), permit(log_in)
+    return ask(lambda: _backchannel(camera, one, deadline), deadline=deadline)
 
 
-def _backchannel(camera: Camera, log_in: bool, deadline: Deadline) -> Backchannel:
+def _backchannel(camera: Camera, log_in: Permit, deadline: Deadline) -> Backchannel:
     if not camera.stream_path:
         raise Trouble(Reason.UNASKED, "no stream path known yet")
     try:
@@ -229,7 +231,7 @@ def _talk(description: bytes) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(codec for media in tracks for codec in media.codecs)) if tracks else None
 
 
-def _always(camera: Camera, log_in: bool, deadline: Deadline) -> bool:
+def _always(camera: Camera, log_in: Permit, deadline: Deadline) -> bool:
     """Whether the track is there without the tag too; a camera too busy to say so a second time costs nothing."""
     try:
         return _talk(describe(camera, log_in=log_in, deadline=deadline)) is not None

@@ -14,6 +14,7 @@ from agent.ask.rtsp import rtp, sdp
 from agent.ask.rtsp.client import BACKCHANNEL, Rtsp, Status
 from agent.ask.rtsp.sdp import Media
 from agent.model import Camera, tidy
+from agent.permit import Permit
 from contract.vocabulary import Reason
 
 HOLD_S = 2.5
@@ -41,7 +42,7 @@ class Session(Rtsp):
     hold_s = HOLD_S
     max_received = MAX_RECEIVED
 
-    def __init__(self, camera: Camera, deadline: Deadline, *, log_in: bool) -> None:
+    def __init__(self, camera: Camera, deadline: Deadline, *, log_in: bool | Permit) -> None:
         super().__init__(camera, deadline, log_in=log_in)
         self._base = camera.stream_path
         self._begun = False

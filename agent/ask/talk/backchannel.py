@@ -20,6 +20,7 @@ from agent.ask.rtsp.sdp import Format, Media
 from agent.ask.rtsp.session import GOODBYE_S, Session
 from agent.ask.talk import chirp, g711
 from agent.model import Camera, NotSeen, Seen, Talk
+from agent.permit import Permit, permit
 from contract.vocabulary import Reason
 
 T = TypeVar("T")
@@ -50,7 +51,7 @@ def onvif_path(path: str) -> str:
     return path
 
 
-def setup(camera: Camera, *, log_in: bool, deadline_s: float = 5.0) -> Seen[bool] | NotSeen:
+def setup(camera: Camera, *, log_in: bool | Permit, deadline_s: float = 5.0) -> Seen[bool] | NotSeen:
     """SETUP of the backchannel's track at `camera.stream_path`, and TEARDOWN at once; makes no sound.
 
     Seen(True): the track opens. NotSeen: UNSUPPORTED (the camera refuses SETUP of it), BUSY (some have one backchannel,
@@ -63,12 +64,12 @@ def setup(camera: Camera, *, log_in: bool, deadline_s: float = 5.0) -> Seen[bool
     return opened
 
 
-def loopback(camera: Camera, *, log_in: bool, deadline_s: float = 8.0) -> Seen[float] | NotSeen:
+def loopback(camera: Camera, *, log_in: bool | Permit, deadline_s: float = 8.0) -> Seen[float] | NotSeen:
     """Correlation 0..1 of a chirp played through the camera with what its microphone heard: `heard` of `sound`."""
     return sound(camera, log_in=log_in, deadline_s=deadline_s).heard
 
 
-def sound(camera: Camera, *, log_in: bool, deadline_s: float = 8.0) -> Talk:
+def sound(camera: Camera, *, log_in: bool | Permit, deadline_s: float = 8.0) -> Talk:
     """Open the backchannel, play one second of chirp and listen, all in one session of less than 3 s.
 
     `heard` is UNSUPPORTED where the stream has no microphone, UNASKED where it or the backchannel speaks no G.711 at
@@ -105,11 +106,12 @@ class _Open(NamedTuple):
     channel: int
 
 
-def _opened(camera: Camera, log_in: bool, deadline: Deadline) -> Seen[_Open] | NotSeen:
-    return ask(lambda: _open(camera, log_in, deadline), deadline=deadline)
+def _opened(camera: Camera, log_in: bool | Permit, deadline: Deadline) -> Seen[_Open] | NotSeen:
+    one = permit(log_in)  # for all attempts together
+    return ask(lambda: _open(camera, one, deadline), deadline=deadline)
 
 
-def _open(camera: Camera, log_in: bool, deadline: Deadline) -> _Open:
+def _open(camera: Camera, log_in: Permit, deadline: Deadline) -> _Open:
     if not camera.stream_path:
         raise Trouble(Reason.UNASKED, "no stream path known yet")
     session = Session(camera, deadline, log_in=log_in)

@@ -10,7 +10,7 @@ from msgspec import structs
 from agent.ask import inspection
 from agent.model import UNASKED, Camera, Capabilities, Evidence, NotSeen, Seen
 from contract.vocabulary import Reason
-from tests import evil
+from tests import doors, evil
 from tests.agent.ask.onvif.devices import PASSWORD, Device, Onvif
 
 SDP = b"v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\nm=audio 0 RTP/AVP 0\r\na=sendonly\r\n"
@@ -29,8 +29,8 @@ def camera(
 
 
 def inspected(*cameras: Camera, deadline_s: float = 10.0, log_in: bool = True) -> dict[str, Evidence]:
-    slots = [one.slot for one in cameras] if log_in else []
-    told = list(inspection.inspect(cameras, log_in=slots, auth={}, deadline_s=deadline_s))
+    door = doors.Open(None if log_in else ())
+    told = list(inspection.inspect(cameras, door=door, auth={}, deadline_s=deadline_s))
     assert sorted(one.slot for one in told) == sorted(one.slot for one in cameras)
     return {one.slot: one for one in told}
 
@@ -126,7 +126,7 @@ def test_a_child_that_is_killed_is_our_own_fault() -> None:
 def test_without_cameras_there_is_no_child() -> None:
     """An empty batch yields nothing and starts nothing."""
     assert list(inspection.ask_capabilities([], log_in=[], auth={})) == []
-    assert list(inspection.inspect([], log_in=[], auth={})) == []
+    assert list(inspection.inspect([], door=doors.Open(), auth={})) == []
 
 
 def test_evidence_survives_the_journey() -> None:

@@ -6,7 +6,7 @@ from msgspec import structs
 from agent.ask import inspection
 from agent.model import UNASKED, Evidence, NotSeen, Seen, Talk
 from contract.vocabulary import Reason
-from tests import evil
+from tests import doors, evil
 from tests.agent.ask.onvif.devices import Device, Onvif, Request, http
 from tests.agent.ask.talk.talking import SDP, Talker
 
@@ -15,7 +15,7 @@ def inspected(camera: Talker, *, sound: bool = False, web: Onvif | None = None, 
     with Device(web or Onvif()) as device, evil.Server(camera, device.address) as server:
         one = device.camera(stream_path=path)
         one = structs.replace(one, ports=structs.replace(one.ports, rtsp=server.port))
-        (evidence,) = inspection.inspect([one], log_in=[], auth={}, deadline_s=10.0, sound=sound)
+        (evidence,) = inspection.inspect([one], door=doors.Open(()), auth={}, deadline_s=10.0, sound=sound)
         return evidence
 
 

@@ -13,7 +13,9 @@ from agent.ask.ptz.intent import Intent
 from agent.decide.proof import Proof
 from agent.decide.soundness import PictureChange
 from agent.learnt import LearntFile
+from agent.login_gate import LoginGate
 from agent.model import Camera, Credentials, Device, Evidence, Movement, Ports, Rotation, Seen
+from agent.permit import LoginMet, onvif_login
 from agent.rounds.movement import SPARE_S, MovementTask
 from agent.settings.entries import MovementEntry, Window
 from simulator.canteen import CameraSpec, Canteen
@@ -37,15 +39,16 @@ class Night:
         self.changes: list[PictureChange] = []
         self.file = folder / "moving.json"
         self.memory = LearntFile(folder / "learnt.json")
+        self.gate = LoginGate(folder / "logins.json", now=time.time)
         self.mover = MovementTask(
             lambda: cameras,
             settings=settings,
             intent_file=self.file,
             memory=self.memory,
+            door=self.gate,
             movable=lambda: cameras,
             device_of=lambda _slot: self.device,
             clock=lambda: self.now_s,
-            certain_s=time.time,
             spared=self.spare,
             take=lambda _camera, evidence: self.taken.append(evidence),
             record=lambda _slot, change: self.changes.append(change),
@@ -173,11 +176,11 @@ def test_nobody_is_moved_whose_login_must_wait_or_who_is_another(tmp_path: Path)
     """Moving logs in: what was refused lately, and what is not the slot's device, is left alone."""
     camera = msgspec.structs.replace(NOBODY, credentials=Credentials("admin", "x"))
     night = Night(tmp_path, [camera])
-    night.memory.login_met(camera.address, camera.credentials, time.time(), failed=1, attempts_left=None, worked=False)
+    night.gate.met(camera, onvif_login, LoginMet(failed=1))
     assert not moved(night)
     (tmp_path / "other").mkdir()
     night = Night(tmp_path / "other", [NOBODY])
-    night.memory.bar("stove")
+    night.gate.bar("stove")
     assert not moved(night)
 
 
@@ -202,7 +205,7 @@ def test_what_does_not_come_back_is_told_once_and_tried_again(tmp_path: Path) ->
 def test_without_leave_to_log_in_a_camera_keeps_its_intent(tmp_path: Path) -> None:
     """Putting back logs in too: where another device stands at the slot, nothing is sent."""
     night = Night(tmp_path, [NOBODY])
-    night.memory.bar("stove")
+    night.gate.bar("stove")
     intents.write(night.file, Intent(slot="stove", at=1, profile="p", preset="7"))
     began = time.monotonic()
     night.mover.put_back()

@@ -10,7 +10,9 @@ import pytest
 from agent.decide import soundness
 from agent.decide.soundness import PictureChange
 from agent.learnt import Learnt, LearntFile
+from agent.login_gate import LoginGate
 from agent.model import Camera, Credentials, NotSeen, Ports, Seen
+from agent.permit import stream_login
 from agent.rounds.picture import PictureTask
 from contract.policy import load_policy
 from contract.vocabulary import PictureFault, Reason
@@ -27,6 +29,7 @@ class Room:
     def __init__(self, canteen: Canteen, folder: Path) -> None:
         self.canteen = canteen
         self.memory = LearntFile(folder / "learnt.json")
+        self.gate = LoginGate(folder / "logins.json", now=time.time)
         self.cameras = [self._enrolled(slot) for slot in SLOTS]
         self.told: list[tuple[str, bool | None]] = []
         self.changes: list[tuple[str, PictureChange]] = []
@@ -36,7 +39,7 @@ class Room:
             interval_s=300,
             deadline_s=30,
             memory=self.memory,
-            certain_s=time.time,
+            door=self.gate,
             record=lambda slot, change: self.changes.append((slot, change)),
             glimpsed=lambda slot, decodable: self.told.append((slot, decodable)),
             changed=lambda: None,
@@ -154,7 +157,7 @@ def test_a_refused_login_is_remembered(room: Room) -> None:
     room.canteen.fault("one", "wrong-password")
     room.visit("one")
     camera = room.cameras[0]
-    assert not room.memory.may_log_in(camera.address, camera.credentials, time.time())
+    assert not room.gate.may(camera, stream_login)
     shown = sum(asked.shown for asked in room.canteen.requests("one"))
     assert room.visit("one") == {"one": None}
     assert sum(asked.shown for asked in room.canteen.requests("one")) == shown
@@ -162,7 +165,7 @@ def test_a_refused_login_is_remembered(room: Room) -> None:
 
 def test_another_device_at_the_slot_is_not_visited(room: Room) -> None:
     """A barred slot's picture is not the slot's."""
-    room.memory.bar("one")
+    room.gate.bar("one")
 
     def asked() -> int:
         return sum(one.service == "rtsp" for one in room.canteen.requests("one"))

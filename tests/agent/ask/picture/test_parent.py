@@ -28,6 +28,7 @@ from agent.ask.picture.decoder_client import PROGRAM, Decoder
 from agent.ask.picture.parent import Job
 from agent.ask.rtsp.depacketize import Take
 from agent.model import Camera, Credentials, NotSeen, Picture, Ports, Seen
+from agent.permit import LoginMet
 from contract.vocabulary import Reason
 from simulator.canteen import CameraSpec, Canteen
 from simulator.kitchen.darkroom import still
@@ -168,14 +169,15 @@ def test_a_thumbnail_fits_whatever_the_picture_shows() -> None:
 
 def test_slots_of_one_device_show_a_refused_login_once() -> None:
     """A wrong password is shown once, whatever number of slots the device carries, and the refusal is told."""
-    refused: list[tuple[str, int | None]] = []
+    met: list[tuple[str, LoginMet]] = []
     challenge = f'{players.CHALLENGE}, Basic realm="You still have 4 attempts"'
     with evil.Server(plays(SOUND, login=challenge)) as server:
         wrong = Credentials("admin", "wrong")
         cameras = [server.camera(slot=slot, credentials=wrong, stream_path=f"/{slot}") for slot in ("s1", "s2", "s3")]
-        told = check(cameras, refused=lambda slot, left: refused.append((slot, left)))
+        told = check(cameras, met=lambda slot, how: met.append((slot, how)))
     assert {reason(one) for one in told.values()} == {REFUSED}
-    assert refused == [("s1", 4)]
+    assert met[0] == ("s1", LoginMet(failed=1, attempts_left=4))
+    assert {how for _, how in met[1:]} == {LoginMet()}
     assert sum(b"Authorization" in request for request in server.requests) == 1
 
 

@@ -1,0 +1,69 @@
+"""Leave to show a camera a login, how that went, and whom to ask for it: what LoginGate and all who ask share."""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from agent.model import Camera, Credentials
+
+FEW_LEFT = 5
+"""A camera that says so few attempts are left before it locks is not tried again for a while (Dahua starts at 30)."""
+
+
+class LoginMet(Struct, frozen=True, kw_only=True):
+    """How one pair of credentials fared at one camera. `failed`: logins refused; `worked`: one was accepted.
+
+    `attempts_left`: how many the camera said are left before it locks; `forgives_s`: after how many seconds it said
+    that it forgives. None = it did not say.
+    """
+
+    failed: int = 0
+    attempts_left: int | None = None
+    forgives_s: float | None = None
+    worked: bool = False
+
+
+class Permit:
+    """Leave to show one login during one visit, and what the camera made of it. The first refusal ends the leave."""
+
+    def __init__(self, allowed: bool = True) -> None:
+        self.allowed = allowed
+        self.met = LoginMet()
+
+    def accepted(self) -> None:
+        self.met = replace(self.met, worked=True)
+
+    def refused(self, attempts_left: int | None = None, forgives_s: float | None = None) -> None:
+        self.allowed = False
+        self.met = replace(self.met, failed=self.met.failed + 1, attempts_left=attempts_left, forgives_s=forgives_s)
+
+
+def permit(log_in: bool | Permit) -> Permit:
+    """The permit itself, or a new one that allows this."""
+    return log_in if isinstance(log_in, Permit) else Permit(log_in)
+
+
+Which = Callable[[Camera], Credentials | None]
+"""Which of a camera's logins: see `onvif_login` and `stream_login`."""
+
+
+def onvif_login(camera: Camera) -> Credentials | None:
+    """For ONVIF, snapshots, motors."""
+    return camera.credentials
+
+
+def stream_login(camera: Camera) -> Credentials | None:
+    """For RTSP."""
+    return camera.stream_credentials
+
+
+class Door(Protocol):
+    """Whom to ask before a login is sent, and to tell afterwards: agent/login_gate.py."""
+
+    def allowed(self, cameras: Iterable[Camera], which: Which) -> frozenset[str]:
+        """The slots whose login may be sent now. Each of them must be told by `met` how it went."""
+
+    def met(self, camera: Camera, which: Which, how: LoginMet) -> None:
+        """How it went; LoginMet() where no login was asked for or nothing came of it."""

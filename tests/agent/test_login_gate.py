@@ -1,0 +1,277 @@
+"""The door to every password: what it lets through, and how several processes share what it knows."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from agent.login_gate import LoginGate, Refusal
+from agent.model import Camera, Credentials
+from agent.permit import LoginMet, onvif_login, stream_login
+
+RIGHT, WRONG = Credentials("admin", "canary-right"), Credentials("admin", "canary-wrong")
+CAMERA = Camera(slot="one", address="127.0.0.9", credentials=WRONG)
+CORRECTED = replace(CAMERA, credentials=RIGHT)
+REFUSED, WORKED = LoginMet(failed=1), LoginMet(worked=True)
+START_S = 1_800_000_000.0
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = START_S
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def gate(folder: Path, clock: Clock, **options: bool) -> LoginGate:
+    return LoginGate(folder / "logins.json", now=clock, **options)
+
+
+def may(door: LoginGate, camera: Camera = CAMERA) -> bool:
+    return door.may(camera, onvif_login)
+
+
+def refuse(door: LoginGate, camera: Camera = CAMERA, how: LoginMet = REFUSED) -> None:
+    assert may(door, camera)
+    door.met(camera, onvif_login, how)
+
+
+def test_a_refused_login_pauses_these_credentials_alone_and_over_a_restart(tmp_path: Path, clock: Clock) -> None:
+    """Other credentials, and other addresses, may be tried at once; the pause is kept on disk without the password."""
+    door = gate(tmp_path, clock)
+    refuse(door)
+    for known in (door, gate(tmp_path, clock)):
+        assert not may(known)
+        assert may(known, CORRECTED)
+        assert may(known, replace(CAMERA, address="127.0.0.10"))
+    text = (tmp_path / "logins.json").read_text()
+    assert "canary" not in text
+    assert (tmp_path / "logins.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_after_the_pause_one_attempt_is_let_through(tmp_path: Path, clock: Clock) -> None:
+    """Whoever asks first may try; nobody else, in this process or another, until it was told how that went."""
+    door, other = gate(tmp_path, clock), gate(tmp_path, clock)
+    refuse(door)
+    clock.now_s += 1801
+    assert may(door)
+    assert not may(door)
+    assert not may(other)
+    door.met(CAMERA, onvif_login, LoginMet())  # the camera did not answer: nothing was refused
+    assert may(other)
+    other.met(CAMERA, onvif_login, WORKED)
+    assert may(door)
+    assert may(door)
+
+
+def test_an_attempt_of_a_process_that_died_counts_as_refused(tmp_path: Path, clock: Clock) -> None:
+    """A process killed between its login and the answer cannot have told it; the account may be nearer to its lock."""
+    program = (
+        "import os, signal, sys; from pathlib import Path; from tests.agent.test_login_gate import *\n"
+        "clock = Clock(); clock.now_s += 1801; assert may(gate(Path(sys.argv[1]), clock))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    refuse(gate(tmp_path, clock))
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == -9, done.stderr
+    door = gate(tmp_path, clock)
+    clock.now_s += 1802
+    assert not may(door)
+    clock.now_s += 600
+    assert not may(door)
+    refusal = door.refusal(CAMERA)
+    assert refusal
+    assert refusal.paused
+    assert refusal.until_s > clock.now_s + 1800  # the second refusal: an hour
+
+
+def test_no_process_loses_the_refusals_of_another(tmp_path: Path) -> None:
+    """Eight processes that are refused at the same time, by cameras of their own, leave eight pauses."""
+    program = (
+        "import sys; from pathlib import Path; from tests.agent.test_login_gate import *\n"
+        "clock, folder, n = Clock(), Path(sys.argv[1]), int(sys.argv[2])\n"
+        "door = gate(folder, clock); sys.stdin.readline()\n"
+        "for i in range(5): refuse(door, replace(CAMERA, address=f'127.0.{n}.{i}'))"
+    )
+    started = [
+        subprocess.Popen([sys.executable, "-c", program, str(tmp_path), str(n)], stdin=subprocess.PIPE, text=True)
+        for n in range(8)
+    ]
+    for process in started:
+        process.communicate("go\n")
+    assert {process.returncode for process in started} == {0}
+    door = gate(tmp_path, Clock())
+    assert not any(may(door, replace(CAMERA, address=f"127.0.{n}.{i}")) for n in range(8) for i in range(5))
+    assert len(json.loads((tmp_path / "logins.json").read_text())["guards"]) == 40
+
+
+def test_a_folder_that_takes_nothing_is_named_once_and_nothing_forgotten(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refusals are minded all the same, and written, beside what others wrote, once the folder takes something."""
+    monkeypatch.setattr("agent.login_gate.RETRY_S", 0.0)
+    folder = tmp_path / "gone"
+    door = gate(folder, clock)
+    refuse(door)
+    other = replace(CAMERA, address="127.0.0.10")
+    refuse(door, other)
+    assert not may(door)
+    assert sum("cannot write" in record.message for record in caplog.records) == 1
+    folder.mkdir()
+    third = replace(CAMERA, address="127.0.0.11")
+    refuse(gate(folder, clock), third)
+    door.save_refused()
+    for known in (door, gate(folder, clock)):
+        assert not any(may(known, one) for one in (CAMERA, other, third))
+
+
+def test_a_lock_that_is_never_let_go_of_stops_nobody(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process stopped while it writes holds the lock: others mind what they know, and write later."""
+    import fcntl
+
+    monkeypatch.setattr("agent.login_gate.LOCK_S", 0.1)
+    monkeypatch.setattr("agent.login_gate.RETRY_S", 0.0)
+    with (tmp_path / ".logins.json.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        door = gate(tmp_path, clock)
+        refuse(door)
+        assert not may(door)
+        assert not (tmp_path / "logins.json").exists()
+    door.save_refused()
+    assert not may(gate(tmp_path, clock))
+
+
+def test_slots_of_one_device_are_let_through_together(tmp_path: Path, clock: Clock) -> None:
+    """Whoever asks a recorder for all its slots asks them one after the other: they share one attempt."""
+    door = gate(tmp_path, clock)
+    slots = [replace(CAMERA, slot=slot) for slot in ("one", "two", "three")]
+    refuse(door)
+    assert door.allowed(slots, onvif_login) == frozenset()
+    clock.now_s += 1801
+    door.bar("three")
+    assert door.allowed(slots, onvif_login) == {"one", "two"}
+    assert not may(door, slots[1])
+
+
+def test_a_refusal_right_after_an_accepted_login_is_no_wrong_password(tmp_path: Path, clock: Clock) -> None:
+    """Some domes answer 401 for seconds after a session; a minute later a refusal counts again."""
+    door = gate(tmp_path, clock)
+    door.met(CAMERA, onvif_login, WORKED)
+    clock.now_s += 4
+    refuse(door)
+    assert may(door)
+    clock.now_s += 90
+    refuse(door)
+    assert not may(door)
+
+
+def test_begin_and_end_of_a_refusal_are_told_once(tmp_path: Path, clock: Clock) -> None:
+    """However often a refused login is asked for, by whichever slot, one call says so; one says that it works again."""
+    told, works = list[tuple[Camera, Refusal]](), list[Camera]()
+
+    def door() -> LoginGate:
+        return LoginGate(tmp_path / "logins.json", now=clock, refused=lambda *one: told.append(one), works=works.append)
+
+    first = door()
+    refuse(first)
+    assert not any(may(first) for _ in range(3))
+    assert [(camera.slot, one.since_s, one.until_s, one.paused) for camera, one in told] == [
+        ("one", START_S, START_S + 1800, True)
+    ]
+    after_restart = door()
+    assert not may(after_restart)
+    assert len(told) == 2
+    clock.now_s += 1801
+    assert may(after_restart)
+    after_restart.met(CAMERA, onvif_login, WORKED)
+    assert works == [CAMERA]
+    assert after_restart.refusal(CAMERA) is None
+
+
+def test_forced_is_one_login_more(tmp_path: Path, clock: Clock) -> None:
+    """A person may have a paused login tried; once that is refused too it is over for this run and for all others."""
+    refuse(gate(tmp_path, clock))
+    forced = gate(tmp_path, clock, forced=True)
+    refuse(forced)
+    assert not may(forced)
+    refusal = gate(tmp_path, clock).refusal(CAMERA)
+    assert refusal
+    assert refusal.until_s == START_S + 3600
+
+
+def test_a_barred_slot_is_let_through_by_nobody(tmp_path: Path, clock: Clock) -> None:
+    """Where another device stands no login is sent, forced or not, restart or not, until the right one is back."""
+    gate(tmp_path, clock).bar("one")
+    door = gate(tmp_path, clock, forced=True)
+    assert door.is_barred("one")
+    assert not may(door)
+    door.lift("one")
+    assert may(gate(tmp_path, clock))
+
+
+def test_two_logins_of_one_camera_stand_for_themselves(tmp_path: Path, clock: Clock) -> None:
+    """A refused RTSP login pauses no ONVIF login with other credentials; asked for both, the longer pause is named."""
+    door = gate(tmp_path, clock)
+    both = replace(CAMERA, rtsp_credentials=RIGHT)
+    door.met(both, stream_login, REFUSED)
+    assert not door.may(both, stream_login)
+    assert may(door, both)
+    assert door.refusal(both, onvif_login) is None
+    assert door.refusal(both) == door.refusal(both, stream_login)
+
+
+def test_the_record_of_an_earlier_version_is_taken_over(tmp_path: Path, clock: Clock) -> None:
+    """Pauses and barred slots that stood beside what was learnt hold on."""
+    refuse(gate(tmp_path, clock))
+    old = json.loads((tmp_path / "logins.json").read_text())
+    (tmp_path / "logins.json").unlink()
+    (tmp_path / "learnt.json").write_bytes(msgspec.json.encode({**old, "barred": ["two"], "learnt": {}}))
+    door = gate(tmp_path, clock)
+    (tmp_path / "learnt.json").unlink()
+    for known in (door, gate(tmp_path, clock)):
+        assert not may(known)
+        assert known.is_barred("two")
+
+
+@pytest.mark.parametrize("content", [b"\x00garbage", b'{"salt":"\xff"}', b'{"salt":' + b"[" * 100_000])
+def test_an_unreadable_record_is_said_and_replaced(
+    tmp_path: Path, clock: Clock, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Garbage in the file stops nobody, and the next refusal stands in a sound one."""
+    (tmp_path / "logins.json").write_bytes(content)
+    door = gate(tmp_path, clock)
+    refuse(door)
+    assert "cannot be used" in caplog.text
+    assert not may(gate(tmp_path, clock))
+
+
+def test_a_link_in_place_of_the_record_is_not_followed(tmp_path: Path, clock: Clock) -> None:
+    """Neither is what it names read, nor written to."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("precious")
+    (tmp_path / "logins.json").symlink_to(elsewhere)
+    (tmp_path / ".logins.json.lock").symlink_to(elsewhere)
+    refuse(gate(tmp_path, clock))
+    assert elsewhere.read_text() == "precious"
+
+
+def test_asking_costs_nothing_where_nothing_was_refused(tmp_path: Path, clock: Clock) -> None:
+    """The gate is asked at every look: without a refusal it hashes no password and reads no file again."""
+    door = gate(tmp_path, clock)
+    cameras = [replace(CAMERA, slot=str(n), credentials=Credentials("u", str(n))) for n in range(1000)]
+    began = time.process_time()
+    assert len(door.allowed(cameras, onvif_login)) == 1000
+    assert time.process_time() - began < 1.0  # 1,000 fingerprints take ten times as long

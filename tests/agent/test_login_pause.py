@@ -1,0 +1,184 @@
+"""A wrong password from the camera's side: how many logins it sees, and what is said of it."""
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.cli import main
+from scripts.stage import tool
+from simulator.canteen import CameraSpec, Canteen
+from tests.agent.test_daemon import until
+
+PASSWORD, WRONG = "canteen-2021", "canary-wrong"
+
+
+class Site:
+    """A camera that locks, and an agent's folder with a password that may be wrong."""
+
+    def __init__(self, canteen: Canteen, folder: Path) -> None:
+        self.canteen, self.folder, self.unit = canteen, folder, canteen.camera("stove")
+        self.config, self.password = folder / "agent.yaml", folder / "password"
+        self.state = folder / "state"
+        self.state.mkdir()
+        self.password.touch(mode=0o600)
+        self.password.write_text(WRONG)
+        self.config.write_text(
+            "gateway: {id: box-0001, city: '4101'}\nbroker: [{host: 127.0.0.1, port: 9}]\n"
+            f"state_dir: {self.state}\nlook: {{interval: 1s, deadline: 900ms}}\ndiscovery: {{enabled: false}}\n"
+            f"credentials: {{kitchen: {{user: {self.unit.spec.user}, password: 'file:{self.password}'}}}}\n"
+            f"cameras: [{{slot: stove, address: {self.unit.address}, onvif_port: {self.unit.onvif_port},"
+            f" rtsp_port: {self.unit.rtsp_port}, credentials: kitchen}}]\n"
+        )
+
+    @property
+    def logins(self) -> int:
+        """So many requests with credentials has the camera seen."""
+        return sum(asked.shown for asked in self.canteen.requests("stove"))
+
+    def inspect(self, *words: str, lang: str = "en") -> int:
+        return main(["--lang", lang, "inspect", "--config", str(self.config), *words])
+
+    def inspect_address(self, *words: str) -> int:
+        where = f"{self.unit.address}:{self.unit.onvif_port}"
+        login = ["--username", self.unit.spec.user, "--password-file", str(self.password)]
+        return main(
+            ["--lang", "en", "inspect", "--address", where, "--rtsp-port", str(self.unit.rtsp_port), *login, *words]
+        )
+
+    def status(self) -> dict[str, Any]:
+        try:
+            return dict(json.loads((self.state / "status.json").read_text())["cameras"][0])
+        except (OSError, ValueError):
+            return {"reason": None, "detail": ""}
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "own"))
+    with Canteen([CameraSpec(slot="stove", persona="hikvision-dome", password=PASSWORD)]) as canteen:
+        yield Site(canteen, tmp_path)
+
+
+def test_five_inspections_during_a_pause_send_no_login(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """After a refusal each run says since when and until when, in the language asked for, and logs in no more."""
+    site.inspect()
+    assert "the camera refuses this login" in capsys.readouterr().err
+    refused = site.logins
+    assert 1 <= refused <= 2
+    for _ in range(5):
+        site.inspect()
+    said = capsys.readouterr()
+    assert site.logins == refused
+    assert len(re.findall(r"refused this login at \d\d-\d\d \d\d:\d\d; .* before \d\d-\d\d \d\d:\d\d", said.err)) == 5
+    assert "--login-now" in said.err
+    assert "wait for the next inspection" not in said.out.lower()
+    site.inspect(lang="zh")
+    said = capsys.readouterr()
+    assert "摄像机拒绝登录" in said.err
+    assert "尚未询问" not in said.out
+    assert site.logins == refused
+
+
+def test_login_now_tries_it_once(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """A person may have the refused login tried; the refusal is added to what is known, and tried nowhere else."""
+    site.inspect()
+    before = site.logins
+    site.inspect("--login-now")
+    after = site.logins
+    assert 1 <= after - before <= 2
+    site.inspect()
+    assert site.logins == after
+    assert capsys.readouterr().err.count("refuses this login") == 2
+
+
+def test_a_corrected_password_ends_the_pause_at_once(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """The right password was never refused."""
+    site.inspect()
+    site.password.write_text(PASSWORD)
+    capsys.readouterr()
+    site.inspect("--json")
+    said = capsys.readouterr()
+    assert said.err == ""
+    verdicts = {one["clause"]: one["standing"] for one in json.loads(said.out)[0]["verdicts"]}
+    assert (verdicts["online"], verdicts["zoom"]) == ("MET", "MET")
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_one_address_is_not_locked_by_repeated_runs(
+    site: Site, shared: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the agent's folder is known its record is used, so that its pause holds here too; else the user's own."""
+    words = ["--config", str(site.config if shared else site.folder / "nowhere.yaml")]
+    for _ in range(6):
+        site.inspect_address(*words)
+    assert 1 <= site.logins <= 2
+    assert capsys.readouterr().err.count("refused this login at") == 5
+    assert (site.state / "logins.json").exists() is shared
+    assert (site.folder / "own" / "canteen-agent" / "logins.json").exists() is not shared
+    before = site.logins
+    site.inspect()
+    assert (site.logins == before) is shared
+
+
+def test_a_folder_that_cannot_be_written_locks_no_camera(
+    site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the agent's record can be read and not written, what a person's runs met is kept in that user's own."""
+    may = site.state
+    monkeypatch.setattr("agent.hand_logins.os.access", lambda path, mode: not (path == may and mode & 2))
+    for _ in range(3):
+        site.inspect()
+    assert 1 <= site.logins <= 2
+    assert (site.folder / "own" / "canteen-agent" / "logins.json").exists()
+
+
+def test_the_agent_names_a_refused_login(site: Site) -> None:
+    """REFUSED, not "not asked yet", in status and for the center; one warning; the pause with its times."""
+    with (site.folder / "log").open("wb") as log:
+        agent = subprocess.Popen(
+            [tool("canteen-agent"), "run", "--config", str(site.config)], stdout=log, stderr=subprocess.STDOUT
+        )
+    try:
+        until(lambda: site.status()["reason"] == "REFUSED", 60)
+        looked_ms = site.status()["looked_ms"]
+        until(lambda: site.status()["looked_ms"] > looked_ms + 10_000, 60)
+        seen, logins = site.status(), site.logins
+        assert seen["availability"] == "unknown"
+        assert "the ONVIF login was refused" in seen["detail"]
+        assert seen["login_paused"]
+        assert 0 <= time.time() * 1000 - seen["login_refused"]["since_ms"] < 120_000
+        assert seen["login_refused"]["until_ms"] - seen["login_refused"]["since_ms"] >= 1_800_000
+        assert main(["--lang", "en", "inspect", "--config", str(site.config)]) == 1
+        assert site.logins == logins <= 3
+    finally:
+        agent.terminate()
+        agent.wait(30)
+    text = (site.folder / "log").read_text()
+    warnings = [line for line in text.splitlines() if line.startswith("WARNING") and "refuses our login" in line]
+    assert len(warnings) == 1
+    assert re.search(r"stove: unknown -> unknown REFUSED", text)
+    assert WRONG not in text
+
+
+def test_status_shows_a_pause_to_a_person(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """The table names since when the login is refused, when it is tried again and how to end that."""
+    with (site.folder / "log").open("wb") as log:
+        agent = subprocess.Popen(
+            [tool("canteen-agent"), "run", "--config", str(site.config)], stdout=log, stderr=subprocess.STDOUT
+        )
+    try:
+        until(lambda: site.status().get("login_refused") and site.status()["reason"] == "REFUSED", 60)
+        main(["--lang", "en", "status", "--config", str(site.config)])
+        main(["--lang", "zh", "status", "--config", str(site.config)])
+    finally:
+        agent.terminate()
+        agent.wait(30)
+    shown = re.sub(r"\s+", "", capsys.readouterr().out)
+    assert re.search(r"loginrefusedat\d\d-\d\d\d\d:\d\d", shown)
+    assert "登录被拒" in shown
