@@ -98,7 +98,7 @@ def test_another_device_gets_no_login_until_a_person_names_it(tmp_path: Path) ->
             assert any(login.startswith("DESCRIBE") for login in place.logins)
         with place.discovered_as(OTHER):
             with running(tmp_path, file) as status:
-                until(lambda: '"barred":["one"]' in read(tmp_path / "learnt.json"), 30)
+                until(lambda: '"barred":["one"]' in read(tmp_path / "logins.json"), 30)
                 until(lambda: len(told()) == 1, 30)
                 assert (told()[0]["before"], told()[0]["after"]) == (OWN, OTHER)
                 until(lambda: status()["identity_changed"] and status()["availability"] == "unknown", 40)
