@@ -26,6 +26,7 @@ from contract.policy import load_policy
 from simulator.canteen import CameraSpec, Canteen
 from simulator.kitchen.panorama import sheet
 from simulator.persona import Quirk, personas
+from simulator.shot import TEXTS
 from simulator.unit import Unit
 
 RUNS = 100
@@ -178,6 +179,7 @@ def spec(name: str, seed: int) -> CameraSpec:
         jitter_s=JITTER_S,
         delay_s=DELAY_S,
         seed=seed,
+        text=TEXTS[(seed + seed // len(TEXTS)) % len(TEXTS)],
     )
 
 

@@ -191,6 +191,7 @@ class Persona(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     a service lives if not at /onvif/{name}_service. `xaddr_host`: the host named in XAddrs and stream URIs ("" = true).
     `refuses`: "service.Operation" or "service.*" -> "empty-500", "close" or a fault such as
     "Receiver ter:ActionNotSupported ter:AudioNotSupported".
+    `text`: what its maker writes into the picture, and where.
     `max_sessions`: RTSP sessions at a time. `busy_after_teardown_s`: 453 for that long after a TEARDOWN.
     `expect`: standing per clause id as a person reading declarations, configuration and media (E1..E3) would judge;
     `expect_moved`: what changes for one who may also move the camera (E4). `expect_talk`: what one finds who speaks
@@ -213,6 +214,7 @@ class Persona(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ptz: Ptz | None = None
     focus: Focus | None = None
     body: Body = Body()
+    text: Literal["stamp", "hikvision", "dahua", "large", "school"] = "stamp"
     audio: Audio = Audio()
     refuses: dict[str, str] = {}
     fault_status: int = 500

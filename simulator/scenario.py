@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 
 from contract import strict_yaml
 from simulator.faults import FAULTS
-from simulator.shot import SCENES
+from simulator.shot import SCENES, TEXTS
 from simulator.unit import CameraSpec
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -32,10 +32,13 @@ class ScenarioCamera(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     jitter: strict_yaml.Duration = 0.0
     delay: strict_yaml.Duration = 0.0
     seed: int = 0
+    text: str = ""
 
     def __post_init__(self) -> None:
         if self.scene not in SCENES:
             raise ValueError(f"no scene {self.scene!r}; there are: {', '.join(SCENES)}")
+        if self.text and self.text not in TEXTS:
+            raise ValueError(f"no text {self.text!r}; there are: {', '.join(TEXTS)}")
 
 
 class Stroke(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,6 +82,7 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 jitter_s=c.jitter,
                 delay_s=c.delay,
                 seed=c.seed,
+                text=c.text,
             )
             for c in self.cameras
         ]

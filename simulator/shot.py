@@ -12,11 +12,13 @@ SCENES = {
     "white-tiles": "sound: an empty kitchen of white tiles",
     "window-light": "sound: the sun in a window",
 }
+TEXTS = ("stamp", "hikvision", "dahua", "large", "school")
+"""What is written into the picture (kitchen.captions)."""
 FREEZING = {"freeze", "freeze-all"}
 
 
 class Shot(NamedTuple):
-    """`pan`, `tilt`, `fov`: degrees; `zoom` >= 1, `digital`: by cutting out; `defocus` 0..1; `stamp`: the overlay."""
+    """`pan`, `tilt`, `fov`: degrees; `zoom` >= 1, `digital`: by cutting out; `defocus` 0..1; `stamp`: date and time."""
 
     pan: float = 0.0
     tilt: float = -15.0
@@ -29,3 +31,4 @@ class Shot(NamedTuple):
     noise: float = 2.0
     seed: int = 0
     stamp: str = ""
+    text: str = "stamp"

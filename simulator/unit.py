@@ -19,7 +19,7 @@ from simulator.mount import HOME_TILT, IN_FOCUS, Mount
 from simulator.persona import Auth, Body, Persona, Profile
 from simulator.replay import Capture
 from simulator.room import Room
-from simulator.shot import FREEZING, SCENES, Shot
+from simulator.shot import FREEZING, SCENES, TEXTS, Shot
 
 ELSEWHERE = 120.0
 """Degrees from the first at which a recorder's second camera looks."""
@@ -35,6 +35,7 @@ class CameraSpec(Struct, frozen=True, kw_only=True):
     `facing`: degrees of the kitchen's panorama at which pan 0 looks; `scene`: the kitchen as it is (see shot.SCENES).
     `noise`: of the sensor, grey levels; `jitter_s`: a picture is sent up to that late; `delay_s`: a command takes
     effect up to that late; `seed`: of all three.
+    `text`: what is written into the picture (see shot.TEXTS); "" = what the persona's maker writes.
     """
 
     slot: str
@@ -53,6 +54,7 @@ class CameraSpec(Struct, frozen=True, kw_only=True):
     jitter_s: float = 0.0
     delay_s: float = 0.0
     seed: int = 0
+    text: str = ""
 
     def __post_init__(self) -> None:
         if bool(self.persona) == bool(self.capture):
@@ -149,6 +151,7 @@ class Unit:
             noise=self.spec.noise,
             seed=self.spec.seed,
             stamp=stamp,
+            text=self.spec.text or (self.persona.text if self.persona else TEXTS[0]),
         )
 
     def _has_head(self, source: str) -> bool:

@@ -10,8 +10,9 @@ from functools import cache
 from math import cos, hypot, pi, radians, sin, tan, tau
 
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
+from simulator.kitchen import captions
 from simulator.kitchen.lens import Lens, field
 from simulator.shot import FREEZING, Shot
 
@@ -31,7 +32,7 @@ def develop(shot: Shot, width: int, height: int, phase: float) -> Image.Image:
     image = _exposed(_turned(shot, still), width, height, still)
     if shot.digital and shot.zoom > 1:
         image = _cut_out(image, shot.zoom)
-    _overlay(image, shot.stamp, colon=(0.0 if shot.fault == "freeze-all" else phase) < 0.5)
+    captions.write(image, shot.text, shot.stamp, colon=(0.0 if shot.fault == "freeze-all" else phase) < 0.5)
     return image
 
 
@@ -232,7 +233,7 @@ _FAULTS: dict[str, Callable[[Image.Image, float], Image.Image]] = {
 }
 
 
-# ---- noise and overlay --------------------------------------------------------------------------
+# ---- noise --------------------------------------------------------------------------
 
 
 def _loudness(shot: Shot) -> float:
@@ -259,19 +260,3 @@ def _grain(loudness: float) -> Image.Image:
     """Gaussian noise around 128."""
     grain = np.random.default_rng(11).normal(128.0, loudness, (512, 512))
     return Image.fromarray(np.clip(np.rint(grain), 0, 255).astype(np.uint8))
-
-
-def _overlay(image: Image.Image, stamp: str, *, colon: bool) -> None:
-    """Date and time in the upper left corner; the colon blinks once a second."""
-    if not stamp:
-        return
-    size = max(image.height // 27, 8)
-    font = ImageFont.load_default(size)
-    ImageDraw.Draw(image).text(
-        (size, size * 0.6),
-        stamp if colon else stamp.replace(":", " "),
-        (255, 255, 255),
-        font,
-        stroke_width=max(size // 12, 1),
-        stroke_fill=(0, 0, 0),
-    )

@@ -150,9 +150,9 @@ class Visit:
         for turn in range(1, WATCHES + 1):
             while last.at_s < since_s + turn * WATCH_S:
                 now = eye.look()
-                step = registration.match(last.view, now.view)
+                step = eye.overlay.match(last.view, now.view)
                 way, last = way + (step.moved if step else 0.0), now
-            whole = registration.match(first.view, last.view)
+            whole = eye.overlay.match(first.view, last.view)
             if whole is None or whole.moved > max(DRIFT, 0.6 * way):
                 self._faults.add("drifts")
                 break

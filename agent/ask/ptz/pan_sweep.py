@@ -61,7 +61,7 @@ def rotate(eye: Eye, head: Steering, faults: Faults, deadline: Deadline) -> Rota
 def _sweep(eye: Eye, head: Steering, way: int, faults: Faults, deadline: Deadline, begun: float = FIRST) -> _Swept:
     """One sweep, and the head standing after it."""
     start = eye.look()
-    sweep, push = Sweep(start.view, start.at_s), _Push(head, way, begun, start.at_s)
+    sweep, push = Sweep(start.view, start.at_s, eye.overlay), _Push(head, way, begun, start.at_s)
     end = None
     while end is None:
         now = eye.look()

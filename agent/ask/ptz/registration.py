@@ -44,11 +44,17 @@ class View(NamedTuple):
 
 
 class Match(NamedTuple):
-    """The same things in two views: `a` and `b` (n, 2), in widths; `h`: the homography from a to b (3, 3)."""
+    """The same things in two views: `a` and `b` (n, 2), in widths; `h`: the homography from a to b (3, 3).
+
+    `held` (m, 2): points of `b` that stood still and are not explained by h. `covered`: share of the places where
+    things of a should be in b, in which they are.
+    """
 
     a: Floats
     b: Floats
     h: Floats
+    held: Floats
+    covered: float
 
     @property
     def moves(self) -> Floats:
@@ -129,21 +135,67 @@ def _similarity(left: Floats, right: Floats) -> tuple[Floats | None, NDArray[np.
 
 
 def _matched(a: View, b: View, fit: _Fit) -> Match | None:
+    """Of several movements seen in one picture the one that covers most of it: near things and text have few places."""
     if a.descriptors is None or b.descriptors is None or min(len(a.points), len(b.points)) < MIN_INLIERS:
         return None
     pairs = _pairs(a.descriptors, b.descriptors)
-    if len(pairs) < MIN_INLIERS:
-        return None
     left, right = a.points[pairs[:, 0]], b.points[pairs[:, 1]]
-    cv2.setRNGSeed(1)  # the same frames give the same answer
-    h, mask = fit(left, right)
-    if h is None or not _plausible(h):
+    best, most, covered, rest = None, 0.0, 0.0, np.arange(len(pairs))
+    for _ in range(MOVEMENTS):
+        if len(rest) < MIN_INLIERS:
+            break
+        cv2.setRNGSeed(1)  # the same frames give the same answer
+        h, mask = fit(left[rest], right[rest])
+        inlier = np.zeros(len(rest), bool) if h is None else mask.ravel().astype(bool)
+        if h is None or inlier.sum() < max(MIN_INLIERS, MIN_INLIER_RATIO * len(rest)):
+            break
+        one, two = left[rest[inlier]], right[rest[inlier]]
+        if _plausible(h) and _spread(one) and _spread(two):
+            there, share = _coverage(a, two, h)
+            if there * share > most:
+                best, most, covered = (one, two, np.asarray(h, np.float64)), there * share, share
+        rest = rest[~inlier]
+        if covered > WHOLE:
+            break
+    if best is None:
         return None
-    inlier = mask.ravel().astype(bool)
-    if inlier.sum() < max(MIN_INLIERS, MIN_INLIER_RATIO * len(pairs)):
-        return None
-    found = Match(left[inlier], right[inlier], np.asarray(h, np.float64))
-    return found if _spread(found.a) and _spread(found.b) else None
+    still = np.hypot(*(left - right).T) < HELD
+    held = right[still & (np.hypot(*(carried(left, best[2]) - right).T) > FLED)]
+    return Match(*best, held, covered)
+
+
+def _coverage(a: View, found: Floats, h: Floats) -> tuple[int, float]:
+    """In how many places of the second view the same things were found, and their share of those where they should be.
+
+    Letters that stand in both views say that all should be there, and are themselves a few places.
+    """
+    due = carried(a.points, h)
+    height = len(a.gray) / WIDTH_PX
+    inside = (np.abs(due[:, 0]) < 0.5) & (np.abs(due[:, 1]) < height / 2)
+    there = places(found)
+    return there, there / max(places(due[inside]), there)
+
+
+MOVEMENTS = 3
+"""In one picture: the room, text that stands while the room turns, somebody who walks."""
+PLACE = 0.1
+"""Side of a place, in widths: what is found in one counts once, however many points it has there."""
+WHOLE = 0.6
+"""A movement that explains more of the places leaves nothing to look for."""
+HELD, FLED = 1.5 / WIDTH_PX, 6.0 / WIDTH_PX
+"""Nearer to where it was than the first, farther from where the room's movement takes it than the second: held."""
+
+
+def places(points: Floats) -> int:
+    """In how many places of the picture there are points."""
+    x, y = np.floor(points / PLACE).T
+    return len(np.unique(100 * x + y))
+
+
+def carried(points: Floats, h: Floats) -> Floats:
+    """Where a homography takes points (n, 2)."""
+    to = np.column_stack([points, np.ones(len(points))]) @ h.T
+    return np.asarray(to[:, :2] / to[:, 2:])
 
 
 def _pairs(a: Frame, b: Frame) -> NDArray[np.int64]:
@@ -163,7 +215,8 @@ def _plausible(h: Floats) -> bool:
     corners = np.array([[x, y, 1.0] for x in (-0.2, 0.2) for y in (-0.12, 0.12)]) @ h.T
     if not np.all(corners[:, 2] * h[2, 2] > 0) or np.linalg.det(h) * h[2, 2] <= 0:
         return False
-    return 0.2 < Match(np.empty((0, 2)), np.empty((0, 2)), h).scale < 5.0
+    none = np.empty((0, 2))
+    return 0.2 < Match(none, none, h, none, 0.0).scale < 5.0
 
 
 def _spread(points: Floats) -> bool:

@@ -20,6 +20,8 @@ from agent.model import Camera, PtzStatus
 
 BACK = 0.03
 """A view is the view before when things are so near to where they were (in widths), and as large."""
+KNOWN_AGAIN = 0.4
+"""And found again in so many of the places that show anything: a name written into the picture is a few of them."""
 SHARP = 0.7
 """And its sharpness is so much of what it was."""
 TRAVEL_S = 20.0
@@ -88,7 +90,7 @@ class Ways:
         stood_s = time.monotonic()
         while time.monotonic() < until_s:
             now = self._eye.look()
-            found = registration.match(last.view, now.view)
+            found = self._eye.overlay.match(last.view, now.view)
             if found is None or found.moved > STILL:
                 stood_s = now.at_s
             elif self._is_before(now):
@@ -99,8 +101,10 @@ class Ways:
         return False
 
     def _is_before(self, now: Glance) -> bool:
-        found = registration.match(self._before.view, now.view)
-        return found is not None and found.moved <= BACK and abs(found.scale - 1.0) <= BACK
+        found = self._eye.overlay.match(self._before.view, now.view)
+        if found is None or found.covered < KNOWN_AGAIN:
+            return False
+        return found.moved <= BACK and abs(found.scale - 1.0) <= BACK
 
     def _in_focus(self) -> bool:
         """Whether the picture is as sharp as before; zoom and turn let an autofocus search for a while."""

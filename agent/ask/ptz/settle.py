@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 
 from agent.ask.attempt import Trouble
-from agent.ask.ptz import registration
 from agent.ask.ptz.commands import TIMEOUT_S, Steering
 from agent.ask.ptz.sweep_geometry import STILL
 from agent.ask.ptz.viewfinder import Eye, Glance
@@ -28,7 +27,7 @@ def settle(eye: Eye, head: Steering, faults: Faults) -> Glance:
     before, quiet = eye.look(), 0
     while quiet < 2 and time.monotonic() < stopped_s + SETTLE_S + TIMEOUT_S:
         now = eye.look()
-        found = registration.match(before.view, now.view)
+        found = eye.overlay.match(before.view, now.view)
         quiet = quiet + 1 if found is None or found.moved <= STILL else 0
         if not quiet and now.at_s > stopped_s + RUNS_ON_S and "runs_on" not in faults:
             faults.add("runs_on")

@@ -8,12 +8,15 @@ from typing import NamedTuple
 import numpy as np
 
 from agent.ask.ptz import registration
+from agent.ask.ptz.overlay import Overlay
 from agent.ask.ptz.registration import Floats, Lens, Turn, View
 
 KEY_SHIFT = 0.18
 """A view so far (in widths) from the last key view becomes the next: few links, each far enough to tell the lens."""
 STILL = 0.004
 """Things that moved less between two views (in widths) stand still: encoders and wind do that much."""
+FAR = 0.4
+"""A view that shares no more with the key view is told by the view just before, where it shares more with that."""
 SLOW = 10 * STILL
 """What seems to move so little is compared with the view just before: of a far key view half is out of sight, and noise
 of the rest looks like movement."""
@@ -40,7 +43,12 @@ class _Link(NamedTuple):
 class Sweep:
     """Views of one turn in one direction, in order."""
 
-    def __init__(self, start: View, at_s: float) -> None:
+    def __init__(self, start: View, at_s: float, overlay: Overlay) -> None:
+        self._overlay = overlay
+        self._seen_so_far: list[tuple[View, float]] = []
+        self._begin(start, at_s)
+
+    def _begin(self, start: View, at_s: float) -> None:
         self.start = start
         self.last = start
         self.pace = 0.0
@@ -48,6 +56,7 @@ class Sweep:
         self.every_s = 0.0
         """Seconds from picture to picture, lately."""
         self._links: list[_Link] = []
+        self._began_s = at_s
         self._key, self._key_at_s = start, at_s
         self._partial: Turn | None = None
         self._moves: Floats = np.zeros((4, 2))
@@ -61,10 +70,26 @@ class Sweep:
 
     def add(self, now: View, at_s: float) -> None:
         """The next view, taken at `at_s` (monotonic seconds)."""
-        found = registration.match(self._key, now)
-        if found is None and self._partial is not None:
-            self._step(self.last, self._last_at_s)
-            found = registration.match(self._key, now)
+        learned = self._overlay.learned
+        self._seen_so_far.append((now._replace(gray=now.gray[:, :0]), at_s))
+        if found := self._add(now, at_s):
+            self._overlay.learn(found)
+        if self._overlay.learned > learned:
+            self._again()
+
+    def _again(self) -> None:
+        """Text has become known that passed for the room: what it hid is looked at anew."""
+        self._begin(self.start, self._began_s)
+        for view, at_s in self._seen_so_far:
+            self._add(view, at_s)
+
+    def _add(self, now: View, at_s: float) -> registration.Match | None:
+        found = self._overlay.match(self._key, now)
+        if self._partial is not None and (found is None or found.covered < FAR):
+            nearer = self._overlay.match(self.last, now)
+            if found is None or (nearer and nearer.covered > found.covered):
+                self._step(self.last, self._last_at_s)
+                found = nearer
         if found is None:
             self._blind(now, at_s)
         else:
@@ -72,10 +97,11 @@ class Sweep:
         gone_s = at_s - self._last_at_s
         self.every_s = 0.7 * self.every_s + 0.3 * gone_s if self.every_s else gone_s
         self.last, self._last_at_s = now, at_s
+        return found
 
     def _seen(self, now: View, at_s: float, found: registration.Match) -> None:
         moved = float(np.mean(np.hypot(*(found.moves - self._moves).T)))
-        if STILL < moved < SLOW and (since := registration.match(self.last, now)):
+        if STILL < moved < SLOW and (since := self._overlay.match(self.last, now)):
             moved = since.moved
         if self._blind_since_s is None and at_s > self._last_at_s:
             self.pace = moved / (at_s - self._last_at_s)
@@ -162,7 +188,7 @@ class Sweep:
 
     def _between(self, a: View, b: View, row: float) -> float | None:
         """Degrees from one view to an overlapping one, along the axis of this sweep."""
-        found = registration.match(a, b)
+        found = self._overlay.match(a, b)
         return float(registration.at(registration.turn(found).vectors, row) @ self.axis(row)) if found else None
 
     def _agrees(self, turned: float, expected: float) -> bool:

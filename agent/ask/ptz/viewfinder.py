@@ -11,6 +11,7 @@ from typing import Protocol
 
 from agent.ask.attempt import Deadline, Trouble
 from agent.ask.ptz import registration
+from agent.ask.ptz.overlay import Overlay
 from agent.ask.ptz.registration import Frame, View
 from contract.vocabulary import Reason
 
@@ -51,6 +52,7 @@ class Eye:
     def __init__(self, source: Source, deadline: Deadline) -> None:
         self._source = source
         self.deadline = deadline
+        self.overlay = Overlay()
         self._next_s = 0.0
         self._seen = 0
         self._different: set[int] = set()

@@ -14,6 +14,7 @@ import numpy as np
 from agent.ask.attempt import Deadline
 from agent.ask.ptz import registration
 from agent.ask.ptz.commands import TIMEOUT_S, Steering
+from agent.ask.ptz.overlay import Overlay
 from agent.ask.ptz.pan_sweep import FASTEST, FIRST, PATIENCE_S, RENEW_S
 from agent.ask.ptz.registration import Frame, View
 from agent.ask.ptz.settle import SETTLE_S, Faults, quietly, settle
@@ -48,7 +49,7 @@ def zoom(eye: Eye, fine: Eye, head: Steering, faults: Faults, deadline: Deadline
     """Zoom in (out, where it stands at its long end) and compare size and detail; `fine` gives the main stream's."""
     for way in (+1, -1):
         start, before = eye.look(), _average(fine)
-        growth = _Growth(start.view)
+        growth = _Growth(start.view, eye.overlay)
         _zoom(eye, head, way, growth, deadline)
         scale = growth.add(settle(eye, head, faults).view) or _seen_again(eye, head, way, growth, faults, deadline)
         if scale is None:
@@ -69,7 +70,8 @@ class _Told(NamedTuple):
 class _Growth:
     """How much larger things have become since the start, told in steps: far apart, two views have little in common."""
 
-    def __init__(self, start: View) -> None:
+    def __init__(self, start: View, overlay: Overlay) -> None:
+        self._overlay = overlay
         self._key = self._last = _Told(start, 1.0)
         self.sizes = [1.0]
         """Of each view that could be told: how much larger, or smaller, things are."""
@@ -79,13 +81,14 @@ class _Growth:
     def add(self, now: View) -> float | None:
         """The scale of a view, None where it cannot be told."""
         key = self._key
-        found = registration.enlarged(key.view, now)
+        found = self._overlay.enlarged(key.view, now)
         if found is None:
             key = self._last  # what moves in the kitchen spoils a large step sooner than a small one
-            found = registration.enlarged(key.view, now)
+            found = self._overlay.enlarged(key.view, now)
         if found is None:
             self.blind += 1
             return None
+        self._overlay.learn(found)
         scale, self.blind = key.scale * found.scale, 0
         self.sizes.append(max(scale, 1 / scale))
         self._last = _Told(now, scale)

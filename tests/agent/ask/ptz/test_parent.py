@@ -24,8 +24,8 @@ from simulator.unit import Unit
 from tests.agent.ask.onvif import questioned
 
 
-def enrolled(persona: str) -> AbstractContextManager[tuple[Unit, Camera, Capabilities]]:
-    return questioned.enrolled(CameraSpec(slot="stove", persona=persona, noise=2.0, seed=3))
+def enrolled(persona: str, text: str = "") -> AbstractContextManager[tuple[Unit, Camera, Capabilities]]:
+    return questioned.enrolled(CameraSpec(slot="stove", persona=persona, noise=2.0, seed=3, text=text))
 
 
 def pan(unit: Unit) -> float:
@@ -58,6 +58,19 @@ def test_an_endless_head_is_seen_to_come_round_and_is_put_back(tmp_path: Path) -
         assert pan(unit) == pytest.approx(0.0, abs=0.5)
         assert unit.mount.presets == {}
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["large", "school"])
+def test_a_head_under_large_letters_is_measured_and_put_back(tmp_path: Path, text: str) -> None:
+    """The camera's name in the picture is no view: the head turns all its way, and is back when the room is."""
+    with enrolled("ptz-200", text) as (unit, camera, told):
+        movement = ptz.move(camera, told, max_away_s=60.0, intent_file=tmp_path / "moving.json")
+        assert isinstance(movement.rotation, Seen)
+        rotation = movement.rotation.value
+        assert rotation.span_deg == pytest.approx(200.0, abs=max(rotation.error_deg, 1.0))
+        assert movement.restored
+        assert movement.faults == ()
+        assert pan(unit) == pytest.approx(0.0, abs=0.5)
 
 
 def test_a_preset_that_was_needed_after_the_zoom_is_there_after_the_turn(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from agent.ask.ptz import registration
+from agent.ask.ptz.overlay import Overlay
 from agent.ask.ptz.registration import Frame
 from agent.ask.ptz.sweep_geometry import STILL_S, Sweep
 from simulator.kitchen.darkroom import develop
@@ -24,7 +25,7 @@ def seen(pan: float, seed: int = 0, *, fov: float = FOV, tilt: float = 0.0) -> r
 
 
 def swept(pans: Sequence[float], *, fov: float = FOV, tilt: float = 0.0) -> Sweep:
-    sweep = Sweep(seen(pans[0], fov=fov, tilt=tilt), 0.0)
+    sweep = Sweep(seen(pans[0], fov=fov, tilt=tilt), 0.0, Overlay())
     for number, pan in enumerate(pans[1:], 1):
         sweep.add(seen(pan, number, fov=fov, tilt=tilt), number * 0.3)
     return sweep
@@ -235,7 +236,7 @@ def test_a_head_at_its_stop_is_seen_to_stand_far_from_the_key_view(
             np.ascontiguousarray(np.asarray(develop(shot, 640, 360, 0.13 + 0.02 * step), np.uint8)[..., ::-1])
         )
 
-    sweep = Sweep(seen(pan - since_key, 0), 0.0)
+    sweep = Sweep(seen(pan - since_key, 0), 0.0, Overlay())
     for step in range(1, 13):
         sweep.add(seen(pan, step), 0.25 * step)
     assert sweep.moved
