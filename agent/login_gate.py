@@ -32,6 +32,8 @@ NAME = "logins.json"
 EARLIER_NAME = "learnt.json"
 """Where the record was kept before it had a file of its own."""
 GRACE_S = 60.0
+FIRST_S = 1.0
+"""How long others wait for the end of a login that is tried for the first time; most looks take 0.1 s."""
 LOCK_S = 2.0
 """How long another process may hold the record; then what was to be written waits in memory."""
 RETRY_S = 10.0
@@ -76,6 +78,11 @@ class LoginGate:
         self._records = [_Record(file) for file in records or (None,)]
         self._now, self._refused, self._works, self._forced = now, refused, works, forced
         self._lock = threading.RLock()
+        self._came_back = threading.Condition(self._lock)
+        self._first: set[_Login] = set()
+        """Logins that are tried for the first time by this process, and not back yet."""
+        self._back: set[_Login] = set()
+        """Those that came back and were not refused."""
         self._worked_s: dict[_Login, float] = {}
         self._told: set[_Login] = set()
         self._refused_here: set[_Login] = set()
@@ -86,10 +93,12 @@ class LoginGate:
         """The slots whose login may be sent now; each must be told by `met` how it went.
 
         Where the login was refused before and its pause is over, one attempt is let through and nobody else makes
-        another until its end was told. Slots that share address and credentials are let through together: whoever asks
-        for them asks them one after the other.
+        another until its end was told. A login that this process has not seen yet goes alone too, for FIRST_S at most:
+        a wrong password is not to be shown by 32 slots of a recorder at once. Slots that share address and credentials
+        are let through together: whoever asks for them asks them one after the other.
         """
         slots, may = set(), dict[_Login, bool]()
+        until = time.monotonic() + FIRST_S
         for camera in cameras:
             if self.is_barred(camera.slot):
                 continue
@@ -98,7 +107,7 @@ class LoginGate:
                 continue
             login = (camera.address, credentials)
             if login not in may:
-                may[login] = self._may(camera, login)
+                may[login] = self._may(camera, login, until)
             if may[login]:
                 slots.add(camera.slot)
         return frozenset(slots)
@@ -107,10 +116,13 @@ class LoginGate:
         """`allowed` for one camera."""
         return bool(self.allowed((camera,), which))
 
-    def _may(self, camera: Camera, login: _Login) -> bool:
+    def _may(self, camera: Camera, login: _Login, until: float) -> bool:
         now_s = self._now()
         with self._lock:
+            if login not in self._back:
+                self._came_back.wait_for(lambda: login not in self._first, max(0.0, until - time.monotonic()))
             if self._forced and login not in self._refused_here:
+                self._first.add(login)
                 return True
             guards = [(record, guard) for record in self._records if (guard := record.guard(login))]
             for record, guard in guards:
@@ -121,6 +133,8 @@ class LoginGate:
                 return False
             for record, _ in guards:
                 record.step(login, lambda found: found and found.trying(now_s))
+            if login not in self._back:
+                self._first.add(login)
             return True
 
     def met(self, camera: Camera, which: Which, how: LoginMet) -> None:
@@ -133,10 +147,15 @@ class LoginGate:
             return
         now_s, login = self._now(), (camera.address, credentials)
         with self._lock:
+            self._first.discard(login)
+            self._came_back.notify_all()
+            if how.worked or not how.failed:
+                self._back.add(login)
             if how.worked:
                 self._worked_s[login] = now_s
             if how.failed and not 0 <= now_s - self._worked_s.get(login, -math.inf) < GRACE_S:
                 self._refused_here.add(login)
+                self._back.discard(login)
                 for record in self._records:
                     record.step(login, lambda found: (found or Guard()).at(now_s).after(how, now_s))
                 self._tell(camera, login)

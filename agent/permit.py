@@ -1,9 +1,9 @@
 """Leave to show a camera a login, how that went, and whom to ask for it: what LoginGate and all who ask share."""
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from agent.model import Camera, Credentials
@@ -16,12 +16,12 @@ class LoginMet(Struct, frozen=True, kw_only=True):
     """How one pair of credentials fared at one camera. `failed`: logins refused; `worked`: one was accepted.
 
     `attempts_left`: how many the camera said are left before it locks; `forgives_s`: after how many seconds it said
-    that it forgives. None = it did not say.
+    that it forgives. None = it did not say. A child that a camera took over can say no more than these.
     """
 
-    failed: int = 0
-    attempts_left: int | None = None
-    forgives_s: float | None = None
+    failed: Annotated[int, Meta(ge=0, le=100)] = 0
+    attempts_left: Annotated[int, Meta(ge=0, le=9_999)] | None = None
+    forgives_s: Annotated[float, Meta(ge=0, le=10_000_000)] | None = None
     worked: bool = False
 
 

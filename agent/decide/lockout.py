@@ -93,7 +93,7 @@ class Guard(Struct, frozen=True, kw_only=True):
             refused_at=(*self.refused_at, *[now_s] * met.failed)[-MAX_REFUSED_A_DAY:],
             in_a_row=in_a_row,
             visits=visits,
-            wait_s=max(wait_s, (met.forgives_s or 0.0) + FORGIVEN_AFTER_S),
+            wait_s=min(max(wait_s, (met.forgives_s or 0.0) + FORGIVEN_AFTER_S), DAY_S),
             attempts_left=left,
             patient=patient,
         )

@@ -1,6 +1,7 @@
 """The state directory's files are read without following links, whatever stands in their place."""
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from agent import files, status
 from agent.ask.ptz import intent
 from agent.clock import BoxClock
 from agent.learnt import LearntFile
+from agent.login_gate import LoginGate
 
 
 def a_link(path: Path) -> None:
@@ -41,6 +43,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "learnt.json": LearntFile,
     "clock.json": keep_time,
     "moving.json": intent.read,
+    "logins.json": lambda file: LoginGate(file, now=time.time).is_barred("one"),
 }
 
 

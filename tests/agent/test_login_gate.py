@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -164,6 +165,39 @@ def test_slots_of_one_device_are_let_through_together(tmp_path: Path, clock: Clo
     door.bar("three")
     assert door.allowed(slots, onvif_login) == {"one", "two"}
     assert not may(door, slots[1])
+
+
+def test_a_wrong_password_is_first_shown_once_however_many_ask(tmp_path: Path, clock: Clock) -> None:
+    """32 slots of a recorder begin at once: the first shows the login, the others wait for what becomes of it."""
+    door, shown = gate(tmp_path, clock), list[str]()
+
+    def look(slot: str) -> None:
+        one = replace(CAMERA, slot=slot)
+        if may(door, one):
+            shown.append(slot)
+            time.sleep(0.1)
+            door.met(one, onvif_login, REFUSED)
+
+    looks = [threading.Thread(target=look, args=(str(n),)) for n in range(32)]
+    for one in looks:
+        one.start()
+    for one in looks:
+        one.join()
+    assert len(shown) == 1
+
+
+def test_who_waits_for_a_first_login_does_not_wait_long(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A camera that does not answer costs the others FIRST_S and no login; once one is back nobody waits."""
+    monkeypatch.setattr("agent.login_gate.FIRST_S", 0.2)
+    door = gate(tmp_path, clock)
+    assert may(door)
+    assert may(door)
+    door.met(CAMERA, onvif_login, LoginMet())
+    monkeypatch.setattr("agent.login_gate.FIRST_S", 60.0)
+    assert may(door)
+    assert may(door)
 
 
 def test_a_refusal_right_after_an_accepted_login_is_no_wrong_password(tmp_path: Path, clock: Clock) -> None:

@@ -153,7 +153,8 @@ def upward() -> Iterator[bytes]:
 
 
 def files() -> Iterator[bytes]:
-    yield b'l{"salt":"x","learnt":{"s1":{"address":"127.0.0.1","stream_port":554,"stream_path":"/a"}},"barred":["s1"]}'
+    yield b'l{"salt":"x","learnt":{"s1":{"address":"127.0.0.1","stream_port":554,"stream_path":"/a"}}}'
+    yield b'g{"salt":"x","guards":{"127.0.0.1 ab":{"refused_at":[1e9],"in_a_row":1,"wait_s":60.0}},"barred":["s1"]}'
     yield b'i{"s1":{"slot":"s1","at":1,"preset":"p"}}'
     yield (
         b's{"pid":1,"version":"1","city":"4101","gateway":"box","session":"s","policy":"p","started_ms":1,"at_ms":1,'

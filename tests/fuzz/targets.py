@@ -15,6 +15,8 @@ from agent import status
 from agent.ask.onvif import jobs
 from agent.ask.ptz import intent
 from agent.learnt import LearntFile
+from agent.login_gate import LoginGate
+from agent.permit import LoginMet, onvif_login
 from agent.settings import checks, entries
 from agent.tell.wal import commits_reach
 from center import registry
@@ -74,6 +76,9 @@ def _files(data: bytes) -> None:
         elif kind == b"l":
             memory = LearntFile(path)
             cameras.clean(memory.recall(CAMERA).stream_path)
+        elif kind == b"g":
+            gate = LoginGate(path, now=lambda: 2e9)
+            gate.met(CAMERA, onvif_login, LoginMet(failed=gate.may(CAMERA, onvif_login)))
         elif kind == b"w":
             assert commits_reach(path, 64) <= len(content) // 64
         else:
