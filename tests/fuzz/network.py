@@ -3,10 +3,11 @@
 Only the dialling is replaced, by a pair of joined sockets; everything above it is what runs in a kitchen.
 """
 
-import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 
 from agent.ask.net import connection
@@ -70,10 +71,19 @@ def camera_says(data: bytes) -> Iterator[Line]:
 
 @contextmanager
 def file(data: bytes) -> Iterator[Path]:
-    """A file with these bytes, in memory."""
-    handle = os.memfd_create("fuzz")
-    try:
-        os.write(handle, data)
-        yield Path(f"/proc/self/fd/{handle}")
-    finally:
-        os.close(handle)
+    """A file with these bytes, in memory where there is such a folder; a link to one would not be read."""
+    _FOLDER.path.write_bytes(data)
+    yield _FOLDER.path
+
+
+class _Folder:
+    """Of this process, made when it is first wanted: a fuzzer starts several."""
+
+    @cached_property
+    def path(self) -> Path:
+        shared = Path("/dev/shm")
+        self._kept = tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None)
+        return Path(self._kept.name) / "fuzzed"
+
+
+_FOLDER = _Folder()
