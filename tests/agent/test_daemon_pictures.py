@@ -6,8 +6,7 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,15 +18,9 @@ from scripts.stage import tool
 from simulator.canteen import CameraSpec, Canteen
 from simulator.unit import Unit
 from tests.broker import Broker
+from tests.support.waiting import until
 
 PASSWORD = "canary-of-the-kitchen"
-
-
-def until(condition: Callable[[], object], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.1)
 
 
 class Ear:
@@ -111,17 +104,17 @@ def test_picture_faults_are_told_while_the_camera_stays_online(tmp_path: Path) -
         canteen.warm(wait=True)
         file = configured(tmp_path, broker, canteen.cameras)
         with agent(tmp_path, "run", "--config", str(file)):
-            until(lambda: all(status(tmp_path, slot)["picture"]["sound"] for slot in faults), 90)
+            until(lambda: all(status(tmp_path, slot)["picture"]["sound"] for slot in faults))
             assert {status(tmp_path, slot)["availability"] for slot in faults} == {"online"}
             for slot, fault in faults.items():
                 canteen.fault(slot, fault)
-            until(lambda: heard.told("picture", "black") and heard.told("picture", "frozen"), 90)
-            until(lambda: len(heard.told("transition", "garbled")) == 2, 90)
+            until(lambda: heard.told("picture", "black") and heard.told("picture", "frozen"))
+            until(lambda: len(heard.told("transition", "garbled")) == 2)
             until(lambda: status(tmp_path, "black")["picture"]["sound"] is False)
             until(lambda: [one["fault"] for one in status(tmp_path, "frozen")["picture"]["faults"]] == ["freeze"])
             for slot in faults:
                 canteen.fault(slot, "none")
-            until(lambda: all(status(tmp_path, slot)["picture"]["sound"] for slot in faults), 120)
+            until(lambda: all(status(tmp_path, slot)["picture"]["sound"] for slot in faults))
             until(lambda: status(tmp_path, "garbled")["availability"] == "online")
         assert [(one["to"], one.get("reason"), one["level"]) for one in heard.told("transition", "garbled")] == [
             ("online", None, "streams"),
@@ -188,7 +181,7 @@ def test_what_a_killed_agent_left_turned_away_is_put_back_at_the_next_start(
         assert abs(pan(unit)) > 5.0
         file.write_text(quiet)
         with agent(tmp_path, "run", "--config", str(file)):
-            until(lambda: heard.told("fault", "stove"), 90)
+            until(lambda: heard.told("fault", "stove"))
             assert "put back" in heard.told("fault", "stove")[0]["what"]
             assert abs(pan(unit)) < 0.5
             assert not intents.exists()
@@ -206,10 +199,14 @@ def test_a_camera_moved_at_night_is_judged_by_it(tmp_path: Path) -> None:
         file.write_text("movement: {enabled: true, window: 00:00-24:00}\n" + file.read_text())
         for _ in ("moved", "remembered"):
             with agent(tmp_path, "run", "--config", str(file), **vouched(tmp_path)) as running:
-                until(lambda: rotation(tmp_path) == ("MET", "E4"), 150)
-                until(lambda: status(tmp_path, "stove")["picture"]["sound"], 60)
+                until(
+                    lambda: rotation(tmp_path) == ("MET", "E4"),
+                    "the movement is judged",
+                    progress=lambda: (rotation(tmp_path), pan(unit)),
+                )
+                until(lambda: status(tmp_path, "stove")["picture"]["sound"])
                 running.terminate()
-                running.wait(15)
+                running.wait()
         assert abs(pan(unit)) < 0.5
         sweeps = [asked for asked in canteen.requests("stove") if asked.operation == "SetPreset"]
         assert len(sweeps) == 1  # only one night's movement

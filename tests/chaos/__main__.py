@@ -1,12 +1,14 @@
 """`scripts/chaos [--quick] [--cycles N] [--minutes N] [NAME...]`: does harm, prints each figure beside its goal."""
 
 import argparse
+import shutil
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import measure
@@ -73,12 +75,19 @@ def main() -> int:
 def _carry_out(name: str, part: Callable[[Options], list[Figure]], options: Options, failed: list[str]) -> list[Figure]:
     began = time.monotonic()
     print(f"chaos: {name} {part.__name__} ...", file=sys.stderr, flush=True)
+    homes: list[Path] = []
     try:
-        found = part(options)
+        found = part(options._replace(homes=homes))
     except Exception:
         traceback.print_exc()
+        print(f"kept: {', '.join(map(str, homes))}", file=sys.stderr)
         failed.append(f"{name}: {part.__name__} could not be carried through, see above")
         return []
+    if options.keep or any(one.missed for one in found):
+        print(f"kept, with images, logs and databases: {', '.join(map(str, homes))}", file=sys.stderr)
+    else:
+        for home in homes:
+            shutil.rmtree(home, ignore_errors=True)
     print(f"{measure.table(found)}\n\n{name} {part.__name__}: {time.monotonic() - began:.0f} s\n", flush=True)
     return found
 
@@ -96,7 +105,7 @@ def _arguments() -> tuple[Options, list[str]]:
     parser.add_argument("--cycles", type=int, help="kills in all (350)")
     parser.add_argument("--minutes", type=float, help="length of the soak (30)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keep", action="store_true", help="leave the folders with logs and databases")
+    parser.add_argument("--keep", action="store_true", help="leave every folder with its logs and databases")
     given = parser.parse_args()
     for name in given.names:
         if name not in SCENARIOS:

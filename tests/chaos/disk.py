@@ -11,11 +11,11 @@ from pathlib import Path
 
 from benchmarks.measure import Figure
 from tests.chaos import evidence, trials
-from tests.chaos.disks import Ext4, Tmpfs
 from tests.chaos.evidence import Witness
 from tests.chaos.options import Options, folder
 from tests.chaos.site import Failed, Site, cast_of, until
 from tests.chaos.weather import Weather
+from tests.support.disks import Ext4, Tmpfs
 
 RECOVERED_S = 60.0
 
@@ -281,7 +281,7 @@ def restored(home: Path, rounds: int, *, seed: int) -> list[Figure]:
 
 def _missing(site: Site) -> int:
     """Changes that the agent's log tells of and the center does not hold."""
-    return evidence.unsaid(site, evidence.held(site).events.values())
+    return len(evidence.missing(evidence.said(site), evidence.held(site).events))
 
 
 def spoil(state: Path, rnd: random.Random, share: float = 0.3) -> None:

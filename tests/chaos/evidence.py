@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -29,9 +29,7 @@ from tests.chaos.site import Failed, Site
 
 Key = tuple[str, int]
 """(store, seq)."""
-Changes = Counter[tuple[str, str, str]]
-"""(slot, from, to)."""
-_SAID = re.compile(r"^INFO agent\.daemon: (\S+): (\w+) -> (\w+)", re.MULTILINE)
+_SAID = re.compile(r"^INFO agent\.\S+: (\S+): \w+ -> (\w+) .*\[(\w+):(\d+)\]$", re.MULTILINE)
 
 
 # ---- what the agent recorded --------------------------------------------------------------------
@@ -166,14 +164,14 @@ def arrived(site: Site, slot: str, to: str, since_boot_ms: int) -> bool:
 
 
 class Account(NamedTuple):
-    """`lost`: recorded and not at the center; `altered`: there with another content; `unsaid`: transitions that the
-    agent's log tells of and the center lacks; `doubled`: one change of one slot under two seqs.
+    """`lost`: recorded and not at the center; `altered`: there with another content; `unsaid`: changes that the agent's
+    log tells of and the center lacks; `doubled`: one change of one slot under two seqs.
     """
 
     recorded: int
     lost: list[Key]
     altered: list[Key]
-    unsaid: int
+    unsaid: list["Logged"]
     doubled: list[str]
     gaps: list[str]
     aside: list[str]
@@ -184,38 +182,43 @@ def account(site: Site, witness: Witness) -> Account:
     recorded = witness.recorded()
     if not recorded:
         raise Failed("the harness never saw a row in the agent's journal: nothing can be said of what was kept")
+    logged = said(site)
+    if not logged:
+        raise Failed("the agent's log tells of no change: nothing can be said of what was kept")
     altered = [key for key, row in witness.rows.items() if key in center.events and center.events[key] != row]
     return Account(
         recorded=len(recorded),
         lost=sorted(recorded - center.events.keys()),
         altered=altered,
-        unsaid=unsaid(site, center.events.values()),
+        unsaid=missing(logged, center.events),
         doubled=doubled(center.events.values()),
         gaps=center.gaps,
         aside=center.aside,
     )
 
 
-def said(site: Site) -> Changes:
-    """(slot, from, to) of every change that the agent's log tells of; it logs a change once it has recorded it."""
-    return Counter(_SAID.findall(site.said("agent")))
+class Logged(NamedTuple):
+    """A change that the agent's log tells of, and the event that it was recorded as."""
+
+    slot: str
+    to: str
+    key: Key
 
 
-def unsaid(site: Site, events: Iterable[dict[str, Any]]) -> int:
-    """How many changes the agent's log tells of that are not among the events.
-
-    One that met the end of its session stands in the next one, as a change from unknown.
-    """
-    return missing(said(site), told(events))
+def said(site: Site) -> list[Logged]:
+    """Every change that the agent's log tells of; it logs a change once it has recorded it."""
+    return [Logged(slot, to, (store, int(seq))) for slot, to, store, seq in _SAID.findall(site.said("agent"))]
 
 
-def missing(logged: Changes, has: Changes) -> int:
-    lacking, spare = logged - has, has - logged
-    return sum(max(0, count - spare[slot, "unknown", to]) for (slot, _, to), count in lacking.items())
+def missing(logged: Iterable[Logged], has: Mapping[Key, dict[str, Any]]) -> list[Logged]:
+    """Those whose own event is not there, or says something else: no other event stands in for it."""
+    return [one for one in logged if not _tells(has.get(one.key), one)]
 
 
-def told(events: Iterable[dict[str, Any]]) -> Changes:
-    return Counter((e["slot"], e["from"], e["to"]) for e in events if e["kind"] == "transition")
+def _tells(event: dict[str, Any] | None, logged: Logged) -> bool:
+    if event is None or event["kind"] != "transition":
+        return False
+    return (event["slot"], event["to"]) == (logged.slot, logged.to)
 
 
 def doubled(events: Iterable[dict[str, Any]]) -> list[str]:

@@ -84,6 +84,6 @@ def _storm(site: Site, witness: Witness, chosen: list[str], rnd: random.Random) 
 
 def _until_recorded(site: Site, count: int) -> None:
     """The agent that just started has recorded so many changes, or had long enough to."""
-    before, end = evidence.said(site).total(), time.monotonic() + 12
-    while evidence.said(site).total() < before + count and time.monotonic() < end:
+    before, end = len(evidence.said(site)), time.monotonic() + 12
+    while len(evidence.said(site)) < before + count and time.monotonic() < end:
         time.sleep(0.1)

@@ -15,6 +15,7 @@ from typing import Any
 
 from scripts.stage import Canteen, Failed, as_shipped, tool
 from simulator import control
+from tests.support.processes import stands_still
 
 __all__ = ["Failed", "Site", "until"]
 
@@ -151,7 +152,12 @@ class Site(Canteen):
         process.wait()
 
     def freeze(self, title: str) -> None:
-        self.running[title].send_signal(signal.SIGSTOP)
+        """Returns when every thread of it stands still. Failed when it had ended by itself."""
+        process = self.running[title]
+        if process.poll() is not None:
+            raise Failed(f"the {title} had ended by itself ({process.returncode}):\n{self.said(title)[-3000:]}")
+        process.send_signal(signal.SIGSTOP)
+        until(lambda: stands_still(process.pid), 60, f"the {title} stands still", 0.005)
 
     def thaw(self, title: str) -> None:
         self.running[title].send_signal(signal.SIGCONT)

@@ -1,6 +1,7 @@
 """What every scenario does before, between and after its faults: wait for quiet, take the account, measure liveness."""
 
 import time
+from collections.abc import Sequence
 
 from benchmarks.measure import Figure
 from tests.chaos import evidence
@@ -54,7 +55,14 @@ def conservation(name: str, what: str, found: Account) -> list[Figure]:
     note = f"of {found.recorded} recorded"
     return [
         Figure(name, f"{what}: events lost", len(found.lost), "", 0, note + _some(found.lost)),
-        Figure(name, f"{what}: transitions logged by the agent and not at the center", found.unsaid, "", 0),
+        Figure(
+            name,
+            f"{what}: changes logged by the agent and not at the center",
+            len(found.unsaid),
+            "",
+            0,
+            _some(found.unsaid).lstrip(", "),
+        ),
         Figure(name, f"{what}: events declared lost", len(found.gaps), "", 0, _some(found.gaps).lstrip(", ")),
         Figure(
             "R2", f"{what}: events altered on the way", len(found.altered), "", 0, _some(found.altered).lstrip(", ")
@@ -77,5 +85,5 @@ def truthfulness(name: str, what: str, found: Truth, least_known: float) -> list
     ]
 
 
-def _some(things: list[object] | list[str] | list[tuple[str, int]]) -> str:
+def _some(things: Sequence[object]) -> str:
     return f", {', '.join(map(str, things[:3]))}" if things else ""

@@ -14,16 +14,18 @@ def until(
     progress: Callable[[], object] | None = None,
     patience_s: float = PATIENCE_S,
     every_s: float = 0.05,
-) -> None:
-    """Return as soon as the condition is true. Raises AssertionError once nothing has changed for `patience_s`.
+) -> float:
+    """Seconds until the condition held. Raises AssertionError once nothing has changed for `patience_s`.
 
     `progress()`: something that changes as long as the work goes on; without it the condition's own value counts.
     """
     seen: object = None
-    end = time.monotonic() + patience_s
+    began = time.monotonic()
+    end = began + patience_s
     while not (now := condition()):
         now = progress() if progress else now
         if now != seen:
             seen, end = now, time.monotonic() + patience_s
         assert time.monotonic() < end, f"no progress for {patience_s:g} s: {what or condition}; last: {seen!r}"
         time.sleep(every_s)
+    return time.monotonic() - began

@@ -9,10 +9,13 @@ import time
 from pathlib import Path
 
 from agent.tell.journal import Ended, Journal
-from tests import disks
 from tests.agent.tell.test_journal import WRITER, fault, opened, seqs
+from tests.support.disks import Ext4, Tmpfs, check, mounted
+from tests.support.processes import stands_still
+from tests.support.root import needs_root
+from tests.support.waiting import until
 
-pytestmark = disks.needs_root
+pytestmark = needs_root
 
 
 def write(journal: Journal, count: int, what: str = "x") -> list[tuple[str, int]]:
@@ -39,16 +42,16 @@ def everything(journal: Journal) -> list[tuple[str, int]]:
 
 def test_a_disk_that_fills_up_twenty_times(tmp_path: Path) -> None:
     """On a full disk it goes on, says so, and is durable again once there is room; nothing recorded is lost."""
-    with disks.memory_disk(tmp_path / "disk", "8m") as place, opened(place) as journal:
+    with Tmpfs(tmp_path / "disk", "8m") as disk, opened(disk.point) as journal:
         written = []
         for _ in range(20):
             written += write(journal, 3)
-            filler = disks.fill_up(place)
+            disk.fill()
             while not journal.trouble:  # a few fit into what the file has allocated
                 written += write(journal, 1, "y" * 900)
             probe(journal)
             assert "full" in journal.trouble
-            filler.unlink()
+            disk.relieve()
             probe(journal)
             assert (journal.durable, journal.trouble) == (True, "")
         assert everything(journal) == written
@@ -56,37 +59,36 @@ def test_a_disk_that_fills_up_twenty_times(tmp_path: Path) -> None:
 
 def test_a_full_disk_can_still_be_drained(tmp_path: Path) -> None:
     """With the reserve given up, events are added and acknowledged ones leave while the disk is full."""
-    with disks.memory_disk(tmp_path / "disk") as place, opened(place) as journal:
+    with Tmpfs(tmp_path / "disk") as disk, opened(disk.point) as journal:
         write(journal, 50)
-        disks.fill_up(place)
+        disk.fill()
         for _ in range(100):
             ((store, seq),) = write(journal, 1)
             journal.batch(store, seq - 1, seq)
             journal.trim(store, seq)
         assert journal.durable
-        assert not (place / "journal.db.reserve").exists()
+        assert not (disk.point / "journal.db.reserve").exists()
         assert (journal.pending, journal.lost) == (0, 0)
 
 
 def test_when_even_the_reserve_is_used_up_it_goes_on_in_memory(tmp_path: Path) -> None:
     """A new store begins in memory, the old one's events stay deliverable, and both are on disk after the recovery."""
-    with disks.memory_disk(tmp_path / "disk") as place:
-        with opened(place) as journal:
+    with Tmpfs(tmp_path / "disk") as disk:
+        with opened(disk.point) as journal:
             written = write(journal, 10)
-            disks.fill_up(place)
+            disk.fill()
             while journal.durable:
                 written += write(journal, 10, "y" * 900)
-                disks.fill_up(place)
+                disk.fill()
             first, second = written[0][0], written[-1][0]
             assert first != second
             assert everything(journal) == written
             journal.trim(first, 5)
-            for filler in place.glob("filler-*"):
-                filler.unlink()
+            disk.relieve()
             probe(journal)
             assert journal.durable
             assert journal.store == second
-        with opened(place) as again:
+        with opened(disk.point) as again:
             assert everything(again) == [one for one in written if one not in {(first, seq) for seq in range(1, 6)}]
 
 
@@ -110,43 +112,43 @@ def test_where_memory_is_short_what_waits_on_the_disk_makes_room(tmp_path: Path)
 
 def test_starting_on_a_full_disk(tmp_path: Path) -> None:
     """It starts, says that the disk is full, and becomes durable once there is room."""
-    with disks.memory_disk(tmp_path / "disk") as place:
-        filler = disks.fill_up(place)
-        with opened(place) as journal:
+    with Tmpfs(tmp_path / "disk") as disk:
+        disk.fill()
+        with opened(disk.point) as journal:
             written = write(journal, 3)
             assert not journal.durable
             assert "full" in journal.trouble
-            filler.unlink()
+            disk.relieve()
             probe(journal)
             assert journal.durable
-        with opened(place) as again:
+        with opened(disk.point) as again:
             assert everything(again) == written
 
 
 def test_a_card_that_turns_read_only(tmp_path: Path) -> None:
     """The kernel makes the filesystem read-only under it: it goes on in memory and returns when it is writable."""
-    with disks.card(tmp_path) as card:
-        with opened(card.place) as journal:
+    with Ext4(tmp_path / "card", 8) as card:
+        with opened(card.point) as journal:
             written = write(journal, 5)
-            card.go_read_only()
+            card.fail()
             written += write(journal, 5)
             assert not journal.durable
             assert everything(journal) == written
             probe(journal)
             assert not journal.durable
             card.unmount()  # possible, since it lets go of a file that failed
-            subprocess.run(["e2fsck", "-fy", card.image], check=False, capture_output=True)
+            check(card.image)
             card.mount()
             probe(journal)
             assert (journal.durable, journal.trouble) == (True, "")
-        with opened(card.place) as again:
+        with opened(card.point) as again:
             assert everything(again) == written
 
 
 def test_a_card_that_is_pulled_out_and_comes_back_read_only_first(tmp_path: Path) -> None:
     """I/O errors, then read-only, then sound: each is named, and what was on the card is told at the end."""
-    with disks.card(tmp_path) as card:
-        with opened(card.place) as journal:
+    with Ext4(tmp_path / "card", 8) as card:
+        with opened(card.point) as journal:
             written = write(journal, 5)
             card.pull_out()
             written += write(journal, 5)
@@ -161,7 +163,7 @@ def test_a_card_that_is_pulled_out_and_comes_back_read_only_first(tmp_path: Path
             probe(journal)
             assert journal.durable
             written += write(journal, 2)
-        with opened(card.place) as again:
+        with opened(card.point) as again:
             assert everything(again) == written
 
 
@@ -183,19 +185,19 @@ def test_a_folder_that_is_taken_away(tmp_path: Path) -> None:
 def test_power_cuts(tmp_path: Path) -> None:
     """Copies of the card taken while a writer runs open within 5 s and hold every event recorded before the copy."""
     rnd = random.Random(1)
-    with disks.card(tmp_path) as card:
+    with Ext4(tmp_path / "card", 8) as card:
         for number in range(5):
-            command = [sys.executable, "-c", WRITER, str(card.place / "journal.db")]
+            command = [sys.executable, "-c", WRITER, str(card.point / "journal.db")]
             with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
                 assert writer.stdout
                 writer.stdout.readline()
                 time.sleep(rnd.uniform(0.1, 0.4))
                 writer.send_signal(signal.SIGSTOP)
-                (copied := tmp_path / f"cut-{number}").mkdir()
-                shutil.copyfile(card.image, copied / "card.img")
+                until(lambda: stands_still(writer.pid), every_s=0.005)
+                card.cut(tmp_path / f"cut-{number}.img")
                 writer.send_signal(signal.SIGKILL)
                 said = [line.split() for line in writer.stdout.readlines() if line.endswith("\n")]
-            with cut(copied) as place:
+            with mounted(tmp_path / f"cut-{number}.img", tmp_path / "cut") as place:
                 began = time.monotonic()
                 with opened(place) as journal:
                     assert time.monotonic() - began < 5
@@ -203,19 +205,4 @@ def test_power_cuts(tmp_path: Path) -> None:
                     recorded = int(said[-1][1])
                     assert journal.seq_high >= recorded
                     assert seqs(journal) == list(range(journal.oldest, journal.seq_high + 1))
-
-
-class cut:  # noqa: N801 - used as a function
-    """The copied card, mounted as after the power has come back."""
-
-    def __init__(self, folder: Path) -> None:
-        self.image, self.place = folder / "card.img", folder / "card"
-
-    def __enter__(self) -> Path:
-        self.place.mkdir()
-        disks.run("mount", "-o", "loop", self.image, self.place)
-        return self.place
-
-    def __exit__(self, *_: object) -> None:
-        disks.run("umount", self.place)
-        self.image.unlink()
+            (tmp_path / f"cut-{number}.img").unlink()
