@@ -16,6 +16,7 @@ from center.timeline import Known, known
 from scripts.stage import GATEWAY, Canteen, tool
 from tests.clock_shim import ClockShim
 from tests.preload import needs_gcc
+from tests.support.waiting import until
 
 pytestmark = needs_gcc
 DECADE_S = 10 * 365 * 86_400
@@ -24,13 +25,6 @@ SLACK_MS = 1_000
 """The wall clock is read in other processes than the boot clock, on a busy machine."""
 LOOKED_MS = 8_000
 """A change is met by the next look: 1 s later, or as the machine allows."""
-
-
-def until(condition: Callable[[], object], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.1)
 
 
 def now_ms() -> int:
@@ -96,7 +90,7 @@ def kitchen(folder: Path, stack: ExitStack, prepare: Callable[[ClockShim], None]
     )
     canteen.start(stack, before_agent=clock.words)
     made = Kitchen(canteen, clock)
-    until(lambda: made.state() == "online", 60)
+    until(lambda: made.state() == "online")
     return made
 
 

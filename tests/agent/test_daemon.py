@@ -7,13 +7,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from scripts.stage import Canteen, tool
+from tests.support.waiting import until
 
 HEAVY = ("zeep", "onvif", "lxml", "requests", "cv2", "numpy")
 UNWATCHED = """
@@ -23,13 +24,6 @@ code = main(sys.argv[1:])
 print("LOADED", [name for name in {heavy!r} if name in sys.modules])
 sys.exit(code)
 """
-
-
-def until(condition: Callable[[], object], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.1)
 
 
 def states(canteen: Canteen) -> dict[str, str]:
@@ -64,11 +58,11 @@ def test_one_camera_hangs_and_fifteen_report_on_time(tmp_path: Path) -> None:
     with ExitStack() as stack:
         canteen = Canteen(tmp_path, cast, accepted_after_s=0, look_s=2, deadline_s=1.5, heartbeat_s=2)
         canteen.start(stack)
-        until(lambda: set(states(canteen).values()) == {"online"}, 60)
+        until(lambda: set(states(canteen).values()) == {"online"})
         canteen.fault("slot-07", "hang")
         until(lambda: states(canteen)["slot-07"] == "unknown")
         hung_at_ms = canteen.status()["at_ms"]
-        until(lambda: canteen.status()["at_ms"] > hung_at_ms + 8_000, 40)  # the file is written every 15 s
+        until(lambda: canteen.status()["at_ms"] > hung_at_ms + 8_000)  # the file is written every 15 s
         status = canteen.status()
         others = [one for one in status["cameras"] if one["slot"] != "slot-07"]
         assert {one["availability"] for one in others} == {"online"}
@@ -95,7 +89,7 @@ def test_without_a_broker_it_watches_says_so_and_reconnects(tmp_path: Path, sile
         assert status["pending"] >= 1
         conf = str(tmp_path / "mosquitto.conf")
         stack.enter_context(canteen.process("broker", "mosquitto", "-c", conf))
-        until(lambda: canteen.rate()["point_in_time"]["offline"] == 1, 30)
+        until(lambda: canteen.rate()["point_in_time"]["offline"] == 1)
         until(lambda: canteen.status()["uplink"]["pending"] == 0)
 
 

@@ -3,22 +3,15 @@
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 from center.store import Store
 from scripts.stage import GATEWAY, Canteen
 from tests.preload import needs_gcc, preload
+from tests.support.waiting import until
 
 LONGEST_S = 10.0
-
-
-def until(condition: Callable[[], object], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.1)
 
 
 def stopped(agent: subprocess.Popen[bytes]) -> float:
@@ -41,7 +34,7 @@ def test_sixteen_hung_cameras_delay_no_goodbye(tmp_path: Path) -> None:
     with ExitStack() as stack:
         kitchen = Canteen(tmp_path, cast, accepted_after_s=0, look_s=16, deadline_s=15, heartbeat_s=2)
         agent = kitchen.start(stack)["agent"]
-        until(lambda: states(kitchen) == ["online"] * 16, 90)
+        until(lambda: states(kitchen) == ["online"] * 16)
         for slot, _, _ in cast:
             kitchen.fault(slot, "hang")
         time.sleep(17)  # each camera is looked at within its interval, for as long as the deadline allows

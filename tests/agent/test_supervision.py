@@ -8,7 +8,6 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from itertools import pairwise
 from pathlib import Path
@@ -19,16 +18,10 @@ from agent.rounds.discovery import DiscoveryTask
 from agent.tell.line import Line
 from scripts.stage import Canteen
 from tests.preload import needs_gcc, preload
+from tests.support.waiting import until
 
 SECRET = "sekret-4711"
 WATCHDOG_S = 4.0
-
-
-def until(condition: Callable[[], object], seconds: float = 40) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.1)
 
 
 class Manager:

@@ -3,13 +3,14 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from agent import threads
 from agent.threads import ThreadEntry, Threads, describe, entry
+from tests.support.waiting import until
 
 SECRET = "sekret-0815"
 
@@ -58,13 +59,6 @@ def registered(hand: Hand) -> tuple[Threads, list[str]]:
     made = Threads(told.append)
     made.register([entry(hand)])
     return made, told
-
-
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.01)
 
 
 def test_a_thread_that_ends_is_started_anew_and_told_once(caplog: pytest.LogCaptureFixture) -> None:

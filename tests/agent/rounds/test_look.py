@@ -14,6 +14,7 @@ from agent.model import Camera, ClockReading, Look, NotSeen, Seen, Stream
 from agent.rounds.look import LookTask
 from contract.policy import load_policy
 from contract.vocabulary import Availability, Reason
+from tests.support.waiting import until
 
 CAMERA = Camera(slot="kitchen-1", address="127.0.0.1")
 ONLINE, OFFLINE, UNKNOWN = Availability.ONLINE, Availability.OFFLINE, Availability.UNKNOWN
@@ -60,13 +61,6 @@ def watching(
         yield watch, changes
     finally:
         watch.stop()
-
-
-def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.005)
 
 
 def test_a_change_is_dated_by_the_first_look_that_differed() -> None:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from agent.rounds.picture import PictureTask
 from contract.policy import load_policy
 from contract.vocabulary import PictureFault, Reason
 from simulator.canteen import CameraSpec, Canteen
+from tests.support.waiting import until
 
 POLICY = load_policy("henan-2021-45")
 K = POLICY.picture.confirm_visits.value
@@ -203,10 +204,3 @@ def test_a_moving_camera_is_passed_over(room: Room) -> None:
     mover.join()
     assert room.visit() == {"one": True, "two": True}
     assert room.changes == []
-
-
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.005)

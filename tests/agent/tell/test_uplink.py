@@ -20,15 +20,9 @@ from agent.tell.uplink import Uplink
 from contract.messages import Ack, CenterState, Command, Fault, Result
 from tests.broker import Broker
 from tests.chaos.proxy import Proxy
+from tests.support.waiting import until
 
 UP, DOWN = "mclz/v1/4101/box-0001/up/", "mclz/v1/4101/box-0001/down/"
-
-
-def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.02)
 
 
 class Ear:
@@ -163,7 +157,7 @@ def test_without_acknowledgement_it_sends_again_from_the_oldest() -> None:
         fill(journal, 3)
         until(lambda: ear.seqs() == [1, 2, 3])
         ear.say(DOWN + "ack", Ack(store=journal.store, seq=1))
-        until(lambda: ear.seqs()[3:5] == [2, 3], 15)
+        until(lambda: ear.seqs()[3:5] == [2, 3])
 
 
 def test_it_pauses_while_the_center_is_down() -> None:
@@ -280,7 +274,7 @@ def test_an_unreachable_broker_is_named_once_and_tried_again() -> None:
     until(lambda: "cannot reach the broker" in up.detail)
     assert f"{broker.host}:{broker.port}" in up.detail
     with broker:
-        until(up.connected.is_set, 15)
+        until(up.connected.is_set)
         assert "connected" in up.detail
         up.stop("test over", 2)
 
@@ -294,13 +288,13 @@ def test_a_broker_that_dies_again_and_again_is_no_thief(tmp_path: Path) -> None:
         up.start()
         try:
             for _ in range(4):
-                until(up.connected.is_set, 60)
+                until(up.connected.is_set)
                 fill(journal, 1)
                 until(lambda: up._line is not None and up._line.confirmed > 2)
                 broker.kill()
                 broker.start()
                 until(lambda: not up.connected.is_set())
-            until(up.connected.is_set, 60)
+            until(up.connected.is_set)
             assert told == []
             assert up.problem is None
         finally:
@@ -320,9 +314,9 @@ def test_a_line_without_confirmations_is_left(tmp_path: Path, monkeypatch: pytes
             assert up.connected.is_set()
             proxy.swallow()
             up.publish("hb", b"{}")
-            until(lambda: "nothing was confirmed" in up.detail, 20)
+            until(lambda: "nothing was confirmed" in up.detail)
             assert not up.connected.is_set()
             proxy.pass_on()
-            until(up.connected.is_set, 30)
+            until(up.connected.is_set)
         finally:
             up.stop("test over", 2)

@@ -6,8 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from contract.vocabulary import Reason
 from simulator.canteen import CameraSpec
 from simulator.unit import Unit
 from tests.agent.ask.onvif import questioned
+from tests.support.waiting import until
 
 
 def enrolled(persona: str, text: str = "") -> AbstractContextManager[tuple[Unit, Camera, Capabilities]]:
@@ -30,13 +29,6 @@ def enrolled(persona: str, text: str = "") -> AbstractContextManager[tuple[Unit,
 
 def pan(unit: Unit) -> float:
     return (unit.mount.pose(unit.clock()).pan + 180.0) % 360.0 - 180.0
-
-
-def wait_until(true: Callable[[], bool], within_s: float = 15.0) -> None:
-    end = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def away(unit: Unit) -> bool:
@@ -131,13 +123,14 @@ def test_killed_in_the_middle_of_a_sweep(tmp_path: Path, *, child_too: bool) -> 
         (tmp_path / "order.json").write_bytes(intents.encode_order(order))
         agent = subprocess.Popen([sys.executable, "-m", "tests.agent.ask.ptz.mover", str(tmp_path)])
         try:
-            wait_until(lambda: away(unit))
+            until(lambda: away(unit))
             if child_too:
                 os.kill(child_of(agent), signal.SIGKILL)
         finally:
             agent.kill()
             agent.wait()
-        wait_until(lambda: not unit.mount.moving(unit.clock()), within_s=TIMEOUT_S + 0.5 if child_too else 1.5)
+        took_s = until(lambda: not unit.mount.moving(unit.clock()))
+        assert took_s < (TIMEOUT_S + 0.5 if child_too else 1.5)
         file = tmp_path / "moving.json"
         assert b"canteen-2021" not in file.read_bytes()
         assert set(intents.read(file)) == {"stove"}
@@ -153,7 +146,7 @@ def test_a_child_that_dies_on_the_way_does_not_leave_the_camera_there(tmp_path: 
     with enrolled("ptz-preset-only") as (unit, camera, told):
         (tmp_path / "order.json").write_bytes(intents.encode_order(Order(camera=camera, capabilities=told)))
         agent = subprocess.Popen([sys.executable, "-m", "tests.agent.ask.ptz.mover", str(tmp_path)])
-        wait_until(lambda: away(unit))
+        until(lambda: away(unit))
         os.kill(child_of(agent), signal.SIGKILL)
         assert agent.wait(30.0) == 0
         assert pan(unit) == pytest.approx(0.0, abs=0.5)
