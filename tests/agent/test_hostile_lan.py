@@ -169,12 +169,12 @@ def test_one_hostile_camera_of_sixteen(canteen: Canteen, tmp_path: Path) -> None
         assert max(late) <= LOOK_S * 1000
         assert max(witness.peak_rss, hot) <= 45_000_000, max(witness.peak_rss, hot)
         lives = [one for one in witness.children.values() if "agent.ask" in one.words]
-        assert {"capability", "visits"} <= {
-            part for one in lives for part in re.findall(r"agent\.ask\.(\w+)", one.words)
+        assert {"onvif.child", "picture.child"} <= {
+            part for one in lives for part in re.findall(r"agent\.ask\.(\w+\.\w+)", one.words)
         }
         assert max(one.largest_bytes for one in lives) <= 800 * 2**20
         assert all(one.limit_bytes <= 800 * 2**20 for one in lives if one.seen_s > 0.2)
-        assert all(one.seen_s <= CAPABILITY_S + 0.5 + 1 for one in lives if "capability" in one.words)
+        assert all(one.seen_s <= CAPABILITY_S + 0.5 + 1 for one in lives if "onvif.child" in one.words)
 
         secrets = [*canteen.passwords.values(), ODD_PASSWORD]
         places = contents(tmp_path / "state", scratch) | {"log": (tmp_path / "agent.log").read_bytes()}
