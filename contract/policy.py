@@ -152,6 +152,8 @@ class Online(_Strict, frozen=True, kw_only=True):
     needs: Needs
     needs_decodable: Switch
     """Whether a stream that can be fetched and of which no picture can be made takes a camera out of "online"."""
+    busy_at_most: Seconds
+    """How long a camera that has no room for us is believed to be online as before; then it is unknown."""
     confirm_after: Seconds
     """Pause before the hurried second look that must agree."""
 

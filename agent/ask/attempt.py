@@ -1,6 +1,6 @@
 """One attempt inside a wall-clock deadline; retry, timing and success added the same for all.
 
-The one place of retries (at most twice more, only for UNREACHABLE, inside the deadline). Whoever asks raises `Trouble`
+The one place of retries (at most twice more, only for UNREACHABLE and HungUp, inside the deadline). Whoever asks raises `Trouble`
 with a Reason; whoever called `ask` gets a value. What is asked must not be known here.
 """
 
@@ -28,6 +28,13 @@ class Trouble(Exception):
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
+
+
+class HungUp(Trouble):
+    """The camera accepted the connection and closed or reset it without an answer: it lives and has no room for us."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Reason.BUSY, detail)
 
 
 class Deadline:
@@ -89,13 +96,13 @@ class _Tried(Generic[T]):
         try:
             return self._put()
         except Trouble as trouble:
-            if trouble.reason is not Reason.UNREACHABLE or self._enough(deadline):
+            if not _may_pass(trouble) or self._enough(deadline):
                 raise
         import tenacity
 
         time.sleep(RETRY_PAUSE_S)
         return tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_unreachable),
+            retry=tenacity.retry_if_exception(_may_pass),
             stop=lambda _: self._enough(deadline),
             wait=tenacity.wait_fixed(RETRY_PAUSE_S),
             reraise=True,
@@ -109,8 +116,8 @@ class _Tried(Generic[T]):
         return self.attempts >= MAX_ATTEMPTS or deadline.passed(in_s=RETRY_PAUSE_S)
 
 
-def _unreachable(error: BaseException) -> bool:
-    return isinstance(error, Trouble) and error.reason is Reason.UNREACHABLE
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, HungUp) or (isinstance(error, Trouble) and error.reason is Reason.UNREACHABLE)
 
 
 def _since(began: float) -> float:

@@ -30,12 +30,14 @@ class Sight(Struct, frozen=True, kw_only=True):
 
     doubt: int | None = None
     blind: int | None = None
+    reason: Reason = Reason.MALFORMED
+    """Why it shows nothing: MALFORMED = what came cannot be decoded, TIMED_OUT = nothing came after PLAY."""
 
 
 CLEAR = Sight()
 
 
-def glimpse(sight: Sight, at: int, *, decodable: bool | None) -> Sight:
+def glimpse(sight: Sight, at: int, *, decodable: bool | None, reason: Reason = Reason.MALFORMED) -> Sight:
     """The sight after a visit whose result was known at boot ms `at`; `decodable` None: it tells neither.
 
     One decoded picture is proof; that there is none takes two visits in a row. A visit between them that tells nothing
@@ -45,7 +47,7 @@ def glimpse(sight: Sight, at: int, *, decodable: bool | None) -> Sight:
         return CLEAR
     if decodable is None or sight.blind is not None:
         return replace(sight, doubt=None)
-    return Sight(doubt=at) if sight.doubt is None else Sight(blind=sight.doubt)
+    return Sight(doubt=at) if sight.doubt is None else Sight(blind=sight.doubt, reason=reason)
 
 
 # ---- one look -----------------------------------------------------------------------------------
@@ -56,19 +58,20 @@ def read(look: Look, policy: Policy, sight: Sight = CLEAR) -> Outcome:
 
     Offline only where the camera was seen not to be openable: no port accepts, the RTSP port does not accept though
     ONVIF answers, or RTSP itself says that there is no such stream. What we could not find out is unknown. So is a
-    stream that opens and of which no picture can be made: the fault may be the camera's or the decoder's.
+    stream that opens and of which no picture can be made: the fault may be the camera's or the decoder's. A camera that
+    has no room for us (453, 503, accepted and hung up) has shown neither: `step` says what was before it.
     """
     outcome = _reached(look, policy)
     if outcome[0] is Availability.ONLINE and sight.blind is not None and policy.online.needs_decodable.value:
-        return Availability.UNKNOWN, outcome[1], Reason.MALFORMED
+        return Availability.UNKNOWN, outcome[1], sight.reason
     return outcome
 
 
 def _reached(look: Look, policy: Policy) -> Outcome:
     rung = _rung(look)
     reason = look.stream.reason if isinstance(look.stream, NotSeen) else None
-    if reason is Reason.BUSY or _LADDER.index(rung) >= _LADDER.index(policy.online.needs.rung):
-        return Availability.ONLINE, rung, Reason.BUSY if reason is Reason.BUSY else None
+    if _LADDER.index(rung) >= _LADDER.index(policy.online.needs.rung):
+        return Availability.ONLINE, rung, None
     if isinstance(look.tcp, NotSeen) and look.tcp.reason is Reason.AGENT_FAULT:
         return Availability.UNKNOWN, rung, Reason.AGENT_FAULT
     if reason is Reason.UNSUPPORTED or (reason is Reason.UNREACHABLE and _tried(look)):
@@ -102,12 +105,17 @@ class Suspicion(Struct, frozen=True, kw_only=True):
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """What is known of one camera. `level`: how far the last look that agreed got."""
+    """What is known of one camera. `level`: how far the last look that agreed got.
+
+    `held_until`: an online camera has no room for us; it is believed so until then (boot ms) and no longer. Nothing
+    after it is settled, for the change that may follow is dated there.
+    """
 
     availability: Availability
     level: Rung
     reason: Reason | None
     suspicion: Suspicion | None = None
+    held_until: int | None = None
 
     @property
     def hurry(self) -> bool:
@@ -146,8 +154,45 @@ def step(state: State, look: Look, policy: Policy, sight: Sight = CLEAR) -> tupl
 
     A look that agrees with the state ends the suspicion. Where only the reason differs, a second look must repeat it.
     So no moment is reported online, or offline, that two looks in a row denied.
+
+    A busy camera (BUSY) that was online stays so for `busy_at_most` of the policy, counted from the first look that
+    found it busy until one sees its stream; then it is unknown, from that time on. Else it is unknown from the first
+    look on, never offline: somebody accepted us.
     """
     seen = _suspect(look.at, read(look, policy, sight))
+    if state.availability is not Availability.ONLINE:
+        return _stepped(state, seen)
+    until = _held_until(state, seen, policy)
+    if until is not None and seen.since >= until:
+        return _expired(state, seen, until)
+    if seen.reason is Reason.BUSY:
+        seen = replace(seen, availability=Availability.ONLINE)
+    after, change = _stepped(state, seen)
+    held = after.availability is Availability.ONLINE and not _streams(seen)
+    return replace(after, held_until=until if held else None), change
+
+
+def _held_until(state: State, seen: Suspicion, policy: Policy) -> int | None:
+    """How long the state is believed, as this look leaves it; None = it was not busy."""
+    if state.held_until is not None or seen.reason is not Reason.BUSY:
+        return state.held_until
+    return _denied_since(state, seen.since) + int(policy.online.busy_at_most.value * 1000)
+
+
+def _expired(state: State, seen: Suspicion, until: int) -> tuple[State, Change]:
+    """It was busy for too long to be believed online: unknown from `until` on. What this look says is still to agree."""
+    busy = _suspect(until, (Availability.UNKNOWN, seen.level, Reason.BUSY))
+    after = _settled(busy)
+    if (seen.availability, seen.reason) != (busy.availability, busy.reason):
+        after = replace(after, suspicion=seen)
+    return after, _change(state, busy, at=_denied_since(state, until))
+
+
+def _streams(seen: Suspicion) -> bool:
+    return seen.availability is Availability.ONLINE and seen.reason is not Reason.BUSY
+
+
+def _stepped(state: State, seen: Suspicion) -> tuple[State, Change | None]:
     if (seen.availability, seen.reason) == (state.availability, state.reason):
         return _settled(seen), None
     first = state.suspicion
@@ -184,14 +229,31 @@ def blinded(state: State, sight: Sight, policy: Policy) -> tuple[State, Change |
     needed = policy.online.needs_decodable.value
     if sight.blind is None or not needed or state.availability is not Availability.ONLINE:
         return state, None
-    outcome = _suspect(sight.blind, (Availability.UNKNOWN, state.level, Reason.MALFORMED))
+    outcome = _suspect(sight.blind, (Availability.UNKNOWN, state.level, sight.reason))
     return _settled(outcome), _change(state, outcome, at=min(sight.blind, _denied_since(state, sight.blind)))
 
 
+def pictured(state: State, at: int, policy: Policy) -> tuple[State, Change | None]:
+    """A picture of a camera that is too busy to stream was had otherwise (a snapshot) and decoded, known at boot ms `at`.
+
+    It shows what a stream would: such a camera is online, from the moment it was known, and is believed so anew.
+    """
+    until = at + int(policy.online.busy_at_most.value * 1000)
+    if state.availability is Availability.ONLINE:
+        fresh = state.held_until is not None and at < state.held_until
+        return (replace(state, held_until=until) if fresh else state), None
+    if state.availability is not Availability.UNKNOWN or state.reason is not Reason.BUSY:
+        return state, None
+    seen = _suspect(at, (Availability.ONLINE, Rung.PICTURE, Reason.BUSY))
+    return replace(_settled(seen), held_until=until), _change(state, seen, at=at)
+
+
 def _denied_since(state: State, at: int) -> int:
-    """Start of the open suspicion where it denies the availability that is over at `at`; else `at`."""
+    """Since when the availability that is over at `at` is not believed: by an open suspicion, or being busy too long."""
     first = state.suspicion
-    return first.since if first and state.availability not in {first.availability, Availability.UNKNOWN} else at
+    denied = first is not None and state.availability not in {first.availability, Availability.UNKNOWN}
+    starts = [at, *([first.since] if first and denied else []), *([state.held_until] if state.held_until else [])]
+    return min(starts)
 
 
 def _confirms(state: State, first: Suspicion, second: Suspicion) -> bool:

@@ -182,13 +182,17 @@ class LookTask(Threaded):
         self._stuck = True  # after the record, for the same reason as above
         return True
 
-    def glimpsed(self, *, decodable: bool | None) -> None:
-        """A visit fetched the picture and it could be decoded, or not; None: the visit tells neither."""
+    def glimpsed(self, *, decodable: bool | None, reason: Reason = Reason.MALFORMED) -> None:
+        """A visit fetched the picture and it could be decoded, or not (`reason`); None: the visit tells neither."""
         with self._lock:
             before = self._sight
             self._glimpsed_at = self._now()  # before the doubt's own time is taken, or a claim could overtake it
-            sight = availability.glimpse(before, self._now(), decodable=decodable)
-            state, change = availability.blinded(self._state, sight, self._policy)
+            now = self._now()
+            sight = availability.glimpse(before, now, decodable=decodable, reason=reason)
+            if decodable:
+                state, change = availability.pictured(self._state, now, self._policy)
+            else:
+                state, change = availability.blinded(self._state, sight, self._policy)
             self._keep(change)
             self._state = state
             self._sight = sight  # after the record: a doubt is unsettled until here
@@ -203,12 +207,15 @@ class LookTask(Threaded):
 
     @property
     def unsettled_since(self) -> int | None:
-        """Start of the earliest look in flight, overdue or unconfirmed, or of a doubt, boot ms; None = all is known."""
+        """Start of the earliest look in flight, overdue or unconfirmed, or of a doubt, boot ms; None = all is known.
+
+        In the future where a camera is busy: its state is believed until then.
+        """
         due_ms = self._due_ms  # read before the look in flight: it is handed over in that order
         glimpsed_at = self._glimpsed_at  # read before the sight, for the same reason
         overdue = due_ms if due_ms is not None and due_ms <= self._now() else None
         in_flight = None if self._stuck else self._looking_since
-        unconfirmed = (self._state.unsettled_since, self._sight.doubt)
+        unconfirmed = (self._state.unsettled_since, self._state.held_until, self._sight.doubt)
         starts = [at for at in (overdue, in_flight, glimpsed_at, *unconfirmed) if at is not None]
         return min(starts, default=None)
 

@@ -9,7 +9,7 @@ import socket
 import struct
 from typing import Self
 
-from agent.ask.attempt import Deadline, Trouble
+from agent.ask.attempt import Deadline, HungUp, Trouble
 from agent.ask.box import neighbours
 from agent.model import Camera
 from contract.vocabulary import Reason
@@ -20,7 +20,7 @@ _READ = 16_384
 _LATE_S = 0.05
 """A read may outlive the deadline by so much, so that the kernel is told a new timeout for few reads only."""
 _TIMEVAL = struct.Struct("@ll" if socket.SO_RCVTIMEO == 20 else "=qq")  # the option's newer number has 64-bit time
-_THEIRS = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.ECONNRESET})
+_THEIRS = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT})
 
 
 class NoConnection(Trouble):
@@ -46,7 +46,7 @@ class Wire:
     def send(self, data: bytes, *, login: bool = False) -> None:
         """Send everything; what carries a `login` only to the camera's own device, as far as the kernel can tell.
 
-        Raises Trouble(TIMED_OUT, UNREACHABLE), arp.Stranger.
+        Raises Trouble(TIMED_OUT, UNREACHABLE), HungUp, neighbours.Stranger.
         """
         if login:
             neighbours.beware(self._camera, self.deadline)
@@ -145,7 +145,7 @@ class Wire:
             return
         if self.heard:
             raise Trouble(Reason.MALFORMED, "connection closed within the answer")
-        raise Trouble(Reason.UNREACHABLE, "connection closed without an answer")
+        raise HungUp("connection accepted, then closed without an answer")
 
     def _receive(self) -> bool:
         """Wait for more, no longer than what is left each time: a dripping camera must not outlive the deadline."""
@@ -170,7 +170,7 @@ def connect(camera: Camera, port: int, deadline: Deadline, *, tls: bool = False)
 
     Raises NoConnection(UNREACHABLE: refused, host unreachable, SYN unanswered for 3 s; AGENT_FAULT: our own side has
     no route, no descriptors, no permission); in the TLS handshake Trouble(HOSTILE: wrong certificate; MALFORMED: not
-    TLS; TIMED_OUT; UNREACHABLE: reset).
+    TLS; TIMED_OUT), HungUp.
     """
     sock = _dial(camera.address, port, deadline)
     try:
@@ -223,11 +223,14 @@ def _dial(address: str, port: int, deadline: Deadline) -> socket.socket:
     return sock
 
 
-def _unconnected(error: OSError | Trouble) -> NoConnection:
+def _unconnected(error: OSError | Trouble) -> Trouble:
+    """A reset is none of these: the peer answered the SYN, or it would be a refusal (RFC 9293, 3.10.7.3)."""
     if isinstance(error, Trouble):
         return NoConnection(error.reason, error.detail)
     if isinstance(error, TimeoutError):
         return NoConnection(Reason.UNREACHABLE, "no answer to the connection attempt")
+    if error.errno == errno.ECONNRESET:
+        return _broken(error)
     reason = Reason.UNREACHABLE if error.errno in _THEIRS else Reason.AGENT_FAULT
     return NoConnection(reason, error.strerror or type(error).__name__)
 
@@ -238,10 +241,10 @@ def _broken(error: OSError) -> Trouble:
         case TimeoutError() | BlockingIOError():
             return Trouble(Reason.TIMED_OUT, "no complete answer in time")
         case ConnectionError():
-            return Trouble(Reason.UNREACHABLE, "connection reset")
+            return HungUp("connection accepted, then reset")
     if type(error).__module__ == "ssl":
         from agent.ask.net import tls
 
-        return Trouble(*tls.meaning(error))
+        return tls.meaning(error)
     reason = Reason.UNREACHABLE if error.errno in _THEIRS else Reason.AGENT_FAULT
     return Trouble(reason, error.strerror or type(error).__name__)

@@ -6,7 +6,7 @@ No redirect is followed, no proxy asked, no compression or multipart read. SOAP 
 from collections.abc import Mapping
 from typing import NamedTuple, Self
 
-from agent.ask.attempt import Deadline, Trouble
+from agent.ask.attempt import Deadline, HungUp, Trouble
 from agent.ask.net import connection
 from agent.ask.net.message import (
     MAX_HEADERS,
@@ -67,7 +67,7 @@ class Session:
         `headers` add to or replace ours; `login`: the body carries one (an Authorization among `headers` is seen). When
         the camera has closed the kept-alive connection meanwhile, the post is sent once more over a fresh one. Raises
         Trouble: HOSTILE for a redirect, an encoded, multipart or too large answer; MALFORMED, TIMED_OUT, UNREACHABLE
-        and AGENT_FAULT as in wire; arp.Stranger.
+        and AGENT_FAULT as in connection; HungUp; neighbours.Stranger.
         """
         ours = {"Content-Type": "application/soap+xml; charset=utf-8", "Content-Length": str(len(body))}
         message = self._message("POST", path, {**ours, **(headers or {})}, body)
@@ -83,7 +83,7 @@ class Session:
             try:
                 return self._exchange(kept, message, cap, login=login)
             except Trouble as trouble:
-                if trouble.reason is not Reason.UNREACHABLE or kept.heard:
+                if not isinstance(trouble, HungUp) or kept.heard:
                     raise
         self._wire = connection.connect(self._camera, self._port, deadline, tls=self._camera.tls != "off")
         return self._exchange(self._wire, message, cap, login=login)

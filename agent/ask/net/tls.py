@@ -8,6 +8,7 @@ import socket
 import ssl
 from functools import cache
 
+from agent.ask.attempt import HungUp, Trouble
 from agent.model import Camera
 from contract.vocabulary import Reason
 
@@ -26,14 +27,14 @@ def is_pinned(secured: socket.socket, camera: Camera) -> bool:
     return shown == camera.tls_pin.replace(":", "").lower()
 
 
-def meaning(error: OSError) -> tuple[Reason, str]:
+def meaning(error: OSError) -> Trouble:
     """What an error of the ssl module says about the camera."""
     match error:
         case ssl.SSLCertVerificationError():
-            return Reason.HOSTILE, f"certificate refused: {error.verify_message}"
+            return Trouble(Reason.HOSTILE, f"certificate refused: {error.verify_message}")
         case ssl.SSLEOFError():
-            return Reason.UNREACHABLE, "connection reset"
-    return Reason.MALFORMED, f"TLS: {getattr(error, 'reason', error)}"
+            return HungUp("connection accepted, then closed in the TLS handshake")
+    return Trouble(Reason.MALFORMED, f"TLS: {getattr(error, 'reason', error)}")
 
 
 @cache

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from agent.ask.attempt import Deadline, Trouble
+from agent.ask.attempt import Deadline, HungUp, Trouble
 from agent.ask.box.neighbours import Stranger
 from agent.ask.net import digest
 from agent.ask.net.connection import NoConnection
@@ -195,9 +195,9 @@ class Conversation:
             return send()
         except (NoConnection, Refused, Stranger):
             raise
-        except Trouble as trouble:
-            if trouble.reason is Reason.UNREACHABLE:
-                raise Refused("connection closed at login", sent=True) from None
+        except HungUp:
+            raise Refused("connection closed at login", sent=True) from None
+        except Trouble:
             self._login.unclear()
             raise
 

@@ -7,7 +7,7 @@ an answer means for a verdict must not be known here.
 from collections.abc import Mapping
 from typing import Self
 
-from agent.ask.attempt import Deadline, Trouble, ask
+from agent.ask.attempt import Deadline, HungUp, Trouble, ask
 from agent.ask.net import connection, digest
 from agent.ask.net.message import USER_AGENT, Reply, content_length, read_head, request, safe_path
 from agent.ask.rtsp import sdp
@@ -124,9 +124,7 @@ class Rtsp:
             answer = digest.authorization(challenge, credentials, method, url, count=uses)
             try:
                 reply = self._exchange(method, url, {**headers, "Authorization": answer})
-            except Trouble as trouble:
-                if trouble.reason is not Reason.UNREACHABLE:
-                    raise
+            except HungUp:
                 fresh = True
                 continue
             if reply.status not in (401, 403):

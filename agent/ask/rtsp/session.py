@@ -84,14 +84,14 @@ class Session(Rtsp):
         return not self._deadline.passed(in_s=seconds)
 
     def send(self, channel: int, packet: bytes) -> None:
-        """One packet, framed. Raises Trouble(TIMED_OUT, UNREACHABLE)."""
+        """One packet, framed. Raises Trouble(TIMED_OUT, UNREACHABLE), HungUp."""
         self._wire.deadline = self._deadline
         self._wire.send(rtp.frame(channel, packet))
 
     def receive(self, within_s: float) -> rtp.Frame | None:
         """The next frame, None when none is complete `within_s` seconds or before the session's time is up.
 
-        Raises Trouble: UNREACHABLE or MALFORMED when the camera ends the session, HOSTILE beyond `max_received` bytes.
+        Raises HungUp or Trouble(MALFORMED) when the camera ends the session, HOSTILE beyond `max_received` bytes.
         """
         self._wire.deadline = self._deadline.within(within_s)
         try:

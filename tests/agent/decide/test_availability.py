@@ -17,7 +17,7 @@ NONE = Reason.UNREACHABLE
 READINGS = [
     ("streams", look(), (ONLINE, Rung.STREAMS, None)),
     ("streams while ONVIF is dead", look(tcp=(554,), clock=NONE), (ONLINE, Rung.STREAMS, None)),
-    ("busy", look(Reason.BUSY), (ONLINE, Rung.ANSWERS, Reason.BUSY)),
+    ("busy", look(Reason.BUSY), (UNKNOWN, Rung.ANSWERS, Reason.BUSY)),
     ("nothing accepts", look(NONE, tcp=NONE, clock=NONE), (OFFLINE, Rung.UNREACHABLE, NONE)),
     ("RTSP port closed, ONVIF answers", look(NONE, tcp=(80,), clock=None), (OFFLINE, Rung.ANSWERS, NONE)),
     ("RTSP port closed, ONVIF hangs", look(NONE, tcp=(80,)), (OFFLINE, Rung.REACHABLE, NONE)),
@@ -111,6 +111,12 @@ STORIES = [
         ],
     ),
     ("off off hang refused", [(0, "unknown", "offline", "UNREACHABLE"), (20, "offline", "unknown", "REFUSED")]),
+    ("busy busy", [(0, "unknown", "unknown", "BUSY")]),
+    ("off off busy busy", [(0, "unknown", "offline", "UNREACHABLE"), (20, "offline", "unknown", "BUSY")]),
+    (
+        "on on off busy busy on on",
+        [(0, "unknown", "online", ""), (30, "online", "online", "BUSY"), (50, "online", "online", "")],
+    ),
     ("on on busy off off", [(0, "unknown", "online", ""), (30, "online", "offline", "UNREACHABLE")]),
 ]
 
@@ -159,6 +165,12 @@ def test_recovery_from_a_stuck_look_needs_two_looks() -> None:
     assert [c and (c.at, c.from_, c.to) for c in changes] == [None, (0, UNKNOWN, ONLINE), None]
 
 
+def _said(word: str, before: State) -> availability.Outcome:
+    """What a look says to whoever believes `before`: a busy camera that was online still is."""
+    said = read(SAYS[word], POLICY)
+    return (ONLINE, *said[1:]) if word == "busy" and before.availability is ONLINE else said
+
+
 words = st.lists(st.sampled_from(sorted(SAYS)), max_size=24)
 
 
@@ -166,22 +178,23 @@ words = st.lists(st.sampled_from(sorted(SAYS)), max_size=24)
 def test_nothing_is_claimed_that_two_looks_deny(story: list[str]) -> None:
     """Settled time is claimed online or offline only where the look of that time, or the one after it, says so."""
     states, changes = run(story)
-    says = [read(SAYS[word], POLICY)[0] for word in story]
+    says = [{read(SAYS[word], POLICY)[0], *([ONLINE] if word == "busy" else [])} for word in story]
     settled = states[-1].unsettled_since if states and states[-1].hurry else 10 * len(story)
     for n in range(len(story)):
         at = 10 * n
         claimed = next((c.to for c in reversed(changes) if c and c.at <= at), UNKNOWN)
         if settled is not None and at < settled and claimed is not UNKNOWN:
-            assert claimed in says[n : n + 2]
+            assert claimed in set().union(*says[n : n + 2])
 
 
 @given(words)
 def test_every_change_is_confirmed_by_two_looks_from_its_time(story: list[str]) -> None:
     """The look that a change is dated by and the next one both agree with it, or both deny what was before."""
-    says = [read(SAYS[word], POLICY) for word in story]
-    for n, change in enumerate(run(story)[1]):
+    states, changes = run(story)
+    for n, change in enumerate(changes):
         if change is None:
             continue
+        says = [_said(word, before) for word, before in zip(story, [START, *states], strict=False)]
         first, second = says[n - 1], says[n]
         assert change.at == 10 * (n - 1)
         if change.to is not UNKNOWN:
@@ -211,8 +224,84 @@ def test_no_change_is_dated_before_what_was_settled(story: list[str]) -> None:
 def test_three_equal_looks_settle_anything(story: list[str], word: str) -> None:
     """Whatever came before, a camera that keeps saying one thing is known to be so."""
     states, _ = run([*story, word, word, word])
-    said, _, reason = read(SAYS[word], POLICY)
+    said, _, reason = _said(word, [START, *run(story)[0]][-1])
     assert (states[-1].availability, states[-1].reason, states[-1].hurry) == (said, reason, False)
+
+
+# ---- busy ---------------------------------------------------------------------------------------
+
+LIMIT_MS = int(POLICY.online.busy_at_most.value * 1000)
+
+
+def looks(*seen: tuple[int, str], start: State | None = None) -> tuple[State, list[tuple[int, str, str, str]]]:
+    """The state after looks that begin at these boot ms, and the changes as (at, from, to, reason)."""
+    state, changes = start or run(["on", "on"])[0][-1], []
+    for at, word in seen:
+        state, change = step(state, replace(SAYS[word], at=at), POLICY)
+        changes += [(change.at, change.from_, change.to, change.reason or "")] if change else []
+    return state, changes
+
+
+def test_busy_is_believed_for_the_policys_time_and_no_longer() -> None:
+    """A camera that stays busy is online until the policy's time has run out since the first such look, then unknown."""
+    every = [(at, "busy") for at in range(1000, 1000 + 2 * LIMIT_MS, 30_000)]
+    state, changes = looks(*every)
+    assert changes == [(1000, "online", "online", "BUSY"), (1000 + LIMIT_MS, "online", "unknown", "BUSY")]
+    assert (state.availability, state.held_until) == (UNKNOWN, None)
+
+
+def test_nothing_after_the_end_of_a_busy_cameras_credit_is_settled() -> None:
+    """While a camera is busy the end of its credit is told beforehand, so that no claim passes it before the change."""
+    state, _ = looks((1000, "busy"), (31_000, "busy"))
+    assert state.held_until == 1000 + LIMIT_MS
+    assert looks((61_000, "on"), start=state)[0].held_until is None
+
+
+@pytest.mark.parametrize("between", ["hang", "off", "refused"])
+def test_only_its_stream_renews_a_busy_cameras_credit(between: str) -> None:
+    """Other failures between two busy looks do not let the time begin anew."""
+    state, _ = looks((1000, "busy"), (31_000, between), (61_000, "busy"))
+    assert state.held_until == 1000 + LIMIT_MS
+    _, changes = looks((2000 + LIMIT_MS, "on"), (5000 + LIMIT_MS, "on"), start=state)
+    assert changes == [(1000 + LIMIT_MS, "online", "unknown", "BUSY"), (2000 + LIMIT_MS, "unknown", "online", "")]
+
+
+def test_a_look_that_was_given_up_does_not_lengthen_a_busy_cameras_credit() -> None:
+    """A look stuck beyond the end of the credit: unknown from that end on, not from the look on."""
+    state, _ = looks((1000, "busy"), (31_000, "busy"))
+    _, change = stuck(state, 5000 + LIMIT_MS)
+    assert change is not None
+    assert (change.at, change.to) == (1000 + LIMIT_MS, UNKNOWN)
+
+
+def test_a_snapshot_speaks_for_a_busy_camera() -> None:
+    """A decoded picture had otherwise keeps a busy camera online, and makes an unknown one so from then on."""
+    busy, _ = looks((1000, "busy"), (31_000, "busy"))
+    kept, change = availability.pictured(busy, 60_000, POLICY)
+    assert (kept.held_until, change) == (60_000 + LIMIT_MS, None)
+    unknown, _ = run(["busy", "busy"])[0][-1], None
+    after, change = availability.pictured(unknown, 60_000, POLICY)
+    assert change == Change(at=60_000, from_=UNKNOWN, to=ONLINE, level=Rung.PICTURE, reason=Reason.BUSY)
+    assert after.held_until == 60_000 + LIMIT_MS
+    for word in ("on", "off", "hang", "refused"):
+        state = run([word, word])[0][-1]
+        assert availability.pictured(state, 60_000, POLICY) == (state, None)
+
+
+@given(st.lists(st.tuples(st.integers(1, LIMIT_MS), st.sampled_from([*sorted(SAYS), "stuck", "picture"])), max_size=24))
+def test_no_change_passes_what_was_settled_however_long_a_camera_is_busy(story: list[tuple[int, str]]) -> None:
+    """Whatever the pauses between looks: a change is never dated before a claim that was made."""
+    state, settled, at = START, 0, 0
+    for pause, word in story:
+        at += pause
+        settled = max(settled, min(at, *[t for t in (state.unsettled_since, state.held_until, at) if t is not None]))
+        if word == "stuck":
+            state, change = stuck(state, at)
+        elif word == "picture":
+            state, change = availability.pictured(state, at, POLICY)
+        else:
+            state, change = step(state, replace(SAYS[word], at=at), POLICY)
+        assert change is None or change.at >= settled
 
 
 # ---- visits to the picture ----------------------------------------------------------------------
@@ -242,10 +331,18 @@ def test_a_sight_is_lost_by_two_visits_in_a_row(visits: list[bool | None], expec
 def test_what_opens_and_cannot_be_decoded_is_unknown() -> None:
     """Never online, never offline; and a camera that cannot be opened stays what the look says of it."""
     assert read(look(), POLICY, BLIND) == (UNKNOWN, Rung.STREAMS, Reason.MALFORMED)
-    assert read(look(Reason.BUSY), POLICY, BLIND) == (UNKNOWN, Rung.ANSWERS, Reason.MALFORMED)
-    for word in ("off", "404", "hang", "refused"):
+    for word in ("busy", "off", "404", "hang", "refused"):
         assert read(SAYS[word], POLICY, BLIND) == read(SAYS[word], POLICY)
     assert read(look(), POLICY, Sight(doubt=30)) == read(look(), POLICY)
+
+
+def test_what_opens_and_never_sends_is_named_so() -> None:
+    """A stream of which nothing came twice is as unknown as one that cannot be decoded, and says that nothing came."""
+    sight = glimpse(CLEAR, 20, decodable=False, reason=Reason.TIMED_OUT)
+    sight = glimpse(sight, 30, decodable=False, reason=Reason.TIMED_OUT)
+    state, change = blinded(run(["on", "on"])[0][-1], sight, POLICY)
+    assert change == Change(at=20, from_=ONLINE, to=UNKNOWN, level=Rung.STREAMS, reason=Reason.TIMED_OUT)
+    assert step(state, look(at=40), POLICY, sight) == (state, None)
 
 
 def test_the_policy_says_whether_online_needs_a_picture() -> None:
