@@ -113,7 +113,7 @@ class Daemon:
             memory=self._memory,
             door=self._door,
             record=self._ledger.picture,
-            glimpsed=lambda slot, decodable: self._watches[slot].glimpsed(decodable=decodable),
+            glimpsed=lambda slot, decodable, why: self._watches[slot].glimpsed(decodable=decodable, reason=why),
             changed=self._changed.set,
         )
         self._mover = MovementTask(

@@ -37,10 +37,14 @@ class Seen(Struct, Generic[T], frozen=True, kw_only=True, tag_field="seen", tag=
 
 
 class NotSeen(Struct, frozen=True, kw_only=True, tag_field="seen", tag="no"):
-    """No answer, and why. `detail` is for a person: one line, sanitised, without secrets."""
+    """No answer, and why. `detail` is for a person: one line, sanitised, without secrets.
+
+    `finding`: the word of contract/reasons.py for it where `reason` says too little; "" = none.
+    """
 
     reason: Reason
     detail: str = ""
+    finding: str = ""
     at: int = 0
     took_s: float = 0.0
     attempts: int = 1

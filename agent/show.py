@@ -15,7 +15,7 @@ from agent.model import Camera, Evidence, Seen
 from agent.status import LoginStatus, PictureStatus, Status
 from agent.tell.failures import ADVICE, Kind
 from contract.messages import Verdict
-from contract.vocabulary import ClockDoubt, Standing, fault_name, name
+from contract.vocabulary import Availability, Clause, ClockDoubt, Standing, fault_name, name
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -140,7 +140,9 @@ def inspected(camera: Camera, evidence: Evidence, verdicts: Sequence[Verdict], l
     who = f"{device.value.manufacturer} {device.value.model}" if isinstance(device, Seen) else ""
     table = _table(*(("条款", "判定", "证据", "说明") if zh else ("clause", "verdict", "evidence", "explanation")))
     for verdict in verdicts:
-        standing = f"[{COLOURS[verdict.standing]}]{name(verdict.standing, lang)}[/]"
+        offline = verdict.clause is Clause.ONLINE and verdict.standing is Standing.NOT_MET
+        word = name(Availability.OFFLINE if offline else verdict.standing, lang)
+        standing = f"[{COLOURS[verdict.standing]}]{word}[/]"
         level = f"{verdict.level} {name(verdict.level, lang)}"
         table.add_row(name(verdict.clause, lang), standing, level, _plain(explain(verdict, lang)))
     _show(_plain(f"{camera.name or camera.slot}  {camera.address}  {who}"), table)

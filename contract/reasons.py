@@ -37,6 +37,11 @@ class Finding(StrEnum):
     STREAM_LOWER = "STREAM_LOWER"
     CONFIGURED_UNKNOWN = "CONFIGURED_UNKNOWN"
     NO_VIDEO_PROFILE = "NO_VIDEO_PROFILE"
+    PICTURE_UNTRIED = "PICTURE_UNTRIED"
+    NO_MEDIA = "NO_MEDIA"
+    NO_KEYFRAME = "NO_KEYFRAME"
+    NO_DECODER = "NO_DECODER"
+    UDP_ONLY = "UDP_ONLY"
 
 
 class _Words(NamedTuple):
@@ -151,6 +156,31 @@ _FINDINGS: dict[str, _Words] = {
         "设备没有可用的视频配置。请在摄像机网页 配置→视音频 中启用主码流。",
         "The device has no usable video profile. Enable the main stream in its web page, Configuration > Video/Audio.",
     ),
+    Finding.PICTURE_UNTRIED: _Words(
+        "视频流有应答，但没有去取画面，不能证明能看。请重新检测。",
+        "The stream is described, but no picture was tried: that it can be seen is not proven. Inspect again.",
+    ),
+    Finding.NO_MEDIA: _Words(
+        "摄像机同意播放，却没有送来视频数据。请重启摄像机；仍无视频时检查其编码设置，或升级固件。",
+        "PLAY is granted and no video comes. Restart the camera; if it lasts, check its encoder settings or update its "
+        "firmware.",
+    ),
+    Finding.NO_KEYFRAME: _Words(
+        "视频在送，但在时限内没有关键帧：在摄像机网页 配置→视音频→视频 中把 I 帧间隔设为不超过 2 秒（25 帧时为 50），"
+        "关闭 H.264+/Smart 编码。",
+        "Video comes, but no key frame in time: in the camera's web page, Configuration > Video/Audio > Video, set the "
+        "I-frame interval to 2 s or less (50 at 25 fps) and switch H.264+/Smart codec off.",
+    ),
+    Finding.NO_DECODER: _Words(
+        "视频编码既不是 H.264 也不是 H.265（例如 SVAC），网关不能解码：在摄像机网页 配置→视音频→视频 中改为其一。",
+        "The video is neither H.264 nor H.265 (but SVAC, say) and cannot be decoded here: in the camera's web page, "
+        "Configuration > Video/Audio > Video, set it to one of them.",
+    ),
+    Finding.UDP_ONLY: _Words(
+        "摄像机只肯经 UDP 送视频，网关和平台经 TCP 取流。请在摄像机网页 配置→网络 中允许 RTP over RTSP，或升级固件。",
+        "The camera sends video over UDP only; gateway and platform fetch it over TCP. Allow TCP (RTP over RTSP) in "
+        "its web page, Configuration > Network, or update its firmware.",
+    ),
 }
 
 _REASONS: dict[str, _Words] = {
@@ -201,6 +231,11 @@ _NO_TALK = _Words("设备不提供 ONVIF 对讲。", "The device offers no ONVIF
 
 _IN_CLAUSE: dict[tuple[Clause, str], _Words] = {
     (Clause.ONLINE, Reason.UNSUPPORTED): _NO_STREAM,
+    (Clause.ONLINE, Reason.BUSY): _Words(
+        "设备在线，但取流路数已满，网关看不到画面。请在摄像机或录像机上为网关留出一路取流，或关闭多余的客户端。",
+        "The device lives but all its streams are taken, so the gateway sees nothing. Leave one stream free for the "
+        "gateway, or close surplus viewers.",
+    ),
     (Clause.TWO_WAY_AUDIO, Reason.UNSUPPORTED): _NO_TALK,
     (Clause.FOCUS, Reason.UNSUPPORTED): _Words(
         "设备不能通过 ONVIF 调焦（定焦镜头，或只支持厂商私有方式）。",

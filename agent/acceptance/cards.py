@@ -14,7 +14,7 @@ from agent.acceptance.tasks import Inspection, advice
 from agent.model import Camera, Evidence, NotSeen, Seen, tidy
 from contract.messages import Verdict
 from contract.policy import Policy
-from contract.vocabulary import Clause, Reason, Rung, Standing, name
+from contract.vocabulary import Availability, Clause, Reason, Rung, Standing, name
 
 MAX_JPEG_BYTES = 256 * 1024
 _JPEG = b"\xff\xd8\xff"
@@ -123,10 +123,17 @@ def _clause(verdict: Verdict, told: str, say: Words) -> Html:
     return tag(
         "tr",
         tag("th", name(verdict.clause, say.lang), *_required(verdict, say), scope="row"),
-        tag("td", mark(verdict.standing, say.lang)),
+        tag("td", _standing(verdict, say)),
         tag("td", f"{verdict.level} {name(verdict.level, say.lang)}"),
         tag("td", foreign(told), *_small(f"{say.basis}{proof}" if proof else "")),
     )
+
+
+def _standing(verdict: Verdict, say: Words) -> Html:
+    """A camera that cannot be opened has not answered "no": it is offline."""
+    if verdict.clause is Clause.ONLINE and verdict.standing is Standing.NOT_MET:
+        return tag("b", name(Availability.OFFLINE, say.lang), class_="mark not_met")
+    return mark(verdict.standing, say.lang)
 
 
 def _small(text: str) -> list[Html]:

@@ -132,7 +132,8 @@ def _summary(inspections: Sequence[Inspection], policy: Policy, say: Words) -> l
         )
         for clause in Clause
     ]
-    online = [counts[Clause.ONLINE, standing] for standing in (Standing.MET, Standing.NOT_MET, Standing.UNKNOWN)]
+    online = [counts[Clause.ONLINE, standing] for standing in (Standing.MET, Standing.NOT_MET)]
+    online.append(len(inspections) - sum(online))
     return [
         title,
         tag("p", tag("b", say.counts.format(len(inspections), *online))),

@@ -1,7 +1,7 @@
 """One attempt inside a wall-clock deadline; retry, timing and success added the same for all.
 
-The one place of retries (at most twice more, only for UNREACHABLE and HungUp, inside the deadline). Whoever asks raises `Trouble`
-with a Reason; whoever called `ask` gets a value. What is asked must not be known here.
+The one place of retries (at most twice more, only for UNREACHABLE and HungUp, inside the deadline). Whoever asks raises
+`Trouble` with a Reason; whoever called `ask` gets a value. What is asked must not be known here.
 """
 
 import time
@@ -22,12 +22,13 @@ def boot_ms() -> int:
 
 
 class Trouble(Exception):
-    """An attempt that failed, with its reason: the only exception that leaves a way of asking."""
+    """An attempt that failed, with its reason: the only exception that leaves a way of asking. See NotSeen."""
 
-    def __init__(self, reason: Reason, detail: str = "") -> None:
+    def __init__(self, reason: Reason, detail: str = "", finding: str = "") -> None:
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
+        self.finding = finding
 
 
 class HungUp(Trouble):
@@ -77,6 +78,7 @@ def ask(question: Callable[[], T], *, deadline: Deadline) -> Seen[T] | NotSeen:
         return NotSeen(
             reason=trouble.reason,
             detail=tidy(trouble.detail),
+            finding=trouble.finding,
             at=at,
             took_s=_since(began),
             attempts=tried.attempts,

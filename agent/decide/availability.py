@@ -180,7 +180,7 @@ def _held_until(state: State, seen: Suspicion, policy: Policy) -> int | None:
 
 
 def _expired(state: State, seen: Suspicion, until: int) -> tuple[State, Change]:
-    """It was busy for too long to be believed online: unknown from `until` on. What this look says is still to agree."""
+    """Busy for too long to be believed online: unknown from `until` on. What this look says is still to agree."""
     busy = _suspect(until, (Availability.UNKNOWN, seen.level, Reason.BUSY))
     after = _settled(busy)
     if (seen.availability, seen.reason) != (busy.availability, busy.reason):
@@ -234,7 +234,7 @@ def blinded(state: State, sight: Sight, policy: Policy) -> tuple[State, Change |
 
 
 def pictured(state: State, at: int, policy: Policy) -> tuple[State, Change | None]:
-    """A picture of a camera that is too busy to stream was had otherwise (a snapshot) and decoded, known at boot ms `at`.
+    """A picture of a camera too busy to stream was had otherwise (a snapshot) and decoded, known at boot ms `at`.
 
     It shows what a stream would: such a camera is online, from the moment it was known, and is believed so anew.
     """
@@ -249,7 +249,7 @@ def pictured(state: State, at: int, policy: Policy) -> tuple[State, Change | Non
 
 
 def _denied_since(state: State, at: int) -> int:
-    """Since when the availability that is over at `at` is not believed: by an open suspicion, or being busy too long."""
+    """Since when what is over at `at` was not believed: by an open suspicion, or for being busy too long."""
     first = state.suspicion
     denied = first is not None and state.availability not in {first.availability, Availability.UNKNOWN}
     starts = [at, *([first.since] if first and denied else []), *([state.held_until] if state.held_until else [])]

@@ -9,18 +9,13 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from agent.decide import availability, rules_media, rules_ptz, rules_resolution, scope
-from agent.model import Evidence, NotSeen
+from agent.model import Evidence, NotSeen, Picture, Seen
 from contract.messages import Verdict
 from contract.policy import Policy
-from contract.vocabulary import Availability, Clause, Level, Standing
+from contract.reasons import Finding
+from contract.vocabulary import Availability, Clause, Level, Reason, Rung, Standing
 
 Rule = Callable[[Evidence, Policy], Verdict]
-
-_ONLINE = {
-    Availability.ONLINE: (Standing.MET, Level.E3),
-    Availability.OFFLINE: (Standing.NOT_MET, Level.E3),
-    Availability.UNKNOWN: (Standing.UNKNOWN, Level.E0),
-}
 
 
 def judge(evidence: Evidence, policy: Policy) -> tuple[Verdict, ...]:
@@ -34,7 +29,8 @@ def judge(evidence: Evidence, policy: Policy) -> tuple[Verdict, ...]:
 def online(evidence: Evidence, policy: Policy) -> Verdict:
     """豫市监〔2021〕45号 一, 四.2 "在线率": what this one look says; a change counts only when confirmed.
 
-    `measured`: the rung that was reached.
+    A stream that is described is declared (E1) to be one; where media came it was seen (E3). `measured`: the rung that
+    was reached.
     """
     needs = policy.online.needs.value
     base = Verdict(clause=Clause.ONLINE, standing=Standing.UNKNOWN, level=Level.E0, required=needs)
@@ -42,10 +38,37 @@ def online(evidence: Evidence, policy: Policy) -> Verdict:
     if look is None:
         return scope.unknown(base)
     state, rung, reason = availability.read(look, policy)
-    standing, level = _ONLINE[state]
     steps = {"TCP": look.tcp, "clock": look.clock, "DESCRIBE": look.stream}
     proof = tuple(scope.not_seen(n, o) if isinstance(o, NotSeen) else f"{n}: answered" for n, o in steps.items())
-    return replace(base, standing=standing, level=level, measured=rung.value, reason=reason or "", proof=proof)
+    verdict = replace(base, measured=rung.value, reason=reason or "", proof=proof)
+    if state is Availability.ONLINE:
+        return _opened(verdict, evidence.picture) if rung is Rung.STREAMS else replace(verdict, standing=Standing.MET)
+    if state is Availability.OFFLINE:
+        level = Level.E0 if reason is Reason.UNREACHABLE else Level.E1
+        return replace(verdict, standing=Standing.NOT_MET, level=level)
+    return verdict
+
+
+def _opened(described: Verdict, picture: Seen[Picture] | NotSeen) -> Verdict:
+    """A stream that is described: what trying to get a picture of it adds.
+
+    One visit that found the camera busy, or was sent nothing, denies nothing: as with looks, a second must agree.
+    """
+    met = replace(described, standing=Standing.MET, level=Level.E3)
+    if isinstance(picture, Seen):
+        return replace(met, measured=Rung.PICTURE.value, proof=(*described.proof, "picture: decoded"))
+    reason = picture.finding or picture.reason
+    if picture.reason is Reason.UNASKED and not picture.finding:
+        reason = Finding.PICTURE_UNTRIED
+    declared = replace(met, level=Level.E1, reason=reason, proof=(*described.proof, scope.not_seen("picture", picture)))
+    if reason == Finding.NO_KEYFRAME:
+        return replace(declared, level=Level.E3)
+    if reason in _DENIES_NOTHING:
+        return declared
+    return replace(declared, standing=Standing.UNPROVEN)
+
+
+_DENIES_NOTHING = frozenset({Reason.BUSY, Finding.NO_MEDIA, Finding.UDP_ONLY})
 
 
 RULES: dict[Clause, Rule] = {

@@ -59,7 +59,8 @@ def lost_channel(base: Verdict, evidence: Evidence) -> Verdict | None:
 def unknown(base: Verdict, **observations: Seen[Any] | NotSeen) -> Verdict:
     """UNKNOWN at E0, with the most telling reason among those not seen; names are the operations asked."""
     missing = {name: o for name, o in observations.items() if isinstance(o, NotSeen)}
-    reason = min((o.reason for o in missing.values()), key=_TELLING.index, default=Reason.UNASKED)
+    telling = min(missing.values(), key=lambda o: _TELLING.index(o.reason), default=None)
+    reason = (telling.finding or telling.reason) if telling else Reason.UNASKED
     proof = tuple(not_seen(name, o) for name, o in missing.items() if o.reason is not Reason.UNASKED)
     return replace(base, standing=Standing.UNKNOWN, level=Level.E0, measured=None, reason=reason, proof=proof)
 

@@ -20,6 +20,7 @@ from agent.model import Camera, NotSeen, Picture, Seen
 from agent.permit import LoginMet, stream_login
 from agent.threads import Threaded
 from contract.policy import Policy
+from contract.reasons import Finding
 from contract.vocabulary import Reason
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,8 @@ class PictureTask(Threaded):
     """One thread. `cameras()`: those whose stream can be opened now; the others are not visited.
 
     `record(slot, change)` keeps a fault that was raised or cleared. `glimpsed(slot, decodable)` is called after every
-    visit: whether its picture could be decoded, None = the visit tells neither. `changed()`: more is known than before.
+    visit: whether its picture could be decoded, and why not; None = the visit tells neither. `changed()`: more is known
+    than before.
     """
 
     def __init__(
@@ -58,7 +60,7 @@ class PictureTask(Threaded):
         memory: LearntFile,
         door: LoginGate,
         record: Callable[[str, soundness.PictureChange], None],
-        glimpsed: Callable[[str, bool | None], None],
+        glimpsed: Callable[[str, bool | None, Reason], None],
         changed: Callable[[], None],
     ) -> None:
         self._cameras, self._policy = cameras, policy
@@ -135,7 +137,7 @@ class PictureTask(Threaded):
             log.exception("picture check failed")
         finally:
             for slot in untold:
-                self._glimpsed(slot, None)
+                self._glimpsed(slot, None, Reason.AGENT_FAULT)
                 self._retry(slot, None)
             with self._idle:
                 self._visiting = ()
@@ -193,7 +195,7 @@ class PictureTask(Threaded):
         if source == "sub" and isinstance(picture, NotSeen) and _shows_nothing(picture):
             self._unusable[slot] = camera.stream_path
             self._again(slot, self._confirm_ms)
-        self._glimpsed(slot, decodable)
+        self._glimpsed(slot, decodable, picture.reason if isinstance(picture, NotSeen) else Reason.MALFORMED)
         self._retry(slot, decodable)
 
     def _judge(self, slot: str, before: PictureState, picture: Seen[Picture]) -> None:
@@ -220,4 +222,4 @@ def _shows_nothing(picture: NotSeen) -> bool:
     """Whether this stream, by its own fault, will not show a picture the next time either."""
     if picture.reason is Reason.UNASKED:
         return bool(picture.attempts)  # visited, and its codec is none we read
-    return picture.reason in (Reason.UNSUPPORTED, Reason.MALFORMED)
+    return picture.reason in (Reason.UNSUPPORTED, Reason.MALFORMED) or picture.finding == Finding.NO_MEDIA

@@ -16,6 +16,7 @@ from agent.ask.rtsp.sdp import Media
 from agent.ask.rtsp.session import Session
 from agent.model import Camera, tidy
 from agent.permit import Permit, permit
+from contract.reasons import Finding
 from contract.vocabulary import Reason
 
 JPEG = "JPEG"
@@ -27,6 +28,8 @@ HEAD_S = 1.0
 """All pictures of so long from the first keyframe on: long enough to see a camera shake."""
 SECOND_S = 4.0
 """How long after the first keyframe the next one is waited for; most cameras send one every 2 s."""
+SILENCE_S = 3.0
+"""After PLAY: who sent nothing for so long sends nothing; less says nothing about the camera."""
 _SAYS_NO = frozenset({400, 404, 405, 410, 501})
 
 
@@ -53,19 +56,23 @@ def film(camera: Camera, *, log_in: bool | Permit, deadline: Deadline, brief: bo
 
     `brief`: the first keyframe is enough. Everything travels on the one connection to the enrolled address (RFC 2326,
     10.12); TEARDOWN always follows. Raises rtsp.Status, LoginFailed or Trouble: TIMED_OUT when no whole keyframe comes
-    in time, HOSTILE for floods and redirects, UNASKED where the codec is none we read: no word about it.
+    in time (NO_KEYFRAME) or nothing at all, the session ended by the camera included (NO_MEDIA); HOSTILE for floods and
+    redirects, UNASKED where the codec is none we read (NO_DECODER): no word about it.
     """
     with _Viewing(camera, deadline, log_in=log_in) as viewing:
         track, codec = _video(viewing.open())
         channel = viewing.setup(track, 0)
         viewing.play()
-        reel = Reel(codec, track.parameter_sets, cap=MAX_BYTES, head_s=HEAD_S)
+        reel, silent = Reel(codec, track.parameter_sets, cap=MAX_BYTES, head_s=HEAD_S), Deadline(SILENCE_S)
         came = _watch(viewing, channel, track, reel, deadline, brief=brief)
     if reel.takes:
         return Footage(codec, reel.takes)
     if reel.full:
         raise Trouble(Reason.HOSTILE, f"a keyframe larger than {MAX_BYTES} bytes")
-    raise Trouble(Reason.TIMED_OUT, "no keyframe in time" if came else "no video after PLAY")
+    if came:
+        raise Trouble(Reason.TIMED_OUT, "no keyframe in time", Finding.NO_KEYFRAME)
+    waited = silent.passed() or not deadline.passed()  # or it ended the session by itself
+    raise Trouble(Reason.TIMED_OUT, "no video after PLAY", Finding.NO_MEDIA if waited else "")
 
 
 def _video(media: tuple[Media, ...]) -> tuple[Media, str]:
@@ -78,7 +85,7 @@ def _video(media: tuple[Media, ...]) -> tuple[Media, str]:
     if not videos:
         raise Trouble(Reason.MALFORMED, "the description names no video")
     names = " ".join(codec for track in videos for codec in track.codecs)
-    raise Trouble(Reason.UNASKED, tidy(f"no decoder here for {names or 'its video'}", 80))
+    raise Trouble(Reason.UNASKED, tidy(f"no decoder here for {names or 'its video'}", 80), Finding.NO_DECODER)
 
 
 def _watch(viewing: Session, channel: int, track: Media, reel: Reel, deadline: Deadline, *, brief: bool) -> bool:
@@ -89,7 +96,7 @@ def _watch(viewing: Session, channel: int, track: Media, reel: Reel, deadline: D
         try:
             frame = viewing.receive(end.left())
         except Trouble as trouble:
-            if not reel.begun or trouble.reason is Reason.HOSTILE:
+            if trouble.reason is Reason.HOSTILE:
                 raise
             frame = None
         if frame is None:

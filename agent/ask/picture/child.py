@@ -18,6 +18,7 @@ from agent.ask.picture.decoder_client import Decoder, Developed
 from agent.ask.picture.parent import SNAPSHOT, Answer, Job
 from agent.model import Credentials, NotSeen, Picture, Seen, tidy
 from agent.permit import Permit
+from contract.reasons import Finding
 from contract.vocabulary import Reason
 
 VISITORS = 8
@@ -96,7 +97,7 @@ class _Rounds:
         deadline = self._deadline.within(self._visit_s)
         fetched = ask(lambda: _fetch(job, deadline, permit), deadline=deadline)
         if isinstance(fetched, NotSeen):
-            return Answer(slot=slot, picture=fetched)
+            return Answer(slot=slot, picture=fetched, undecodable=fetched.finding == Finding.NO_MEDIA)
         developed = self._developed(job, fetched.value)
         if developed.reason:
             unseen = _unseen(fetched, developed.reason, developed.detail)

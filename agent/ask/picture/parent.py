@@ -44,7 +44,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen of one slot, and how its login went.
 
-    `undecodable`: pictures were fetched and the decoder could make none of them.
+    `undecodable`: pictures were fetched and the decoder could make none of them, or none came after PLAY.
     """
 
     slot: str
@@ -76,8 +76,8 @@ def check(
     kept up to date here with pictures without fault, so a view that has changed stays a fault until it is back or its
     entry is deleted.
     `thumbnails`: slot -> small JPEG of the picture; filled in here, and only then does a picture leave the decoder.
-    `met(slot, how)` is told how each slot's login went, `undecodable(slot)` where all was fetched as it should be and
-    no picture came out of it; both before the slot's own result.
+    `met(slot, how)` is told how each slot's login went, `undecodable(slot)` where all was asked as it should be and no
+    picture came out of it; both before the slot's own result.
 
     NotSeen: as in footage and asking; MALFORMED also when what came cannot be decoded, HOSTILE for a picture larger
     than any camera's, AGENT_FAULT when the pictures broke the decoder or were not decoded in

@@ -13,6 +13,7 @@ from agent.ask.net.message import USER_AGENT, Reply, content_length, read_head, 
 from agent.ask.rtsp import sdp
 from agent.model import Backchannel, Camera, Credentials, NotSeen, Seen, tidy
 from agent.permit import Permit, permit
+from contract.reasons import Finding
 from contract.vocabulary import Reason
 
 CAP = 64 * 1024
@@ -22,6 +23,8 @@ BACKCHANNEL = "www.onvif.org/ver20/backchannel"
 _SENDINGS = 2
 """How often one login may be sent: the second only for a stale nonce or when the first was cut off unanswered."""
 _BUSY = frozenset({453, 503})
+UNSUPPORTED_TRANSPORT = 461
+"""To a SETUP for RTP over the RTSP connection, the one transport we ask for: media goes over UDP only."""
 _SAYS_NO = frozenset({404, 405, 406, 410, 415, 461, 501, 505, 551})
 
 
@@ -29,7 +32,8 @@ class Status(Trouble):
     """A reply that is not a success."""
 
     def __init__(self, reply: Reply) -> None:
-        super().__init__(_reason(reply.status), f"RTSP {reply.status} {tidy(reply.phrase, 60)}".rstrip())
+        finding = Finding.UDP_ONLY if reply.status == UNSUPPORTED_TRANSPORT else ""
+        super().__init__(_reason(reply.status), f"RTSP {reply.status} {tidy(reply.phrase, 60)}".rstrip(), finding)
         self.status = reply.status
 
 

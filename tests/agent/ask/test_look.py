@@ -106,7 +106,8 @@ def test_onvif_cannot_take_the_streams_time(onvif: evil.Behaviour | None) -> Non
     [
         (evil.silent, Reason.TIMED_OUT),
         (evil.drip(described(SDP) * 9), Reason.TIMED_OUT),
-        (evil.slam, Reason.UNREACHABLE),
+        (evil.slam, Reason.BUSY),
+        (evil.reset, Reason.BUSY),
         (evil.answers(b"RTSP/1.0 453 Not Enough Bandwidth\r\n\r\n"), Reason.BUSY),
         (evil.answers(b"RTSP/1.0 302 Found\r\nLocation: rtsp://10.0.0.9/\r\n\r\n"), Reason.HOSTILE),
         (evil.answers(described(SDP.replace(b"video", b"application"))), Reason.UNSUPPORTED),

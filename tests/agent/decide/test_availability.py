@@ -243,7 +243,7 @@ def looks(*seen: tuple[int, str], start: State | None = None) -> tuple[State, li
 
 
 def test_busy_is_believed_for_the_policys_time_and_no_longer() -> None:
-    """A camera that stays busy is online until the policy's time has run out since the first such look, then unknown."""
+    """A camera that stays busy is online until the policy's time since the first such look is over, then unknown."""
     every = [(at, "busy") for at in range(1000, 1000 + 2 * LIMIT_MS, 30_000)]
     state, changes = looks(*every)
     assert changes == [(1000, "online", "online", "BUSY"), (1000 + LIMIT_MS, "online", "unknown", "BUSY")]

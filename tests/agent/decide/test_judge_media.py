@@ -4,7 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from agent.decide.judge import judge
-from agent.model import Span
+from agent.model import NotSeen, Picture, Seen, Span
+from contract.reasons import Finding
 from contract.vocabulary import Clause, Reason
 from tests.agent.decide.builders import (
     DECODER,
@@ -178,9 +179,10 @@ def test_proof_of_a_low_setting_names_what_it_could_be() -> None:
 
 
 ONLINE = [
-    (look(), ("MET", "E3", "", "streams")),
-    (look(Reason.BUSY), ("MET", "E3", "BUSY", "answers")),
-    (look(Reason.UNREACHABLE, tcp=Reason.UNREACHABLE), ("NOT_MET", "E3", "UNREACHABLE", "unreachable")),
+    (look(), ("UNPROVEN", "E1", "PICTURE_UNTRIED", "streams")),
+    (look(Reason.BUSY), ("UNKNOWN", "E0", "BUSY", "answers")),
+    (look(Reason.UNREACHABLE, tcp=Reason.UNREACHABLE), ("NOT_MET", "E0", "UNREACHABLE", "unreachable")),
+    (look(Reason.UNSUPPORTED), ("NOT_MET", "E1", "UNSUPPORTED", "answers")),
     (look(Reason.REFUSED), ("UNKNOWN", "E0", "REFUSED", "answers")),
     (None, ("UNKNOWN", "E0", "UNASKED", None)),
 ]
@@ -191,6 +193,24 @@ def test_online(seen_by: Any, expected: tuple[str, str, str, Any]) -> None:
     """The online clause says what the look says, and nothing of what the camera can do."""
     found = of(judge(replace(evidence(nodes=no()), look=seen_by), POLICY), Clause.ONLINE)
     assert (found.standing, found.level, found.reason, found.measured) == expected
+
+
+PICTURES: list[tuple[Any, tuple[str, str, str]]] = [
+    (Seen(value=Picture(source="main", width=1920, height=1080)), ("MET", "E3", "")),
+    (NotSeen(reason=Reason.TIMED_OUT, finding=Finding.NO_KEYFRAME), ("MET", "E3", "NO_KEYFRAME")),
+    (NotSeen(reason=Reason.TIMED_OUT, finding=Finding.NO_MEDIA), ("MET", "E1", "NO_MEDIA")),
+    (NotSeen(reason=Reason.UNSUPPORTED, finding=Finding.UDP_ONLY), ("MET", "E1", "UDP_ONLY")),
+    (NotSeen(reason=Reason.BUSY), ("MET", "E1", "BUSY")),
+    (NotSeen(reason=Reason.UNASKED, finding=Finding.NO_DECODER), ("UNPROVEN", "E1", "NO_DECODER")),
+    *((NotSeen(reason=r), ("UNPROVEN", "E1", r.value)) for r in (Reason.HOSTILE, Reason.MALFORMED, Reason.TIMED_OUT)),
+]
+
+
+@pytest.mark.parametrize(("picture", "expected"), PICTURES)
+def test_a_stream_is_seen_only_where_media_came(picture: Any, expected: tuple[str, str, str]) -> None:
+    """A description declares a stream: E3 where media came, unproven where the camera broke off or nobody tried."""
+    found = of(judge(replace(evidence(nodes=no()), look=look(), picture=picture), POLICY), Clause.ONLINE)
+    assert (found.standing, found.level, found.reason) == expected
 
 
 def test_one_verdict_per_clause_in_order() -> None:

@@ -73,15 +73,15 @@ def test_deadline_passed_before_connecting_is_no_connection() -> None:
     ("behave", "reason"),
     [
         (evil.silent, Reason.TIMED_OUT),
-        (evil.slam, Reason.UNREACHABLE),
-        (evil.reset, Reason.UNREACHABLE),
+        (evil.slam, Reason.BUSY),
+        (evil.reset, Reason.BUSY),
         (evil.answers(b"half a li"), Reason.MALFORMED),
         (evil.drip(b"x" * 100), Reason.TIMED_OUT),
         (evil.endless(b"", b"x"), Reason.HOSTILE),
     ],
 )
 def test_after_connecting(behave: evil.Behaviour, reason: Reason) -> None:
-    """Silence and dripping time out, resets and closing unheard are UNREACHABLE, half an answer is MALFORMED."""
+    """Silence and dripping time out, resets and closing unheard are BUSY, half an answer is MALFORMED."""
     with evil.Server(behave) as server:
         began = time.monotonic()
         with connection.connect(server.camera(), server.port, Deadline(0.4)) as line:
@@ -165,7 +165,7 @@ def greet(peer: evil.Peer) -> None:
 
 @pytest.mark.parametrize(
     ("behave", "reason"),
-    [(greet, Reason.MALFORMED), (evil.silent, Reason.TIMED_OUT), (lambda peer: None, Reason.UNREACHABLE)],
+    [(greet, Reason.MALFORMED), (evil.silent, Reason.TIMED_OUT), (lambda peer: None, Reason.BUSY)],
 )
 def test_a_failed_handshake_says_why(behave: evil.Behaviour, reason: Reason) -> None:
     """A peer that speaks no TLS, nothing, or hangs up is named as such within the deadline."""

@@ -29,6 +29,7 @@ from agent.ask.picture.parent import Job
 from agent.ask.rtsp.depacketize import Take
 from agent.model import Camera, Credentials, NotSeen, Picture, Ports, Seen
 from agent.permit import LoginMet
+from contract.reasons import Finding
 from contract.vocabulary import Reason
 from simulator.canteen import CameraSpec, Canteen
 from simulator.kitchen.darkroom import still
@@ -291,6 +292,26 @@ def test_two_gigabytes_are_not_read() -> None:
     huge = {"still": evil.answers(f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode())}
     told, _ = each(huge, source="snapshot", snapshot_path={"still": "/s"})
     assert told == {"still": HOSTILE}
+
+
+def test_a_stream_that_never_sends_is_named() -> None:
+    """PLAY granted and nothing sent, or the session closed after it: no picture, as with one nobody can decode."""
+    with evil.Server(plays([], then=evil.silent)) as mute, evil.Server(plays([])) as closing:
+        dumb: set[str] = set()
+        told = check([mute.camera(), closing.camera(slot="s2")], undecodable=dumb.add)
+    found = {slot: (one.reason, one.finding) for slot, one in told.items() if isinstance(one, NotSeen)}
+    assert found == dict.fromkeys(("s1", "s2"), (TIMED_OUT, Finding.NO_MEDIA))
+    assert dumb == {"s1", "s2"}
+
+
+def test_a_stream_without_keyframes_is_not_silent() -> None:
+    """Video that comes without a keyframe in time: the camera sends, so nothing is denied, and the cause is named."""
+    late = rtp(picture for picture in clip(320, 240, pictures=40, gop=40)[1:])
+    with evil.Server(plays(late, then=evil.silent)) as server:
+        dumb: set[str] = set()
+        (told,) = check([server.camera()], undecodable=dumb.add).values()
+    assert isinstance(told, NotSeen)
+    assert (told.finding, dumb) == (Finding.NO_KEYFRAME, set())
 
 
 def test_a_flood_of_media_ends() -> None:
