@@ -220,6 +220,8 @@ class Service(Struct, frozen=True, kw_only=True):
     port: int
     path: str
     foreign_host: str = ""
+    unused: str = ""
+    """What of its claim was not used: a scheme other than the enrolled one, or a port at which no camera is asked."""
     claimed_by: tuple[str, ...] = ()
     """GetServices, GetCapabilities: who listed it."""
 
@@ -317,12 +319,17 @@ class Profile(Struct, frozen=True, kw_only=True):
 
 
 class StreamUri(Struct, frozen=True, kw_only=True):
-    """Where the main stream is, host rewritten to the enrolled address; `foreign_host` if it named another."""
+    """Where the main stream is, host rewritten to the enrolled address; `foreign_host` if it named another.
+
+    `other_ports`: further ports that its authority names (`:9001:5549`). `unused`: as in Service.
+    """
 
     profile: str
     port: int
     path: str
     foreign_host: str = ""
+    other_ports: tuple[int, ...] = ()
+    unused: str = ""
 
 
 class Backchannel(Struct, frozen=True, kw_only=True):

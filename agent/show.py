@@ -127,9 +127,10 @@ def discovered(found: "Round", lang: str) -> None:
     for one in found.found:
         cells = (one.address, str(one.port), one.name, one.hardware, one.mac or one.claimed_mac, one.epr)
         table.add_row(*map(_plain, cells))
+    odd = [f"{one.address}: {note}" for one in found.found for note in one.notes]
     links = ", ".join(found.interfaces) or ("无" if zh else "none")
     count = f"共 {len(found.found)} 台（接口：{links}）" if zh else f"{len(found.found)} found (interfaces: {links})"
-    _show(*([table] if found.found else []), count)
+    _show(*([table] if found.found else []), *map(_plain, odd), count)
 
 
 def inspected(camera: Camera, evidence: Evidence, verdicts: Sequence[Verdict], lang: str) -> None:

@@ -17,7 +17,7 @@ from agent.ask.onvif import jobs
 from agent.ask.onvif.jobs import Job
 from agent.ask.rtsp import client as rtsp
 from agent.ask.talk import backchannel, vendor
-from agent.model import Backchannel, Camera, Capabilities, Evidence, NotSeen, Seen, Talk
+from agent.model import Backchannel, Camera, Capabilities, Evidence, Look, NotSeen, Seen, StreamUri, Talk
 from agent.permit import Door, LoginMet, Permit, onvif_login, stream_login
 from contract.vocabulary import Reason
 
@@ -132,15 +132,46 @@ def _with_stream(evidence: Evidence, camera: Camera, log_in: Permit, *, sound: b
     pathless = LOGIN_REFUSED if evidence.capabilities.refused else None
     enrolled = bool(camera.stream_path)
     if not enrolled and isinstance(uri, Seen):
-        ports = structs.replace(camera.ports, rtsp=uri.value.port)
-        camera = structs.replace(camera, stream_path=uri.value.path, ports=ports)
-    seen = look(camera, log_in=log_in, deadline_s=LOOK_S, pathless=pathless)
+        camera, seen, told = _at_its_port(camera, evidence.capabilities, uri.value, log_in)
+        evidence = structs.replace(evidence, capabilities=told)
+    else:
+        seen = look(camera, log_in=log_in, deadline_s=LOOK_S, pathless=pathless)
     if not camera.stream_path or not isinstance(seen.stream, Seen):
         return structs.replace(evidence, look=seen)
     camera = structs.replace(camera, stream_path=backchannel.onvif_path(camera.stream_path)) if enrolled else camera
     offer = rtsp.backchannel(camera, log_in=log_in, deadline_s=LOOK_S)
     tried = _tried(camera, offer, log_in=log_in, sound=sound)
     return structs.replace(evidence, look=seen, backchannel=offer, talk=tried)
+
+
+def _at_its_port(
+    camera: Camera, told: Capabilities, uri: StreamUri, log_in: Permit
+) -> tuple[Camera, Look, Capabilities]:
+    """The look at the port that the camera names; where nobody listens there, at the others it names and the enrolled.
+
+    The port that accepted stands in what was told, and the difference in its notes.
+    """
+    tried: list[tuple[Camera, Look, Capabilities]] = []
+    for port in dict.fromkeys((uri.port, *uri.other_ports, camera.ports.rtsp)):
+        there = structs.replace(camera, stream_path=uri.path, ports=structs.replace(camera.ports, rtsp=port))
+        seen = look(there, log_in=log_in, deadline_s=LOOK_S)
+        if isinstance(seen.tcp, Seen) and port in seen.tcp.value and tried:
+            return there, seen, _streaming_at(told, uri.port, port)
+        tried.append((there, seen, told))
+        if isinstance(seen.tcp, NotSeen) or port in seen.tcp.value:
+            break  # all of it is away, or this port is the one
+    return tried[0]
+
+
+def _streaming_at(told: Capabilities, named: int, port: int) -> Capabilities:
+    """What was told, with its streams at the port that accepts instead of the one named."""
+    note = f"stream URI names port {named}, where nobody listens; port {port} accepts"
+    moved = {
+        name: structs.replace(one, value=structs.replace(one.value, port=port))
+        for name in ("stream_uri", "sub_stream_uri")
+        if isinstance(one := getattr(told, name), Seen) and one.value.port == named
+    }
+    return structs.replace(told, **moved, notes=(*told.notes, note))
 
 
 def _tried(camera: Camera, offer: Seen[Backchannel] | NotSeen, *, log_in: Permit, sound: bool) -> Talk:

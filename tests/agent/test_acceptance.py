@@ -20,6 +20,7 @@ from agent.acceptance.proofs import basis
 from agent.acceptance.report import SHANGHAI, Report
 from agent.decide.judge import judge
 from agent.model import (
+    UNASKED,
     Camera,
     Capabilities,
     ClockReading,
@@ -39,7 +40,7 @@ from agent.model import (
     Talk,
 )
 from contract.policy import load_policy
-from contract.vocabulary import Clause, Reason, Standing, name
+from contract.vocabulary import Availability, Clause, Reason, Standing, name
 from scripts.stage import tool
 from simulator.addresses import random_loopback
 from simulator.canteen import CameraSpec, Canteen
@@ -90,17 +91,18 @@ def inspection(slot: str = "cook-1", text: str = "烹饪间", **fields: object) 
         clock=Seen(value=ClockReading(skew_s=3600.0)),
         stream=Seen(value=Stream(path="/user=admin&password=geheim", media=("video H264",), codec="H264")),
     )
-    evidence = Evidence(slot=slot, look=look, capabilities=capabilities)
+    picture = Seen(value=Picture(source="main", width=1280, height=720, codec="h264"))
+    evidence = Evidence(slot=slot, look=look, capabilities=capabilities, picture=picture)
     evidence = structs.replace(evidence, **fields)
     camera = Camera(slot=slot, name=text, zone=text, address="192.168.1.64", channel="")
     return Inspection(camera, evidence, judge(evidence, POLICY))
 
 
 def gone(slot: str = "gate-1") -> Inspection:
-    missing = NotSeen(reason=Reason.UNREACHABLE, detail="Connection refused")
+    missing = NotSeen(reason=Reason.UNREACHABLE, detail="Connection refused at port 554")
     look = Look(at=1, took_s=5.0, tcp=missing, clock=missing, stream=missing)
     told = Capabilities(device=missing, services=missing, profiles=missing, nodes=missing, audio_outputs=missing)
-    return inspection(slot, "收货口", look=look, capabilities=told)
+    return inspection(slot, "收货口", look=look, capabilities=told, picture=UNASKED)
 
 
 def moved(slot: str = "dome-1") -> Inspection:
@@ -215,7 +217,8 @@ def test_every_clause_of_every_camera_is_on_the_page(lang: str) -> None:
         for row, clause, verdict in zip(rows, Clause, one.verdicts, strict=True):
             shown = "".join(Reader(f"<tr><th>{row}</tr>").texts("tr"))
             assert shown.startswith(name(clause, lang))
-            assert name(verdict.standing, lang) in shown
+            offline = clause is Clause.ONLINE and verdict.standing is Standing.NOT_MET
+            assert name(Availability.OFFLINE if offline else verdict.standing, lang) in shown
             assert f"{verdict.level} {name(verdict.level, lang)}" in shown
 
 

@@ -219,20 +219,20 @@ def _dial(address: str, port: int, deadline: Deadline) -> socket.socket:
     except (OSError, Trouble) as error:
         if sock:
             sock.close()
-        raise _unconnected(error) from None
+        raise _unconnected(error, port) from None
     return sock
 
 
-def _unconnected(error: OSError | Trouble) -> Trouble:
+def _unconnected(error: OSError | Trouble, port: int) -> Trouble:
     """A reset is none of these: the peer answered the SYN, or it would be a refusal (RFC 9293, 3.10.7.3)."""
     if isinstance(error, Trouble):
         return NoConnection(error.reason, error.detail)
     if isinstance(error, TimeoutError):
-        return NoConnection(Reason.UNREACHABLE, "no answer to the connection attempt")
+        return NoConnection(Reason.UNREACHABLE, f"no answer to the connection attempt at port {port}")
     if error.errno == errno.ECONNRESET:
         return _broken(error)
     reason = Reason.UNREACHABLE if error.errno in _THEIRS else Reason.AGENT_FAULT
-    return NoConnection(reason, error.strerror or type(error).__name__)
+    return NoConnection(reason, f"{error.strerror or type(error).__name__} at port {port}")
 
 
 def _broken(error: OSError) -> Trouble:

@@ -87,6 +87,10 @@ class Interview:
         for service in found:
             if service.foreign_host:
                 self.note(f"XAddr names another host: {service.foreign_host}")
+            if service.unused:
+                self.note(
+                    f"the {service.name} service is named at {service.unused}: asked at the enrolled port instead"
+                )
         return Seen(value=found, at=both.at, took_s=both.took_s, attempts=both.attempts)
 
     def _why_not(self, service: str) -> NotSeen | None:

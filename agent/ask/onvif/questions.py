@@ -149,8 +149,11 @@ def _stream_uri(interview: Interview, profile: Profile | None) -> Seen[StreamUri
         Question(profile.media, "GetStreamUri", arguments[profile.media]),
         lambda reply: endpoints.stream(interview.camera, token, media_replies.stream_uri(reply)),
     )
-    if isinstance(seen, Seen) and seen.value.foreign_host:
-        interview.note(f"stream URI names another host: {seen.value.foreign_host}")
+    if isinstance(seen, Seen):
+        if seen.value.foreign_host:
+            interview.note(f"stream URI names another host: {seen.value.foreign_host}")
+        if seen.value.unused:
+            interview.note(f"stream URI names {seen.value.unused}: the enrolled one is used instead")
     return seen
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 
 import psutil
+import pytest
 from msgspec import structs
 
 from agent.ask import inspection
@@ -51,6 +52,29 @@ def test_the_stream_that_onvif_names_is_looked_at() -> None:
     assert evidence.backchannel.value.offered
     assert (evidence.channel, evidence.panoramic) == ("src1", True)
     assert f"DESCRIBE rtsp://{one.address}:{server.port}/live?x=1 ".encode() in b"".join(server.requests)
+
+
+@pytest.mark.parametrize("named", [":{live}", ":{dead}:{live}", ":{dead}", ""])
+def test_the_port_that_a_camera_names_is_asked_before_the_enrolled_one(named: str) -> None:
+    """RTSP at any port that it names, two in one authority included; the enrolled one where nobody listens there."""
+    told: list[Onvif] = []
+    with (
+        Device(lambda request: told[0](request)) as device,
+        evil.Server(evil.answers(DESCRIBED), device.address) as server,
+    ):
+        dead = evil.closed_port(device.address)[1]
+        authority = "192.0.2.9" + named.format(live=server.port, dead=dead)
+        uri = f"<MediaUri><tt:Uri>rtsp://{authority}/live</tt:Uri></MediaUri>"
+        enrolled = dead if "{live}" in named else server.port
+        told.append(Onvif(GetStreamUri=uri))
+        whole = device.camera("a", PASSWORD)
+        evidence = inspected(structs.replace(whole, ports=structs.replace(whole.ports, rtsp=enrolled)))["a"]
+    capabilities = evidence.capabilities
+    assert evidence.look
+    assert isinstance(evidence.look.stream, Seen), evidence.look.stream
+    assert isinstance(capabilities.stream_uri, Seen)
+    assert capabilities.stream_uri.value.port == server.port
+    assert any("nobody listens" in note for note in capabilities.notes) is not named.startswith(":{live}")
 
 
 def test_an_enrolled_stream_path_outranks_the_one_onvif_names() -> None:

@@ -42,7 +42,7 @@ class Room:
             memory=self.memory,
             door=self.gate,
             record=lambda slot, change: self.changes.append((slot, change)),
-            glimpsed=lambda slot, decodable: self.told.append((slot, decodable)),
+            glimpsed=lambda slot, decodable, _: self.told.append((slot, decodable)),
             changed=lambda: None,
         )
 

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from agent.ask.attempt import Trouble
 from agent.ask.net.message import safe_path
@@ -27,7 +28,10 @@ def claimed(xaddr: str, name: str = "media") -> Service:
         ("http://127.0.0.1:22/onvif/Media", 2020, "/onvif/Media", "127.0.0.1"),
         ("http://camera.local/onvif/Media", 80, "/onvif/Media", "camera.local"),
         ("http://192.0.2.7:8080:8080/onvif/Media", 8080, "/onvif/Media", ""),
-        ("http://192.0.2.7:1:2/onvif/Media", 80, "/onvif/Media", ""),
+        ("http://192.0.2.7:1:2/onvif/Media", 2020, "/onvif/Media", ""),
+        ("http://192.0.2.7:9101/onvif/Media", 9101, "/onvif/Media", ""),
+        ("http://192.0.2.7:65535/onvif/Media", 65535, "/onvif/Media", ""),
+        ("http://192.0.2.7:22:9101/onvif/Media", 9101, "/onvif/Media", ""),
         ("http://user:pass@198.51.100.1/onvif/Media", 80, "/onvif/Media", "198.51.100.1"),
         ("https://192.0.2.7/onvif/Media", 2020, "/onvif/Media", ""),
         ("http://[fe80::1]/onvif/Media", 80, "/onvif/Media", "fe80::1"),
@@ -40,11 +44,30 @@ def claimed(xaddr: str, name: str = "media") -> Service:
     ],
 )
 def test_only_port_and_path_are_taken_from_an_xaddr(xaddr: str, port: int, path: str, foreign: str) -> None:
-    """The host is never taken, the port only from the list of usual ones, the scheme must be that of the enrolment."""
+    """The host is never taken, the port is one of the trade's or from 1024 on, the scheme that of the enrolment."""
     service = claimed(xaddr)
     assert (service.port, service.path) == (port, path)
     if path:
         assert service.foreign_host == foreign
+
+
+@pytest.mark.parametrize(
+    ("xaddr", "tls", "unused"),
+    [
+        ("http://192.0.2.7:22/onvif/Media", "off", "port 22"),
+        ("https://192.0.2.7/onvif/Media", "off", "https"),
+        ("https://192.0.2.7:8443/onvif/Media", "off", "https at :8443"),
+        ("http://192.0.2.7:8000/onvif/Media", "pin", "http at :8000, but TLS is enrolled"),
+        ("http://192.0.2.7:9101/onvif/Media", "off", ""),
+        ("https://192.0.2.7:9443/onvif/Media", "verify", ""),
+    ],
+)
+def test_what_of_a_claim_is_not_used_is_said(xaddr: str, tls: str, unused: str) -> None:
+    """A port or scheme that is not used is named, never replaced in silence; TLS is never given up for a claim."""
+    camera = structs.replace(CAMERA, tls=tls)
+    (service,) = endpoints.services(camera, [("GetServices", (Claim("media", xaddr),))])
+    assert service.unused == unused
+    assert (service.port == CAMERA.ports.onvif) is bool(unused)
 
 
 def test_lists_are_merged_and_say_who_claimed() -> None:
@@ -80,16 +103,33 @@ def test_candidates_begin_with_the_claim_and_end_with_guesses() -> None:
         (" rtsp://10.0.0.9/live 1\n", 554, "/live%201"),
         ("rtsp://10.0.0.9:8554/live", 8554, "/live"),
         ("rtsp://10.0.0.9:22/live", 5540, "/live"),
+        ("rtsp://10.0.0.9:33554/live", 33554, "/live"),
+        ("rtsp://10.0.0.9:5544/live", 5544, "/live"),
+        ("rtsp://10.0.0.9:88/live", 88, "/live"),
+        ("rtsp://10.0.0.9:9001:5549/live", 9001, "/live"),
         ("rtsp://admin:secret@10.0.0.9/live", 554, "/live"),
         ("rtsp://192.0.2.7", 554, "/"),
         ("rtsp://192.0.2.7?channel=1", 554, "/?channel=1"),
     ],
 )
 def test_a_stream_uri_is_rebuilt_on_the_enrolled_address(uri: str, port: int, path: str) -> None:
-    """Path and query of the URI, a usual RTSP port or the enrolled one, and nothing of its user or host."""
+    """Path and query of the URI, its port or the enrolled one, and nothing of its user or host."""
     found = endpoints.stream(CAMERA, "main", uri)
     assert (found.port, found.path) == (port, path)
     assert "secret" not in repr(found)
+
+
+def test_ports_of_a_stream_that_are_not_used_are_said() -> None:
+    """A port below 1024 that no camera uses is named; a second port in the authority is kept to be tried."""
+    assert endpoints.stream(CAMERA, "main", "rtsp://10.0.0.9:22/live").unused == "port 22"
+    assert endpoints.stream(CAMERA, "main", "rtsp://10.0.0.9:88/live").unused == ""
+    assert endpoints.stream(CAMERA, "main", "rtsp://10.0.0.9:9001:5549/live").other_ports == (5549,)
+
+
+def test_a_stream_over_tls_is_named_so() -> None:
+    """rtsps is a clear word of the camera that it streams otherwise: UNSUPPORTED, and told as what it is."""
+    with pytest.raises(Trouble, match="rtsps"):
+        endpoints.stream(CAMERA, "main", "rtsps://192.0.2.7/x")
 
 
 @pytest.mark.parametrize("uri", ["http://192.0.2.7/x", "file:///etc/passwd", "junk", "rtsp://[::1/x"])
