@@ -18,6 +18,7 @@ class Finding(StrEnum):
     NOT_BOUND = "NOT_BOUND"
     NO_SPACES = "NO_SPACES"
     DEGENERATE_RANGE = "DEGENERATE_RANGE"
+    NO_RANGE = "NO_RANGE"
     GENERIC_SPACE_ONLY = "GENERIC_SPACE_ONLY"
     NONSTANDARD_DEGREES = "NONSTANDARD_DEGREES"
     TOO_NARROW = "TOO_NARROW"
@@ -37,6 +38,7 @@ class Finding(StrEnum):
     STREAM_LOWER = "STREAM_LOWER"
     CONFIGURED_UNKNOWN = "CONFIGURED_UNKNOWN"
     NO_VIDEO_PROFILE = "NO_VIDEO_PROFILE"
+    PROFILE_UNREAD = "PROFILE_UNREAD"
     PICTURE_UNTRIED = "PICTURE_UNTRIED"
     NO_MEDIA = "NO_MEDIA"
     NO_KEYFRAME = "NO_KEYFRAME"
@@ -65,6 +67,12 @@ _FINDINGS: dict[str, _Words] = {
     Finding.DEGENERATE_RANGE: _Words(
         "设备声明了该功能，但可动范围为零（最小值等于最大值），实际不能动作。如确有此功能，请升级固件。",
         "Declared, but with a range of zero (Min equals Max): it cannot move. If the camera can, update its firmware.",
+    ),
+    Finding.NO_RANGE: _Words(
+        "设备只声明了变焦速度或相对步进，没有变焦范围；定焦镜头也会这样声明，不作证明。"
+        "请现场变焦确认，或用 inspect --move 检测。",
+        "Only velocities or relative steps are declared, no range: lenses without a motor declare that, too. Zoom it "
+        "on site, or inspect it with --move.",
     ),
     Finding.GENERIC_SPACE_ONLY: _Words(
         "设备能转动，但只声明归一化坐标（-1..1），看不出转多少度。请现场转动一周确认，或提供型号说明书。",
@@ -151,6 +159,13 @@ _FINDINGS: dict[str, _Words] = {
         "只知道设备支持的分辨率，不知道主码流当前的设置。请在摄像机网页 配置→视音频→视频 中查看。",
         "Only what the camera could be set to is known, not what it is set to. Look in its web page, Configuration > "
         "Video/Audio > Video.",
+    ),
+    Finding.PROFILE_UNREAD: _Words(
+        "设备没有说明其中一路视频的分辨率（H.265 主码流常见），不能用子码流代替判断。"
+        "请核对取流密码后重新检测（以解码画面为准），或在摄像机网页 配置→视音频→视频 中查看。",
+        "The device does not tell the size of one of its streams (as is common for a main stream in H.265), and the "
+        "sub-stream does not speak for it. Inspect again with a working stream login, or look in its web page, "
+        "Configuration > Video/Audio > Video.",
     ),
     Finding.NO_VIDEO_PROFILE: _Words(
         "设备没有可用的视频配置。请在摄像机网页 配置→视音频 中启用主码流。",

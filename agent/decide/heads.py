@@ -44,8 +44,15 @@ class Head(Struct, frozen=True, kw_only=True):
         return tuple(o for o in self.offers if o.space.axis == axis and o.space.kind in _MOVES)
 
     def moving(self, axis: str) -> tuple[Offer, ...]:
-        """Offers to move this axis by more than nothing: Min==Max is a space in name only."""
-        return tuple(o for o in self.moves(axis) if o.span > 0)
+        """Offers to move this axis by more than nothing: Min==Max is a space in name only.
+
+        Where every range of zoom positions is such a one, velocities beside it are a template: nothing zooms.
+        """
+        offers = self.moves(axis)
+        positions = [o for o in offers if o.space.kind == "absolute"]
+        if axis == "zoom" and positions and all(o.span <= 0 for o in positions):
+            return ()
+        return tuple(o for o in offers if o.span > 0)
 
 
 # ---- the heads of this slot ----------------------------------------------------------------------

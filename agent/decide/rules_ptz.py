@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from agent.decide import rules_moved, scope
 from agent.decide.heads import Head, heads, in_degrees, span, words
-from agent.model import Evidence, NotSeen, Seen, Space
+from agent.model import Evidence, NotSeen, Seen, Space, tidy
 from contract.messages import Verdict
 from contract.policy import Policy
 from contract.reasons import Finding
@@ -37,7 +37,11 @@ def rotation(evidence: Evidence, policy: Policy) -> Verdict:
 
 
 def zoom(evidence: Evidence, policy: Policy) -> Verdict:
-    """豫市监〔2021〕45号 二.3 "远近调焦": the zoom. ONVIF cannot tell optical from digital zoom, so E4 alone could."""
+    """豫市监〔2021〕45号 二.3 "远近调焦": the zoom. ONVIF cannot tell optical from digital zoom, so E4 alone could.
+
+    A range of positions declares it. Velocities and relative steps alone are a template that lenses without motors
+    have, too: unproven, as for pan.
+    """
     base = Verdict(clause=Clause.ZOOM, standing=Standing.UNKNOWN, level=Level.E0)
     declared = _best(base, evidence, "zoom", lambda head: _zooms(base, head))
     return rules_moved.zoom(declared, evidence.movement.zoom, policy)
@@ -58,7 +62,11 @@ def _zooms(base: Verdict, head: Head) -> Verdict | None:
     offers = head.moving("zoom")
     if not offers:
         return None
-    best = max(offers, key=lambda o: o.level)
+    positions = [o for o in offers if o.space.kind == "absolute"]
+    best = max(positions or offers, key=lambda o: o.level)
+    if not positions:
+        unproven = replace(base, standing=Standing.UNPROVEN, level=best.level, reason=Finding.NO_RANGE)
+        return replace(unproven, proof=(str(best),))
     proof = (str(best), "ONVIF cannot tell optical from digital zoom")
     return replace(base, standing=Standing.MET, level=best.level, proof=proof)
 
@@ -129,14 +137,17 @@ def _absent(base: Verdict, evidence: Evidence, own: tuple[Head, ...], axis: str)
 
 
 def _silent(base: Verdict, no: Verdict, evidence: Evidence, silent: list[Head]) -> Verdict:
-    """Some head offers no space at all, which happens on heads that do move."""
+    """Some head offers no space at all, which happens on heads that do move.
+
+    So where GetNodes is answered with "no": that a configuration is there is another reply's "yes".
+    """
     nodes = evidence.capabilities.nodes
     unread = {f"GetConfigurationOptions {n}": head.unread for n, head in enumerate(silent) if head.unread}
     if any(map(_unanswered, (nodes, *unread.values()))):
         return scope.unknown(base, GetNodes=nodes, **unread)
-    if isinstance(nodes, NotSeen):
-        return replace(no, proof=(scope.not_seen("GetNodes", nodes),))
-    return replace(no, standing=Standing.UNPROVEN, reason=Finding.NO_SPACES, proof=("a PTZ head without any space",))
+    said = (scope.not_seen("GetNodes", nodes),) if isinstance(nodes, NotSeen) else ()
+    proof = ("a PTZ head without any space", *said)
+    return replace(no, standing=Standing.UNPROVEN, reason=Finding.NO_SPACES, proof=proof)
 
 
 def _headless(base: Verdict, no: Verdict, evidence: Evidence) -> Verdict:
@@ -147,6 +158,10 @@ def _headless(base: Verdict, no: Verdict, evidence: Evidence) -> Verdict:
             return scope.unknown(base, GetConfigurations=caps.configurations)
         proof = ("GetNodes lists a head, but no profile of this channel binds it",)
         return replace(no, standing=Standing.UNPROVEN, reason=Finding.NOT_BOUND, proof=proof)
+    binding = next((profile for profile in scope.own_profiles(evidence) if profile.ptz), None)
+    if binding and not _unanswered(caps.nodes):
+        bound = (tidy(f"profile {binding.token} binds a PTZ configuration"), scope.counted("GetNodes", caps.nodes))
+        return replace(no, standing=Standing.UNPROVEN, level=Level.E2, reason=Finding.NO_SPACES, proof=bound)
     if scope.says_no(caps.nodes):
         return replace(no, proof=(scope.counted("GetNodes", caps.nodes),))
     if _unasked(caps.nodes) and scope.unlisted(evidence, "ptz"):

@@ -60,12 +60,23 @@ def _judge(
     verdict = replace(base, level=Level.E3 if frame else Level.E2, measured=measure(stands), proof=proof)
     if enough(stands):
         return replace(verdict, standing=Standing.MET)
+    if frame is None and (unread := _unread(evidence)):
+        unknown = replace(verdict, level=Level.E0, measured=None, reason=Finding.PROFILE_UNREAD)
+        return replace(unknown, proof=(tidy(f"{unread.media} profile {unread.token}: no size given"), *proof))
     if main and enough(main[1]):
         return replace(verdict, standing=Standing.NOT_MET, reason=Finding.STREAM_LOWER)
     reason = Finding.OPTIONS_UNKNOWN
     if best:
         reason = Finding.CONFIGURED_LOWER if enough(best) else Finding.INCAPABLE
     return replace(verdict, standing=Standing.NOT_MET, reason=reason)
+
+
+def _unread(evidence: Evidence) -> Profile | None:
+    """A video profile of this slot of whose size no reply speaks: it may be the main stream, and be large enough."""
+    own = scope.own_profiles(evidence)
+    read = {profile.token for profile in own if profile.resolution}
+    silent = (p for p in own if p.token not in read and p.encoding != "JPEG" and (p.source or p.encoder))
+    return next(silent, None)
 
 
 def _seen(evidence: Evidence, frame: Resolution | None) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from msgspec import structs
 from agent.ask.attempt import Deadline, Trouble
 from agent.ask.children.child import Tell, serve
 from agent.ask.onvif import jobs, soap
-from agent.ask.onvif.interview import Interview
+from agent.ask.onvif.interview import Interview, Said
 from agent.ask.onvif.jobs import Answer, Job
 from agent.ask.onvif.login import Login
 from agent.ask.onvif.questions import ask_all
@@ -86,14 +86,17 @@ def _ask_devices(waiting: SimpleQueue[list[Job]], deadline: Deadline, tell: Tell
         except Empty:
             return
         logins: dict[Credentials | None, Login] = {}
+        answers: dict[tuple[Credentials | None, str, str], Said] = {}
         for job in device:
-            login = logins.setdefault(job.camera.credentials, Login(job.auth))
-            tell(jobs.encode_answer(_answer(job, login, deadline)))
+            camera = job.camera
+            login = logins.setdefault(camera.credentials, Login(job.auth))
+            said = answers.setdefault((camera.credentials, camera.onvif_path, camera.tls), {})
+            tell(jobs.encode_answer(_answer(job, login, deadline, said)))
 
 
-def _answer(job: Job, login: Login, deadline: Deadline) -> Answer:
+def _answer(job: Job, login: Login, deadline: Deadline, said: Said) -> Answer:
     """What the camera said. A fault of our own costs this camera alone."""
-    interview, failed_before = Interview(job, login, deadline), login.failed
+    interview, failed_before = Interview(job, login, deadline, said), login.failed
     try:
         told = ask_all(interview)
     except Exception as error:

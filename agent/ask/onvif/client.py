@@ -18,8 +18,8 @@ from agent.ask.onvif.login import DIGEST, NONE, WSSE, Login, Refused
 from agent.model import Camera, Credentials, Service
 from contract.vocabulary import Reason
 
-LARGE = 512 * 1024
-"""Cap for lists of profiles: a real 3-stream camera answers 51 kB, a recorder of 16 channels lists 32 profiles."""
+LARGE = 2 * 1024 * 1024
+"""Cap for lists: a recorder of 64 channels lists 200 profiles of up to 5 kB each, and a PTZ node for each channel."""
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -60,7 +60,10 @@ class Conversation:
         """The camera's clock minus the box's, for signing."""
 
     def put(self, question: Question, read: Callable[[Node], T], deadline: Deadline) -> T:
-        """What `read` finds in the answer, got at the service's place or where it may be instead. Raises Trouble."""
+        """What `read` finds in the answer, got at the service's place or where it may be instead. Raises Trouble.
+
+        Where nothing has answered yet, a service that says no at the place it claims is asked at the usual ones, too.
+        """
         vain: list[Trouble] = []
         for place in self._places(question.service):
             try:
@@ -73,15 +76,17 @@ class Conversation:
                 self._closed.add(place.port)
                 vain.append(closed)
             except Trouble as trouble:
-                if place.claimed or trouble.reason is not Reason.UNSUPPORTED:
+                if trouble.reason is not Reason.UNSUPPORTED or (place.claimed and question.service == "device"):
                     self._settled[question.service] = place
                     raise
-                # a guessed path may belong to another service, which says no for itself
-                vain.append(Trouble(Reason.MALFORMED, f"{trouble.detail} (at a guessed path)"))
+                # another service may be at this path, and say no for itself
+                guessed = Trouble(Reason.MALFORMED, f"{trouble.detail} (at a guessed path)")
+                vain.append(trouble if place.claimed else guessed)
             else:
                 self._settled[question.service] = place
                 return answer
-        raise next((one for one in vain if not isinstance(one, NoConnection)), vain[0])
+        said_no = (one for one in vain if one.reason is Reason.UNSUPPORTED)
+        raise next(said_no, next((one for one in vain if not isinstance(one, NoConnection)), vain[0]))
 
     def close(self) -> None:
         for session in self._sessions.values():

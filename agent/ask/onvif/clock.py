@@ -10,6 +10,7 @@ from xml.parsers import expat
 from agent.ask.attempt import Deadline, Trouble
 from agent.ask.net.http import Session, post
 from agent.ask.net.message import Reply
+from agent.ask.onvif.mending import mended
 from agent.model import Camera, ClockReading
 from contract.vocabulary import Reason
 
@@ -52,7 +53,10 @@ def parse_clock(reply: bytes, now: float) -> ClockReading:
     A Fault, an absent or an impossible UTCDateTime gives skew_s None. Raises Trouble(HOSTILE) for a DOCTYPE, before
     anything in it is looked at, and Trouble(MALFORMED) for anything but a SOAP envelope.
     """
-    values = _Envelope().read(reply)
+    try:
+        values = _Envelope().read(_utf8(reply))
+    except expat.ExpatError:
+        values = _mended(reply)
     try:
         said = datetime(*(int(values[part]) for part in _PARTS), tzinfo=UTC)  # type: ignore[arg-type, misc]
     except (KeyError, ValueError, OverflowError):
@@ -73,6 +77,13 @@ def _without_envelope(reply: Reply) -> Trouble:
     return Trouble(reason, f"HTTP {reply.status} without a SOAP envelope")
 
 
+def _mended(reply: bytes) -> dict[str, str]:
+    try:
+        return _Envelope().read(mended(_utf8(reply).decode("utf-8", "replace")).encode())
+    except expat.ExpatError as error:
+        raise Trouble(Reason.MALFORMED, f"not XML: {expat.ErrorString(error.code)}") from None
+
+
 class _Envelope:
     """The parts of UTCDateTime in a SOAP envelope, by local name: prefixes may be undeclared, as some cameras' are."""
 
@@ -81,7 +92,8 @@ class _Envelope:
         self._values: dict[str, str] = {}
         self._complete = False
 
-    def read(self, reply: bytes) -> dict[str, str]:
+    def read(self, xml: bytes) -> dict[str, str]:
+        """Raises expat.ExpatError for what is no XML, unless the envelope was complete before."""
         parser = expat.ParserCreate("utf-8")
         parser.buffer_text = parser.ordered_attributes = True
         parser.StartDoctypeDeclHandler = self._doctype
@@ -89,10 +101,10 @@ class _Envelope:
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._text
         try:
-            parser.Parse(_utf8(reply), True)
-        except expat.ExpatError as error:
+            parser.Parse(xml, True)
+        except expat.ExpatError:
             if not self._complete:  # what follows the envelope is not ours
-                raise Trouble(Reason.MALFORMED, f"not XML: {expat.ErrorString(error.code)}") from None
+                raise
         return self._values
 
     def _doctype(self, *_: object) -> None:

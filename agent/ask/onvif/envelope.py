@@ -7,12 +7,13 @@ prefixes are missing or wrong in the field. What the answers mean must not be kn
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import lru_cache
 
 from lxml import etree
 
 from agent.ask.attempt import Trouble
+from agent.ask.onvif.mending import mended
 from agent.model import tidy
 from contract.vocabulary import Reason
 
@@ -25,6 +26,9 @@ _WRONG_PLACE = (404, 405, 501)
 _BUSY = (429, 503)
 _MAX_NESTING = 3
 _own = threading.local()
+LARGE = 128 * 1024
+"""A reply above this is opened alone: its tree takes ten times its size, and many cameras are asked at once."""
+_large = threading.BoundedSemaphore()
 _MAX_PREFIX = 80
 
 
@@ -44,7 +48,11 @@ def read(status: int, body: bytes, operation: str) -> Node:
     Raises Trouble: REFUSED, UNSUPPORTED, BUSY or MALFORMED for a fault (which comes with HTTP 200, 400 and 500 alike),
     HOSTILE for a DTD, MALFORMED for all that is no complete SOAP, NotHere when it is the wrong path.
     """
-    text = _decoded(body)
+    with _large if len(body) > LARGE else nullcontext():
+        return _read(status, _decoded(body), operation)
+
+
+def _read(status: int, text: str, operation: str) -> Node:
     if status in _BUSY:
         raise Trouble(Reason.BUSY, f"HTTP {status}")
     content = _content(text)
@@ -83,17 +91,18 @@ def _content(text: str) -> Node | None:
     end = _END.search(text, max(start.end(), near - _MAX_PREFIX)) if near >= 0 else None
     if not end:
         raise Trouble(Reason.MALFORMED, "answer ends before its envelope does")
-    root = _parsed(text[start.start() : end.end()].encode())
+    root = _parsed(text[start.start() : end.end()])
     body = kid(root, "Body") if root is not None and local(root) == "Envelope" else None
     return next(elements(body), None) if body is not None else None
 
 
-def _parsed(data: bytes) -> Node | None:
-    """Strict first, forgiving after; what only forgiveness could read and is empty then, proves nothing."""
-    try:
+def _parsed(text: str) -> Node | None:
+    """As it stands, then mended, then forgiving: what only forgiveness could read and is empty then, proves nothing."""
+    with suppress(etree.XMLSyntaxError):
+        return etree.fromstring(text.encode(), _strict())
+    data, parser = mended(text).encode(), _parser(recover=True)
+    with suppress(etree.XMLSyntaxError):
         return etree.fromstring(data, _strict())
-    except etree.XMLSyntaxError:
-        parser = _parser(recover=True)
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:

@@ -4,7 +4,7 @@ Which questions there are, and what the answers mean for a verdict, must not be 
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from agent.ask.attempt import Deadline, ask, boot_ms
 from agent.ask.net.connection import NoConnection
@@ -18,6 +18,8 @@ from agent.model import UNASKED, NotSeen, Seen, Service
 from contract.vocabulary import Reason
 
 T = TypeVar("T")
+Said = dict[tuple[str, str, str], Any]
+"""Service, operation and arguments -> the answer: a recorder is asked once for what all its channels share."""
 QUESTION_S = 4.5
 """For one question, its retries and other places included: two of them are what a camera that never answers costs."""
 MAX_SILENCES = 2
@@ -30,10 +32,12 @@ _ONLY_IF_CLAIMED = ("media2", "deviceio")
 class Interview:
     """One camera, its login and its deadline, and what was odd."""
 
-    def __init__(self, job: Job, login: Login, deadline: Deadline) -> None:
+    def __init__(self, job: Job, login: Login, deadline: Deadline, said: Said | None = None) -> None:
+        """`said`: what this device has answered to other slots of the batch; filled in here."""
         self.camera = job.camera
         self.login = login
         self._deadline = deadline
+        self._said = {} if said is None else said
         self._conversation = Conversation(job.camera, login, log_in=job.log_in)
         self._lists: list[Seen[tuple[media_replies.Claim, ...]] | NotSeen] = []
         self._notes: dict[str, None] = {}
@@ -55,8 +59,15 @@ class Interview:
         absent = self._why_not(question.service)
         if absent:
             return absent
+        asked = question.service, question.operation, repr(question.arguments)
+        known: Seen[T] | NotSeen | None = self._said.get(asked)
+        if known:
+            return known
         within = self._deadline.within(QUESTION_S)
-        return self._see(lambda: self._conversation.put(question, read, within), within)
+        seen = self._see(lambda: self._conversation.put(question, read, within), within)
+        if isinstance(seen, Seen) or seen.reason is Reason.UNSUPPORTED:
+            self._said[asked] = seen
+        return seen
 
     def clock(self) -> None:
         """Ask the time without login, so that logins can be signed in the camera's own."""

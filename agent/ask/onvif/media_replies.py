@@ -14,7 +14,8 @@ from agent.ask.onvif.envelope import Node, attribute, elements, kid, kids, local
 from agent.model import AudioDecoder, Device, EncoderOptions, Profile, Resolution, VideoSource, tidy
 from contract.vocabulary import Reason
 
-MAX_LIST = 64
+MAX_LIST = 512
+"""Entries read of any list: 64 channels of four profiles in two media services are 256."""
 MAX_RESOLUTIONS = 128
 MAX_SIDE_PX = 65_535
 _MAC = re.compile(r"[0-9a-f]{12}")
@@ -157,10 +158,14 @@ def _options(offered: dict[str, dict[Resolution, None]], token: str, media: str)
 
 
 def stream_uri(reply: Node) -> str:
-    """GetStreamUri of either media service. Raises Trouble(MALFORMED) when the reply holds no Uri."""
-    uri = text(reply, "MediaUri", "Uri") or text(reply, "Uri")
-    if not uri:
+    """GetStreamUri of either media service. Raises Trouble(MALFORMED) when the reply holds no Uri, or half of one."""
+    node = kid(reply, "MediaUri", "Uri")
+    node = kid(reply, "Uri") if node is None else node
+    uri = text(node) if node is not None else ""
+    if node is None or not uri:
         raise Trouble(Reason.MALFORMED, "no Uri in the answer")
+    if next(elements(node), None) is not None:
+        raise Trouble(Reason.MALFORMED, "the Uri in the answer is broken off by a tag")
     return uri
 
 

@@ -34,6 +34,8 @@ MAX_EACH = 8
 """Configurations, sources and the like that are asked one by one."""
 SUB_WIDTH_PX = 320
 """A smaller stream is of no use for judging a picture."""
+FULL_WIDTH_PX = 1920
+"""A stream below this is a smaller one, where the main one does not say how large it is."""
 _RTP_OVER_RTSP = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
 
 
@@ -43,7 +45,7 @@ def ask_all(interview: Interview) -> Capabilities:
     services = interview.services()
     device = _device(interview)
     profiles = _profiles(interview)
-    sources = interview.see(Question("media", "GetVideoSources"), media_replies.sources)
+    sources = interview.see(Question("media", "GetVideoSources", cap=LARGE), media_replies.sources)
     own = _own(interview, profiles)
     return Capabilities(
         device=device,
@@ -51,11 +53,11 @@ def ask_all(interview: Interview) -> Capabilities:
         sources=sources,
         profiles=profiles,
         encoder_options=_encoder_options(interview, own),
-        nodes=interview.see(Question("ptz", "GetNodes"), ptz_replies.nodes),
+        nodes=interview.see(Question("ptz", "GetNodes", cap=LARGE), ptz_replies.nodes),
         configurations=_configurations(interview, own),
         status=_status(interview, own),
         focus=_focus(interview, sources, own),
-        audio_sources=interview.see(Question("media", "GetAudioSources"), media_replies.audio_sources),
+        audio_sources=interview.see(Question("media", "GetAudioSources", cap=LARGE), media_replies.audio_sources),
         audio_outputs=_audio_outputs(interview),
         audio_decoders=_audio_decoders(interview),
         stream_uri=_stream_uri(interview, _main(own)),
@@ -97,20 +99,25 @@ def _by_pixels(profile: Profile) -> tuple[bool, int]:
     return profile.encoding != "JPEG", size.width * size.height if size else 0
 
 
-def _main(profiles: Iterable[Profile]) -> Profile | None:
+def _main(profiles: Sequence[Profile]) -> Profile | None:
+    """The largest, unless the first one listed says nothing of its size: cameras list their main stream first."""
+    first = next((one for one in profiles if one.source or one.encoder), None)
+    if first and first.encoding != "JPEG" and not any(one.resolution for one in profiles if one.token == first.token):
+        return first
     return max(profiles, key=_by_pixels, default=None)
 
 
 def _sub(profiles: Sequence[Profile]) -> Profile | None:
     """The smallest profile of the main one's source that still shows something; None where that is the main one."""
     main = _main(profiles)
-    if main is None or not main.resolution:
+    if main is None:
         return None
+    below = main.resolution.width if main.resolution else FULL_WIDTH_PX
     fit = [
         one
         for one in profiles
         if one.media == main.media and one.source == main.source and one.encoding != "JPEG" and one.resolution
-        if SUB_WIDTH_PX <= one.resolution.width < main.resolution.width
+        if one.token != main.token and SUB_WIDTH_PX <= one.resolution.width < below
     ]
     return min(fit, key=_by_pixels, default=None)
 
@@ -162,9 +169,11 @@ def _stream_uri(interview: Interview, profile: Profile | None) -> Seen[StreamUri
 
 def _audio_outputs(interview: Interview) -> Seen[tuple[str, ...]] | NotSeen:
     return merged(
-        interview.see(Question("media", "GetAudioOutputs"), media_replies.audio_outputs),
-        interview.see(Question("deviceio", "GetAudioOutputs"), media_replies.device_outputs),
-        interview.see(Question("media2", "GetAudioOutputConfigurations"), media_replies.output_configurations),
+        interview.see(Question("media", "GetAudioOutputs", cap=LARGE), media_replies.audio_outputs),
+        interview.see(Question("deviceio", "GetAudioOutputs", cap=LARGE), media_replies.device_outputs),
+        interview.see(
+            Question("media2", "GetAudioOutputConfigurations", cap=LARGE), media_replies.output_configurations
+        ),
     )
 
 
@@ -179,7 +188,7 @@ def _decoders_of(
     interview: Interview, media: str, read: Callable[[Node], tuple[str, ...]]
 ) -> Seen[tuple[AudioDecoder, ...]] | NotSeen:
     """The decoder configurations; of the first one also the encodings, which the others of a device share."""
-    seen = interview.see(Question(media, "GetAudioDecoderConfigurations"), media_replies.decoders)
+    seen = interview.see(Question(media, "GetAudioDecoderConfigurations", cap=LARGE), media_replies.decoders)
     if isinstance(seen, NotSeen) or not seen.value:
         return seen
     first, *rest = seen.value
@@ -193,7 +202,7 @@ def _decoders_of(
 
 def _configurations(interview: Interview, profiles: Iterable[Profile]) -> Seen[tuple[PtzConfiguration, ...]] | NotSeen:
     """All PTZ configurations; of those that the slot's profiles bind, first of all, what they offer."""
-    seen = interview.see(Question("ptz", "GetConfigurations"), ptz_replies.configurations)
+    seen = interview.see(Question("ptz", "GetConfigurations", cap=LARGE), ptz_replies.configurations)
     if isinstance(seen, NotSeen):
         return seen
     bound = {profile.ptz for profile in profiles}
@@ -209,7 +218,7 @@ def _with_spaces(interview: Interview, configuration: PtzConfiguration) -> PtzCo
 
 def _status(interview: Interview, profiles: tuple[Profile, ...]) -> Seen[PtzStatus] | NotSeen:
     """Of the largest profile that binds PTZ."""
-    moving = _main(profile for profile in profiles if profile.ptz)
+    moving = _main([profile for profile in profiles if profile.ptz])
     if moving is None:
         return structs.replace(UNASKED, detail="no profile binds PTZ")
     question = Question("ptz", "GetStatus", {"ProfileToken": moving.token})

@@ -12,7 +12,7 @@ from agent.ask import inspection
 from agent.model import UNASKED, Camera, Capabilities, Evidence, NotSeen, Seen
 from contract.vocabulary import Reason
 from tests import doors, evil
-from tests.agent.ask.onvif.devices import PASSWORD, Device, Onvif
+from tests.agent.ask.onvif.devices import PASSWORD, Device, Onvif, Request
 
 SDP = b"v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\nm=audio 0 RTP/AVP 0\r\na=sendonly\r\n"
 DESCRIBED = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: %d\r\n\r\n%s" % (len(SDP), SDP)
@@ -58,8 +58,12 @@ def test_the_stream_that_onvif_names_is_looked_at() -> None:
 def test_the_port_that_a_camera_names_is_asked_before_the_enrolled_one(named: str) -> None:
     """RTSP at any port that it names, two in one authority included; the enrolled one where nobody listens there."""
     told: list[Onvif] = []
+
+    def answer(request: Request) -> bytes | Iterator[bytes] | None:
+        return told[0](request)
+
     with (
-        Device(lambda request: told[0](request)) as device,
+        Device(answer) as device,
         evil.Server(evil.answers(DESCRIBED), device.address) as server,
     ):
         dead = evil.closed_port(device.address)[1]

@@ -178,6 +178,21 @@ def test_proof_of_a_low_setting_names_what_it_could_be() -> None:
     assert "encoder options reach 2560x1440" in of(judge(given, POLICY), Clause.RESOLUTION_PIXELS).proof
 
 
+def test_a_profile_that_cannot_be_read_is_not_passed_over_for_a_smaller_one() -> None:
+    """A main profile without a size beside a readable sub-stream: unknown, never "too low"; a decoded frame decides."""
+    silent = profile(token="main", encoder="e1", source="s")
+    given = evidence(profiles=seen(silent, profile("704x576", token="sub", encoder="e2", source="s")))
+    for clause in (Clause.RESOLUTION_PIXELS, Clause.RESOLUTION_1080P):
+        found = of(judge(given, POLICY), clause)
+        assert (found.standing, found.level, found.reason) == ("UNKNOWN", "E0", "PROFILE_UNREAD")
+    frame = Seen(value=Picture(source="main", width=2048, height=1536))
+    assert of(judge(replace(given, picture=frame), POLICY), Clause.RESOLUTION_1080P).standing == "MET"
+    twice = evidence(profiles=seen(silent, profile("2048x1536", token="main", media="media2", source="s")))
+    assert of(judge(twice, POLICY), Clause.RESOLUTION_1080P).standing == "MET"
+    enough = evidence(profiles=seen(profile("1920x1080", token="a", source="s"), silent))
+    assert of(judge(enough, POLICY), Clause.RESOLUTION_1080P).standing == "MET"
+
+
 ONLINE = [
     (look(), ("UNPROVEN", "E1", "PICTURE_UNTRIED", "streams")),
     (look(Reason.BUSY), ("UNKNOWN", "E0", "BUSY", "answers")),

@@ -32,6 +32,7 @@ def verdict(clause: Clause, given: Evidence) -> tuple[str, str, str, Any]:
     return found.standing, found.level, found.reason, found.measured
 
 
+ZOOM_SPEED = ZOOM.replace("Position", "Velocity")
 BOUND = seen(profile(ptz="P"))
 GENERIC_ONLY = ("UNPROVEN", "E1", "GENERIC_SPACE_ONLY", None)
 
@@ -158,6 +159,31 @@ ZOOMING = [
     ("declared", {"nodes": seen(node(ZOOMS))}, ("MET", "E1", "")),
     ("bound", {"configurations": seen(configuration((ZOOMS,))), "profiles": BOUND}, ("MET", "E2", "")),
     ("min equals max", {"nodes": seen(node(space(ZOOM, 1, 1)))}, ("NOT_MET", "E1", "DEGENERATE_RANGE")),
+    (
+        "an empty range outweighs a template velocity",
+        {"nodes": seen(node(space(ZOOM, 1, 1), space(ZOOM_SPEED, -1, 1, "continuous")))},
+        ("NOT_MET", "E1", "DEGENERATE_RANGE"),
+    ),
+    (
+        "velocity alone",
+        {"nodes": seen(node(space(ZOOM_SPEED, -1, 1, "continuous")))},
+        ("UNPROVEN", "E1", "NO_RANGE"),
+    ),
+    (
+        "relative steps alone",
+        {"nodes": seen(node(space(ZOOM_SPEED, -1, 1, "relative")))},
+        ("UNPROVEN", "E1", "NO_RANGE"),
+    ),
+    (
+        "a configuration bound, GetNodes says no",
+        {"nodes": no(), "configurations": seen(configuration(spaces=no())), "profiles": BOUND},
+        ("UNPROVEN", "E1", "NO_SPACES"),
+    ),
+    (
+        "a profile that binds a head, all else says no",
+        {"nodes": no(), "configurations": no(), "profiles": BOUND},
+        ("UNPROVEN", "E2", "NO_SPACES"),
+    ),
     ("pan only", {"nodes": seen(node(PANS))}, ("NOT_MET", "E1", "UNSUPPORTED")),
     (
         "zoom speed is no movement",
@@ -172,6 +198,13 @@ ZOOMING = [
 def test_zoom(capabilities: dict[str, Any], expected: tuple[str, str, str]) -> None:
     """A zoom space of some width declares zoom; a profile that binds it configures it."""
     assert verdict(Clause.ZOOM, evidence(**capabilities))[:3] == expected
+
+
+@pytest.mark.parametrize("configurations", [seen(configuration(spaces=no())), no()])
+def test_one_no_never_outweighs_another_replys_yes(configurations: Any) -> None:
+    """GetNodes is not implemented; a configuration that answers, or that a profile binds, says that there is a head."""
+    given = evidence(nodes=no(), configurations=configurations, profiles=BOUND)
+    assert verdict(Clause.ROTATION_360, given)[0] == "UNPROVEN"
 
 
 def test_zoom_says_that_it_may_be_digital() -> None:

@@ -36,9 +36,9 @@ KINDS = {"nvt": "NetworkVideoTransmitter", "tds": "tds:Device", "untyped": "<d:T
 ODD_XADDRS = {
     "http://8.8.8.8:8000/far": (8000, "/far"),
     "http://0.0.0.0:2020/a": (2020, "/a"),
-    "http://127.0.0.1:22/a": (80, "/a"),
+    "http://127.0.0.1:22/a": (22, "/a"),
     "http://169.254.9.9/a": (80, "/a"),
-    "http://2130706433:8080/a": (80, "/onvif/device_service"),
+    "http://2130706433:8080/a": (8080, "/a"),
     "urn:nothing": (80, "/onvif/device_service"),
     "": (80, "/onvif/device_service"),
 }

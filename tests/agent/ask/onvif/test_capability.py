@@ -5,6 +5,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from agent.model import Resolution, Seen
 from contract.vocabulary import Reason
 from tests.agent.ask.onvif.devices import (
@@ -142,6 +144,52 @@ def test_a_no_at_a_guessed_path_is_no_evidence() -> None:
 
     with Device(Elsewhere()) as device:
         assert reason(interviewed(device.camera()).focus["src1"]) is Reason.MALFORMED
+
+
+def recorder(channels: int, padding: int) -> dict[str, str]:
+    """Answers of a recorder with three profiles and a PTZ node for each channel, each `padding` bytes longer."""
+    filler = "<tt:Parameters/>" * (padding // 16)
+    analytics = f'<tt:VideoAnalyticsConfiguration token="a">{filler}</tt:VideoAnalyticsConfiguration>'
+    sizes = ((1920, 1080), (640, 360), (352, 288))
+    profiles = "".join(
+        f'<Profiles token="p{n}-{w}"><tt:VideoSourceConfiguration><tt:SourceToken>s{n}</tt:SourceToken>'
+        f'</tt:VideoSourceConfiguration><tt:VideoEncoderConfiguration token="e{n}-{w}"><tt:Encoding>H264</tt:Encoding>'
+        f"<tt:Resolution><tt:Width>{w}</tt:Width><tt:Height>{h}</tt:Height></tt:Resolution>"
+        f"</tt:VideoEncoderConfiguration>{analytics}</Profiles>"
+        for n in range(channels)
+        for w, h in sizes
+    )
+    return {
+        "GetProfiles": profiles,
+        "GetVideoSources": "".join(f'<VideoSources token="s{n}"/>' for n in range(channels)),
+        "GetNodes": "".join(f'<PTZNode token="n{n}">{filler}</PTZNode>' for n in range(channels)),
+    }
+
+
+@pytest.mark.parametrize(("channels", "padding"), [(64, 0), (64, 5_000), (100, 1_000)])
+def test_a_recorder_of_many_channels_is_read_to_its_last(channels: int, padding: int) -> None:
+    """200 and more profiles in replies of a megabyte are honest: each channel's own are found, none is HOSTILE."""
+    with Device(Onvif(**recorder(channels, padding))) as device:  # type: ignore[arg-type]
+        slots = [device.camera(f"c{n}", channel=f"s{n}") for n in (0, channels // 2, channels - 1)]
+        told = by_child(*slots)
+    for camera in slots:
+        found = told[camera.slot]
+        assert isinstance(found.profiles, Seen)
+        assert isinstance(found.sources, Seen)
+        assert isinstance(found.nodes, Seen)
+        assert (len(found.profiles.value), len(found.nodes.value)) == (3 * channels, channels)
+        assert isinstance(found.stream_uri, Seen)
+        assert found.stream_uri.value.profile == f"p{camera.channel[1:]}-1920"
+
+
+def test_a_recorder_is_asked_once_for_what_its_channels_share() -> None:
+    """Three slots of one recorder: its lists are fetched once, and each channel's own stream is asked for."""
+    with Device(Onvif(login="wsse", **recorder(3, 0))) as device:  # type: ignore[arg-type]
+        told = by_child(*(device.camera(f"c{n}", PASSWORD, channel=f"s{n}") for n in range(3)))
+        asked = device.operations
+    assert [one.auth for one in told.values()] == ["wsse"] * 3
+    assert all(asked.count(once) == 1 for once in ("GetProfiles", "GetServices", "GetDeviceInformation", "GetNodes"))
+    assert asked.count("GetStreamUri") == 6, "a main and a smaller stream each"
 
 
 def test_the_channel_chooses_what_is_asked() -> None:

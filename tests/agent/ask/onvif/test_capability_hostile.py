@@ -128,8 +128,8 @@ def test_hostile_cameras_cost_neither_memory_nor_the_others() -> None:
         assert canary.connections == 0
         said = [request.head + request.body for device in devices.values() for request in device.requests]
     assert isinstance(told["good"].stream_uri, Seen)
-    long = "24,000 attributes"  # 260 kB, and only lists of profiles may be so long
-    found = {name: reason(told[name].nodes if name == long else told[name].profiles) for name in every}
+    long = ("24,000 attributes", "90,000 attributes", "deepest")  # 260 kB to 1 MB, and only lists may be so long
+    found = {name: reason(told[name].device if name in long else told[name].profiles) for name in every}
     assert found == {name: expected for name, (_, expected) in every.items()}
     assert not any(PASSWORD in text or "authorization: basic" in text.lower() for text in said)
     assert 10 < peak_mb < 150

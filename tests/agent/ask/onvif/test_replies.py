@@ -90,6 +90,34 @@ def test_an_answer_that_is_not_whole_is_malformed(body: str) -> None:
     assert trouble(200, body).reason is Reason.MALFORMED
 
 
+URIS = {
+    "rtsp://h/a?x=1&stream=0.sdp": "rtsp://h/a?x=1&stream=0.sdp",
+    "rtsp://h/a?x=1&copy=2&amp;y=3": "rtsp://h/a?x=1&copy=2&y=3",
+    "rtsp://h/a?x=1&nbsp;2&lt;": "rtsp://h/a?x=1&nbsp;2<",
+    "rtsp://h/a?x=1&#0;2": "rtsp://h/a?x=1 2",
+    "rtsp://h/a\x01b&c": "rtsp://h/a b&c",
+    "rtsp://h/a?n<5&b=1": "rtsp://h/a?n<5&b=1",
+    "<![CDATA[rtsp://h/a?x=1&y=2]]>": "rtsp://h/a?x=1&y=2",
+    "<![CDATA[rtsp://h/a?x=1&y=2]]>&z": "rtsp://h/a?x=1&y=2&z",
+}
+
+
+@pytest.mark.parametrize("written", URIS)
+def test_nothing_of_a_uri_is_lost_to_what_xml_forbids(written: str) -> None:
+    """Bare ampersands, entities nobody declared, forbidden characters and brackets are mended before reading."""
+    body = f"<GetStreamUriResponse><MediaUri><tt:Uri>{written}</tt:Uri></MediaUri></GetStreamUriResponse>"
+    found = envelope.read(200, ENVELOPE.format(body).encode(), "GetStreamUri")
+    assert media_replies.stream_uri(found) == URIS[written]
+
+
+def test_half_a_uri_is_none() -> None:
+    """A Uri that a stray tag breaks off is MALFORMED, not the half before it."""
+    body = "<GetStreamUriResponse><MediaUri><Uri>rtsp://h/a<b=1&c</Uri></MediaUri></GetStreamUriResponse>"
+    with pytest.raises(Trouble) as caught:
+        media_replies.stream_uri(envelope.read(200, ENVELOPE.format(body).encode(), "GetStreamUri"))
+    assert caught.value.reason is Reason.MALFORMED
+
+
 def test_many_attributes_cost_no_time() -> None:
     """24,000 attributes within the cap of profile lists are opened and read in well under a second."""
     attributes = " ".join(f'a{i}="1"' for i in range(24_000))
@@ -239,8 +267,8 @@ def test_an_empty_list_is_empty() -> None:
 
 
 def test_lists_are_capped() -> None:
-    """A device that lists a thousand profiles is believed the first 64."""
-    assert len(media_replies.profiles(opened('<Profiles token="x"/>' * 1000))) == 64
+    """A device that lists a thousand profiles is believed the first 512."""
+    assert len(media_replies.profiles(opened('<Profiles token="x"/>' * 1000))) == 512
 
 
 def test_junk_numbers_and_addresses_are_nothing() -> None:
