@@ -5,6 +5,7 @@ The one place of retries (at most twice more, only for UNREACHABLE and HungUp, i
 """
 
 import time
+import traceback
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -75,6 +76,7 @@ def ask(question: Callable[[], T], *, deadline: Deadline) -> Seen[T] | NotSeen:
         trouble = (
             error if isinstance(error, Trouble) else Trouble(Reason.AGENT_FAULT, f"{type(error).__name__}: {error}")
         )
+        _let_go(error)
         return NotSeen(
             reason=trouble.reason,
             detail=tidy(trouble.detail),
@@ -84,6 +86,13 @@ def ask(question: Callable[[], T], *, deadline: Deadline) -> Seen[T] | NotSeen:
             attempts=tried.attempts,
         )
     return Seen(value=value, at=at, took_s=_since(began), attempts=tried.attempts)
+
+
+def _let_go(error: BaseException | None) -> None:
+    """What the frames of a failure hold (an answer of a megabyte, its tree) goes now, not with the next collection."""
+    while error:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
 
 
 class _Tried(Generic[T]):

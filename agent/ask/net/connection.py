@@ -23,6 +23,13 @@ _TIMEVAL = struct.Struct("@ll" if socket.SO_RCVTIMEO == 20 else "=qq")  # the op
 _THEIRS = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT})
 
 
+class TooLarge(Trouble):
+    """An answer of more bytes than its reader allows. HOSTILE, unless more are allowed on a second thought."""
+
+    def __init__(self, cap: int) -> None:
+        super().__init__(Reason.HOSTILE, f"answer larger than {cap} bytes")
+
+
 class NoConnection(Trouble):
     """The port did not accept. Every other Trouble of a conversation came after it had."""
 
@@ -91,7 +98,7 @@ class Wire:
         """All until the camera closes. Raises Trouble(HOSTILE) beyond `cap` bytes."""
         while self._receive():
             if len(self._buffer) > cap:
-                raise Trouble(Reason.HOSTILE, f"answer larger than {cap} bytes")
+                raise TooLarge(cap)
         return self._take(len(self._buffer))
 
     def lines(self, cap: int) -> list[bytes] | None:

@@ -170,7 +170,7 @@ def _chunked(wire: connection.Wire, cap: int) -> bytes:
     for _ in range(MAX_CHUNKS):
         size = _chunk_size(wire.line(MAX_LINE))
         if len(body) + size > cap:
-            raise Trouble(Reason.HOSTILE, f"answer larger than {cap} bytes")
+            raise connection.TooLarge(cap)
         if size == 0:
             _skip_trailers(wire)
             return bytes(body)

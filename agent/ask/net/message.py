@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from agent.ask.attempt import Trouble
-from agent.ask.net.connection import Wire
+from agent.ask.net.connection import TooLarge, Wire
 from contract.vocabulary import Reason
 
 USER_AGENT = "canteen-agent"
@@ -88,7 +88,7 @@ def content_length(reply: Reply, cap: int) -> int | None:
     if values or not re.fullmatch(r"[0-9]{1,18}", value):
         raise Trouble(Reason.MALFORMED, "unreadable Content-Length")
     if int(value) > cap:
-        raise Trouble(Reason.HOSTILE, f"answer larger than {cap} bytes")
+        raise TooLarge(cap)
     return int(value)
 
 

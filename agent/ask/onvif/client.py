@@ -3,14 +3,16 @@
 What is asked and what the answers mean must not be known here.
 """
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from agent.ask.attempt import Deadline, HungUp, Trouble
 from agent.ask.box.neighbours import Stranger
 from agent.ask.net import digest
-from agent.ask.net.connection import NoConnection
+from agent.ask.net.connection import NoConnection, TooLarge
 from agent.ask.net.http import CAP, Place, Session
 from agent.ask.onvif import endpoints, envelope, soap
 from agent.ask.onvif.envelope import Node, NotHere
@@ -20,6 +22,9 @@ from contract.vocabulary import Reason
 
 LARGE = 2 * 1024 * 1024
 """Cap for lists: a recorder of 64 channels lists 200 profiles of up to 5 kB each, and a PTZ node for each channel."""
+
+_FEW = threading.BoundedSemaphore(2)
+"""So many large replies are in this process at once: each takes ten times its size until it has been read."""
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -39,6 +44,16 @@ class _Send(Protocol[T_co]):
     """Posts one question to one place: plain, signed with a token, or with an answer to the Digest challenge."""
 
     def __call__(self, *, token: Any = None, answer: bool = False) -> T_co: ...
+
+
+@contextmanager
+def _one_of_few(deadline: Deadline) -> Iterator[None]:
+    if not _FEW.acquire(timeout=deadline.left()):
+        raise Trouble(Reason.TIMED_OUT, "no turn in time to read a large answer")
+    try:
+        yield
+    finally:
+        _FEW.release()
 
 
 class Conversation:
@@ -117,12 +132,33 @@ class Conversation:
         token: Any = None,
         answer: bool = False,
     ) -> T:
+        """What `read` finds in the reply to one post. A long one is fetched again, few at a time in this process."""
+        once = partial(self._posted, question, read, place, deadline, token=token, answer=answer)
+        try:
+            return once(cap=min(question.cap, CAP))
+        except TooLarge:
+            if question.cap <= CAP:
+                raise
+        with _one_of_few(deadline):
+            return once(cap=question.cap)
+
+    def _posted(
+        self,
+        question: Question,
+        read: Callable[[Node], T],
+        place: Place,
+        deadline: Deadline,
+        *,
+        token: Any,
+        answer: bool,
+        cap: int,
+    ) -> T:
         message = soap.build(question.service, question.operation, question.arguments, token)
         headers = dict(message.headers)
         if answer:
             headers["Authorization"] = self._digest(place.path, message.body)
         reply = self.session(place.port).post(
-            place.path, message.body, deadline=deadline, cap=question.cap, headers=headers, login=token is not None
+            place.path, message.body, deadline=deadline, cap=cap, headers=headers, login=token is not None
         )
         try:
             return read(envelope.read(reply.status, reply.body, question.operation))

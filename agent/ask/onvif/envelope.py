@@ -7,7 +7,7 @@ prefixes are missing or wrong in the field. What the answers mean must not be kn
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from functools import lru_cache
 
 from lxml import etree
@@ -26,9 +26,6 @@ _WRONG_PLACE = (404, 405, 501)
 _BUSY = (429, 503)
 _MAX_NESTING = 3
 _own = threading.local()
-LARGE = 128 * 1024
-"""A reply above this is opened alone: its tree takes ten times its size, and many cameras are asked at once."""
-_large = threading.BoundedSemaphore()
 _MAX_PREFIX = 80
 
 
@@ -48,11 +45,7 @@ def read(status: int, body: bytes, operation: str) -> Node:
     Raises Trouble: REFUSED, UNSUPPORTED, BUSY or MALFORMED for a fault (which comes with HTTP 200, 400 and 500 alike),
     HOSTILE for a DTD, MALFORMED for all that is no complete SOAP, NotHere when it is the wrong path.
     """
-    with _large if len(body) > LARGE else nullcontext():
-        return _read(status, _decoded(body), operation)
-
-
-def _read(status: int, text: str, operation: str) -> Node:
+    text = _decoded(body)
     if status in _BUSY:
         raise Trouble(Reason.BUSY, f"HTTP {status}")
     content = _content(text)
