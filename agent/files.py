@@ -47,6 +47,12 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = False, mode:
     except OSError:
         Path(temporary).unlink(missing_ok=True)
         raise
+    if durable:  # the new name too, not only what it stands for
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def give_to_owner_of(folder: Path, handle: int) -> None:

@@ -364,7 +364,9 @@ def _decoded(file: Path) -> _Content | str:
 def _locked(file: Path) -> Iterator[None]:
     """No other process writes meanwhile; the kernel lets go when this one dies. Raises OSError."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    handle = os.open(file.with_name(f".{file.name}.lock"), flags, 0o600)
+    lock = file.with_name(f".{file.name}.lock")
+    files.check_plain(lock)
+    handle = os.open(lock, flags, 0o600)
     try:
         files.give_to_owner_of(file.parent, handle)
         end = time.monotonic() + LOCK_S

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from agent.files import write_atomically
+from agent import files
 from contract.messages import BROKEN_JSON
 
 log = logging.getLogger(__name__)
@@ -40,10 +40,10 @@ def keep(folder: Path, good: LastGood) -> None:
     """Replace what is kept in `folder` unless it is the same. A disk that does not take it costs a line in the log."""
     file, content = folder / NAME, msgspec.json.encode(good)
     try:
-        if file.exists() and file.read_bytes() == content:
+        if files.check_plain(file) and files.read(file) == content:
             return
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, content, durable=True)
+        files.write_atomically(file, content, durable=True)
     except OSError as error:
         log.warning("the configuration cannot be kept in %s: %s", folder, error.strerror or error)
 
@@ -52,8 +52,11 @@ def recall(folder: Path, source: Path) -> tuple[LastGood, os.stat_result] | None
     """What was kept in `folder` of this very agent.yaml, and the status of the file it is kept in."""
     file = folder / NAME
     try:
-        found = msgspec.json.decode(file.read_bytes(), type=LastGood)
-        status = file.stat()
-    except (OSError, *BROKEN_JSON):
+        found = msgspec.json.decode(files.read(file), type=LastGood)
+        status = file.lstat()
+    except FileNotFoundError:
+        return None
+    except (OSError, *BROKEN_JSON) as error:
+        log.warning("%s cannot be used: %s", file, getattr(error, "strerror", "") or error)
         return None
     return (found, status) if found.source == str(source.absolute()) else None

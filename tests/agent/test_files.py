@@ -12,6 +12,7 @@ from agent.ask.ptz import intent
 from agent.clock import BoxClock
 from agent.learnt import LearntFile
 from agent.login_gate import LoginGate
+from agent.settings import last_good
 
 
 def a_link(path: Path) -> None:
@@ -40,6 +41,7 @@ def keep_time(file: Path) -> BoxClock:
 
 
 READERS: dict[str, Callable[[Path], object]] = {
+    "last-good.json": lambda file: last_good.recall(file.parent, file),
     "learnt.json": LearntFile,
     "clock.json": keep_time,
     "moving.json": intent.read,
