@@ -106,7 +106,7 @@ def decode(
             door.met(by_slot[slot], stream_login, how)
 
     return pictures.check(
-        shown, log_in=log_in, source="main", thresholds={}, deadline_s=deadline_s, met=met, thumbnails=thumbnails
+        shown, log_in=log_in, source="main", measured=False, deadline_s=deadline_s, met=met, thumbnails=thumbnails
     )
 
 

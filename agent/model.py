@@ -386,8 +386,9 @@ class Capabilities(Struct, frozen=True, kw_only=True):
 class Picture(Struct, frozen=True, kw_only=True):
     """One visit to the camera's picture. `source`: main, sub or snapshot. `width`, `height`: of the decoded frame, px.
 
-    `metrics`: measured numbers by name; `faults`: codes of the picture faults seen in this visit alone (before
-    hysteresis). `upscaled`: the detail says that the picture was enlarged: a warning, not a verdict.
+    `metrics`: measured numbers by name; `faults`: what decide/rules_picture.py says they show, in this visit alone
+    (before hysteresis), () until it was asked. `upscaled`: the detail says that the picture was enlarged: a warning,
+    not a verdict.
     """
 
     source: str

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -24,7 +24,7 @@ from benchmarks.measure import Figure, median_ratio, spread
 from simulator.shot import Shot
 from simulator.video import Encoder
 from tests import evil
-from tests.agent.ask.rtsp.players import FPS, LENIENT, plays, rtp
+from tests.agent.ask.rtsp.players import FPS, plays, rtp
 
 CAMERAS = 16
 DRAWN = 10
@@ -54,8 +54,8 @@ def figures(quick: bool) -> list[Figure]:
 
 def _compared(name: str, cameras: list[Camera], goal: float, repetitions: int) -> list[Figure]:
     ways: dict[str, Callable[[], None]] = {
-        "one picture": partial(_ours, cameras, {}),
-        "every fault sought": partial(_ours, cameras, LENIENT),
+        "one picture": partial(_ours, cameras, measured=False),
+        "every fault sought": partial(_ours, cameras, measured=True),
         "bare cv2": partial(_bare, cameras),
     }
     if ffmpeg := shutil.which("ffmpeg"):
@@ -79,8 +79,8 @@ def _compared(name: str, cameras: list[Camera], goal: float, repetitions: int) -
 # ---- the ways -----------------------------------------------------------------------------------
 
 
-def _ours(cameras: list[Camera], thresholds: Mapping[str, float]) -> None:
-    told = pictures.check(cameras, log_in=(), source="sub", thresholds=thresholds, deadline_s=60.0)
+def _ours(cameras: list[Camera], *, measured: bool) -> None:
+    told = pictures.check(cameras, log_in=(), source="sub", measured=measured, deadline_s=60.0)
     lost = [one for _, one in told if not isinstance(one, Seen)]
     assert not lost, lost
 

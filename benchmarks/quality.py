@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from agent.ask.picture import measure
+from agent.decide import rules_picture
 from benchmarks import kitchen, photographs, visits
 from benchmarks.measure import Figure
 from benchmarks.photographs import Photograph
@@ -103,7 +104,7 @@ def _measured(seen: visits.Visit) -> dict[str, float]:
 def figures(quick: bool) -> list[Figure]:
     """T4 on the sources kept for testing; the table goes to standard output."""
     thresholds = load_policy(POLICY).picture.thresholds
-    counted = [(row, measure.faults(row.metrics, thresholds)) for row in rows(test=True, quick=quick)]
+    counted = [(row, rules_picture.faults(row.metrics, thresholds)) for row in rows(test=True, quick=quick)]
     print(table(counted))
     sound = [_alarms(row, found) for row, found in counted if row.fault == SOUND]
     alarms = 100 * sum(map(bool, sound)) / len(sound)

@@ -117,17 +117,6 @@ class ClockDoubt(StrEnum):
     """It leapt away from what it said before."""
 
 
-HIDES: dict[PictureFault, frozenset[PictureFault]] = {
-    PictureFault.SIGNAL_LOSS: frozenset(PictureFault) - {PictureFault.SIGNAL_LOSS},
-    PictureFault.LUMA: frozenset({PictureFault.SCENE_CHANGE}),
-    PictureFault.BLUR: frozenset({PictureFault.SCENE_CHANGE}),
-    PictureFault.NOISE: frozenset({PictureFault.SCENE_CHANGE}),
-    PictureFault.STREAK: frozenset({PictureFault.SCENE_CHANGE}),
-    PictureFault.BLOCK: frozenset({PictureFault.SCENE_CHANGE}),
-}
-"""Faults that cannot be told while another is there."""
-
-
 NAMES: dict[StrEnum, tuple[str, str]] = {
     Reason.UNREACHABLE: ("连接不上", "unreachable"),
     Reason.REFUSED: ("拒绝登录", "credentials refused"),

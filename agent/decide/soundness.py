@@ -6,9 +6,10 @@ How faults are seen in one visit must not be known here, nor whether the camera 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from agent.decide.rules_picture import HIDES
 from agent.model import Picture, Seen
 from contract.policy import Policy
-from contract.vocabulary import HIDES, PictureFault
+from contract.vocabulary import PictureFault
 
 _NEEDS = {
     PictureFault.BLUR: "edge_width_px",

@@ -9,11 +9,11 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from agent.ask.attempt import boot_ms
 from agent.ask.picture import parent as pictures
-from agent.decide import soundness
+from agent.decide import rules_picture, soundness
 from agent.learnt import LearntFile
 from agent.login_gate import LoginGate
 from agent.model import Camera, NotSeen, Picture, Seen
@@ -68,7 +68,8 @@ class PictureTask(Threaded):
         self._memory, self._door = memory, door
         self._record, self._glimpsed, self._changed = record, glimpsed, changed
         self._confirm_ms = int(policy.online.confirm_after.value * 1000)
-        self._signatures: dict[str, dict[str, bytes]] = {"sub": {}, "main": {}}
+        self.signatures: dict[str, dict[str, bytes]] = {"sub": {}, "main": {}}
+        """Source -> slot -> its last sound view, small and gray."""
         self._unusable: dict[str, str] = {}
         """Slot -> path of its sub-stream, where that shows nothing: the main stream is visited instead."""
         self._undecodable: set[str] = set()
@@ -161,6 +162,7 @@ class PictureTask(Threaded):
     def _check(self, group: Sequence[Camera], source: str, deadline_s: float) -> Iterator[str]:
         """The slots, each when its result is taken."""
         by_slot, undecodable = {camera.slot: camera for camera in group}, set[str]()
+        signatures: dict[str, bytes] = {}
         log_in = self._door.allowed(group, stream_login)
 
         def met(slot: str, how: LoginMet) -> None:
@@ -171,17 +173,27 @@ class PictureTask(Threaded):
             group,
             log_in=log_in,
             source=source,
-            thresholds=self._policy.picture.thresholds,
+            measured=True,
             deadline_s=deadline_s,
-            signatures=self._signatures[source],
+            signatures=self.signatures[source],
+            signed=signatures.__setitem__,
             met=met,
             undecodable=undecodable.add,
         )
-        for slot, picture in results:
+        for slot, told in results:
+            picture = self._judged(told)
+            if isinstance(picture, Seen) and not picture.value.faults and slot in signatures:
+                # of sound pictures only: a view that has changed stays a fault until it is back
+                self.signatures[source][slot] = signatures[slot]
             self._take(by_slot[slot], source, picture, undecodable=slot in undecodable)
             yield slot
 
     # ---- what follows ---------------------------------------------------------------------------
+
+    def _judged(self, told: Seen[Picture] | NotSeen) -> Seen[Picture] | NotSeen:
+        if isinstance(told, NotSeen):
+            return told
+        return structs.replace(told, value=rules_picture.judged(told.value, self._policy))
 
     def _take(self, camera: Camera, source: str, picture: Seen[Picture] | NotSeen, *, undecodable: bool) -> None:
         slot, before = camera.slot, self.shown.get(camera.slot, PictureState())

@@ -28,7 +28,7 @@ VISIT_S = 8.0
 SHARE = 0.8
 """Of a short deadline, for one visit."""
 STACK_BYTES = 512 * 1024
-MAX_METRICS, MAX_FAULTS = 64, 16
+MAX_METRICS = 64
 
 
 def work(told: list[bytes], tell: Tell) -> None:
@@ -108,7 +108,7 @@ class _Rounds:
 
     def _developed(self, job: Job, footage: Footage) -> Developed:
         try:
-            return self._decoder.develop(footage, job.thresholds, job.reference, thumbnail=job.thumbnail)
+            return self._decoder.develop(footage, job.reference, measured=job.measured, thumbnail=job.thumbnail)
         except Trouble as trouble:
             return Developed(reason=trouble.reason, detail=trouble.detail)
 
@@ -120,7 +120,7 @@ def _fetch(job: Job, deadline: Deadline, permit: Permit) -> Footage:
         return photograph(job.camera, job.snapshot_path, log_in=permit, deadline=deadline)
     if not job.camera.stream_path:
         raise Trouble(Reason.UNASKED, "no stream path known yet")
-    return film(job.camera, log_in=permit, deadline=deadline, brief=not job.thresholds)
+    return film(job.camera, log_in=permit, deadline=deadline, brief=not job.measured)
 
 
 def _unseen(fetched: Seen[Footage], reason: Reason, detail: str) -> NotSeen:
@@ -135,7 +135,6 @@ def _picture(source: str, footage: Footage, developed: Developed) -> Picture:
         height=developed.height,
         codec=footage.codec,
         metrics={tidy(name, 40): value for name, value in list(developed.metrics.items())[:MAX_METRICS]},
-        faults=tuple(tidy(fault, 40) for fault in developed.faults[:MAX_FAULTS]),
         upscaled=developed.upscaled,
     )
 

@@ -254,7 +254,6 @@ def _seen(job: Mapping[str, Any], takes: Sequence[Decoded]) -> dict[str, Any]:
         "width": first.width,
         "height": first.height,
         "metrics": metrics,
-        "faults": measure.faults(metrics, job["thresholds"]) if job["thresholds"] else (),
         "upscaled": whole and enlarged(first.first),
         "signature": base64.b64encode(measure.signature(takes[-1].frames[-1])).decode(),
         "thumbnail": base64.b64encode(thumbnail(first.first)).decode() if job.get("thumbnail") else "",
@@ -262,7 +261,7 @@ def _seen(job: Mapping[str, Any], takes: Sequence[Decoded]) -> dict[str, Any]:
 
 
 def _measured(job: Mapping[str, Any], takes: Sequence[Decoded]) -> dict[str, float]:
-    """What quality measures where faults are sought; `frames` measured, and the `span_s` from first to last."""
+    """What measure.py measures, where that is asked for; `frames` measured, and the `span_s` from first to last."""
     shown = [
         (times[i], group, frame)
         for group, (times, take) in enumerate(zip(job["times"], takes, strict=False))
@@ -270,7 +269,7 @@ def _measured(job: Mapping[str, Any], takes: Sequence[Decoded]) -> dict[str, flo
         if frame.shape == takes[0].frames[0].shape
     ]
     metrics = {"frames": len(shown), "span_s": round(shown[-1][0] - shown[0][0], 3)}
-    if job["thresholds"]:
+    if job["measured"]:
         metrics |= measure.measure(
             [frame for _, _, frame in shown],
             measure.remembered(base64.b64decode(job["reference"])),

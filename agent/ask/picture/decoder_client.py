@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
 from typing import IO, cast
 
 import msgspec
@@ -33,7 +32,6 @@ class Developed(msgspec.Struct, frozen=True, kw_only=True):
     width: int = 0
     height: int = 0
     metrics: dict[str, float] = {}
-    faults: tuple[str, ...] = ()
     upscaled: bool = False
     signature: bytes = b""
     """Small and gray, to compare a later picture with."""
@@ -49,7 +47,7 @@ class _Job(msgspec.Struct, frozen=True, kw_only=True):
     codec: str
     sizes: tuple[int, ...]
     times: tuple[tuple[float, ...], ...]
-    thresholds: Mapping[str, float]
+    measured: bool
     reference: bytes
     thumbnail: bool
 
@@ -67,10 +65,9 @@ class Decoder:
         with self._lock, contextlib.suppress(OSError):
             self._running()
 
-    def develop(
-        self, footage: Footage, thresholds: Mapping[str, float], reference: bytes, *, thumbnail: bool = False
-    ) -> Developed:
-        """What the pictures show; `reference`: an earlier signature, b"" = none. `thumbnail`: hand one back.
+    def develop(self, footage: Footage, reference: bytes, *, measured: bool, thumbnail: bool = False) -> Developed:
+        """What the pictures show; `reference`: an earlier signature, b"" = none. `measured`: with the numbers of
+        measure.py. `thumbnail`: hand one back.
 
         Raises Trouble(AGENT_FAULT) when the pictures break the decoder or keep it longer than `patience_s`.
         """
@@ -78,7 +75,7 @@ class Decoder:
             codec=footage.codec,
             sizes=tuple(len(take.data) for take in footage.takes),
             times=tuple(take.times for take in footage.takes),
-            thresholds=thresholds,
+            measured=measured,
             reference=reference,
             thumbnail=thumbnail,
         )

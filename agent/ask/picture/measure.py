@@ -1,22 +1,20 @@
-"""Child only: picture faults as numbers, and the numbers as fault codes. Pure functions of arrays.
+"""Child only: what may be wrong with a picture, as numbers. Pure functions of arrays.
 
 Frames are BGR or gray arrays (height, width[, 3]) of uint8. Where they come from, and how many visits make a fault,
-must not be known here; thresholds are given (the policy file holds them).
+must not be known here; which number is a fault says agent/decide/rules_picture.py.
 
 Lengths are in pixels of the picture reduced to WIDTH_PX (a smaller one as it is), brightness in levels 0..255. A number
-that cannot be had from what is given (no reference, one frame only) is left out, and what it would decide is then not
-decided: no fault. Bands at the top and bottom are left out, since cameras write the time and their name there.
+that cannot be had from what is given (no reference, one frame only) is left out. Bands at the top and bottom are left
+out, since cameras write the time and their name there.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from contract.vocabulary import HIDES, PictureFault
 
 Frame = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -68,61 +66,6 @@ def remembered(view: bytes) -> Frame | None:
     """The array that `signature` made; None if these bytes are no signature."""
     width, height = SIGNATURE_PX
     return np.frombuffer(view, np.uint8).reshape(height, width) if len(view) == width * height else None
-
-
-# ---- from numbers to codes ----------------------------------------------------------------------
-
-
-def faults(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> tuple[str, ...]:
-    """Codes (PictureFault) of the faults that the numbers of one visit show, without those that another hides."""
-    found = [code for code, shows in _SHOWS.items() if shows(metrics, thresholds)]
-    hidden = frozenset[PictureFault]().union(*(HIDES.get(code, frozenset()) for code in found))
-    return tuple(code.value for code in found if code not in hidden)
-
-
-Rule = Callable[[Mapping[str, float], Mapping[str, float]], bool]
-"""Of metrics and thresholds, both by the names that `measure` gives."""
-
-
-def _above(name: str) -> Rule:
-    return lambda metrics, thresholds: name in metrics and metrics[name] > thresholds[name]
-
-
-def _below(name: str) -> Rule:
-    return lambda metrics, thresholds: name in metrics and metrics[name] < thresholds[name]
-
-
-def _luma(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bool:
-    return _below("dark_level")(metrics, thresholds) or _above("bright_level")(metrics, thresholds)
-
-
-def _freeze(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bool:
-    return _above("still_ratio")(metrics, thresholds) and _below("change")(metrics, thresholds)
-
-
-def _block(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bool:
-    """Detail is lost, and what is left of it is the view as before, or hardly anything but a plain surface.
-
-    Where no earlier view is known, the plain surface alone; a kitchen may have a plain wall.
-    """
-    plain = _above("plain_ratio")(metrics, thresholds)
-    if "covered_ratio" not in metrics:
-        return plain
-    return _above("covered_ratio")(metrics, thresholds) and (plain or not _below("view_match")(metrics, thresholds))
-
-
-_SHOWS: dict[PictureFault, Rule] = {
-    PictureFault.SIGNAL_LOSS: _above("flat_ratio"),
-    PictureFault.LUMA: _luma,
-    PictureFault.BLUR: _above("edge_width_px"),
-    PictureFault.CHROMA: _above("cast"),
-    PictureFault.NOISE: _above("noise"),
-    PictureFault.STREAK: _above("streak"),
-    PictureFault.FREEZE: _freeze,
-    PictureFault.BLOCK: _block,
-    PictureFault.JITTER: _above("jitter_px"),
-    PictureFault.SCENE_CHANGE: _below("view_match"),
-}
 
 
 # ---- common ground ------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     log_in: bool
     source: str
     snapshot_path: str
-    thresholds: Mapping[str, float]
+    measured: bool
     reference: bytes
     deadline_s: float
     thumbnail: bool = False
@@ -60,10 +60,11 @@ def check(
     *,
     log_in: Collection[str],
     source: str,
-    thresholds: Mapping[str, float],
+    measured: bool,
     deadline_s: float,
     snapshot_path: Mapping[str, str] | None = None,
-    signatures: MutableMapping[str, bytes] | None = None,
+    signatures: Mapping[str, bytes] | None = None,
+    signed: Callable[[str, bytes], None] | None = None,
     met: Met | None = None,
     undecodable: Callable[[str], None] | None = None,
     thumbnails: MutableMapping[str, bytes] | None = None,
@@ -71,10 +72,9 @@ def check(
     """The picture of every camera, exactly once each, as it is seen; the whole batch within `deadline_s` + 0.5 s.
 
     `source`: "main" or "sub" = the stream at `camera.stream_path`; "snapshot" = the JPEG at `snapshot_path[slot]` on
-    the ONVIF port. `log_in`: slots whose login may be used. `thresholds`: of the picture faults; none = faults are not
-    sought, and one picture is enough. `signatures`: slot -> small gray picture that the next visit is compared with;
-    kept up to date here with pictures without fault, so a view that has changed stays a fault until it is back or its
-    entry is deleted.
+    the ONVIF port. `log_in`: slots whose login may be used. `measured`: the numbers that picture faults are judged
+    by are wanted; else one picture is enough. `signatures`: slot -> small gray picture that this visit's is compared
+    with; `signed(slot, signature)` is given this visit's own, before the slot's result.
     `thumbnails`: slot -> small JPEG of the picture; filled in here, and only then does a picture leave the decoder.
     `met(slot, how)` is told how each slot's login went, `undecodable(slot)` where all was asked as it should be and no
     picture came out of it; both before the slot's own result.
@@ -86,14 +86,14 @@ def check(
     waiting = {camera.slot: camera for camera in cameras}
     if not waiting:
         return
-    paths, remembered = snapshot_path or {}, {} if signatures is None else signatures
+    paths, remembered = snapshot_path or {}, signatures or {}
     batch = [
         Job(
             camera=camera,
             log_in=slot in log_in,
             source=source,
             snapshot_path=paths.get(slot, ""),
-            thresholds=thresholds,
+            measured=measured,
             reference=remembered.get(slot, b""),
             deadline_s=max(deadline_s - RESERVE_S, deadline_s / 2),
             thumbnail=thumbnails is not None,
@@ -102,7 +102,7 @@ def check(
     ]
     results = children.run(CHILD, map(lines.in_clear, batch), deadline_s=deadline_s + MARGIN_S, memory_mb=MEMORY_MB)
     try:
-        trouble = yield from _arriving(results, waiting, _Sinks(remembered, thumbnails, met, undecodable))
+        trouble = yield from _arriving(results, waiting, _Sinks(signed, thumbnails, met, undecodable))
     finally:
         results.close()  # the children go with us
     for slot in waiting:
@@ -113,7 +113,7 @@ def check(
 class _Sinks(NamedTuple):
     """Where goes what comes with a result; see `check`."""
 
-    signatures: MutableMapping[str, bytes]
+    signed: Callable[[str, bytes], None] | None
     thumbnails: MutableMapping[str, bytes] | None
     met: Met | None
     undecodable: Callable[[str], None] | None
@@ -123,8 +123,8 @@ class _Sinks(NamedTuple):
             self.met(answer.slot, answer.login)
         if answer.undecodable and self.undecodable:
             self.undecodable(answer.slot)
-        if answer.signature and isinstance(answer.picture, Seen) and not answer.picture.value.faults:
-            self.signatures[answer.slot] = answer.signature
+        if answer.signature and self.signed:
+            self.signed(answer.slot, answer.signature)
         if answer.thumbnail and self.thumbnails is not None:
             self.thumbnails[answer.slot] = answer.thumbnail
 

@@ -110,6 +110,16 @@ def test_a_fault_is_raised_and_cleared_by_visits_that_agree(room: Room) -> None:
     assert room.source("one") == "sub"
 
 
+def test_a_view_with_a_fault_is_not_remembered(room: Room) -> None:
+    """The next visit is compared with the last sound one: another view stays a fault until the old one is back."""
+    room.visit()
+    remembered = dict(room.gallery.signatures["sub"])
+    assert set(remembered) == set(SLOTS)
+    room.canteen.fault("one", "dark")
+    room.visit()
+    assert room.gallery.signatures["sub"]["one"] == remembered["one"]
+
+
 def test_what_the_sub_stream_cannot_show_the_main_stream_confirms(room: Room) -> None:
     """After one undecodable sub-stream the main stream is visited, at once: it is what everybody opens."""
     room.canteen.fault("one", "rtsp-undecodable")

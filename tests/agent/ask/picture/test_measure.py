@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agent.ask.picture.measure import faults, measure, remembered, signature
+from agent.ask.picture.measure import measure, remembered, signature
+from agent.decide.rules_picture import faults
 from contract.policy import load_policy
 
 Frame = NDArray[np.uint8]

@@ -19,11 +19,6 @@ Change = Callable[[str, dict[str, str], bytes], tuple[str, dict[str, str], bytes
 NONCE = "5a1d"
 CHALLENGE = f'Digest realm="camera", nonce="{NONCE}", qop="auth"'
 FPS = 10
-ABOVE = ("flat_ratio", "bright_level", "edge_width_px", "cast", "noise", "streak", "still_ratio", "covered_ratio")
-LENIENT = dict.fromkeys((*ABOVE, "plain_ratio", "jitter_px"), 1e9) | dict.fromkeys(
-    ("change", "dark_level", "view_match"), -1e9
-)
-"""Thresholds that only darkness could pass."""
 
 
 @cache

@@ -1,0 +1,80 @@
+"""What the numbers measured of one visit's picture say of its faults (视频质量诊断): numbers in, codes out.
+
+How the numbers are measured stands in agent/ask/picture/measure.py; the limits stand in the policy file. A number that
+is missing decides nothing: no fault.
+"""
+
+from collections.abc import Callable, Mapping
+
+from msgspec.structs import replace
+
+from agent.model import Picture
+from contract.policy import Policy
+from contract.vocabulary import PictureFault
+
+HIDES: dict[PictureFault, frozenset[PictureFault]] = {
+    PictureFault.SIGNAL_LOSS: frozenset(PictureFault) - {PictureFault.SIGNAL_LOSS},
+    PictureFault.LUMA: frozenset({PictureFault.SCENE_CHANGE}),
+    PictureFault.BLUR: frozenset({PictureFault.SCENE_CHANGE}),
+    PictureFault.NOISE: frozenset({PictureFault.SCENE_CHANGE}),
+    PictureFault.STREAK: frozenset({PictureFault.SCENE_CHANGE}),
+    PictureFault.BLOCK: frozenset({PictureFault.SCENE_CHANGE}),
+}
+"""Faults that cannot be told while another is there."""
+
+
+def judged(picture: Picture, policy: Policy) -> Picture:
+    """The picture with the faults that its numbers show."""
+    return replace(picture, faults=faults(picture.metrics, policy.picture.thresholds))
+
+
+def faults(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> tuple[str, ...]:
+    """Codes (PictureFault) of the faults that the numbers of one visit show, without those that another hides."""
+    found = [code for code, shows in _SHOWS.items() if shows(metrics, thresholds)]
+    hidden = frozenset[PictureFault]().union(*(HIDES.get(code, frozenset()) for code in found))
+    return tuple(code.value for code in found if code not in hidden)
+
+
+Rule = Callable[[Mapping[str, float], Mapping[str, float]], bool]
+"""Of metrics and thresholds, both by the names that measure.py gives."""
+
+
+def _above(name: str) -> Rule:
+    return lambda metrics, thresholds: name in metrics and metrics[name] > thresholds[name]
+
+
+def _below(name: str) -> Rule:
+    return lambda metrics, thresholds: name in metrics and metrics[name] < thresholds[name]
+
+
+def _luma(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bool:
+    return _below("dark_level")(metrics, thresholds) or _above("bright_level")(metrics, thresholds)
+
+
+def _freeze(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bool:
+    return _above("still_ratio")(metrics, thresholds) and _below("change")(metrics, thresholds)
+
+
+def _block(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bool:
+    """Detail is lost, and what is left of it is the view as before, or hardly anything but a plain surface.
+
+    Where no earlier view is known, the plain surface alone; a kitchen may have a plain wall.
+    """
+    plain = _above("plain_ratio")(metrics, thresholds)
+    if "covered_ratio" not in metrics:
+        return plain
+    return _above("covered_ratio")(metrics, thresholds) and (plain or not _below("view_match")(metrics, thresholds))
+
+
+_SHOWS: dict[PictureFault, Rule] = {
+    PictureFault.SIGNAL_LOSS: _above("flat_ratio"),
+    PictureFault.LUMA: _luma,
+    PictureFault.BLUR: _above("edge_width_px"),
+    PictureFault.CHROMA: _above("cast"),
+    PictureFault.NOISE: _above("noise"),
+    PictureFault.STREAK: _above("streak"),
+    PictureFault.FREEZE: _freeze,
+    PictureFault.BLOCK: _block,
+    PictureFault.JITTER: _above("jitter_px"),
+    PictureFault.SCENE_CHANGE: _below("view_match"),
+}
