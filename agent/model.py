@@ -418,7 +418,6 @@ class ZoomSeen(Struct, frozen=True, kw_only=True):
 
     scale: float
     detail_ratio: float
-    optical: bool
 
 
 class FocusSeen(Struct, frozen=True, kw_only=True):

@@ -58,7 +58,8 @@ def zoom(declared: Verdict, seen: Seen[ZoomSeen] | NotSeen, policy: Policy) -> V
     )
     if found.scale < GROWS:
         return replace(verified, standing=Standing.NOT_MET, reason=Finding.STANDS_STILL)
-    if found.optical or policy.capability.accept_digital_zoom.value:
+    optical = found.detail_ratio >= policy.capability.min_detail_ratio.value
+    if optical or policy.capability.accept_digital_zoom.value:
         return verified
     return replace(verified, standing=Standing.NOT_MET, reason=Finding.DIGITAL_ONLY)
 

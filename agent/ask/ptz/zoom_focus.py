@@ -3,6 +3,7 @@
 The focus is put back here, the zoom by whoever called. What a result means must not be known here.
 """
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -33,8 +34,6 @@ AVERAGED = 5
 """Pictures averaged before detail is compared, so that noise does not count as detail."""
 COMPARISONS = 3
 """Tries to compare detail, each with pictures of its own."""
-OPTICAL = 1.3
-"""Gain of detail at edges above which it is real (views.detail_ratio)."""
 BLURRED = 0.6
 """Sharpness lost to so much of what it was proves the focus motor."""
 FOCUS_S = 3.0
@@ -59,7 +58,7 @@ def zoom(eye: Eye, fine: Eye, head: Steering, faults: Faults, deadline: Deadline
         if deadline.passed():
             return NotSeen(reason=Reason.TIMED_OUT, detail="nothing grew in the time allowed")
     faults.add("ignores")
-    return ZoomSeen(scale=1.0, detail_ratio=1.0, optical=False)
+    return ZoomSeen(scale=1.0, detail_ratio=1.0)
 
 
 class _Told(NamedTuple):
@@ -146,7 +145,7 @@ def _compared(before: Frame, fine: Eye, scale: float) -> ZoomSeen | NotSeen:
             registration.view(small, registration.MANY_FEATURES), registration.view(large, registration.MANY_FEATURES)
         ):
             gain = registration.detail_ratio(small, large, found)
-            return ZoomSeen(scale=round(found.scale, 2), detail_ratio=round(gain, 2), optical=gain >= OPTICAL)
+            return ZoomSeen(scale=round(found.scale, 2), detail_ratio=math.floor(gain * 100) / 100)
     return NotSeen(reason=Reason.MALFORMED, detail="it zooms, and too little in the picture to compare detail by")
 
 

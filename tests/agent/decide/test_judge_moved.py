@@ -47,21 +47,24 @@ def test_a_sweep_outranks_a_declared_range() -> None:
     assert verdict(Clause.ROTATION_360, given=declared, rotation=swept(0.0))[:3] == ("NOT_MET", "E4", "STANDS_STILL")
 
 
-def zoomed(scale: float, detail_ratio: float, *, optical: bool) -> Seen[ZoomSeen]:
-    return Seen(value=ZoomSeen(scale=scale, detail_ratio=detail_ratio, optical=optical))
+def zoomed(scale: float, detail_ratio: float) -> Seen[ZoomSeen]:
+    return Seen(value=ZoomSeen(scale=scale, detail_ratio=detail_ratio))
 
 
 def test_optical_zoom_is_met_and_digital_zoom_only_where_the_policy_accepts_it() -> None:
-    """Zoom needs real detail, unless `accept_digital_zoom`; without any growth it is not met at all."""
+    """Zoom needs the detail that the policy asks for, unless `accept_digital_zoom`; without growth it is not met at all."""
     assert verdict(Clause.ZOOM) == ("MET", "E1", "", None)
-    assert verdict(Clause.ZOOM, zoom=zoomed(1.7, 2.6, optical=True)) == ("MET", "E4", "", 1.7)
-    digital = zoomed(1.7, 0.9, optical=False)
+    assert verdict(Clause.ZOOM, zoom=zoomed(1.7, 2.6)) == ("MET", "E4", "", 1.7)
+    digital = zoomed(1.7, 0.9)
     assert verdict(Clause.ZOOM, zoom=digital) == ("NOT_MET", "E4", "DIGITAL_ONLY", 1.7)
-    assert verdict(Clause.ZOOM, zoom=zoomed(1.0, 1.0, optical=False))[:3] == ("NOT_MET", "E4", "STANDS_STILL")
+    least = POLICY.capability.min_detail_ratio.value
+    assert verdict(Clause.ZOOM, zoom=zoomed(1.7, least))[0] == "MET"
+    assert verdict(Clause.ZOOM, zoom=zoomed(1.7, least - 0.01))[2] == "DIGITAL_ONLY"
+    assert verdict(Clause.ZOOM, zoom=zoomed(1.0, 1.0))[:3] == ("NOT_MET", "E4", "STANDS_STILL")
     accepting = replace(POLICY.capability.accept_digital_zoom, value=True)
     lenient = replace(POLICY, capability=replace(POLICY.capability, accept_digital_zoom=accepting))
     assert verdict(Clause.ZOOM, lenient, zoom=digital) == ("MET", "E4", "", 1.7)
-    assert verdict(Clause.ZOOM, lenient, zoom=zoomed(1.0, 1.0, optical=False))[0] == "NOT_MET"
+    assert verdict(Clause.ZOOM, lenient, zoom=zoomed(1.0, 1.0))[0] == "NOT_MET"
 
 
 def test_focus_is_met_when_sharpness_follows_the_command() -> None:
@@ -91,12 +94,12 @@ def test_what_moving_showed_is_explained(lang: str) -> None:
     """Each finding of a movement has its words, and a zoom that was tried no longer hears that ONVIF cannot tell."""
     movement = Movement(
         rotation=swept(348.0, error_deg=5.0),
-        zoom=zoomed(1.7, 0.9, optical=False),
+        zoom=zoomed(1.7, 0.9),
         focus=Seen(value=FocusSeen(before=100.0, moved=92.0, restored=99.0)),
     )
     words = {v.clause: explain(v, lang) for v in judge(replace(MOVES, movement=movement), POLICY)}
     for clause, reason in ((Clause.ROTATION_360, "TOO_CLOSE"), (Clause.ZOOM, "DIGITAL"), (Clause.FOCUS, "STANDS")):
         assert words[clause]
         assert reason not in words[clause]
-    met = replace(MOVES, movement=Movement(zoom=zoomed(1.7, 2.6, optical=True)))
+    met = replace(MOVES, movement=Movement(zoom=zoomed(1.7, 2.6)))
     assert "ONVIF" not in explain(of(judge(met, POLICY), Clause.ZOOM), lang)

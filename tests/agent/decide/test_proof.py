@@ -25,7 +25,7 @@ from tests.agent.decide.builders import GENERIC_PAN, POLICY, evidence, no, node,
 
 DEVICE = Device(manufacturer="A", model="B", firmware="1.0", serial="S")
 TURNED = Seen(value=Rotation(span_deg=None, closed=True, method="recurrence"))
-ZOOMED = Seen(value=ZoomSeen(scale=2.0, detail_ratio=2.0, optical=True))
+ZOOMED = Seen(value=ZoomSeen(scale=2.0, detail_ratio=2.0))
 FOCUSED = Seen(value=FocusSeen(before=9.0, moved=3.0, restored=9.0))
 TRIED = NotSeen(reason=Reason.TIMED_OUT)
 HOME, AT_S = "192.0.2.1", 1_800_000_000.0

@@ -17,11 +17,14 @@ from agent.ask.ptz.settle import Faults, settle
 from agent.ask.ptz.viewfinder import Eye
 from agent.decide import rules_moved
 from agent.model import FocusSeen, ZoomSeen
+from contract.policy import load_policy
 from simulator.canteen import CameraSpec
 from simulator.kitchen.darkroom import develop
 from simulator.shot import Shot
 from simulator.unit import Unit
 from tests.agent.ask.onvif import questioned
+
+DETAIL = load_policy("henan-2021-45").capability.min_detail_ratio.value
 
 
 def seen(zoom: float, phase: float) -> View:
@@ -83,7 +86,7 @@ def test_a_zoom_that_ran_out_of_sight_is_brought_back_into_it() -> None:
         found = zoom_focus._compared(before, eye, zoomed)
         assert isinstance(found, ZoomSeen)
         assert found.scale == pytest.approx(zoomed, rel=0.03)
-        assert found.optical
+        assert found.detail_ratio >= DETAIL
 
 
 def test_steam_is_no_focus_that_moves() -> None:
