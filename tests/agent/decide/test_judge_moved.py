@@ -52,7 +52,7 @@ def zoomed(scale: float, detail_ratio: float) -> Seen[ZoomSeen]:
 
 
 def test_optical_zoom_is_met_and_digital_zoom_only_where_the_policy_accepts_it() -> None:
-    """Zoom needs the detail that the policy asks for, unless `accept_digital_zoom`; without growth it is not met at all."""
+    """Zoom needs the detail that the policy asks for, unless `accept_digital_zoom`; without growth it is not met."""
     assert verdict(Clause.ZOOM) == ("MET", "E1", "", None)
     assert verdict(Clause.ZOOM, zoom=zoomed(1.7, 2.6)) == ("MET", "E4", "", 1.7)
     digital = zoomed(1.7, 0.9)
