@@ -4,6 +4,7 @@ What is known about a camera lives here; how it was asked and what it means must
 """
 
 import ipaddress
+from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar
 
 from msgspec import Struct
@@ -51,6 +52,11 @@ class NotSeen(Struct, frozen=True, kw_only=True, tag_field="seen", tag="no"):
 
 
 UNASKED = NotSeen(reason=Reason.UNASKED, attempts=0)
+
+
+def values(observation: Seen[tuple[T, ...]] | NotSeen) -> tuple[T, ...]:
+    """What was seen; () where nothing was."""
+    return observation.value if isinstance(observation, Seen) else ()
 
 
 # ---- cameras ------------------------------------------------------------------------------------
@@ -236,6 +242,11 @@ class Span(Struct, frozen=True, kw_only=True):
     low: float | None
     high: float | None
 
+    @property
+    def moves(self) -> bool:
+        """Whether there is any way to go: Min = Max is a range in name only."""
+        return self.low is None or self.high is None or self.high > self.low
+
 
 class Space(Struct, frozen=True, kw_only=True):
     """A PTZ coordinate space. `kind`: absolute, relative, continuous or limits; `axis`: pan_tilt or zoom."""
@@ -279,15 +290,36 @@ class FocusMove(Struct, frozen=True, kw_only=True):
     relative: Span | None = None
     continuous: Span | None = None
 
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The ranges that the reply held."""
+        return tuple(span for span in (self.absolute, self.relative, self.continuous) if span)
+
+    @property
+    def moves(self) -> bool:
+        return any(span.moves for span in self.spans)
+
 
 class AudioDecoder(Struct, frozen=True, kw_only=True):
     token: str
     encodings: tuple[str, ...] = ()
 
 
+MAX_SIDE_PX = 32_768
+"""Sides of a picture beyond this are junk: cameras were seen to declare numbers made of stray bytes."""
+
+
 class Resolution(Struct, frozen=True, kw_only=True):
     width: int
     height: int
+
+    @property
+    def plausible(self) -> bool:
+        return 0 < self.width <= MAX_SIDE_PX and 0 < self.height <= MAX_SIDE_PX
+
+    @property
+    def pixels(self) -> int:
+        return self.width * self.height
 
 
 class VideoSource(Struct, frozen=True, kw_only=True):
@@ -320,6 +352,25 @@ class Profile(Struct, frozen=True, kw_only=True):
     """Token of the PTZ configuration."""
     audio_output: str = ""
     audio_decoder: str = ""
+
+
+def own_profiles(profiles: Iterable[Profile], channel: str) -> tuple[Profile, ...]:
+    """Those that show a slot's channel (a source or profile token); all of them where the slot names none."""
+    return tuple(one for one in profiles if not channel or channel in (one.token, one.source))
+
+
+def by_size(profile: Profile) -> tuple[bool, int]:
+    """Sorts the main profile last: moving pictures before JPEG, then by pixels; a size that is junk counts as none."""
+    size = profile.resolution
+    return profile.encoding != "JPEG", size.pixels if size and size.plausible else 0
+
+
+def main_profile(profiles: Sequence[Profile]) -> Profile | None:
+    """The largest, unless the first one listed says nothing of its size: cameras list their main stream first."""
+    first = next((one for one in profiles if one.source or one.encoder), None)
+    if first and first.encoding != "JPEG" and not any(one.resolution for one in profiles if one.token == first.token):
+        return first
+    return max(profiles, key=by_size, default=None)
 
 
 class StreamUri(Struct, frozen=True, kw_only=True):

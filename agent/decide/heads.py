@@ -9,7 +9,7 @@ from math import inf
 from msgspec import Struct
 
 from agent.decide import scope
-from agent.model import Evidence, NotSeen, PtzConfiguration, PtzNode, Space, Span, tidy
+from agent.model import Evidence, NotSeen, PtzConfiguration, PtzNode, Space, Span, tidy, values
 from contract.vocabulary import Level
 
 DEGREES = "http://www.onvif.org/ver10/tptz/PanTiltSpaces/SphericalPositionSpaceDegrees".lower()
@@ -65,8 +65,8 @@ def heads(evidence: Evidence) -> Iterator[Head]:
     A space is configured (E2) where a profile of this slot binds a configuration whose options offer it; else declared
     (E1). Where the slot is one channel of many, what its own profiles do not bind belongs to another.
     """
-    nodes = {node.token: node for node in scope.items(evidence.capabilities.nodes)}
-    configurations = scope.items(evidence.capabilities.configurations)
+    nodes = {node.token: node for node in values(evidence.capabilities.nodes)}
+    configurations = values(evidence.capabilities.configurations)
     bound = {profile.ptz for profile in scope.own_profiles(evidence)}
     for configuration in configurations:
         if configuration.token in bound or not evidence.channel:
@@ -79,7 +79,7 @@ def heads(evidence: Evidence) -> Iterator[Head]:
 
 def _configured(configuration: PtzConfiguration, node: PtzNode | None, level: Level) -> Head:
     source = f"GetConfigurationOptions {configuration.token}"
-    options = [Offer(space=s, level=level, source=source) for s in scope.items(configuration.spaces)]
+    options = [Offer(space=s, level=level, source=source) for s in values(configuration.spaces)]
     offered = {(o.space.kind, o.space.axis, o.space.uri) for o in options}
     beside = [o for o in _of_node(node) if (o.space.kind, o.space.axis, o.space.uri) not in offered] if node else []
     return Head(

@@ -6,7 +6,7 @@ How they were asked must not be known here.
 from msgspec.structs import replace
 
 from agent.decide import rules_moved, scope
-from agent.model import UNASKED, Backchannel, Evidence, FocusMove, NotSeen, Seen, Span, Talk, tidy
+from agent.model import UNASKED, Backchannel, Evidence, FocusMove, NotSeen, Seen, Talk, tidy, values
 from contract.messages import Verdict
 from contract.policy import Policy
 from contract.reasons import Finding
@@ -29,7 +29,7 @@ def _focusable(evidence: Evidence) -> Verdict:
     """What GetMoveOptions declares."""
     base = Verdict(clause=Clause.FOCUS, standing=Standing.UNKNOWN, level=Level.E0)
     caps, asked = evidence.capabilities, _own_sources(evidence)
-    moving = next((o.value for o in asked.values() if isinstance(o, Seen) and _moves(o.value)), None)
+    moving = next((o.value for o in asked.values() if isinstance(o, Seen) and o.value.moves), None)
     if moving:
         return replace(base, standing=Standing.MET, level=Level.E1, proof=(_focus_words(moving),))
     no = replace(base, standing=Standing.NOT_MET, level=Level.E1, reason=Reason.UNSUPPORTED)
@@ -40,7 +40,7 @@ def _focusable(evidence: Evidence) -> Verdict:
         return scope.lost_channel(base, evidence) or scope.unknown(base, GetServices=caps.services, **unread)
     if any(isinstance(o, NotSeen) and o.reason is not Reason.UNSUPPORTED for o in asked.values()):
         return scope.unknown(base, **{f"GetMoveOptions {source}": o for source, o in asked.items()})
-    declared = any(isinstance(o, Seen) and _spans(o.value) for o in asked.values())
+    declared = any(isinstance(o, Seen) and o.value.spans for o in asked.values())
     proof = tuple(_focus_no(source, o) for source, o in asked.items())
     return replace(no, reason=Finding.DEGENERATE_RANGE if declared else Reason.UNSUPPORTED, proof=proof[:3])
 
@@ -50,14 +50,6 @@ def _own_sources(evidence: Evidence) -> dict[str, Seen[FocusMove] | NotSeen]:
     own = {evidence.channel} | {profile.source for profile in scope.own_profiles(evidence)}
     asked = evidence.capabilities.focus.items()
     return {source: o for source, o in asked if source and (not evidence.channel or source in own)}
-
-
-def _spans(move: FocusMove) -> list[Span]:
-    return [s for s in (move.absolute, move.relative, move.continuous) if s]
-
-
-def _moves(move: FocusMove) -> bool:
-    return any(s.low is None or s.high is None or s.high > s.low for s in _spans(move))
 
 
 def _focus_words(move: FocusMove) -> str:
@@ -155,7 +147,7 @@ def _declared(base: Verdict, evidence: Evidence) -> Verdict:
     """What outputs, decoders and profiles declare, as long as RTSP has not been judged."""
     caps = evidence.capabilities
     binding = next((p for p in scope.own_profiles(evidence) if p.audio_output and p.audio_decoder), None)
-    outputs = scope.items(caps.audio_outputs)
+    outputs = values(caps.audio_outputs)
     if outputs or binding:
         counts = (
             scope.counted("GetAudioOutputs", caps.audio_outputs),

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from agent.decide import rules_moved, scope
 from agent.decide.heads import Head, heads, in_degrees, span, words
-from agent.model import Evidence, NotSeen, Seen, Space, tidy
+from agent.model import Evidence, NotSeen, Seen, Space, tidy, values
 from contract.messages import Verdict
 from contract.policy import Policy
 from contract.reasons import Finding
@@ -153,7 +153,7 @@ def _silent(base: Verdict, no: Verdict, evidence: Evidence, silent: list[Head]) 
 def _headless(base: Verdict, no: Verdict, evidence: Evidence) -> Verdict:
     """No head is known to be this slot's."""
     caps = evidence.capabilities
-    if scope.items(caps.nodes):
+    if values(caps.nodes):
         if _unanswered(caps.configurations):
             return scope.unknown(base, GetConfigurations=caps.configurations)
         proof = ("GetNodes lists a head, but no profile of this channel binds it",)

@@ -8,14 +8,11 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from agent.decide import scope
-from agent.model import Evidence, Profile, Resolution, Seen, tidy
+from agent.model import Evidence, Profile, Resolution, Seen, main_profile, tidy, values
 from contract.messages import Verdict
 from contract.policy import Policy
 from contract.reasons import Finding
 from contract.vocabulary import Clause, Level, Standing
-
-_MAX_SIDE_PX = 32_768
-"""Sides beyond this are junk: cameras were seen to declare numbers made of stray bytes."""
 
 
 def pixels(evidence: Evidence, policy: Policy) -> Verdict:
@@ -24,7 +21,7 @@ def pixels(evidence: Evidence, policy: Policy) -> Verdict:
     base = Verdict(
         clause=Clause.RESOLUTION_PIXELS, standing=Standing.UNKNOWN, level=Level.E0, required=least, unit="px"
     )
-    return _judge(base, evidence, _area, lambda r: _area(r) >= least)
+    return _judge(base, evidence, lambda r: r.pixels, lambda r: r.pixels >= least)
 
 
 def full_hd(evidence: Evidence, policy: Policy) -> Verdict:
@@ -36,7 +33,7 @@ def full_hd(evidence: Evidence, policy: Policy) -> Verdict:
 
 def could_be(evidence: Evidence, policy: Policy) -> Resolution | None:
     """The largest resolution meeting 1080P that the slot's stream could be set to; None where none is known."""
-    return max((r for r in _options(evidence) if _is_full_hd(r, policy)), key=_area, default=None)
+    return max((r for r in _options(evidence) if _is_full_hd(r, policy)), key=lambda r: r.pixels, default=None)
 
 
 def _is_full_hd(resolution: Resolution, policy: Policy) -> bool:
@@ -51,7 +48,7 @@ def _judge(
     if lost := scope.lost_channel(base, evidence):
         return lost
     main, frame = _main(evidence), _decoded(evidence)
-    best = max(_options(evidence), key=lambda r: (enough(r), _area(r)), default=None)
+    best = max(_options(evidence), key=lambda r: (enough(r), r.pixels), default=None)
     could = (f"encoder options reach {_words(best)}",) if best else ()
     stands = frame or (main[1] if main else None)
     if stands is None:
@@ -117,27 +114,19 @@ def _unconfigured(verdict: Verdict, evidence: Evidence) -> Verdict:
 def _main(evidence: Evidence) -> tuple[Profile, Resolution] | None:
     """The slot's profile with most pixels (the first may well be a sub-stream); JPEG only where there is no video."""
     own = scope.own_profiles(evidence)
-    known = [(p, p.resolution) for p in own if p.resolution and _plausible(p.resolution)]
-    return max(known, key=lambda pair: (pair[0].encoding != "JPEG", _area(pair[1])), default=None)
+    main = main_profile([p for p in own if p.resolution and p.resolution.plausible])
+    return (main, main.resolution) if main and main.resolution else None
 
 
 def _options(evidence: Evidence) -> list[Resolution]:
     """What the encoders of this slot's profiles could be set to."""
     own = {token for p in scope.own_profiles(evidence) for token in (p.encoder, p.token)}
-    offered = scope.items(evidence.capabilities.encoder_options)
-    return [r for o in offered if not evidence.channel or o.token in own for r in o.resolutions if _plausible(r)]
-
-
-def _plausible(resolution: Resolution) -> bool:
-    return all(0 < side <= _MAX_SIDE_PX for side in _sides(resolution))
+    offered = values(evidence.capabilities.encoder_options)
+    return [r for o in offered if not evidence.channel or o.token in own for r in o.resolutions if r.plausible]
 
 
 def _sides(resolution: Resolution) -> tuple[int, int]:
     return resolution.width, resolution.height
-
-
-def _area(resolution: Resolution) -> int:
-    return resolution.width * resolution.height
 
 
 def _words(resolution: Resolution) -> str:

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from agent.model import Evidence, NotSeen, Profile, Seen, tidy
+from agent import model
+from agent.model import Evidence, NotSeen, Profile, Seen, tidy, values
 from contract.messages import Verdict
 from contract.reasons import Finding
 from contract.vocabulary import Level, Reason, Standing
@@ -28,21 +29,14 @@ _TELLING = (
 """Reasons for not knowing, the one that tells a person most first."""
 
 
-def items(observation: Seen[tuple[T, ...]] | NotSeen) -> tuple[T, ...]:
-    """What was seen; () where nothing was."""
-    return observation.value if isinstance(observation, Seen) else ()
-
-
 def says_no(observation: Seen[tuple[T, ...]] | NotSeen) -> bool:
     """Whether a successful exchange said "none": an empty list, or UNSUPPORTED."""
-    return not items(observation) if isinstance(observation, Seen) else observation.reason is Reason.UNSUPPORTED
+    return not values(observation) if isinstance(observation, Seen) else observation.reason is Reason.UNSUPPORTED
 
 
 def own_profiles(evidence: Evidence) -> tuple[Profile, ...]:
     """The media profiles that show this slot's channel; all of them where the slot names none."""
-    channel = evidence.channel
-    profiles = items(evidence.capabilities.profiles)
-    return tuple(p for p in profiles if not channel or channel in (p.source, p.token))
+    return model.own_profiles(values(evidence.capabilities.profiles), evidence.channel)
 
 
 def lost_channel(base: Verdict, evidence: Evidence) -> Verdict | None:
@@ -81,6 +75,6 @@ def unlisted(evidence: Evidence, service: str) -> bool:
 
     One list alone proves nothing: some devices omit PTZ from the one and some from the other.
     """
-    services = items(evidence.capabilities.services)
+    services = values(evidence.capabilities.services)
     answered = {who for one in services for who in one.claimed_by}
     return {"GetServices", "GetCapabilities"} <= answered and all(one.name != service for one in services)

@@ -27,6 +27,10 @@ from agent.model import (
     Seen,
     StreamUri,
     VideoSource,
+    by_size,
+    main_profile,
+    own_profiles,
+    values,
 )
 
 T = TypeVar("T")
@@ -46,7 +50,7 @@ def ask_all(interview: Interview) -> Capabilities:
     device = _device(interview)
     profiles = _profiles(interview)
     sources = interview.see(Question("media", "GetVideoSources", cap=LARGE), media_replies.sources)
-    own = _own(interview, profiles)
+    own = own_profiles(values(profiles), interview.camera.channel)
     return Capabilities(
         device=device,
         services=services,
@@ -60,13 +64,9 @@ def ask_all(interview: Interview) -> Capabilities:
         audio_sources=interview.see(Question("media", "GetAudioSources", cap=LARGE), media_replies.audio_sources),
         audio_outputs=_audio_outputs(interview),
         audio_decoders=_audio_decoders(interview),
-        stream_uri=_stream_uri(interview, _main(own)),
+        stream_uri=_stream_uri(interview, main_profile(own)),
         sub_stream_uri=_stream_uri(interview, _sub(own)),
     )
-
-
-def _values(seen: Seen[tuple[T, ...]] | NotSeen) -> tuple[T, ...]:
-    return seen.value if isinstance(seen, Seen) else ()
 
 
 # ---- device, profiles, video --------------------------------------------------------------------
@@ -87,29 +87,9 @@ def _profiles(interview: Interview) -> Seen[tuple[Profile, ...]] | NotSeen:
     )
 
 
-def _own(interview: Interview, profiles: Seen[tuple[Profile, ...]] | NotSeen) -> tuple[Profile, ...]:
-    """The profiles that the slot shows: of its channel, where it names one."""
-    channel = interview.camera.channel
-    return tuple(one for one in _values(profiles) if not channel or channel in (one.token, one.source))
-
-
-def _by_pixels(profile: Profile) -> tuple[bool, int]:
-    """Sorts the main profile last: moving pictures before JPEG, then by pixels."""
-    size = profile.resolution
-    return profile.encoding != "JPEG", size.width * size.height if size else 0
-
-
-def _main(profiles: Sequence[Profile]) -> Profile | None:
-    """The largest, unless the first one listed says nothing of its size: cameras list their main stream first."""
-    first = next((one for one in profiles if one.source or one.encoder), None)
-    if first and first.encoding != "JPEG" and not any(one.resolution for one in profiles if one.token == first.token):
-        return first
-    return max(profiles, key=_by_pixels, default=None)
-
-
 def _sub(profiles: Sequence[Profile]) -> Profile | None:
     """The smallest profile of the main one's source that still shows something; None where that is the main one."""
-    main = _main(profiles)
+    main = main_profile(profiles)
     if main is None:
         return None
     below = main.resolution.width if main.resolution else FULL_WIDTH_PX
@@ -119,12 +99,12 @@ def _sub(profiles: Sequence[Profile]) -> Profile | None:
         if one.media == main.media and one.source == main.source and one.encoding != "JPEG" and one.resolution
         if one.token != main.token and SUB_WIDTH_PX <= one.resolution.width < below
     ]
-    return min(fit, key=_by_pixels, default=None)
+    return min(fit, key=by_size, default=None)
 
 
 def _encoder_options(interview: Interview, profiles: tuple[Profile, ...]) -> Seen[tuple[EncoderOptions, ...]] | NotSeen:
     """Per encoder configuration in use, the largest first; without one, what the device offers in general."""
-    largest_first = sorted(profiles, key=_by_pixels, reverse=True)
+    largest_first = sorted(profiles, key=by_size, reverse=True)
     tokens = {
         media: list(dict.fromkeys(p.encoder for p in largest_first if p.media == media and p.encoder))[:MAX_EACH]
         for media in ("media", "media2")
@@ -193,7 +173,7 @@ def _decoders_of(
         return seen
     first, *rest = seen.value
     options = Question(media, "GetAudioDecoderConfigurationOptions", {"ConfigurationToken": first.token})
-    encodings = _values(interview.see(options, read))
+    encodings = values(interview.see(options, read))
     return structs.replace(seen, value=(structs.replace(first, encodings=encodings), *rest))
 
 
@@ -218,7 +198,7 @@ def _with_spaces(interview: Interview, configuration: PtzConfiguration) -> PtzCo
 
 def _status(interview: Interview, profiles: tuple[Profile, ...]) -> Seen[PtzStatus] | NotSeen:
     """Of the largest profile that binds PTZ."""
-    moving = _main([profile for profile in profiles if profile.ptz])
+    moving = main_profile([profile for profile in profiles if profile.ptz])
     if moving is None:
         return structs.replace(UNASKED, detail="no profile binds PTZ")
     question = Question("ptz", "GetStatus", {"ProfileToken": moving.token})
@@ -230,7 +210,7 @@ def _focus(
 ) -> dict[str, Seen[FocusMove] | NotSeen]:
     """Per video source that the slot shows, else per source of the device; "" where none is known and why."""
     used = [profile.source for profile in profiles]
-    tokens = used if interview.camera.channel else [source.token for source in _values(sources)] or used
+    tokens = used if interview.camera.channel else [source.token for source in values(sources)] or used
     if isinstance(sources, NotSeen) and not tokens:
         return {"": sources}
     return {

@@ -20,7 +20,20 @@ from agent.ask.onvif.client import Conversation, Question
 from agent.ask.onvif.envelope import Node, text
 from agent.ask.onvif.login import Login
 from agent.ask.ptz.intent import Intent
-from agent.model import Camera, Capabilities, FocusMove, Profile, PtzStatus, Seen, Service, Space, Span
+from agent.model import (
+    Camera,
+    Capabilities,
+    FocusMove,
+    Profile,
+    PtzStatus,
+    Seen,
+    Service,
+    Space,
+    Span,
+    main_profile,
+    own_profiles,
+    values,
+)
 from agent.permit import LoginMet, Permit
 from contract.vocabulary import Reason
 
@@ -44,43 +57,27 @@ class Means:
     """What of a camera's declared capabilities is used to move it; everything may be missing."""
 
     def __init__(self, camera: Camera, told: Capabilities) -> None:
-        own = [p for p in _seen(told.profiles) if not camera.channel or camera.channel in (p.token, p.source)]
+        own = own_profiles(values(told.profiles), camera.channel)
         turning = [p for p in own if p.ptz]
-        self.profile = max(turning or own, key=_pixels, default=None)
+        self.profile = main_profile(turning or own)
         self.turns = self.profile is not None and bool(self.profile.ptz)
-        spaces = [s for s in _spaces(told, self.profile.ptz if self.profile else "") if _wide(s.x)]
+        spaces = [s for s in _spaces(told, self.profile.ptz if self.profile else "") if s.x.moves]
         self.pan = _first(spaces, "continuous", "pan_tilt")
         self.zoom = _first(spaces, "continuous", "zoom")
         self.positions = {s.axis: s for s in reversed(spaces) if s.kind == "absolute"}
         self.source = self.profile.source if self.profile else ""
         focus = told.focus.get(self.source)
-        self.focus: FocusMove | None = focus.value if isinstance(focus, Seen) and _focuses(focus.value) else None
-        self.services = {service.name: service for service in _seen(told.services)}
-
-
-def _seen(observation: Any) -> tuple[Any, ...]:
-    return observation.value if isinstance(observation, Seen) else ()
-
-
-def _pixels(profile: Profile) -> int:
-    return profile.resolution.width * profile.resolution.height if profile.resolution else 0
+        self.focus: FocusMove | None = focus.value if isinstance(focus, Seen) and focus.value.moves else None
+        self.services = {service.name: service for service in values(told.services)}
 
 
 def _spaces(told: Capabilities, token: str) -> list[Space]:
     """Of the configuration that the profile binds and of its node."""
-    configuration = next((one for one in _seen(told.configurations) if one.token == token), None)
+    configuration = next((one for one in values(told.configurations) if one.token == token), None)
     if configuration is None:
         return []
-    node = next((one for one in _seen(told.nodes) if one.token == configuration.node), None)
-    return [*_seen(configuration.spaces), *(node.spaces if node else ())]
-
-
-def _wide(span: Span) -> bool:
-    return span.low is None or span.high is None or span.high > span.low
-
-
-def _focuses(move: FocusMove) -> bool:
-    return any(span is not None and _wide(span) for span in (move.absolute, move.relative, move.continuous))
+    node = next((one for one in values(told.nodes) if one.token == configuration.node), None)
+    return [*values(configuration.spaces), *(node.spaces if node else ())]
 
 
 def _first(spaces: list[Space], kind: str, axis: str) -> Space | None:
