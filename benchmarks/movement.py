@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from agent.ask.inspection import ask_capabilities
 from agent.ask.ptz import parent as ptz
 from agent.decide.judge import judge
-from agent.model import UNASKED, Camera, Credentials, Evidence, NotSeen, Ports
+from agent.model import UNASKED, Evidence, NotSeen
 from benchmarks import expected
 from benchmarks.measure import Figure
 from contract.policy import load_policy
@@ -27,7 +27,7 @@ from simulator.canteen import CameraSpec, Canteen
 from simulator.kitchen.panorama import sheet
 from simulator.persona import Quirk, personas
 from simulator.shot import TEXTS
-from simulator.unit import Unit
+from tests.support.enrolment import enrolled
 
 RUNS = 100
 AWAY_S = 120.0
@@ -180,16 +180,6 @@ def spec(name: str, seed: int) -> CameraSpec:
         delay_s=DELAY_S,
         seed=seed,
         text=TEXTS[(seed + seed // len(TEXTS)) % len(TEXTS)],
-    )
-
-
-def enrolled(unit: Unit) -> Camera:
-    """The camera as a canteen's settings would name it."""
-    return Camera(
-        slot=unit.spec.slot,
-        address=unit.address,
-        ports=Ports(onvif=unit.onvif_port, rtsp=unit.rtsp_port),
-        credentials=Credentials(unit.spec.user, unit.spec.password),
     )
 
 

@@ -17,7 +17,7 @@ import pytest
 from scripts.stage import tool
 from simulator.canteen import CameraSpec, Canteen
 from simulator.unit import Unit
-from tests.broker import Broker
+from tests.support.broker import Broker
 from tests.support.waiting import until
 
 PASSWORD = "canary-of-the-kitchen"

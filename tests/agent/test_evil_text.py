@@ -19,7 +19,7 @@ from tests.agent.ask.onvif.devices import ANSWERS, Device, Onvif, fault
 from tests.agent.tell.test_uplink import Ear
 from tests.agent.test_daemon import until
 from tests.agent.test_identity import running, settings
-from tests.broker import Broker
+from tests.support.broker import Broker
 
 EVIL = "evil\u202e\u2066\u200b\u009b2J\u0085\nERROR agent: forged\r\u2028[red]m[/red] &lt;script&gt;" + "A" * 5_000
 WIRE = "evil \x1b[2J\x1b]0;owned\x07\x9b\b\b INFO forged"

@@ -23,7 +23,7 @@ from tests.agent.ask.onvif.devices import Device, Onvif
 from tests.agent.ask.rtsp import players
 from tests.agent.tell.test_uplink import Ear
 from tests.agent.test_daemon import until
-from tests.broker import Broker
+from tests.support.broker import Broker
 
 PASSWORD = "sekret"  # which the players of pictures check
 OWN, OTHER = "urn:uuid:own", "urn:uuid:other"

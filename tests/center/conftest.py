@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.broker import Broker
 from tests.center.processes import Gateway
 from tests.postgres import Missing, Postgres
+from tests.support.broker import Broker
 
 
 @pytest.fixture(scope="session")

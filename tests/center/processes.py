@@ -15,8 +15,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from center.store import Store
 from contract import topics
 from contract.messages import Ack, Command, Result, encode
-from tests.broker import Broker
 from tests.center.letters import CITY, GATEWAY
+from tests.support.broker import Broker
 
 
 class Center:

@@ -12,9 +12,9 @@ from center.intake import Intake
 from center.intervals import Intervals, total
 from center.line import Options
 from center.store import Store
-from tests.broker import Broker
 from tests.center.letters import CITY, GATEWAY, T0, anchor, beat, birth, event, events, moved, register
 from tests.center.processes import Center, Gateway, held
+from tests.support.broker import Broker
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from center.cli import main
 from center.model import Slot
 from center.store import Store
 from contract.messages import Command, Result
-from tests.broker import Broker
 from tests.center.letters import CITY, GATEWAY, T0, anchor, beat, birth, event, events, moved, register
 from tests.center.processes import Center, Gateway, held
+from tests.support.broker import Broker
 
 
 @pytest.fixture

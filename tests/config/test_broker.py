@@ -5,7 +5,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.broker import Broker
+from tests.support.broker import Broker
 
 USERS = {"center": "c", "4101/zz-0001": "a", "4101/zz-0002": "b"}
 

@@ -2,21 +2,11 @@
 
 from agent.ask.inspection import inspect
 from agent.decide.judge import judge
-from agent.model import Camera, Credentials, Ports
 from contract.policy import load_policy
 from simulator.canteen import CameraSpec, Canteen
 from simulator.persona import personas
-from simulator.unit import Unit
 from tests import doors
-
-
-def enrolled(unit: Unit) -> Camera:
-    return Camera(
-        slot=unit.spec.slot,
-        address=unit.address,
-        ports=Ports(onvif=unit.onvif_port, rtsp=unit.rtsp_port),
-        credentials=Credentials(unit.spec.user, unit.spec.password),
-    )
+from tests.support.enrolment import enrolled
 
 
 def test_every_persona_is_judged_as_a_person_would() -> None:

@@ -19,6 +19,7 @@ from agent.permit import LoginMet, onvif_login
 from agent.rounds.movement import SPARE_S, MovementTask
 from agent.settings.entries import MovementEntry, Window
 from simulator.canteen import CameraSpec, Canteen
+from tests.support.enrolment import enrolled
 
 AT_0300 = 1_799_953_200.0
 """2027-01-15 03:00 in Shanghai."""
@@ -63,23 +64,13 @@ class Night:
         self.spared.append(f"{slot} again")
 
 
-def enrolled(canteen: Canteen, slot: str) -> Camera:
-    unit = canteen.camera(slot)
-    return Camera(
-        slot=slot,
-        address=unit.address,
-        ports=Ports(onvif=unit.onvif_port, rtsp=unit.rtsp_port),
-        credentials=Credentials(unit.spec.user, unit.spec.password),
-    )
-
-
 NOBODY = Camera(slot="stove", address="127.0.0.9", ports=Ports(onvif=9, rtsp=9))
 
 
 def test_one_camera_is_moved_and_what_it_proved_is_kept(tmp_path: Path) -> None:
     """It is spared the picture check meanwhile, put back, judged, remembered over a restart and not due again."""
     with Canteen([CameraSpec(slot="stove", persona="ptz-mirrored", seed=3)]) as canteen:
-        night = Night(tmp_path, [enrolled(canteen, "stove")])
+        night = Night(tmp_path, [enrolled(canteen.camera("stove"))])
         assert night.mover.move_next()
         (evidence,) = night.taken
         assert evidence.movement.rotation == Seen(
@@ -102,12 +93,12 @@ def test_one_camera_is_moved_and_what_it_proved_is_kept(tmp_path: Path) -> None:
 def test_a_head_that_is_out_of_control_is_told_once_a_session(tmp_path: Path) -> None:
     """云台失控 is a fault of its own, raised when seen, raised again after a restart, and no camera is moved for it."""
     with Canteen([CameraSpec(slot="stove", persona="ptz-drifts", seed=3)]) as canteen:
-        night = Night(tmp_path, [enrolled(canteen, "stove")])
+        night = Night(tmp_path, [enrolled(canteen.camera("stove"))])
         assert night.mover.move_next()
         assert [(one.fault, one.to, one.metrics) for one in night.changes] == [("ptz", None, {"drifts": 1.0})]
         assert set(night.mover.faulty) == {"stove"}
         night.memory.save_if_changed()
-        later = Night(tmp_path, [enrolled(canteen, "stove")])
+        later = Night(tmp_path, [enrolled(canteen.camera("stove"))])
         later.mover._recall_faults()
         assert [(one.fault, one.to) for one in later.changes] == [("ptz", None)]
         later.mover._tell("stove", SEEN)

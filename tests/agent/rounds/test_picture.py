@@ -11,12 +11,13 @@ from agent.decide import soundness
 from agent.decide.soundness import PictureChange
 from agent.learnt import Learnt, LearntFile
 from agent.login_gate import LoginGate
-from agent.model import Camera, Credentials, NotSeen, Ports, Seen
+from agent.model import Camera, NotSeen, Seen
 from agent.permit import stream_login
 from agent.rounds.picture import PictureTask
 from contract.policy import load_policy
 from contract.vocabulary import PictureFault, Reason
 from simulator.canteen import CameraSpec, Canteen
+from tests.support.enrolment import enrolled
 from tests.support.waiting import until
 
 POLICY = load_policy("henan-2021-45")
@@ -48,12 +49,7 @@ class Room:
 
     def _enrolled(self, slot: str) -> Camera:
         unit = self.canteen.camera(slot)
-        camera = Camera(
-            slot=slot,
-            address=unit.address,
-            ports=Ports(onvif=unit.onvif_port, rtsp=unit.rtsp_port),
-            credentials=Credentials(unit.spec.user, unit.spec.password),
-        )
+        camera = enrolled(unit)
         main, sub = (unit.profiles[i].path for i in (0, 1))
         self.memory.learn(
             camera, Learnt(address=unit.address, stream_port=unit.rtsp_port, stream_path=main, sub_path=sub)

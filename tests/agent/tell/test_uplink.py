@@ -18,8 +18,8 @@ from agent.tell.journal import Journal
 from agent.tell.preflight import Endpoint
 from agent.tell.uplink import Uplink
 from contract.messages import Ack, CenterState, Command, Fault, Result
-from tests.broker import Broker
 from tests.chaos.proxy import Proxy
+from tests.support.broker import Broker
 from tests.support.waiting import until
 
 UP, DOWN = "mclz/v1/4101/box-0001/up/", "mclz/v1/4101/box-0001/down/"

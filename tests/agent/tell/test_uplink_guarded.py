@@ -19,8 +19,8 @@ from agent.tell.preflight import Endpoint
 from agent.tell.uplink import Uplink
 from contract.messages import Command, Result
 from tests.agent.tell.test_uplink import Ear, fill, until
-from tests.authority import Authority, GuardedBroker
-from tests.broker import Broker
+from tests.support.authority import Authority, GuardedBroker
+from tests.support.broker import Broker
 
 BOX, OTHER = "box-0001", "box-0002"
 NAME = f"4101/{BOX}"

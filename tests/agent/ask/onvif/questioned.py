@@ -9,10 +9,11 @@ from agent.ask.onvif.interview import Interview
 from agent.ask.onvif.jobs import Job
 from agent.ask.onvif.login import Login
 from agent.ask.onvif.questions import ask_all
-from agent.model import Camera, Capabilities, Credentials, NotSeen, Ports, Seen
+from agent.model import Camera, Capabilities, NotSeen, Seen
 from contract.vocabulary import Reason
 from simulator.canteen import CameraSpec, Canteen
 from simulator.unit import Unit
+from tests.support import enrolment
 
 
 def interviewed(camera: Camera, *, log_in: bool = True, auth: str = "", login: Login | None = None) -> Capabilities:
@@ -39,12 +40,7 @@ def enrolled(spec: CameraSpec) -> Iterator[tuple[Unit, Camera, Capabilities]]:
     """A simulated camera, as a canteen's settings would name it, and what it answered."""
     with Canteen([spec]) as canteen:
         unit = canteen.camera(spec.slot)
-        camera = Camera(
-            slot=spec.slot,
-            address=unit.address,
-            ports=Ports(onvif=unit.onvif_port, rtsp=unit.rtsp_port),
-            credentials=Credentials(unit.spec.user, unit.spec.password),
-        )
+        camera = enrolment.enrolled(unit)
         yield unit, camera, by_child(camera)[spec.slot]
 
 

@@ -27,7 +27,7 @@ from agent.ask.picture.capture import Footage
 from agent.ask.picture.decoder_client import PROGRAM, Decoder, Developed
 from agent.ask.picture.parent import Job
 from agent.ask.rtsp.depacketize import Take
-from agent.model import Camera, Credentials, NotSeen, Picture, Ports, Seen
+from agent.model import Camera, Credentials, NotSeen, Picture, Seen
 from agent.permit import LoginMet
 from contract.reasons import Finding
 from contract.vocabulary import Reason
@@ -38,6 +38,7 @@ from simulator.shot import Shot
 from tests import evil
 from tests.agent.ask.rtsp import players
 from tests.agent.ask.rtsp.players import adds, clip, plays, rtp, says
+from tests.support.enrolment import enrolled
 
 PASSWORD = "sekret"
 HOSTILE, REFUSED, TIMED_OUT, MALFORMED = Reason.HOSTILE, Reason.REFUSED, Reason.TIMED_OUT, Reason.MALFORMED
@@ -77,13 +78,7 @@ def reason(observation: Seen[Picture] | NotSeen) -> Reason:
 
 def simulated(canteen: Canteen, slot: str, profile: int) -> Camera:
     unit = canteen.camera(slot)
-    return Camera(
-        slot=f"{slot}-{profile}",
-        address=unit.address,
-        ports=Ports(onvif=unit.onvif_port, rtsp=unit.rtsp_port),
-        stream_path=unit.profiles[profile].path,
-        credentials=Credentials(unit.spec.user, unit.spec.password),
-    )
+    return enrolled(unit, slot=f"{slot}-{profile}", stream_path=unit.profiles[profile].path)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.broker import CONFIG, Broker, _free_port
+from scripts.stage import free_port
+from tests.support.broker import CONFIG, Broker
 
 _NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 _CA = """
@@ -76,7 +77,7 @@ class GuardedBroker(Broker):
         super().__init__()
 
     def _configuration(self, users: Mapping[str, str] | None, extra: str) -> str:
-        self.guarded = _free_port(self.host)
+        self.guarded = free_port(self.host)
         named = self._names or f"IP:{self.host}"
         certificate, key = self._authority.issue("broker", alternative=named, **self._validity)
         return f"""

@@ -10,7 +10,9 @@ from pathlib import Path
 from string import Template
 from types import TracebackType
 
-CONFIG = Path(__file__).parent.parent / "config" / "broker"
+from scripts.stage import free_port
+
+CONFIG = Path(__file__).parents[2] / "config" / "broker"
 OPEN = """
 listener $PORT $ADDRESS
 allow_anonymous true
@@ -29,7 +31,7 @@ class Broker:
         self._home = tempfile.TemporaryDirectory(prefix="broker-")
         self.home = Path(self._home.name)
         self.host = f"127.{random.randint(1, 254)}.{random.randint(0, 254)}.{random.randint(1, 254)}"
-        self.port = _free_port(self.host)
+        self.port = free_port(self.host)
         self._process: subprocess.Popen[bytes] | None = None
         (self.home / "broker.conf").write_text(self._configuration(users, extra))
 
@@ -84,9 +86,3 @@ class Broker:
             ADDRESS=self.host, PORT=self.port, PASSWORDS=passwords, ACL=CONFIG / "acl", DATA=f"{self.home}/"
         )
         return f"user root\n{filled}\n{extra}\n"
-
-
-def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
