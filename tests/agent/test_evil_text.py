@@ -17,9 +17,9 @@ from tests.agent.ask.discovery.test_round import new_address
 from tests.agent.ask.discovery.wsd import Responder, one, probe_matches
 from tests.agent.ask.onvif.devices import ANSWERS, Device, Onvif, fault
 from tests.agent.tell.test_uplink import Ear
-from tests.agent.test_daemon import until
 from tests.agent.test_identity import running, settings
 from tests.support.broker import Broker
+from tests.support.waiting import until
 
 EVIL = "evil\u202e\u2066\u200b\u009b2J\u0085\nERROR agent: forged\r\u2028[red]m[/red] &lt;script&gt;" + "A" * 5_000
 WIRE = "evil \x1b[2J\x1b]0;owned\x07\x9b\b\b INFO forged"
@@ -106,9 +106,9 @@ def test_daemon_log_status_and_messages_stay_plain(devil: Device, tmp_path: Path
         ear = Ear(broker)
         file = settings(tmp_path, broker, entry % rtsp.port)
         with running(tmp_path, file) as status:
-            until(lambda: status()["model"] and status()["verdicts"], 40)
-            until(lambda: any(stranger in json.dumps(one) for one in ear.of("inv")), 40)
-            until(lambda: "404" in status()["detail"], 40)
+            until(lambda: status()["model"] and status()["verdicts"])
+            until(lambda: any(stranger in json.dumps(one) for one in ear.of("inv")))
+            until(lambda: "404" in status()["detail"])
             whole = json.loads((tmp_path / "status.json").read_text())
             command = [tool("canteen-agent"), "--lang", "en", "status", "--config", str(file)]
             shown = subprocess.run(command, capture_output=True, check=False)

@@ -20,7 +20,8 @@ from scripts.stage import Canteen, tool
 from tests import evil
 from tests.agent.ask.onvif.devices import ENVELOPE, Device, Onvif, service, soap
 from tests.agent.ask.rtsp import players
-from tests.agent.test_daemon import states, until
+from tests.agent.test_daemon import states
+from tests.support.waiting import until
 from tests.witness import IMAGES, Witness, contents, leaks, peak_rss
 
 LOOK_S, CAPABILITY_S = 2.0, 15.0
@@ -143,21 +144,19 @@ def test_one_hostile_camera_of_sixteen(canteen: Canteen, tmp_path: Path) -> None
         stack.enter_context(
             canteen.process("simulator", tool("canteen-sim"), "run", *scenario, "--log", str(canteen.log))
         )
-        until(lambda: canteen.log.exists() and len(canteen.log.read_text().splitlines()) >= 13, 60)
+        until(lambda: canteen.log.exists() and len(canteen.log.read_text().splitlines()) >= 13)
         with (tmp_path / "agent.log").open("wb") as log:
             command = [tool("canteen-agent"), "run", "--config", str(canteen.config)]
             agent = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"TMPDIR": str(scratch)})
         stack.callback(agent.wait)
         stack.callback(agent.kill)
         witness = Witness(agent)
-        until(lambda: [s for s, state in states(canteen).items() if state == "online"][12:], 150)
+        until(lambda: [s for s, state in states(canteen).items() if state == "online"][12:])
         late, statuses = list[int](), list[str]()
         tried = min(len(attacks_http("")), len(attacks_rtsp("")))
-        until(
-            lambda: note(canteen, late, statuses) and http.connections > tried + 2 and rtsp.connections > tried + 2, 90
-        )
-        until(lambda: any("agent.ask.picture.child" in one.words for one in witness.children.values()), 90)
-        until(lambda: note(canteen, late, statuses) and judged(statuses[-1]), 90)
+        until(lambda: note(canteen, late, statuses) and http.connections > tried + 2 and rtsp.connections > tried + 2)
+        until(lambda: any("agent.ask.picture.child" in one.words for one in witness.children.values()))
+        until(lambda: note(canteen, late, statuses) and judged(statuses[-1]))
         hot = peak_rss(agent.pid)
         agent.send_signal(signal.SIGTERM)
         assert agent.wait(timeout=20) == 0
@@ -222,7 +221,7 @@ def test_an_inspection_writes_its_report_and_nothing_else(tmp_path: Path) -> Non
     scenario = ("--scenario", str(tmp_path / "scenario.yaml"), "--control", str(canteen.control))
     report, trace = tmp_path / "report", tmp_path / "trace"
     with canteen.process("simulator", tool("canteen-sim"), "run", *scenario, "--log", str(canteen.log)):
-        until(lambda: canteen.log.exists() and canteen.log.read_text(), 60)
+        until(lambda: canteen.log.exists() and canteen.log.read_text())
         traced = ["strace", "-f", "-qq", "--seccomp-bpf", "-e", "trace=open,openat,creat", "-o", str(trace)]
         asked = [
             tool("canteen-agent"),

@@ -22,8 +22,8 @@ from tests.agent.ask.discovery.wsd import Responder, camera, one, probe_matches
 from tests.agent.ask.onvif.devices import Device, Onvif
 from tests.agent.ask.rtsp import players
 from tests.agent.tell.test_uplink import Ear
-from tests.agent.test_daemon import until
 from tests.support.broker import Broker
+from tests.support.waiting import until
 
 PASSWORD = "sekret"  # which the players of pictures check
 OWN, OTHER = "urn:uuid:own", "urn:uuid:other"
@@ -92,33 +92,33 @@ def test_another_device_gets_no_login_until_a_person_names_it(tmp_path: Path) ->
         ]
         file = settings(tmp_path, broker, place.entry())
         with place.discovered_as(OWN), running(tmp_path, file) as status:
-            until(lambda: f'"epr":"{OWN}"' in read(tmp_path / "learnt.json"), 30)
-            until(lambda: status()["availability"] == "online", 30)
+            until(lambda: f'"epr":"{OWN}"' in read(tmp_path / "learnt.json"))
+            until(lambda: status()["availability"] == "online")
             assert not status()["identity_changed"]
             assert any(login.startswith("DESCRIBE") for login in place.logins)
         with place.discovered_as(OTHER):
             with running(tmp_path, file) as status:
-                until(lambda: '"barred":["one"]' in read(tmp_path / "logins.json"), 30)
-                until(lambda: len(told()) == 1, 30)
+                until(lambda: '"barred":["one"]' in read(tmp_path / "logins.json"))
+                until(lambda: len(told()) == 1)
                 assert (told()[0]["before"], told()[0]["after"]) == (OWN, OTHER)
-                until(lambda: status()["identity_changed"] and status()["availability"] == "unknown", 40)
+                until(lambda: status()["identity_changed"] and status()["availability"] == "unknown")
                 looks = len(place.rtsp.requests)
                 place.onvif.requests.clear()
                 del place.rtsp.requests[:looks]
-                until(lambda: len(place.rtsp.requests) > 5, 30)
-                until(lambda: "GetServices" in place.onvif.operations, 40)  # a whole inspection, picture included
+                until(lambda: len(place.rtsp.requests) > 5)
+                until(lambda: "GetServices" in place.onvif.operations)  # a whole inspection, picture included
                 assert place.logins == []
             inspected = [tool("canteen-agent"), "--lang", "en", "inspect", "--config", str(file), "--timeout", "5"]
             done = subprocess.run(inspected, capture_output=True, text=True, env=dict(os.environ), check=False)
             assert "one: another device stands there" in done.stderr
             with running(tmp_path, file) as status:
                 looks = len(place.rtsp.requests)
-                until(lambda: len(place.rtsp.requests) > looks + 4, 30)
+                until(lambda: len(place.rtsp.requests) > looks + 4)
                 assert status()["identity_changed"]
                 assert place.logins == []
             assert "another device stands at" in read(tmp_path / "log")
             with running(tmp_path, settings(tmp_path, broker, place.entry(OTHER))) as status:
-                until(lambda: status()["availability"] == "online" and not status()["identity_changed"], 40)
+                until(lambda: status()["availability"] == "online" and not status()["identity_changed"])
                 assert any(login.startswith("DESCRIBE") for login in place.logins)
         ear.client.disconnect()
         ear.client.loop_stop()
@@ -136,9 +136,9 @@ def test_a_stranger_is_listed_and_left_alone(tmp_path: Path) -> None:
         stack.enter_context(place.discovered_as(OWN))
         ear = Ear(broker)
         with running(tmp_path, settings(tmp_path, broker, place.entry())) as status:
-            until(lambda: any(stranger.address in json.dumps(inventory) for inventory in ear.of("inv")), 40)
-            until(lambda: status()["availability"] == "online", 40)
-            until(lambda: "GetProfiles" in place.onvif.operations, 40)
+            until(lambda: any(stranger.address in json.dumps(inventory) for inventory in ear.of("inv")))
+            until(lambda: status()["availability"] == "online")
+            until(lambda: "GetProfiles" in place.onvif.operations)
         ear.client.disconnect()
         ear.client.loop_stop()
         assert (stranger.connections, elsewhere.connections) == (0, 0)

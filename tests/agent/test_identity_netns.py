@@ -1,11 +1,8 @@
 """Another device takes a camera's address and port, on a switch with both: no login reaches it."""
 
 import json
-import os
-import shutil
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,21 +11,16 @@ import psutil
 import pytest
 
 from scripts.stage import tool
-from tests.agent.ask.discovery.test_round_netns import BOX, CAMERA, ROOT, ip
+from tests.agent.ask.discovery.test_round_netns import BOX, CAMERA, ROOT
 from tests.agent.ask.net.test_stranger_netns import INTRUDER, PORT, Device
-from tests.agent.test_daemon import until
+from tests.support.netns import Hosts, needs_netns
+from tests.support.waiting import until
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
-    pytest.mark.skipif(
-        not (shutil.which("ip") and shutil.which("nft")), reason="needs ip (iproute2) and nft (nftables)"
-    ),
-]
+pytestmark = needs_netns
 DEVICE = """
 import sys
 from tests import evil
-from tests.agent.ask import players
+from tests.agent.ask.rtsp import players
 from tests.agent.ask.discovery.wsd import Responder, camera
 
 server = evil.Server(players.plays([], login=players.CHALLENGE), sys.argv[1], int(sys.argv[2]))
@@ -40,57 +32,44 @@ with server, Responder(sys.argv[1], camera(sys.argv[1], "urn:uuid:copied")):
 """
 
 
-class Switch:
+class Switch(Hosts):
     """Three hosts on a switch: the box, the camera, and the intruder, who has the camera's address and no cable yet."""
 
     def __init__(self) -> None:
-        hosts = ("switch", "box", "camera", "intruder")
-        self.switch, self.box, self.camera, self.intruder = (
-            f"ca-test-{one[0]}-{uuid.uuid4().hex[:6]}" for one in hosts
-        )
+        super().__init__("switch", "box", "camera", "intruder")
 
-    def up(self) -> None:
-        ip("netns", "add", self.switch)
-        ip("-n", self.switch, "link", "add", "br0", "type", "bridge")
-        ip("-n", self.switch, "link", "set", "br0", "up")
-        for port, host in (("port1", self.box), ("port2", self.camera), ("port3", self.intruder)):
-            ip("netns", "add", host)
-            ip("link", "add", port, "netns", self.switch, "type", "veth", "peer", "name", "eth0", "netns", host)
-            ip("-n", self.switch, "link", "set", port, "master", "br0", "up")
-            ip("-n", host, "link", "set", "lo", "up")
-            ip("-n", host, "addr", "add", f"{BOX if host == self.box else CAMERA}/16", "dev", "eth0")
-        ip("-n", self.intruder, "link", "set", "eth0", "address", INTRUDER)
-        for host in (self.box, self.camera):
+    def lay(self) -> None:
+        self.ip("switch", "link", "add", "br0", "type", "bridge")
+        self.ip("switch", "link", "set", "br0", "up")
+        for port, host in (("port1", "box"), ("port2", "camera"), ("port3", "intruder")):
+            self.cable("switch", host, port=port)
+            self.ip("switch", "link", "set", port, "master", "br0", "up")
+            self.ip(host, "addr", "add", f"{BOX if host == 'box' else CAMERA}/16", "dev", "eth0")
+        self.ip("intruder", "link", "set", "eth0", "address", INTRUDER)
+        for host in ("box", "camera"):
             self.plug(host)
 
     def plug(self, host: str) -> None:
-        ip("-n", host, "link", "set", "eth0", "up")
-        ip("-n", host, "route", "add", "239.0.0.0/8", "dev", "eth0")
+        self.ip(host, "link", "set", "eth0", "up")
+        self.multicast(host)
 
     def swap(self) -> None:
         """The camera's cable is taken out and the intruder's put in; the box forgets where the address was."""
-        ip("-n", self.camera, "link", "set", "eth0", "down")
-        self.plug(self.intruder)
-        ip("-n", self.box, "neigh", "flush", "dev", "eth0")
-
-    def down(self) -> None:
-        for name in (self.switch, self.box, self.camera, self.intruder):
-            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True, timeout=10)
+        self.ip("camera", "link", "set", "eth0", "down")
+        self.plug("intruder")
+        self.ip("box", "neigh", "flush", "dev", "eth0")
 
 
 @pytest.fixture
 def switch() -> Iterator[Switch]:
-    made = Switch()
-    try:
-        made.up()
+    with Switch() as made:
+        made.lay()
         yield made
-    finally:
-        made.down()
 
 
 @contextmanager
-def device(host: str) -> Iterator[Device]:
-    command = ["ip", "netns", "exec", host, sys.executable, "-c", DEVICE, CAMERA, str(PORT)]
+def device(switch: Switch, host: str) -> Iterator[Device]:
+    command = [*switch.inside(host), sys.executable, "-c", DEVICE, CAMERA, str(PORT)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield Device(process)
 
@@ -114,18 +93,18 @@ def test_another_device_at_the_address_gets_no_login_and_is_told_at_once(switch:
     def status() -> dict[str, object]:
         return dict(json.loads((tmp_path / "status.json").read_text())["cameras"][0])
 
-    camera, intruder = device(switch.camera), device(switch.intruder)
+    camera, intruder = device(switch, "camera"), device(switch, "intruder")
     with camera as known, intruder as other, (tmp_path / "log").open("wb") as log:
         run = [tool("canteen-agent"), "run", "--config", str(settings(tmp_path))]
-        agent = subprocess.Popen(["ip", "netns", "exec", switch.box, *run], stdout=log, stderr=log)
+        agent = subprocess.Popen([*switch.inside("box"), *run], stdout=log, stderr=log)
         try:
             learnt = tmp_path / "learnt.json"
-            until(lambda: learnt.exists() and '"mac":"' in learnt.read_text(), 40)
-            until(lambda: status()["availability"] == "online" and status()["verdicts"], 60)  # the questions are over
-            until(lambda: not psutil.Process(agent.pid).children(recursive=True), 40)
+            until(lambda: learnt.exists() and '"mac":"' in learnt.read_text())
+            until(lambda: status()["availability"] == "online" and status()["verdicts"])  # the questions are over
+            until(lambda: not psutil.Process(agent.pid).children(recursive=True))
             known.heard()
             for _ in range(3):  # a look that began before its MAC was known goes on without it; the next ones know it
-                until(lambda: known.heard()[0] > 0, 40)
+                until(lambda: known.heard()[0] > 0)
             switch.swap()
             heard = [other.heard()]
 
@@ -133,10 +112,10 @@ def test_another_device_at_the_address_gets_no_login_and_is_told_at_once(switch:
                 heard.append(other.heard())
                 return sum(requests for _, requests in heard)
 
-            until(lambda: more() > 3, 40)
-            until(lambda: status()["identity_changed"], 40)
+            until(lambda: more() > 3)
+            until(lambda: status()["identity_changed"])
             so_far = more()
-            until(lambda: more() > so_far + 2, 40)
+            until(lambda: more() > so_far + 2)
             assert sum(logins for logins, _ in heard) == 0
             assert INTRUDER in (tmp_path / "log").read_text()
         finally:

@@ -13,7 +13,7 @@ import pytest
 from agent.cli import main
 from scripts.stage import tool
 from simulator.canteen import CameraSpec, Canteen
-from tests.agent.test_daemon import until
+from tests.support.waiting import until
 
 PASSWORD, WRONG = "canteen-2021", "canary-wrong"
 
@@ -145,9 +145,9 @@ def test_the_agent_names_a_refused_login(site: Site) -> None:
             [tool("canteen-agent"), "run", "--config", str(site.config)], stdout=log, stderr=subprocess.STDOUT
         )
     try:
-        until(lambda: site.status()["reason"] == "REFUSED", 60)
+        until(lambda: site.status()["reason"] == "REFUSED")
         looked_ms = site.status()["looked_ms"]
-        until(lambda: site.status()["looked_ms"] > looked_ms + 10_000, 60)
+        until(lambda: site.status()["looked_ms"] > looked_ms + 10_000)
         seen, logins = site.status(), site.logins
         assert seen["availability"] == "unknown"
         assert "the ONVIF login was refused" in seen["detail"]
@@ -173,7 +173,7 @@ def test_status_shows_a_pause_to_a_person(site: Site, capsys: pytest.CaptureFixt
             [tool("canteen-agent"), "run", "--config", str(site.config)], stdout=log, stderr=subprocess.STDOUT
         )
     try:
-        until(lambda: site.status().get("login_refused") and site.status()["reason"] == "REFUSED", 60)
+        until(lambda: site.status().get("login_refused") and site.status()["reason"] == "REFUSED")
         main(["--lang", "en", "status", "--config", str(site.config)])
         main(["--lang", "zh", "status", "--config", str(site.config)])
     finally:

@@ -1,11 +1,7 @@
 """The agent as a process in a namespace whose cables are pulled: a box without a link does not judge its cameras."""
 
 import json
-import os
-import shutil
-import subprocess
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,25 +10,18 @@ from typing import Any
 import pytest
 
 from scripts.stage import Canteen, tool
+from tests.support.netns import Hosts, needs_netns
 from tests.support.waiting import until
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
-    pytest.mark.skipif(not shutil.which("ip"), reason="needs ip (iproute2)"),
-]
+pytestmark = needs_netns
 SLOTS = ("slot-0", "slot-1")
-
-
-def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True, timeout=10)
 
 
 class Site:
     """A box with an uplink (`eth0`, the default route; nobody answers), and two cameras behind `eth1`."""
 
     def __init__(self, folder: Path) -> None:
-        self.box, self.lan, self.wan = (f"ca-test-{uuid.uuid4().hex[:8]}" for _ in range(3))
+        self.hosts = Hosts("box", "lan", "wan")
         cast = [(slot, "kitchen", "dahua-bullet") for slot in SLOTS]
         self.canteen = Canteen(folder, cast, accepted_after_s=0, look_s=1, deadline_s=0.9)
         net = self.canteen.cast[0].address.rpartition(".")[0]
@@ -40,31 +29,21 @@ class Site:
             file.write_text(file.read_text().replace(net, "10.78.0"))
         self.addresses = [one.address.replace(net, "10.78.0") for one in self.canteen.cast]
 
-    def up(self) -> None:
-        for name in (self.box, self.lan, self.wan):
-            ip("netns", "add", name)
-            ip("-n", name, "link", "set", "lo", "up")
+    def lay(self) -> None:
         for mine, other, own, theirs in (
-            ("eth0", self.wan, "10.99.0.1/24", ["10.99.0.2/24"]),
-            ("eth1", self.lan, "10.78.0.1/24", ["10.78.0.2/24", *(f"{one}/24" for one in self.addresses)]),
+            ("eth0", "wan", "10.99.0.1/24", ["10.99.0.2/24"]),
+            ("eth1", "lan", "10.78.0.1/24", ["10.78.0.2/24", *(f"{one}/24" for one in self.addresses)]),
         ):
-            ip("link", "add", mine, "netns", self.box, "type", "veth", "peer", "name", "port", "netns", other)
-            ip("-n", self.box, "addr", "add", own, "dev", mine)
-            for address in theirs:
-                ip("-n", other, "addr", "add", address, "dev", "port")
-            ip("-n", other, "link", "set", "port", "up")
-            ip("-n", self.box, "link", "set", mine, "up")
-        ip("-n", self.box, "route", "add", "default", "via", "10.99.0.2")
-
-    def down(self) -> None:
-        for name in (self.box, self.lan, self.wan):
-            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True, timeout=10)
+            self.hosts.cable("box", other, port=mine, other_port="port")
+            self.hosts.address(other, *theirs, port="port")
+            self.hosts.address("box", own, port=mine)
+        self.inside("route", "add", "default", "via", "10.99.0.2")
 
     @contextmanager
     def cameras(self) -> Iterator[None]:
         folder, log = self.canteen.folder, self.canteen.log
         words = (tool("canteen-sim"), "run", "--scenario", str(folder / "scenario.yaml"), "--log", str(log))
-        command = ("ip", "netns", "exec", self.lan, *words, "--control", str(self.canteen.control))
+        command = (*self.hosts.inside("lan"), *words, "--control", str(self.canteen.control))
         with self.canteen.process("simulator", *command):
             until(lambda: log.exists() and len(log.read_text().splitlines()) >= len(SLOTS))
             yield
@@ -72,14 +51,14 @@ class Site:
     @contextmanager
     def agent(self) -> Iterator[None]:
         words = (tool("canteen-agent"), "run", "--config", str(self.canteen.config))
-        with self.canteen.process("agent", "ip", "netns", "exec", self.box, *words):
+        with self.canteen.process("agent", *self.hosts.inside("box"), *words):
             yield
 
     def inside(self, *words: str) -> None:
-        ip("-n", self.box, *words)
+        self.hosts.ip("box", *words)
 
     def outside(self, *words: str) -> None:
-        ip("-n", self.lan, *words)
+        self.hosts.ip("lan", *words)
 
     def seen(self) -> list[tuple[str, str | None]]:
         """Availability and reason of each camera."""
@@ -96,12 +75,10 @@ ONLINE, OURS, GONE = ("online", None), ("unknown", "AGENT_FAULT"), ("offline", "
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     made = Site(tmp_path)
-    try:
-        made.up()
+    with made.hosts:
+        made.lay()
         with made.cameras():
             yield made
-    finally:
-        made.down()
 
 
 def test_a_camera_that_leaves_the_link_is_offline_and_no_other(site: Site) -> None:

@@ -2,7 +2,6 @@ import hashlib
 import json
 import time
 from base64 import b64encode
-from collections.abc import Callable
 from pathlib import Path
 from string import Template
 
@@ -15,6 +14,7 @@ from center.store import Store
 from tests.center.letters import CITY, GATEWAY, T0, anchor, beat, birth, event, events, moved, register
 from tests.center.processes import Center, Gateway, held
 from tests.support.broker import Broker
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -176,13 +176,6 @@ def test_a_step_of_the_centers_clock_is_nobodys_silence(database: Path, monkeypa
 def listened(store: Store) -> Intervals:
     with store.read() as reader:
         return reader.uptime(CITY)
-
-
-def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.02)
 
 
 def test_a_refused_center_says_so(tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def read_only(home: Path, rounds: int, *, seed: int) -> list[Figure]:
             if i % 2 == 0:
                 disk.repair_elsewhere()
             else:
-                disk.make_writable()
+                disk.remount("rw")
             _recovers(site, trial, began)
         return trial.figures() + _afterwards(site, witness, "read-only disk")
 

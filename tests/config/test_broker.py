@@ -6,6 +6,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.support.broker import Broker
+from tests.support.waiting import until
 
 USERS = {"center": "c", "4101/zz-0001": "a", "4101/zz-0002": "b"}
 
@@ -55,16 +56,6 @@ def broker() -> Iterator[Broker]:
         yield running
 
 
-def until(condition: object) -> bool:
-    assert callable(condition)
-    done = threading.Event()
-    for _ in range(300):
-        if condition():
-            return True
-        done.wait(0.01)
-    return False
-
-
 def test_each_may_say_and_hear_only_what_is_its_own(broker: Broker) -> None:
     """A gateway's own topics are delivered, foreign ones are not, the center reads all and writes downwards."""
     center = Someone(broker, "center", "mclz/v1/+/+/up/#").ready()
@@ -79,9 +70,9 @@ def test_each_may_say_and_hear_only_what_is_its_own(broker: Broker) -> None:
     center.says("mclz/v1/4101/zz-0002/down/ack")
     center.says("mclz/v1/center/state", b"up", retain=True)
     center.says("mclz/v1/4101/zz-0001/down/cmd")
-    assert until(lambda: one.hears("mclz/v1/4101/zz-0001/down/cmd"))
-    assert until(lambda: two.hears("mclz/v1/4101/zz-0002/down/ack"))
-    assert until(lambda: len(center.got) == 2)
+    until(lambda: one.hears("mclz/v1/4101/zz-0001/down/cmd"))
+    until(lambda: two.hears("mclz/v1/4101/zz-0002/down/ack"))
+    until(lambda: len(center.got) == 2)
     assert sorted(center.got) == [("mclz/v1/4101/zz-0001/up/hb", b"x"), ("mclz/v1/4101/zz-0002/up/ev", b"x")]
     assert {topic for topic, _ in one.got} == {"mclz/v1/center/state", "mclz/v1/4101/zz-0001/down/cmd"}
     assert {topic for topic, _ in two.got} == {"mclz/v1/4101/zz-0002/down/ack"}
@@ -96,7 +87,7 @@ def test_a_foreign_will_is_dropped(broker: Broker) -> None:
         dying = Someone(broker, "4101/zz-0001", will=will).ready()
         dying.client.socket().shutdown(2)  # type: ignore[union-attr]
         dying.client.loop_stop()
-    assert until(lambda: center.hears("mclz/v1/4101/zz-0001/up/state"))
+    until(lambda: center.hears("mclz/v1/4101/zz-0001/up/state"))
     assert not center.hears("mclz/v1/4101/zz-0002/up/state")
     center.leave()
 

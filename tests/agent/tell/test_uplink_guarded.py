@@ -18,9 +18,10 @@ from agent.tell.journal import Journal
 from agent.tell.preflight import Endpoint
 from agent.tell.uplink import Uplink
 from contract.messages import Command, Result
-from tests.agent.tell.test_uplink import Ear, fill, until
+from tests.agent.tell.test_uplink import Ear, fill
 from tests.support.authority import Authority, GuardedBroker
 from tests.support.broker import Broker
+from tests.support.waiting import until
 
 BOX, OTHER = "box-0001", "box-0002"
 NAME = f"4101/{BOX}"
@@ -70,7 +71,7 @@ def door(broker: GuardedBroker, authority: Authority, ours: tuple[Path, Path] | 
 
 
 def named(up: Uplink, kind: Kind) -> None:
-    until(lambda: up.problem is kind, 25)
+    until(lambda: up.problem is kind)
     assert f"; {kind}: " in up.detail
     assert not up.connected.is_set()
 
@@ -165,7 +166,7 @@ def test_foreign_topics_are_not_delivered_and_named(tmp_path: Path, authority: A
         ear = Ear(broker)
         with agent(door(broker, authority, authority.issue(NAME)), tmp_path, gateway=OTHER) as (up, journal, _):
             fill(journal, 3)
-            until(lambda: up.problem is Kind.ACL, 25)
+            until(lambda: up.problem is Kind.ACL)
             assert "; acl: " in up.detail
         assert ear.heard == []
 
@@ -224,7 +225,7 @@ def test_a_copied_card_is_noticed_and_not_fought(tmp_path: Path, authority: Auth
             up._old_fashioned.add(f"{broker.host}:{broker.guarded}")
         until(up.connected.is_set)
         with copies(broker, authority, ours, up.connected.is_set):
-            until(lambda: duplicates, 60)
+            until(lambda: duplicates)
             until(lambda: up.problem is Kind.DUPLICATE)
             assert "; duplicate_identity: " in up.detail
             assert up._backoff._thrown_out >= 1
@@ -264,12 +265,12 @@ def test_a_broker_without_mqtt_5_is_spoken_to_in_3_1_1(tmp_path: Path) -> None:
         with Broker() as broker, old_fashioned(broker, answer) as (port, hellos):
             endpoint = Endpoint(host="127.0.0.1", port=port)
             with agent(endpoint, tmp_path) as (up, *_):
-                until(up.connected.is_set, 20)
+                until(up.connected.is_set)
                 assert hellos == [5, 4]
                 broker.stop()
                 until(lambda: not up.connected.is_set())
                 broker.start()
-                until(up.connected.is_set, 30)
+                until(up.connected.is_set)
                 assert set(hellos[2:]) == {4}
 
 

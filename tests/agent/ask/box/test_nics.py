@@ -1,18 +1,17 @@
 """The box as its kernel tells it, also to a program that may do no more than the unit allows."""
 
 import json
-import os
 import platform
-import shutil
 import socket
 import subprocess
 import sys
-import uuid
 
 import psutil
 import pytest
 
 from agent.ask.box.nics import addresses
+from tests.support.netns import Hosts, run
+from tests.support.root import root
 
 CONFINED = """
 import ctypes, errno, json, platform, resource, socket, struct
@@ -66,13 +65,11 @@ def test_what_the_unit_denies_is_not_needed() -> None:
     assert json.loads(done.stdout) == listed()
 
 
-@pytest.mark.root
-@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ip"), reason="network namespaces need root and iproute2")
+@root
 def test_second_addresses_and_links_that_are_down() -> None:
     """Each address has its own network, with an alias or without; a link without its peer's carrier is not up."""
-    name = f"ca-test-{uuid.uuid4().hex[:8]}"
     commands = f"""
-        ip link set lo up; ip link add eth0 type veth peer name eth1; ip link set eth0 up
+        ip link add eth0 type veth peer name eth1; ip link set eth0 up
         ip addr add 10.1.0.1/16 dev eth0; ip addr add 10.3.0.1/30 dev eth0
         ip addr add 10.2.0.1/24 dev eth0 label eth0:1
         {sys.executable} -c 'import json
@@ -83,14 +80,9 @@ print(json.dumps(listed()))'
 from tests.agent.ask.box.test_nics import listed
 print(json.dumps(listed()))'
     """
-    subprocess.run(["ip", "netns", "add", name], check=True, timeout=10)
-    try:
-        command = ["ip", "netns", "exec", name, "sh", "-ec", commands]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    finally:
-        subprocess.run(["ip", "netns", "del", name], check=True, timeout=10)
-    assert done.returncode == 0, done.stderr
-    before, after = map(json.loads, done.stdout.splitlines())
+    with Hosts("box") as hosts:
+        said = run(*hosts.inside("box"), "sh", "-ec", commands)
+    before, after = map(json.loads, said.splitlines())
     expected = [["lo", "127.0.0.1", 8], ["eth0", "10.1.0.1", 16], ["eth0:1", "10.2.0.1", 24], ["eth0", "10.3.0.1", 30]]
     assert sorted(one[:3] for one in before) == sorted(one[:3] for one in after) == sorted(expected)
     assert {one[0]: one[3] for one in before} == {"lo": True, "eth0": False, "eth0:1": False}

@@ -1,11 +1,8 @@
 """Discovery between two hosts: namespaces joined by a cable, with loss and with a hostile neighbour."""
 
 import json
-import os
-import shutil
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,13 +10,9 @@ from typing import Any
 
 import pytest
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
-    pytest.mark.skipif(
-        not (shutil.which("ip") and shutil.which("nft")), reason="needs ip (iproute2) and nft (nftables)"
-    ),
-]
+from tests.support.netns import Cable, needs_netns
+
+pytestmark = needs_netns
 
 ROOT = Path(__file__).parents[4]
 BOX, CAMERA, HOSTILE = "10.77.0.1", "10.77.0.2", "10.77.0.3"
@@ -71,84 +64,43 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
 """
 
 
-def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True, timeout=10)
+@contextmanager
+def started(cable: Cable, host: str, module: str, *arguments: str) -> Iterator[None]:
+    command = [*cable.inside(host), sys.executable, "-m", module, *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            assert child.stdout.readline() == b"ready\n"
+            yield
+        finally:
+            child.stdin.close()
+            child.wait(timeout=60)
 
 
-class Cable:
-    """Two namespaces; `run` waits for a program in one of them, `started` keeps one running."""
-
-    def __init__(self) -> None:
-        self.box, self.lan = (f"ca-test-{uuid.uuid4().hex[:8]}" for _ in range(2))
-
-    def up(self) -> None:
-        for name in (self.box, self.lan):
-            ip("netns", "add", name)
-            ip("-n", name, "link", "set", "lo", "up")
-        ip("link", "add", "eth0", "netns", self.box, "type", "veth", "peer", "name", "eth0", "netns", self.lan)
-        for name, addresses in ((self.box, [BOX]), (self.lan, [CAMERA, HOSTILE])):
-            for address in addresses:
-                ip("-n", name, "addr", "add", f"{address}/16", "dev", "eth0")
-            ip("-n", name, "link", "set", "eth0", "up")
-            ip("-n", name, "route", "add", "239.0.0.0/8", "dev", "eth0")
-
-    def down(self) -> None:
-        for name in (self.box, self.lan):
-            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True, timeout=10)
-
-    def lose(self, percent: int) -> None:
-        """Drops that share of all UDP that arrives, on both sides: probes and replies alike."""
-        for name in (self.box, self.lan):
-            self.filter(name, "input", f"meta l4proto udp numgen random mod 100 < {percent} drop")
-
-    def filter(self, namespace: str, hook: str, rule: str) -> None:
-        rules = f"""
-            add table inet t
-            add chain inet t c {{ type filter hook {hook} priority 0; }}
-            add rule inet t c {rule}
-        """
-        command = ["ip", "netns", "exec", namespace, "nft", "-f", "-"]
-        subprocess.run(command, input=rules.encode(), check=True, capture_output=True, timeout=10)
-
-    @contextmanager
-    def started(self, namespace: str, module: str, *arguments: str) -> Iterator[None]:
-        command = ["ip", "netns", "exec", namespace, sys.executable, "-m", module, *arguments]
-        with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-            assert child.stdin is not None
-            assert child.stdout is not None
-            try:
-                assert child.stdout.readline() == b"ready\n"
-                yield
-            finally:
-                child.stdin.close()
-                child.wait(timeout=10)
-
-    def rounds(self, count: int, known: tuple[str, ...] = (), **options: Any) -> list[dict[str, Any]]:
-        command = ["ip", "netns", "exec", self.box, sys.executable, "-c", ROUNDS, json.dumps([count, options, known])]
-        done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, timeout=60)
-        found: list[dict[str, Any]] = json.loads(done.stdout)
-        return found
+def rounds(cable: Cable, count: int, known: tuple[str, ...] = (), **options: Any) -> list[dict[str, Any]]:
+    command = [*cable.inside("box"), sys.executable, "-c", ROUNDS, json.dumps([count, options, known])]
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, timeout=300)
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
 
 
 @pytest.fixture
 def cable() -> Iterator[Cable]:
-    made = Cable()
-    try:
-        made.up()
+    with Cable(f"{BOX}/16", f"{CAMERA}/16", f"{HOSTILE}/16") as made:
         yield made
-    finally:
-        made.down()
 
 
 def test_a_camera_is_found_in_every_round_at_thirty_percent_loss(cable: Cable) -> None:
     """With 30 % of probes and 30 % of replies lost, 20 of 20 rounds of default length find the camera."""
-    cable.lose(30)
-    with cable.started(cable.lan, "tests.agent.ask.discovery.wsd", CAMERA, "urn:uuid:1"):
-        rounds = cable.rounds(20)
-    assert [[device["address"] for device in one["found"]] for one in rounds] == [[CAMERA]] * 20
-    device = rounds[0]["found"][0]
+    for host in ("box", "lan"):  # probes and replies alike
+        cable.rules(host, ["meta l4proto udp numgen random mod 100 < 30 drop"])
+    with started(cable, "lan", "tests.agent.ask.discovery.wsd", CAMERA, "urn:uuid:1"):
+        seen = rounds(cable, 20)
+    assert [[device["address"] for device in one["found"]] for one in seen] == [[CAMERA]] * 20
+    device = seen[0]["found"][0]
     assert device["mac"].count(":") == 5
-    assert rounds[0]["interfaces"] == [f"eth0 {BOX}"]
+    assert seen[0]["interfaces"] == [f"eth0 {BOX}"]
 
 
 @pytest.mark.parametrize(
@@ -161,11 +113,11 @@ def test_a_flood_costs_little_and_crowds_nobody_out(
 ) -> None:
     """Under 10,000 forged and malformed packets the honest camera is found, for at most 0.5 s of CPU."""
     with ExitStack() as stack:
-        stack.enter_context(cable.started(cable.lan, "tests.agent.ask.discovery.wsd", CAMERA, "urn:uuid:honest"))
+        stack.enter_context(started(cable, "lan", "tests.agent.ask.discovery.wsd", CAMERA, "urn:uuid:honest"))
         stack.enter_context(
-            cable.started(cable.lan, "tests.agent.ask.discovery.flood", HOSTILE, network, "10000", impersonated)
+            started(cable, "lan", "tests.agent.ask.discovery.flood", HOSTILE, network, "10000", impersonated)
         )
-        (one,) = cable.rounds(1, known, duration_s=1.8, knock_s=0)
+        (one,) = rounds(cable, 1, known, duration_s=1.8, knock_s=0)
     honest = [device for device in one["found"] if device["address"] == CAMERA]
     assert [device["epr"] for device in honest] == ["urn:uuid:honest"]
     assert sum(one["rejected"].values()) > 2_000
@@ -176,11 +128,11 @@ def test_a_flood_costs_little_and_crowds_nobody_out(
 def test_a_flood_from_strangers_leaves_room_for_a_stranger(cable: Cable) -> None:
     """Where no ARP table tells who is real, a camera that answers after the burst is still found."""
     with ExitStack() as stack:
-        stack.enter_context(cable.started(cable.box, "tests.agent.ask.discovery.wsd", "127.3.2.1", "urn:uuid:honest"))
+        stack.enter_context(started(cable, "box", "tests.agent.ask.discovery.wsd", "127.3.2.1", "urn:uuid:honest"))
         stack.enter_context(
-            cable.started(cable.box, "tests.agent.ask.discovery.flood", "127.6.6.6", "127.0.0.0/8", "10000", "-")
+            started(cable, "box", "tests.agent.ask.discovery.flood", "127.6.6.6", "127.0.0.0/8", "10000", "-")
         )
-        (one,) = cable.rounds(1, interfaces=["lo"], duration_s=1.8, knock_s=0)
+        (one,) = rounds(cable, 1, interfaces=["lo"], duration_s=1.8, knock_s=0)
     assert "127.3.2.1" in [device["address"] for device in one["found"]]
     assert len(one["found"]) <= 200
     assert one["cpu_s"] <= 0.5
@@ -188,11 +140,11 @@ def test_a_flood_from_strangers_leaves_room_for_a_stranger(cable: Cable) -> None
 
 def test_a_probe_is_never_answered(cable: Cable) -> None:
     """Probes that reach the listener, by multicast or unicast, get no reply: nobody can aim us at a victim."""
-    command = ["ip", "netns", "exec", cable.box, sys.executable, "-c", HEARS]
+    command = [*cable.inside("box"), sys.executable, "-c", HEARS]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as listening:
         assert listening.stdout is not None
         assert listening.stdout.readline() == "ready\n"
-        asked = ["ip", "netns", "exec", cable.lan, sys.executable, "-c", PROBES, CAMERA, BOX]
+        asked = [*cable.inside("lan"), sys.executable, "-c", PROBES, CAMERA, BOX]
         done = subprocess.run(asked, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, timeout=60)
         assert done.stdout == "nothing came back\n"
         assert listening.stdout.readline() == "1\n"  # the Hello after the probes was heard
@@ -200,14 +152,13 @@ def test_a_probe_is_never_answered(cable: Cable) -> None:
 
 def test_a_link_that_disappears_costs_only_itself(cable: Cable) -> None:
     """A link whose probes are refused and an address of 169.254/16 are noted; the other link's camera is found."""
-    ip("-n", cable.box, "link", "add", "lan8", "type", "veth", "peer", "name", "lan9")
-    for name, address in (("lan8", "10.78.0.1/24"), ("lan9", "10.79.0.1/24")):
-        ip("-n", cable.box, "addr", "add", address, "dev", name)
-        ip("-n", cable.box, "link", "set", name, "up")
-    cable.filter(cable.box, "output", 'oifname "lan9" drop')
-    ip("-n", cable.box, "addr", "add", "169.254.7.7/16", "dev", "eth0")
-    with cable.started(cable.lan, "tests.agent.ask.discovery.wsd", CAMERA, "urn:uuid:1"):
-        (one,) = cable.rounds(1, duration_s=1.4, knock_s=0)
+    cable.ip("box", "link", "add", "lan8", "type", "veth", "peer", "name", "lan9")
+    cable.address("box", "10.78.0.1/24", port="lan8")
+    cable.address("box", "10.79.0.1/24", port="lan9")
+    cable.rules("box", ['oifname "lan9" drop'], hook="output")
+    cable.ip("box", "addr", "add", "169.254.7.7/16", "dev", "eth0")
+    with started(cable, "lan", "tests.agent.ask.discovery.wsd", CAMERA, "urn:uuid:1"):
+        (one,) = rounds(cable, 1, duration_s=1.4, knock_s=0)
     assert [device["address"] for device in one["found"]] == [CAMERA]
     assert sorted(one["interfaces"]) == [f"eth0 {BOX}", "lan8 10.78.0.1", "lan9 10.79.0.1"]
     assert "probes could not be sent from 10.79.0.1: Operation not permitted" in one["notes"]

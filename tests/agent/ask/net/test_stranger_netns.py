@@ -1,7 +1,5 @@
 """Whose MAC is at the address decides about every login, on a network of two hosts, whenever it changes."""
 
-import os
-import shutil
 import subprocess
 import sys
 import time
@@ -10,18 +8,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.agent.ask.discovery.test_round_netns import BOX, CAMERA, ROOT, Cable, cable, ip
-from tests.agent.test_daemon import until
+from tests.agent.ask.discovery.test_round_netns import BOX, CAMERA, ROOT, cable
+from tests.support.netns import Cable, needs_netns, run
+from tests.support.waiting import until
 
 __all__ = ["cable"]  # the fixture
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
-    pytest.mark.skipif(
-        not (shutil.which("ip") and shutil.which("nft")), reason="needs ip (iproute2) and nft (nftables)"
-    ),
-]
+pytestmark = needs_netns
 INTRUDER = "02:00:00:00:00:99"
 PORT = 8554
 DEVICE = """
@@ -116,34 +109,33 @@ class Device:
 
 @contextmanager
 def device(cable: Cable, *headers: str) -> Iterator[Device]:
-    command = ["ip", "netns", "exec", cable.lan, sys.executable, "-c", DEVICE, CAMERA, str(PORT), *headers]
+    command = [*cable.inside("lan"), sys.executable, "-c", DEVICE, CAMERA, str(PORT), *headers]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield Device(process)
 
 
 @contextmanager
 def asking(cable: Cable, mac: str, way: str) -> "Iterator[subprocess.Popen[str]]":
-    command = ["ip", "netns", "exec", cable.box, sys.executable, "-c", WAYS, CAMERA, str(PORT), mac, way]
+    command = [*cable.inside("box"), sys.executable, "-c", WAYS, CAMERA, str(PORT), mac, way]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield process
 
 
-def mac_of(namespace: str) -> str:
-    shown = ["ip", "netns", "exec", namespace, "cat", "/sys/class/net/eth0/address"]
-    return subprocess.run(shown, check=True, capture_output=True, text=True, timeout=10).stdout.strip()
+def mac_of(cable: Cable, host: str) -> str:
+    return run(*cable.inside(host), "cat", "/sys/class/net/eth0/address").strip()
 
 
 def swap(cable: Cable) -> None:
     """Another MAC at the address, and the box has forgotten the one before."""
-    ip("-n", cable.lan, "link", "set", "eth0", "address", INTRUDER)
-    ip("-n", cable.box, "neigh", "flush", "dev", "eth0")
+    cable.ip("lan", "link", "set", "eth0", "address", INTRUDER)
+    cable.ip("box", "neigh", "flush", "dev", "eth0")
 
 
 @pytest.mark.parametrize("way", ["describe", "film", "photograph", "stills", "wsse", "digest"])
 def test_every_way_of_logging_in_looks_at_the_mac_first(cable: Cable, way: str) -> None:
     """To the device that is known a login goes; to another one none, and what is said names it."""
     with device(cable) as there:
-        with asking(cable, mac_of(cable.lan), way) as process:
+        with asking(cable, mac_of(cable, "lan"), way) as process:
             said, _ = process.communicate(timeout=20)
         logins, *_ = there.heard()
         assert logins > 0, said
@@ -156,12 +148,12 @@ def test_every_way_of_logging_in_looks_at_the_mac_first(cable: Cable, way: str) 
 def test_a_device_that_comes_between_refusal_and_login_gets_none(cable: Cable) -> None:
     """A camera that closes after its 401 may be another one by the time of the new connection."""
     with device(cable, "Connection: close") as there:
-        cable.filter(cable.lan, "input", "tcp flags & (syn | ack) == syn numgen inc mod 1000 > 0 drop")
-        with asking(cable, mac_of(cable.lan), "describe") as process:
-            until(lambda: there.heard()[1] == 1, 20)
+        cable.rules("lan", ["tcp flags & (syn | ack) == syn numgen inc mod 1000 > 0 drop"])
+        with asking(cable, mac_of(cable, "lan"), "describe") as process:
+            until(lambda: there.heard()[1] == 1)
             time.sleep(0.2)  # the SYN of the new connection is lost meanwhile; it is sent again after 1 s
             swap(cable)
-            subprocess.run(["ip", "netns", "exec", cable.lan, "nft", "flush", "ruleset"], check=True, timeout=10)
+            cable.rules("lan", [])
             said, _ = process.communicate(timeout=20)
         assert said.startswith(f"Stranger REFUSED another device answers at this address ({INTRUDER})")
         assert there.heard() == (0, 1, 2)
@@ -170,14 +162,14 @@ def test_a_device_that_comes_between_refusal_and_login_gets_none(cable: Cable) -
 @pytest.mark.parametrize("then", ["forgotten", "replaced", "mute"])
 def test_a_table_that_has_forgotten_the_address_is_asked_to_learn_it(cable: Cable, then: str) -> None:
     """No entry is no proof: the kernel asks, and the login waits for what it hears."""
-    with device(cable) as there, asking(cable, mac_of(cable.lan), "paused") as process:
+    with device(cable) as there, asking(cable, mac_of(cable, "lan"), "paused") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "asked\n"
         if then == "replaced":
-            ip("-n", cable.lan, "link", "set", "eth0", "address", INTRUDER)
+            cable.ip("lan", "link", "set", "eth0", "address", INTRUDER)
         elif then == "mute":
-            ip("-n", cable.lan, "link", "set", "eth0", "arp", "off")
-        ip("-n", cable.box, "neigh", "flush", "dev", "eth0")
+            cable.ip("lan", "link", "set", "eth0", "arp", "off")
+        cable.ip("box", "neigh", "flush", "dev", "eth0")
         said, _ = process.communicate("on\n", timeout=20)
         wanted = {
             "forgotten": ("done", 1),
@@ -189,9 +181,9 @@ def test_a_table_that_has_forgotten_the_address_is_asked_to_learn_it(cable: Cabl
 
 def test_a_box_without_the_camera_on_its_link_needs_no_arp(cable: Cable) -> None:
     """Behind a gateway no table tells the MAC; a known one then forbids nothing."""
-    ip("-n", cable.box, "route", "add", f"{CAMERA}/32", "via", "10.77.0.9", "dev", "eth0")
-    ip("-n", cable.box, "neigh", "add", "10.77.0.9", "lladdr", mac_of(cable.lan), "dev", "eth0")
-    ip("-n", cable.lan, "neigh", "add", BOX, "lladdr", mac_of(cable.box), "dev", "eth0")  # it asks for none itself
+    cable.ip("box", "route", "add", f"{CAMERA}/32", "via", "10.77.0.9", "dev", "eth0")
+    cable.ip("box", "neigh", "add", "10.77.0.9", "lladdr", mac_of(cable, "lan"), "dev", "eth0")
+    cable.ip("lan", "neigh", "add", BOX, "lladdr", mac_of(cable, "box"), "dev", "eth0")  # it asks for none itself
     with device(cable) as there:
         with asking(cable, INTRUDER, "describe") as process:
             said, _ = process.communicate(timeout=20)

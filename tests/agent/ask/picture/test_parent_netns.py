@@ -1,21 +1,13 @@
 """Pictures of hostile cameras, with every connection counted by the kernel."""
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from tests.support.netns import needs_netns
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
-    pytest.mark.skipif(
-        not all(map(shutil.which, ("ip", "nft", "unshare"))), reason="needs ip (iproute2), nft (nftables), unshare"
-    ),
-]
+pytestmark = needs_netns
 
 
 def test_nobody_but_the_enrolled_is_called() -> None:
