@@ -3,7 +3,6 @@
 import argparse
 import json
 import logging
-import os
 import re
 import secrets
 import signal
@@ -13,11 +12,14 @@ import time
 from datetime import UTC
 from pathlib import Path
 
-from center import alarms, registry
+from center import alarms
+from center.calendar import Gap
 from center.intake import Intake
 from center.line import Options, Unusable
 from center.order import NOT_SENT, VERBS, give
 from center.rate import Rules, moment_ms, month_of, month_span
+from center.registry import command
+from center.registry.command import Misuse
 from center.report import LEVELS, Report, When, as_json, report
 from center.show import grid, minute, rate_table, summary, word
 from center.store import Store, Unavailable
@@ -30,10 +32,6 @@ FINE, PROBLEM, MISUSE = 0, 1, 2
 POLICY = "henan-2021-45"
 MAX_TIMEOUT_S = 3600
 ENDED_BADLY = "the worker of the intake ended"
-
-
-class Misuse(Exception):
-    """What the caller asked for cannot be done as asked; the text says what to do."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -71,11 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     aside.add_argument("--gateway", default="", metavar="ID", help="only of this one")
     aside.add_argument("--json", action="store_true")
     aside.set_defaults(act=_quarantine)
-    acts = commands.add_parser("registry", help="the registry of required slots").add_subparsers(required=True)
-    importer = acts.add_parser("import", parents=[shared], help="take over a CSV, all of it or nothing")
-    importer.add_argument("file", type=Path, metavar="FILE", help=f"columns {','.join(registry.COLUMNS)}")
-    importer.add_argument("--correct", action="store_true", help="a place that differs was wrong, for the past as well")
-    importer.set_defaults(act=_import)
+    command.add(commands, shared, POLICY)
     return parser
 
 
@@ -109,14 +103,14 @@ def _serve_arguments(serve: argparse.ArgumentParser) -> None:
 
 def _rules(name: str) -> Rules:
     try:
-        policy = load_policy(name).rate
+        policy = load_policy(name)
     except ConfigError as error:
         raise Misuse(f"{name}: {error}") from error
     except OSError as error:
         raise Misuse(f"{name}: {error.strerror or error}") from error
-    if policy.windows.value != "24x7":
-        raise Misuse(f"{name}: rate.windows must be 24x7, calendars are not known to this version")
-    return Rules(policy.dark.value, round(policy.dark_after.value * 1000))
+    kinds = frozenset(kind.id for kind in policy.kinds if kind.counts)
+    dark = (policy.rate.dark.value, round(policy.rate.dark_after.value * 1000))
+    return Rules(*dark, kinds, policy.rate.windows.value == "calendar")
 
 
 def _broker(text: str) -> tuple[str, int]:
@@ -178,7 +172,7 @@ def _watch(intake: Intake, store: Store, rules: Rules, stop: threading.Event, op
             due = time.monotonic() + options.print_interval
             try:
                 made = _report(store, None, None, "province", rules)
-            except Unavailable as trouble:
+            except (Misuse, Unavailable) as trouble:
                 _err(str(trouble))
             else:
                 _out(*summary(made, options.lang))
@@ -207,8 +201,11 @@ def _report(store: Store, month: str | None, at_ms: int | None, level: str, rule
     except ValueError as error:
         raise Misuse(f"--month {error} is not YYYY-MM") from error
     when = When(month or month_of(now_ms), (begin, max(begin, min(end, now_ms))), now_ms, live=at_ms is None)
-    with store.read() as reader:
-        return report(reader, when, level, rules)
+    try:
+        with store.read() as reader:
+            return report(reader, when, level, rules)
+    except Gap as gap:
+        raise Misuse(f"{gap}: register the days of the whole month (registry template, 校历 calendars)") from gap
 
 
 # ---- commands to gateways, and what was set aside ------------------------------------------------
@@ -220,13 +217,14 @@ def _command(options: argparse.Namespace) -> int:
     how = _how(options, options.username or f"canteen-command-{secrets.token_hex(4)}")
     store = Store(options.database, create=False)
     with store.read() as reader:
-        slots = [slot for slot in reader.slots() if slot.gateway == options.gateway]
+        city = reader.addresses().get(options.gateway)
+        bound = reader.bound()
     store.close()
-    if not slots:
+    if city is None:
         raise Misuse(f"--gateway {options.gateway}: not in the registry")
-    if options.slot and options.slot not in {slot.slot for slot in slots}:
+    if options.slot and (options.gateway, options.slot) not in bound:
         raise Misuse(f"--slot {options.slot}: not registered to gateway {options.gateway}")
-    answer = give(how, slots[0].city, options.gateway, options.verb, options.slot, options.timeout)
+    answer = give(how, city, options.gateway, options.verb, options.slot, options.timeout)
     if options.json:
         _out(json.dumps({"gateway": options.gateway, "verb": options.verb, **answer._asdict()}, ensure_ascii=False))
     else:
@@ -257,30 +255,6 @@ def _quarantine(options: argparse.Namespace) -> int:
             options.lang,
         )
     return PROBLEM if found else FINE
-
-
-# ---- registry -----------------------------------------------------------------------------------
-
-
-def _import(options: argparse.Namespace) -> int:
-    try:
-        data = options.file.read_bytes()
-    except OSError as error:
-        raise Misuse(f"{options.file}: {error.strerror}") from error
-    try:
-        registry.read(data)
-        name = os.fsencode(options.file.name).decode(errors="replace")
-        diff = registry.take_over(Store(options.database), data, name, _now_ms(), correct=options.correct)
-    except registry.Unfit as unfit:
-        for problem in unfit.problems:
-            place = f"{word('line', options.lang, str(problem.line))}: " if problem.line else ""
-            _err(f"{options.file}: {place}{word(problem.name, options.lang, *problem.words)}")
-        _err(word("nothing", options.lang))
-        return MISUSE
-    counts = {"added": len(diff.added), "changed": len(diff.changed), "ended": len(diff.ended)}
-    counts |= {"unchanged": diff.unchanged, "absent": diff.absent}
-    _out(*registry.lines(diff), "  ".join(f"{word(name, options.lang)} {n}" for name, n in counts.items()))
-    return FINE
 
 
 # ---- words --------------------------------------------------------------------------------------

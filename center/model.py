@@ -1,25 +1,52 @@
 """The records that center's rooms hand to one another. Neither database nor broker is known here."""
 
-from typing import Literal, NamedTuple
-
-Kind = Literal["canteen", "caterer"]
+from typing import NamedTuple
 
 
-class Slot(NamedTuple):
-    """A required camera position and one time of its service: from `accepted_ms` until `ended_ms` (UTC; None: still).
+class Piece(NamedTuple):
+    """A time of service of a required camera position, [since_ms, until_ms) in UTC (None: still), in one place.
 
-    It may have several, one after the other, each where it then was: one that moves keeps its past.
+    One that moves, or whose canteen does, has several, one after the other: it keeps its past. `region`: its code.
     """
+
+    position: str
+    zone: str
+    unit: str
+    unit_name: str
+    kind: str
+    region: str
+    since_ms: int
+    until_ms: int | None = None
+
+
+class Bound(NamedTuple):
+    """Where a position is heard in [since_ms, until_ms): a box or a camera replaced makes no other position of it."""
 
     gateway: str
     slot: str
-    city: str
-    county: str
-    unit: str
-    kind: Kind
-    zone: str
-    accepted_ms: int
-    ended_ms: int | None = None
+    since_ms: int
+    until_ms: int | None = None
+
+
+class Position(NamedTuple):
+    """Both in the order of time."""
+
+    position: str
+    pieces: tuple[Piece, ...]
+    bounds: tuple[Bound, ...]
+
+
+class Act(NamedTuple):
+    """A change of the registry: who made it when; `before` and `after` as JSON, `before` empty for what was added."""
+
+    at_ms: int
+    person: str
+    source: str
+    sheet: str
+    id: str
+    at: str
+    before: str
+    after: str
 
 
 class EventRow(NamedTuple):

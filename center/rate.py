@@ -26,6 +26,10 @@ class Rules(NamedTuple):
     dark: Dark = "visible"
     """visible: time in which the center heard nothing of the gateway is not proven online, whatever is said later."""
     dark_after_ms: int = 180_000
+    kinds: frozenset[str] = frozenset()
+    """The kinds of unit that the figures are about; empty: all."""
+    calendar: bool = False
+    """Whether only the hours of the canteen's calendar are assessed; else all."""
 
 
 class Figures(NamedTuple):

@@ -103,9 +103,7 @@ class Recorder:
     def _refresh(self, tx: Writer) -> None:
         version = tx.registry_version()
         if version != self._registry.version:
-            slots = tx.slots()
-            cities = {slot.gateway: slot.city for slot in slots}
-            self._registry = Registry(version, cities, frozenset((s.gateway, s.slot) for s in slots))
+            self._registry = Registry(version, tx.addresses(), tx.bound())
 
     def _refuse(self, message: Incoming, error: Exception) -> list[Outgoing]:
         """Of an event its seq stays known, so that the rest of its journal can go on."""

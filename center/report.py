@@ -4,25 +4,27 @@ How time comes to be known, and what a rate is, is decided elsewhere; printing t
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from center.calendar import Entry, Gap, windows
 from center.history import Past, recall
-from center.intervals import Intervals, Span, normal
-from center.model import Slot
-from center.rate import Count, Figures, Rules, count, dark, figures, local, percent, service, state_at
+from center.intervals import Intervals, Span, difference, intersection, union
+from center.model import Piece, Position
+from center.rate import TOO_LATE_MS, Count, Figures, Rules, count, dark, figures, local, percent, service, state_at
+from center.registry.tree import Tree
 from center.store import Reader
 from center.timeline import Known, current, known
 
-LEVELS: dict[str, Callable[[Slot], tuple[str, str]]] = {
-    "province": lambda s: (s.city[:2], s.city[:2]),
-    "city": lambda s: (s.city, s.city),
-    "county": lambda s: (f"{s.city}/{s.county}", s.county),
-    "unit": lambda s: (f"{s.city}/{s.county}/{s.unit}/{s.kind}", s.unit),
-    "slot": lambda s: (f"{s.gateway}/{s.slot}", s.zone or s.slot),
+LEVELS: dict[str, Callable[[Tree, Piece], tuple[str, str]]] = {
+    "province": lambda tree, p: tree.province(p.region)[:2],
+    "city": lambda tree, p: tree.row(p.region)[:2],
+    "county": lambda tree, p: tree[p.region][:2],
+    "unit": lambda tree, p: (p.unit, p.unit_name),
+    "slot": lambda tree, p: (p.position, p.zone or p.position),
 }
-"""Level -> (key, name) of the row that a slot belongs to."""
-GATEWAYS_AT_ONCE = 200
+"""Level -> (key, name) of the row that a position counts in while it is there. A city is a row of the bulletin."""
+POSITIONS_AT_ONCE = 2000
 
 
 class Row(NamedTuple):
@@ -54,59 +56,140 @@ class When(NamedTuple):
 
 
 def report(reader: Reader, when: When, level: str, rules: Rules) -> Report:
-    """Counts every slot of the registry that is in service, whether or not anything was ever heard of it."""
+    """Counts every position of the registry that is in service, whether or not anything was ever heard of it."""
+    tree = Tree(reader.regions())
     rows: dict[str, Row] = {}
     total = Row("", "")
-    for slot, its_figures, its_count in _slots(reader, when, rules):
-        key, name = LEVELS[level](slot)
-        rows[key] = _plus(rows.get(key, Row(key, name)), its_figures, its_count)
-        total = _plus(total, its_figures, its_count)
+    for parts in _positions(reader, tree, when, rules):
+        mine: dict[str, Row] = {}
+        whole = Row("", "")
+        for piece, its_figures, its_count in parts:
+            key, name = LEVELS[level](tree, piece)
+            mine[key] = _plus(mine.get(key, Row(key, name)), its_figures, its_count)
+            whole = _plus(whole, its_figures, its_count)
+        for key, row in mine.items():
+            rows[key] = _plus(rows.get(key, Row(key, row.name)), _once(row.figures), row.counts)
+        total = _plus(total, _once(whole.figures), whole.counts)
     return Report(when.month, when.span, when.moment, level, rules, tuple(rows[key] for key in sorted(rows)), total)
+
+
+def _once(figures: Figures) -> Figures:
+    """A position is one, however many times of service it had."""
+    return figures._replace(slots=min(figures.slots, 1))
 
 
 def _plus(row: Row, its_figures: Figures, its_count: Count) -> Row:
     return row._replace(figures=row.figures.plus(its_figures), counts=row.counts.plus(its_count))
 
 
-def _slots(reader: Reader, when: When, rules: Rules) -> Iterator[tuple[Slot, Figures, Count]]:
-    uptime: dict[str, Intervals] = {}
-    by_gateway: dict[str, list[Slot]] = defaultdict(list)
-    for slot in reader.slots():
-        by_gateway[slot.gateway].append(slot)
-    for gateways in _chunks(sorted(by_gateway)):
-        for gateway, past in recall(reader, gateways, when.span).items():
-            city = by_gateway[gateway][0].city
-            if city not in uptime:
-                uptime[city] = reader.uptime(city)
-            yield from _gateway(by_gateway[gateway], past, uptime[city], when, rules)
+Part = tuple[Piece, Figures, Count]
 
 
-def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (names[i : i + GATEWAYS_AT_ONCE] for i in range(0, len(names), GATEWAYS_AT_ONCE))
+def _positions(reader: Reader, tree: Tree, when: When, rules: Rules) -> Iterator[list[Part]]:
+    """The parts of one position after the other, each in one place."""
+    cities, uptime, hours = reader.addresses(), _Uptime(reader), _Hours(reader, tree, when, rules)
+    found = reader.positions()
+    for i in range(0, len(found), POSITIONS_AT_ONCE):
+        chunk = found[i : i + POSITIONS_AT_ONCE]
+        gateways = sorted({bound.gateway for position in chunk for bound in position.bounds})
+        heard = {
+            gateway: _Heard(past, dark(past.receipts, uptime[cities.get(gateway, "")], rules), when, rules)
+            for gateway, past in recall(reader, gateways, when.span).items()
+        }
+        for position in chunk:
+            yield list(_parts(position, heard, hours, when, rules))
 
 
-def _gateway(
-    slots: Iterable[Slot], past: Past, uptime: Intervals, when: When, rules: Rules
-) -> Iterator[tuple[Slot, Figures, Count]]:
-    times = known(past.history)
-    silence = dark(past.receipts, uptime, rules)
-    states = _live(past, when.moment, rules) if when.live else {}
-    for slot, periods in _periods(slots).items():
-        its_known = times.get(slot.slot, Known())
-        in_span = normal(part for since, until in periods for part in service(since, until, when.span))
-        in_service = any(since <= when.moment and (until is None or when.moment < until) for since, until in periods)
-        state = states.get(slot.slot, "unknown") if when.live else state_at(its_known, when.moment)
-        its_count = count(state, seen=slot.slot in past.seen) if in_service else Count()
+class _Uptime(dict[str, Intervals]):
+    """City -> when its gateways could be heard, read once."""
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__()
+        self._reader = reader
+
+    def __missing__(self, city: str) -> Intervals:
+        self[city] = self._reader.uptime(city)
+        return self[city]
+
+
+class _Hours:
+    """When a position is assessed: the hours of its canteen's calendar, without what was approved to be left out."""
+
+    def __init__(self, reader: Reader, tree: Tree, when: When, rules: Rules) -> None:
+        self._excluded = reader.excluded(when.span)
+        self._span = when.span
+        self._tree = tree
+        self._windows: dict[tuple[str, str], Intervals] = {}
+        self._entries: dict[tuple[str, str], list[Entry]] | None = None
+        if rules.calendar:
+            self._entries = defaultdict(list)
+            for scope, kind, entry in reader.calendars():
+                self._entries[scope, kind].append(entry)
+
+    def assessed(self, piece: Piece, service: Intervals) -> Intervals:
+        """Raises Gap where the calendar does not say."""
+        if self._entries is not None and service:
+            service = intersection(service, self._open(piece.unit, piece.region, piece.kind))
+        excluded = self._excluded.get(piece.position)
+        return difference(service, excluded) if excluded else service
+
+    def _open(self, unit: str, region: str, kind: str) -> Intervals:
+        """By its own calendar, else its county's, its city's, its province's; one of its kind before one of all."""
+        entries = self._entries or {}
+        code = region
+        scopes = [unit]
+        while code:
+            scopes.append(code)
+            code = self._tree[code].parent
+        for scope in scopes:
+            for of in (kind, ""):
+                if (scope, of) in entries:
+                    if (scope, of) not in self._windows:
+                        self._windows[scope, of] = windows(scope, entries[scope, of], self._span)
+                    return self._windows[scope, of]
+        raise Gap(unit, f"{local(self._span[0]):%Y-%m-%d}")
+
+
+class _Heard:
+    """What one gateway tells of its slots."""
+
+    def __init__(self, past: Past, silence: Intervals, when: When, rules: Rules) -> None:
+        self.known, self.silence, self.seen = known(past.history), silence, past.seen
+        self.live = _live(past, when.moment, rules) if when.live else {}
+
+
+def _parts(position: Position, heard: dict[str, _Heard], hours: "_Hours", when: When, rules: Rules) -> Iterator[Part]:
+    its_known, silence = _together(position, heard)
+    state = _state(position, heard, its_known, when)
+    seen = any(bound.slot in heard[bound.gateway].seen for bound in position.bounds if bound.gateway in heard)
+    for piece in position.pieces:
+        if rules.kinds and piece.kind not in rules.kinds:
+            continue
+        in_span = hours.assessed(piece, service(piece.since_ms, piece.until_ms, when.span))
+        in_service = piece.since_ms <= when.moment and (piece.until_ms is None or when.moment < piece.until_ms)
         if in_span or in_service:
-            yield slot, figures(in_span, its_known, silence, rules), its_count
+            its_count = count(state, seen=seen) if in_service else Count()
+            yield piece, figures(in_span, its_known, silence, rules), its_count
 
 
-def _periods(slots: Iterable[Slot]) -> dict[Slot, list[tuple[int, int | None]]]:
-    """(accepted, ended) of each position, which counts once wherever it was."""
-    found: dict[Slot, list[tuple[int, int | None]]] = defaultdict(list)
-    for slot in slots:
-        found[slot._replace(accepted_ms=0, ended_ms=None)].append((slot.accepted_ms, slot.ended_ms))
-    return found
+def _together(position: Position, heard: dict[str, _Heard]) -> tuple[Known, Intervals]:
+    """What is known of it, and when it was dark, of all boxes that it was heard at, each in its own time."""
+    on, off, silent = [], [], []
+    for bound in position.bounds:
+        at = heard[bound.gateway]
+        during = ((bound.since_ms, bound.until_ms or TOO_LATE_MS),)
+        own = at.known.get(bound.slot, Known())
+        on.append(intersection(own.on, during))
+        off.append(intersection(own.off, during))
+        silent.append(intersection(at.silence, during))
+    return Known(union(*on), union(*off)), union(*silent)
+
+
+def _state(position: Position, heard: dict[str, _Heard], its_known: Known, when: When) -> str:
+    if not when.live:
+        return state_at(its_known, when.moment)
+    now = [b for b in position.bounds if b.since_ms <= when.moment and (b.until_ms is None or when.moment < b.until_ms)]
+    return heard[now[-1].gateway].live.get(now[-1].slot, "unknown") if now else "unknown"
 
 
 def _live(past: Past, now_ms: int, rules: Rules) -> dict[str, str]:

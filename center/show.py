@@ -29,7 +29,6 @@ TEXTS = {
     "ended": ("其中终止", "of these ended"),
     "unchanged": ("不变", "unchanged"),
     "absent": ("文件中没有（保持原样）", "not in the file (left as they are)"),
-    "line": ("第{}行", "line {}"),
     "alarm": ("告警", "alarm"),
     "gateway": ("网关", "gateway"),
     "reason": ("原因", "reason"),
@@ -44,38 +43,13 @@ TEXTS = {
     "failed": ("执行失败", "failed"),
     "no_answer": ("没有答复", "no answer"),
     "not_sent": ("命令未发出", "not sent"),
-    "csv_large": ("超过 {} 字节", "larger than {} bytes"),
-    "csv_encoding": ("既不是 UTF-8，也不是 GB 18030", "neither UTF-8 nor GB 18030"),
-    "csv_damaged": ("字符损坏：文件到此处为止是 UTF-8", "a damaged character: the file is UTF-8 up to here"),
-    "csv_none": ("不是 CSV：{}", "not a CSV: {}"),
-    "csv_fields": ("有 {} 个字段，应为 {} 个", "{} fields instead of {}"),
-    "csv_missing": ("缺少列 {}", "column {} is missing"),
-    "csv_unknown": ("没有这样的列：{}", "unknown column {}"),
-    "csv_twice": ("列 {} 出现两次", "column {} stands twice"),
-    "csv_pattern": ("{} 的值 {} 不符合 {}", "{} {} does not match {}"),
-    "csv_text": ("{} 须为 1 至 {} 个可显示字符", "{} must be 1 to {} printable characters"),
-    "csv_kind": ("kind 的值 {} 须为以下之一：{}", "kind {} is none of {}"),
-    "csv_time": (
-        "{} 的值 {} 不是时间，应如 2026-09-01T08:00:00+08:00 或 2026-09-01 08:00",
-        "{} {} is not a time such as 2026-09-01T08:00:00+08:00 or 2026-09-01 08:00",
-    ),
-    "csv_ended": ("ended_at 早于 accepted_at", "ended_at lies before accepted_at"),
-    "csv_again": ("网关 {} 的点位 {} 已在第{}行", "gateway {}: slot {} stands in line {} already"),
-    "csv_cities": (
-        "网关 {} 在此属于 {}，而前面或已登记的属于 {}",
-        "gateway {} is in city {} here and in {} above, or as registered",
-    ),
-    "csv_overlap": (
-        "网关 {} 的点位 {} 自 {} 起已在服务：请在那一行填写 ended_at（若其 accepted_at 有误，填同一时间）",
-        "gateway {}: slot {} is in service since {}: give that row an ended_at (its accepted_at, if that was wrong)",
-    ),
-    "csv_moved": (
-        "{0} 已登记为 {1}，改为 {2} 会连过去一起改动：点位迁移时，请填写 ended_at，另起一行填新的 accepted_at；"
-        "若 {1} 登记有误，用 --correct",
-        "{0} {1} is registered, {2} would move the past too: if the position moved, end it (ended_at) and add a row"
-        " with a later accepted_at; if {1} was wrong, use --correct",
-    ),
-    "nothing": ("文件有误，未作任何更改", "the file is unfit, nothing was changed"),
+    "reading": ("读取", "reading"),
+    "when": ("时间", "when"),
+    "who": ("何人", "who"),
+    "sheet": ("表", "sheet"),
+    "what": ("何项", "what"),
+    "before": ("原为", "before"),
+    "after": ("改为", "after"),
 }
 
 
@@ -120,6 +94,28 @@ def grid(columns: Sequence[str], rows: Sequence[Sequence[str]], lang: str, right
         table.add_row(*(Text(cell) for cell in row))
     if rows:
         Console().print(table)
+
+
+class Bar:
+    """A progress bar on standard error, where somebody looks at it."""
+
+    def __init__(self, title: str) -> None:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        console = Console(stderr=True)
+        self._bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._bar.add_task(title, total=None)
+
+    def __enter__(self) -> "Bar":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def move(self, done: int, of: int) -> None:
+        self._bar.update(self._task, completed=done, total=of)
 
 
 def minute(ms: int) -> str:

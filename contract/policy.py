@@ -218,6 +218,16 @@ class PictureRules(_Strict, frozen=True, kw_only=True):
         return {name: entry.value for name, entry in entries.items() if isinstance(entry, Threshold)}
 
 
+class UnitKind(_Strict, frozen=True, kw_only=True):
+    """A kind of unit that may be registered. `counts`: whether this regulation's figures are about it."""
+
+    id: Annotated[str, Meta(pattern="^[a-z][a-z_]{1,30}$")]
+    counts: bool
+    clause: Text
+    source: Text
+    title: Title
+
+
 class Deadline(_Strict, frozen=True, kw_only=True):
     """By the end of this day (Asia/Shanghai) the units must be covered, or online, entirely."""
 
@@ -237,6 +247,7 @@ class Policy(_Strict, frozen=True, kw_only=True):
     document: Text
     """The regulation's number and name."""
     title: Title
+    kinds: tuple[UnitKind, ...]
     capability: Capability
     online: Online
     rate: Rate

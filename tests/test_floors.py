@@ -63,6 +63,8 @@ OWNERS = {
     "rich": {"agent/show.py", "center/show.py"},
     "sqlalchemy": {"center/store"},
     "alembic": {"center/store"},
+    "python_calamine": {"center/registry/workbook.py"},
+    "xlsxwriter": {"center/registry/writing.py"},
     "av": {"simulator/video.py"},
     "zeep": {"agent/ask/onvif/soap.py"},
     "onvif": {"agent/ask/onvif/soap.py"},

@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError,
 
 from center.store.migrate import Unavailable, bring_up
 from center.store.reader import Reader
+from center.store.registrar import Registrar
 from center.store.writer import Writer
 
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
@@ -53,6 +54,16 @@ class Store:
             connection.begin(),
         ):
             yield Reader(connection)
+
+    @contextmanager
+    def registrar(self) -> Iterator["Registrar"]:
+        """A connection that takes a registry over, in two transactions of its own: staging, then writing."""
+        with _translated(), self._engine.connect() as connection:
+            registrar = Registrar(connection)
+            try:
+                yield registrar
+            finally:
+                registrar.drop()
 
     def close(self) -> None:
         self._engine.dispose()

@@ -8,6 +8,7 @@ import logging
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from center.store import registered  # noqa: F401  # its tables are made with the others
 from center.store.schema import HEAD, meta, settings, version
 
 log = logging.getLogger(__name__)

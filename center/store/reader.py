@@ -1,24 +1,38 @@
 """What the store holds, read within one snapshot. What it means is not known here."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from center.intervals import Intervals, normal
-from center.model import Aside, LostRow, Slot
+from center.calendar import Entry
+from center.intervals import Intervals, Span, normal
+from center.model import Act, Aside, Bound, LostRow, Piece, Position
+from center.registry.tree import Region
+from center.store.registered import (
+    TABLES,
+    audit,
+    bindings,
+    calendars,
+    exclusions,
+    gateways,
+    positions,
+    regions,
+    units,
+)
 from center.store.schema import (
     anchors,
     claims,
     documents,
     events,
+    imports,
     lost,
     quarantine,
     receipts,
     sessions,
     sightings,
-    slots,
     uptime,
 )
 from center.store.statements import ACKED, ANY_AFTER, BORN, CLAIM_COLUMNS, HELD, REGISTRY_VERSION
@@ -38,10 +52,71 @@ class Reader:
 
     # ---- registry
 
-    def slots(self, *, city: str = "") -> list[Slot]:
-        """Every time of service of every position, ended ones too."""
-        chosen = sa.select(*(slots.c[name] for name in Slot._fields)).order_by(*slots.primary_key.columns)
-        return [Slot(*row) for row in self._rows(chosen.where(slots.c.city == city) if city else chosen)]
+    def positions(self, among: Sequence[str] | None = None) -> list[Position]:
+        """Every position that was ever required (of these), ended ones too, by the gateway that it is heard at now."""
+        p, b = positions.c, bindings.c
+        mine = [sa.true()] if among is None else [p.position.in_(among)]
+        its = [sa.true()] if among is None else [b.position.in_(among)]
+        bounds: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
+        told = sa.select(b.position, b.since_ms, b.gateway, b.slot).where(*its).order_by(b.since_ms)
+        for position, since, gateway, slot in self._rows(told):
+            bounds[position].append((since, gateway, slot))
+        steps: dict[str, list[tuple[int, str, str, str]]] = defaultdict(list)
+        u = units.c
+        for unit, *step in self._rows(sa.select(u.unit, u.since_ms, u.name, u.kind, u.region).order_by(u.since_ms)):
+            steps[unit].append((step[0], step[1], step[2], step[3]))
+        pieces: dict[str, list[Piece]] = defaultdict(list)
+        served = sa.select(p.position, p.since_ms, p.until_ms, p.unit, p.zone).where(*mine).order_by(p.since_ms)
+        for position, since, until, unit, zone in self._rows(served):
+            pieces[position] += _pieces(position, since, until, unit, zone, steps.get(unit, []))
+        found = [Position(one, tuple(parts), _bounds(bounds[one])) for one, parts in pieces.items()]
+        return sorted(found, key=lambda one: (one.bounds[-1][:2] if one.bounds else ("", ""), one.position))
+
+    def addresses(self) -> dict[str, str]:
+        """Gateway -> the city in its topics, of those that are registered."""
+        g = gateways.c
+        return dict(tuple(row) for row in self._rows(sa.select(g.gateway, g.city).order_by(g.since_ms)))
+
+    def bound(self) -> frozenset[tuple[str, str]]:
+        """(gateway, slot) that a position is or was heard at."""
+        b = bindings.c
+        return frozenset((gateway, slot) for gateway, slot in self._rows(sa.select(b.gateway, b.slot)) if gateway)
+
+    def calendars(self) -> list[tuple[str, str, Entry]]:
+        """(scope, kind of unit or "" for all, entry)."""
+        c = calendars.c
+        rows = self._rows(sa.select(c.scope, c.kind, c.from_day, c.to_day, c.weekdays, c.hours))
+        return [(scope, kind, Entry(*entry)) for scope, kind, *entry in rows]
+
+    def excluded(self, span: Span) -> dict[str, Intervals]:
+        """Position -> the times within [span) in UTC ms that were approved to be left out."""
+        e, found = exclusions.c, defaultdict(list)
+        mine = (e.from_ms < span[1]) & (e.to_ms > span[0])
+        for position, begin, end in self._rows(sa.select(e.position, e.from_ms, e.to_ms).where(mine)):
+            found[position].append((begin, end))
+        return {position: normal(spans) for position, spans in found.items()}
+
+    def units(self) -> frozenset[str]:
+        return frozenset(unit for (unit,) in self._rows(sa.select(units.c.unit).distinct()))
+
+    def regions(self) -> list[Region]:
+        return [Region(*row) for row in self._rows(sa.select(regions).order_by(regions.c.code))]
+
+    def audit(self, of: str, most: int) -> list[Act]:
+        """The last changes of the registry (of this id), the newest first."""
+        a, i = audit.c, imports.c
+        chosen = sa.select(i.at_ms, i.person, i.source, a.sheet, a.id, a.at, a.before, a.after)
+        joined = chosen.select_from(audit.join(imports, a.import_id == i.id)).order_by(
+            a.import_id.desc(), a.sheet, a.id
+        )
+        return [Act(*row) for row in self._rows((joined.where(a.id == of) if of else joined).limit(most))]
+
+    def registered(self, name: str) -> Iterator[Sequence[Any]]:
+        """Every row of one of the registry's tables, in the order of its keys, some at a time."""
+        table = TABLES[name]
+        chosen = sa.select(table).order_by(*table.primary_key.columns)
+        with self._c.execution_options(yield_per=5000).execute(chosen) as rows:
+            yield from rows
 
     def registry_version(self) -> int:
         return self._number(REGISTRY_VERSION)
@@ -147,3 +222,29 @@ class Reader:
     def document(self, gateway: str, kind: str) -> bytes | None:
         mine = (documents.c.gateway == gateway) & (documents.c.kind == kind)
         return self._c.execute(sa.select(documents.c.payload).where(mine)).scalar()
+
+
+def _pieces(
+    position: str,
+    since: int,
+    until: int | None,
+    unit: str,
+    zone: str,
+    steps: list[tuple[int, str, str, str]],
+) -> Iterator[Piece]:
+    """A time of service cut where its unit moved; the unit's first place also holds before."""
+    places = steps or [(0, unit, "", "")]
+    ends = [*(step[0] for step in places[1:]), None]
+    for i, ((begin, name, kind, region), end) in enumerate(zip(places, ends, strict=True)):
+        first = max(since, begin) if i else since
+        last = until if end is None else end if until is None else min(until, end)
+        if last is None or first < last or (first == last == since and i == 0):
+            yield Piece(position, zone, unit, name, kind, region, first, last)
+
+
+def _bounds(steps: list[tuple[int, str, str]]) -> tuple[Bound, ...]:
+    """Each holds until the next one."""
+    ends = [*(step[0] for step in steps[1:]), None]
+    return tuple(
+        Bound(gateway, slot, since, end) for (since, gateway, slot), end in zip(steps, ends, strict=True) if gateway
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision: what these tables are."""
 
 meta = sa.MetaData()
@@ -34,21 +34,12 @@ _BIG = sa.BigInteger
 version = sa.Table("alembic_version", meta, sa.Column("version_num", sa.String(32), primary_key=True))
 """As Alembic makes it: the version that these tables are of."""
 settings = _table("settings", _key("name"), _text("value"))
-slots = _table(
-    "slots",
-    *(_key("gateway"), _key("slot"), _key("accepted_ms", _BIG), _whole("ended_ms", nullable=True)),
-    *(_text("city"), _text("county"), _text("unit"), _text("kind"), _text("zone")),
-)
 imports = sa.Table(
     "imports",
     meta,
     sa.Column("id", sa.Integer, primary_key=True),
-    *(_whole("at_ms"), _text("source"), _text("sha256"), _whole("added"), _whole("changed"), _whole("unchanged")),
-)
-changes = _table(
-    "registry_changes",
-    *(_key("import_id", _BIG), _key("gateway"), _key("slot"), _key("accepted_ms", _BIG)),
-    *(_text("before"), _text("after")),
+    *(_whole("at_ms"), _text("person"), _text("source"), _text("sha256")),
+    *(_whole("added"), _whole("changed"), _whole("unchanged")),
 )
 sessions = _table(
     "sessions",

@@ -6,22 +6,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from center.model import AnchorRow, EventRow, LostRow, Slot, Spoilt
+from center.model import AnchorRow, EventRow, LostRow, Spoilt
 from center.store.reader import Reader
 from center.store.schema import (
     anchors,
-    changes,
     claims,
     documents,
     events,
-    imports,
     journals,
     lost,
     quarantine,
     receipts,
     sessions,
     sightings,
-    slots,
     uptime,
 )
 from center.store.statements import (
@@ -38,45 +35,18 @@ from center.store.statements import (
 )
 from center.timeline import Claim
 
-REGISTRY_LOCK = 4_191
-"""Number of the lock under which a registry is taken over; any would do."""
 QUARANTINE_ROWS = 1000
 """How many unreadable messages are kept per gateway, and how much of each; those with a seq are kept all."""
 QUARANTINE_BYTES = 4096
 
 
 class Writer(Reader):
-    def _alone(self, lock: int) -> None:
-        """Until the transaction ends. In SQLite every writer is."""
-        if self._c.dialect.name == "postgresql":
-            self._c.execute(sa.select(sa.func.pg_advisory_xact_lock(lock)))
-
     def _ignore(self, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
         if rows:
             self._c.execute(insert_new(table, self._c.dialect.name), rows)
 
     def _replace(self, table: sa.Table, row: dict[str, Any]) -> None:
         self._c.execute(insert_over(table, self._c.dialect.name), row)
-
-    # ---- registry
-
-    def change_registry(self) -> None:
-        """Before it is read to be changed: of two imports at once, the one with the lower number is seen first."""
-        self._alone(REGISTRY_LOCK)
-
-    def put_slots(self, rows: Iterable[Slot]) -> None:
-        for row in rows:
-            self._replace(slots, row._asdict())
-
-    def add_import(self, at_ms: int, source: str, sha256: str, counts: tuple[int, int, int]) -> int:
-        added, changed, unchanged = counts
-        row = {"at_ms": at_ms, "source": source, "sha256": sha256, "added": added, "changed": changed}
-        added_row = sa.insert(imports).values(row | {"unchanged": unchanged}).returning(imports.c.id)
-        return int(self._c.execute(added_row).scalar_one())
-
-    def add_changes(self, rows: Sequence[dict[str, Any]]) -> None:
-        if rows:
-            self._c.execute(sa.insert(changes), rows)
 
     # ---- what arrives
 

@@ -1,24 +1,36 @@
 """What gateways send, as bytes on topics, for tests of the center."""
 
+import io
 from typing import Any
 
 import msgspec
 
 from center.decode import Incoming
-from center.model import Slot
+from center.rate import local
+from center.registry.take_over import File, Order, take_over
 from center.store import Store
 from contract import topics
 from contract.messages import Birth, ClockHealth, Heartbeat, encode
+from contract.policy import load_policy
+from contract.regions import load_regions
 
 CITY, GATEWAY = "4101", "zz-0001"
 T0 = 1_793_462_400_000
 """2026-11-01 00:00 in Shanghai, in UTC ms."""
 
 
-def register(store: Store, *slots: str, gateway: str = GATEWAY, accepted_ms: int = T0) -> None:
-    with store.write() as tx:
-        tx.add_import(0, "test", "", (len(slots), 0, 0))
-        tx.put_slots(Slot(gateway, s, CITY, "金水区", "一小", "canteen", "灶台", accepted_ms) for s in slots)
+def register(
+    store: Store, *slots: str, gateway: str = GATEWAY, accepted_ms: int = T0, city: str = CITY, county: str = "金水区"
+) -> None:
+    since = local(accepted_ms).isoformat()
+    enrol(store, *(f"{city},{county},一小,canteen,灶台,{slot},{gateway},{since}" for slot in slots))
+
+
+def enrol(store: Store, *rows: str) -> None:
+    """Takes rows of the flat registry over."""
+    text = "\n".join(("city,county,unit,kind,zone,slot,gateway,accepted_at", *rows, ""))
+    order = Order("test", 0, load_policy("henan-2021-45"), load_regions("henan"))
+    take_over(store, [File("test.csv", io.BytesIO(text.encode()))], order)
 
 
 def letter(leaf: str, payload: bytes, at: int = T0, gateway: str = GATEWAY, *, retained: bool = False) -> Incoming:

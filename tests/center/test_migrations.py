@@ -48,6 +48,38 @@ def test_an_older_database_is_brought_up_and_says_what_it_said(url: str, version
         assert told == json.loads((OLD / f"v{version}.json").read_text())
 
 
+ODD = (
+    ("4101", "金水区", "a"),
+    ("4101", "410105", "b"),
+    ("4190", "410728", "c"),
+    ("4101", "某镇", "d"),
+    ("3301", "西湖区", "e"),
+)
+"""(city, county, unit) as people wrote them: a name, a code, a code that is no longer given out, and two unknown."""
+
+
+def test_every_locality_of_before_counts_as_it_did(url: str) -> None:
+    """A name gets its code, an old code the one that follows it, what nobody knows stays a place of its own."""
+    load(url, "3")
+    for number, (city, county, unit) in enumerate(ODD):
+        values = f"'xx-{number:04d}', 'k1', {T0}, NULL, '{city}', '{county}', '{unit}', 'canteen', 'z'"
+        execute(url, f"INSERT INTO slots VALUES ({values})")
+    store = Store(url)
+    span = month_span("2026-11")
+    with store.read() as reader:
+        levels = {
+            level: report(reader, When("2026-11", (span[0], AT), AT, live=False), level, Rules("visible"))
+            for level in ("city", "county", "unit", "slot")
+        }
+    store.close()
+    for made in levels.values():
+        assert made.total.figures == levels["slot"].total.figures
+        assert made.total.figures.slots == 2 + len(ODD)
+    counties = {row.key for row in levels["county"].rows}
+    assert {"410105", "410783", "4101/某镇", "3301/西湖区"} <= counties
+    assert {"4101", "410783", "3301"} == {row.key for row in levels["city"].rows}
+
+
 def shape(url: str) -> dict[str, object]:
     """Tables with their columns and keys, however they came about."""
     engine = sa.create_engine(address(url))

@@ -1,231 +1,328 @@
-import re
+"""Taking a registry over: what is added, changed, ended, refused, and what a past month says afterwards."""
+
+import io
 import threading
 from pathlib import Path
 
 import pytest
 
-from center.rate import Figures, Rules, local, month_span
-from center.registry import Problem, Unfit, lines, read, take_over
+from center.cli import main
+from center.model import Bound
+from center.rate import Figures, Rules, month_span
+from center.registry.problems import Unfit
+from center.registry.take_over import File, Order, Summary, take_over
+from center.registry.words import said
 from center.report import When, report
-from center.show import TEXTS, word
 from center.store import Store
+from contract.policy import load_policy
+from contract.regions import load_regions
 from tests.postgres import Postgres
 
-HEAD = "city,county,unit,kind,zone,slot,gateway,accepted_at"
+FLAT = "city,county,unit,kind,zone,slot,gateway,accepted_at"
+ENDED = FLAT + ",ended_at"
 ROW = "4101,金水区,第一小学,学校食堂,灶台,kitchen-1,zz-0001,2026-09-01T08:00:00+08:00"
+DAY = 86_400_000
+POLICY, HENAN = load_policy("henan-2021-45"), load_regions("henan")
 
 
-def csv(*rows: str, head: str = HEAD) -> bytes:
+def csv(*rows: str, head: str = FLAT) -> bytes:
     return "\n".join((head, *rows, "")).encode()
 
 
-def problems(data: bytes) -> list[tuple[int, str]]:
+def order(*, correct: bool = False, keep: bool = True) -> Order:
+    return Order("王芳", 1_793_462_400_000, POLICY, HENAN, correct, keep)
+
+
+def take(store: Store, *sheets: bytes, correct: bool = False, keep: bool = True) -> Summary:
+    files = [File(f"{i}.csv", io.BytesIO(sheet)) for i, sheet in enumerate(sheets)]
+    return take_over(store, files, order(correct=correct, keep=keep))
+
+
+def refused(store: Store, *sheets: bytes, correct: bool = False) -> list[str]:
     with pytest.raises(Unfit) as caught:
-        read(data)
-    return [(problem.line, said(problem)) for problem in caught.value.problems]
-
-
-def said(problem: Problem) -> str:
-    return word(problem.name, "en", *problem.words)
+        take(store, *sheets, correct=correct)
+    return [said(problem, "en") for problem in caught.value.problems]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "center.db"))
+def store(url: str) -> Store:
+    return Store(url)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
-def test_encodings_of_spreadsheets_are_read(encoding: str) -> None:
-    """UTF-8 with and without BOM and GB 18030 give the same slots; CRLF and blank rows do no harm."""
-    text = f"{HEAD}\r\n{ROW}\r\n,,,,,,,\r\n\r\n"
-    ((_, slot),) = read(text.encode(encoding))
-    assert (slot.county, slot.unit, slot.kind, slot.zone) == ("金水区", "第一小学", "canteen", "灶台")
+def figures(store: Store, month: str, level: str = "county") -> dict[str, Figures]:
+    """By row, and "" for all of them."""
+    span = month_span(month)
+    with store.read() as reader:
+        made = report(reader, When(month, span, span[1], live=False), level, Rules())
+    return {row.key: row.figures for row in (*made.rows, made.total)}
 
 
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("2026-09-01T00:00:00Z", "2026-09-01T08:00:00+08:00"),
-        ("2026-09-01T08:00:00+08:00", "2026-09-01T08:00:00+08:00"),
-        ("2026-09-01 08:00", "2026-09-01T08:00:00+08:00"),
-        ("2026-09-01", "2026-09-01T00:00:00+08:00"),
-        ("2026/9/1", "2026-09-01T00:00:00+08:00"),
-        ("2026/9/1 8:05", "2026-09-01T08:05:00+08:00"),
-    ],
-)
-def test_times_without_an_offset_are_those_of_shanghai(text: str, wanted: str) -> None:
-    """ISO 8601 and a spreadsheet's slashes; an offset is kept, none means +08:00."""
-    ((_, slot),) = read(csv(ROW.rpartition(",")[0] + "," + text))
-    assert local(slot.accepted_ms).isoformat() == wanted
-
-
-@pytest.mark.parametrize("text", ["9999-12-31T23:00:00-08:00", "2100/1/2", "0001-01-01", "1969-12-31", "2026/13/1"])
-def test_times_that_nobody_means_are_refused(text: str) -> None:
-    """Before 1970, from 2100 on, or no day at all."""
-    ((_, said),) = problems(csv(ROW.rpartition(",")[0] + "," + text))
-    assert said.startswith(f"accepted_at '{text}' is not a time such as ")
-
-
-def test_all_errors_at_once_with_their_lines() -> None:
-    """Every problem of every row is named, in the order of the file."""
-    rows = (
-        ROW,
-        "41,金水区,第一小学,食堂,灶台,kit chen,ZZ,tomorrow",
-        ROW,
-        "4101,,第一小学,caterer,灶台,k2,zz-0001,2026-09-01",
-        "4102,中牟,二小,caterer,灶台,k3,zz-0001,2026-09-01",
-        "4101,too,few",
-    )
-    assert problems(csv(*rows)) == [
-        (3, "city '41' does not match ^[0-9]{4}$"),
-        (3, "gateway 'ZZ' does not match ^[a-z0-9-]{3,40}$"),
-        (3, "slot 'kit chen' does not match ^[A-Za-z0-9._-]{1,64}$"),
-        (3, "kind '食堂' is none of canteen, caterer, 学校食堂, 校外供餐单位"),
-        (3, "accepted_at 'tomorrow' is not a time such as 2026-09-01T08:00:00+08:00 or 2026-09-01 08:00"),
-        (4, "gateway zz-0001: slot kitchen-1 stands in line 2 already"),
-        (5, "county must be 1 to 200 printable characters"),
-        (6, "gateway zz-0001 is in city 4102 here and in 4101 above, or as registered"),
-        (7, "3 fields instead of 8"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("data", "wanted"),
-    [
-        (csv(ROW, head=HEAD.replace("zone", "zon")), [(1, "column zone is missing"), (1, "unknown column 'zon'")]),
-        (b"", [(1, f"column {name} is missing") for name in sorted(HEAD.split(","))]),
-        (b"\xff\xff\xff", [(0, "neither UTF-8 nor GB 18030")]),
-        (
-            csv(ROW).replace("灶台".encode(), "灶台".encode()[:-1]),
-            [(2, "a damaged character: the file is UTF-8 up to here")],
-        ),
-        (csv('"open'), [(2, "not a CSV: unexpected end of data")]),
-        (csv(ROW + ",2026-08-01", head=HEAD + ",ended_at"), [(2, "ended_at lies before accepted_at")]),
-    ],
-)
-def test_what_is_no_registry_is_refused(data: bytes, wanted: list[tuple[int, str]]) -> None:
-    """A wrong header, encoding or quoting is named, not guessed at."""
-    assert sorted(problems(data)) == wanted
-
-
-def test_each_problem_is_told_in_both_languages() -> None:
-    """With the same words in it, whatever their order."""
-    for name, texts in TEXTS.items():
-        chinese, english = (sorted(re.findall(r"{[0-9]?}", text)) for text in texts)
-        assert set(chinese) == set(english), name
+# ---- the flat registry of the first version ------------------------------------------------------
 
 
 def test_importing_again_changes_nothing(store: Store) -> None:
-    """The same file twice adds once; a changed field is a change and is told."""
-    first = take_over(store, csv(ROW), "f.csv", 1)
-    assert (len(first.added), len(first.changed), first.unchanged) == (1, 0, 0)
-    again = take_over(store, csv(ROW), "f.csv", 2)
-    assert (len(again.added), len(again.changed), again.unchanged) == (0, 0, 1)
-    moved = take_over(store, csv(ROW.replace("灶台", "洗消间")), "f.csv", 3)
-    assert list(lines(moved)) == ["~ zz-0001/kitchen-1  zone: 灶台 -> 洗消间"]
+    """The same file twice adds once; a changed field is a change, told with what it was."""
+    first = take(store, csv(ROW))
+    assert {name: counts.added for name, counts in first.counts.items() if name != "regions"} == {
+        "units": 1,
+        "gateways": 1,
+        "positions": 1,
+        "bindings": 1,
+    }
+    again = take(store, csv(ROW)).total
+    assert (again.added, again.changed) == (0, 0)
+    (changed,) = take(store, csv(ROW.replace("灶台", "洗消间"))).changed["positions"]
+    assert (changed.before["zone"], changed.after["zone"], changed.line) == ("灶台", "洗消间", 2)
 
 
 def test_an_unfit_file_changes_nothing(store: Store) -> None:
     """One bad row, and none of the good ones is taken over; nor is a gateway that is registered in another city."""
-    for bad in (csv(ROW, "x" * 9), csv(ROW.replace("4101", "4102"))):
-        take_over(store, csv(ROW.replace("kitchen-1", "k0")), "f.csv", 1)
-        with pytest.raises(Unfit):
-            take_over(store, bad, "f.csv", 2)
+    take(store, csv(ROW.replace("kitchen-1", "k0")))
+    for bad in (csv(ROW, "x" * 9), csv(ROW.replace("4101", "4102").replace("金水区", "龙亭区"))):
+        refused(store, bad)
         with store.read() as reader:
-            assert [slot.slot for slot in reader.slots()] == ["k0"]
+            assert [position.position for position in reader.positions()] == ["zz-0001/k0"]
             assert reader.registry_version() == 1
 
 
-def test_slots_not_in_the_file_stay_and_an_end_is_an_act(store: Store) -> None:
-    """A file of one county ends nothing elsewhere; ended_at ends a slot, a later file without it revives nothing."""
-    take_over(store, csv(ROW, ROW.replace("kitchen-1", "k2")), "f.csv", 1)
-    assert take_over(store, csv(ROW), "f.csv", 2).absent == 1
-    ended = take_over(store, csv(ROW + ",2026-10-01", head=HEAD + ",ended_at"), "f.csv", 3)
-    assert [slot.slot for slot in ended.ended] == ["kitchen-1"]
-    assert take_over(store, csv(ROW), "f.csv", 4).unchanged == 1
-
-
-# ---- positions that end, come again and move ----------------------------------------------------
-
-ENDED = HEAD + ",ended_at"
-
-
-def figures(store: Store, month: str) -> dict[str, Figures]:
-    """By county, and "" for all of them."""
-    span = month_span(month)
+def test_a_dry_run_says_the_same_and_keeps_nothing(store: Store) -> None:
+    """`check` counts what an import would do, the problems of the whole included, and leaves all as it was."""
+    dry = take(store, csv(ROW), keep=False)
     with store.read() as reader:
-        made = report(reader, When(month, span, span[1], live=False), "county", Rules())
-    return {row.key: row.figures for row in (*made.rows, made.total)}
+        assert (reader.registry_version(), reader.positions(), reader.regions()) == (0, [], [])
+    assert take(store, csv(ROW)).counts == dry.counts
+
+
+def test_positions_not_in_the_file_stay_and_an_end_is_an_act(store: Store) -> None:
+    """A file of one county ends nothing elsewhere; ended_at ends a position, and a file without it revives nothing."""
+    take(store, csv(ROW, ROW.replace("kitchen-1", "k2")))
+    assert take(store, csv(ROW)).counts["positions"].absent == 1
+    assert take(store, csv(ROW + ",2026-10-01", head=ENDED)).counts["positions"].ended == 1
+    assert take(store, csv(ROW)).counts["positions"].unchanged == 1
 
 
 def test_a_position_that_comes_again_keeps_its_past(store: Store) -> None:
     """In service in September, not in October, and again from the middle of November: each month as it was."""
-    again = ROW.replace("2026-09-01T08:00:00+08:00", "2026-11-16")
-    take_over(store, csv(ROW + ",2026-10-01", head=ENDED), "f.csv", 1)
+    take(store, csv(ROW + ",2026-10-01", head=ENDED))
     september = figures(store, "2026-09")
-    diff = take_over(store, csv(again), "f.csv", 2)
-    assert (len(diff.added), len(diff.changed), diff.absent) == (1, 0, 1)
+    take(store, csv(ROW.replace("2026-09-01T08:00:00+08:00", "2026-11-16")))
     assert figures(store, "2026-09") == september
     assert figures(store, "2026-10")[""].assessed == 0
-    assert figures(store, "2026-11")[""] == Figures(slots=1, assessed=15 * 86_400_000)
+    assert figures(store, "2026-11")[""] == Figures(slots=1, assessed=15 * DAY)
 
 
 def test_a_canteen_that_moves_keeps_its_past(store: Store) -> None:
-    """Ended in one county, registered anew in another from then on: what was there stays there."""
+    """Ended in one county, registered anew in another: what was there stays there, and the whole counts it once."""
     moved = ROW.replace("金水区", "二七区").replace("2026-09-01T08:00:00+08:00", "2026-11-16")
-    take_over(store, csv(ROW), "f.csv", 1)
+    take(store, csv(ROW))
     october = figures(store, "2026-10")
-    take_over(store, csv(ROW + ",2026-11-16", moved + ",", head=ENDED), "f.csv", 2)
+    take(store, csv(ROW + ",2026-11-16", moved + ",", head=ENDED))
     assert figures(store, "2026-10") == october
     november = figures(store, "2026-11")
-    assert {key: f.assessed // 86_400_000 for key, f in november.items()} == {
-        "4101/金水区": 15,
-        "4101/二七区": 15,
-        "": 30,
-    }
-    assert take_over(store, csv(moved), "f.csv", 3).unchanged == 1
+    assert {key: f.assessed // DAY for key, f in november.items()} == {"410103": 15, "410105": 15, "": 30}
+    assert {key: f.slots for key, f in november.items()} == {"410103": 1, "410105": 1, "": 1}
 
 
 def test_the_past_is_not_moved_by_the_way(store: Store) -> None:
     """Another county for the same time of service is refused with both ways out; --correct says that it was wrong."""
-    take_over(store, csv(ROW), "f.csv", 1)
+    take(store, csv(ROW))
     wrong = csv(ROW.replace("kitchen-1", "k2"), ROW.replace("金水区", "二七区"))
-    with pytest.raises(Unfit) as caught:
-        take_over(store, wrong, "f.csv", 2)
-    (problem,) = caught.value.problems
-    assert (problem.line, said(problem).split(",")[0]) == (3, "county 金水区 is registered")
-    assert list(figures(store, "2026-10")) == ["4101/金水区", ""]
-    corrected = take_over(store, wrong, "f.csv", 3, correct=True)
-    assert list(lines(corrected))[1] == "~ zz-0001/kitchen-1  county: 金水区 -> 二七区"
-    assert list(figures(store, "2026-10")) == ["4101/二七区", "4101/金水区", ""]
+    (told,) = refused(store, wrong)
+    assert told.startswith("line 3: zz-0001/kitchen-1: unit 4101/410105/第一小学/canteen is registered, 4101/410103/")
+    assert list(figures(store, "2026-10")) == ["410105", ""]
+    take(store, wrong, correct=True)
+    assert list(figures(store, "2026-10")) == ["410103", "410105", ""]
 
 
 def test_nothing_is_in_service_twice_at_a_time(store: Store) -> None:
     """A later acceptance of what has not ended is refused; a wrong one is ended at its own beginning and begun anew."""
-    take_over(store, csv(ROW), "f.csv", 1)
+    take(store, csv(ROW))
     later = ROW.replace("2026-09-01T08:00:00+08:00", "2026-09-10")
     for bad, line in ((csv(later), 2), (csv(ROW + ",2026-09-11", later + ",", head=ENDED), 3)):
-        with pytest.raises(Unfit) as caught:
-            take_over(store, bad, "f.csv", 2)
-        (problem,) = caught.value.problems
-        assert problem.line == line
-        since = "2026-09-01T08:00:00+08:00"
-        assert said(problem).startswith(f"gateway zz-0001: slot kitchen-1 is in service since {since}: give that row")
-    take_over(store, csv(ROW + ",2026-09-01T08:00:00+08:00", later + ",", head=ENDED), "f.csv", 3)
-    assert figures(store, "2026-09")[""] == Figures(slots=1, assessed=21 * 86_400_000)
+        (told,) = refused(store, bad)
+        assert told.startswith(f"line {line}: position zz-0001/kitchen-1 is in service since 2026-09-01 08:00: give")
+    take(store, csv(ROW + ",2026-09-01T08:00:00+08:00", later + ",", head=ENDED))
+    assert figures(store, "2026-09")[""] == Figures(slots=1, assessed=21 * DAY)
 
 
 def test_two_imports_at_once_are_one_after_the_other(postgres: Postgres) -> None:
     """The one that began first is over before the next one reads: its number is lower, and nothing is passed over."""
     store = Store(postgres.create())
-    second = threading.Thread(target=take_over, args=(store, csv(ROW.replace("zz-0001", "zz-0002")), "g.csv", 2))
-    with store.write() as tx:
-        tx.change_registry()
+    second = threading.Thread(target=take, args=(store, csv(ROW.replace("zz-0001", "zz-0002"))))
+    with store.registrar() as registrar, registrar.writing():
         second.start()
-        second.join(0.5)
+        second.join(1)
         assert second.is_alive()
-        assert tx.add_import(1, "f.csv", "", (0, 0, 0)) == 1
-    second.join(10)
+    second.join(60)
     with store.read() as reader:
-        assert reader.registry_version() == 2
+        assert reader.registry_version() == 1
     store.close()
+
+
+# ---- units, positions and where they are heard ---------------------------------------------------
+
+UNITS = (
+    "单位编号,单位名称,区划代码,类别,必设部位,食品安全联系人,联系电话\n"
+    "U1,第一小学,410105,学校食堂,烹饪间、洗消间,王芳,0371-66000000\n"
+)
+POSITIONS = "点位编号,单位编号,部位,启用时间,停用时间,网关编号,通道,接入时间\n"
+P1 = "P1,U1,烹饪间,2026-09-01,,zz-0001,k1,\n"
+
+
+def bounds(store: Store) -> dict[str, tuple[Bound, ...]]:
+    with store.read() as reader:
+        return {position.position: position.bounds for position in reader.positions()}
+
+
+def test_a_position_has_an_id_of_its_own_and_its_gateway_a_city(store: Store) -> None:
+    """Units and positions from two files at once; a gateway that nobody gave a city is addressed in its unit's."""
+    lankao = UNITS.replace("410105", "兰考县").replace("U1", "U2").partition("\n")[2]
+    take(store, (UNITS + lankao).encode(), (POSITIONS + P1 + "P2,U2,烹饪间,2026-09-01,,lk-0001,k1,\n").encode())
+    with store.read() as reader:
+        assert reader.addresses() == {"zz-0001": "4101", "lk-0001": "4190"}
+        assert [p.pieces[0].region for p in reader.positions()] == ["410225", "410105"]
+    assert list(figures(store, "2026-10", "city")) == ["4101", "410225", ""]
+
+
+def test_a_box_that_is_replaced_makes_no_new_position(store: Store) -> None:
+    """With the time since when, the old box keeps what it told before; without it the file is refused, not guessed."""
+    take(store, UNITS.encode(), (POSITIONS + P1).encode())
+    replaced = P1.replace("zz-0001,k1,", "zz-0009,cam-3,")
+    (told,) = refused(store, (POSITIONS + replaced).encode())
+    assert told.startswith("line 2: position P1 is heard at gateway zz-0001, slot k1: if that was replaced")
+    take(store, (POSITIONS + replaced.replace("cam-3,", "cam-3,2026-10-05 09:00")).encode())
+    (old, new) = bounds(store)["P1"]
+    assert (old.gateway, old.slot, new.gateway, new.slot, old.until_ms) == (
+        "zz-0001",
+        "k1",
+        "zz-0009",
+        "cam-3",
+        new.since_ms,
+    )
+    assert take(store, (POSITIONS + replaced).encode()).total.changed == 0
+
+
+def test_one_slot_of_a_gateway_tells_of_one_position_at_a_time(store: Store) -> None:
+    """Two positions in service on it at once are refused; one after the other is a position that was given up."""
+    take(store, UNITS.encode(), (POSITIONS + P1).encode())
+    second = P1.replace("P1", "P2").replace("2026-09-01", "2026-10-01")
+    (told,) = refused(store, (POSITIONS + second).encode())
+    assert told.startswith(
+        "line 2: gateway zz-0001, slot k1 is bound to positions P1 and P2 at once since 2026-10-01 00:00"
+    )
+    take(store, (POSITIONS + P1.replace("2026-09-01,,", "2026-09-01,2026-10-01,") + second).encode())
+
+
+def test_a_unit_that_moves_takes_its_positions_along(store: Store) -> None:
+    """One row more with its time: before it the old county counts them, from it on the new one, each ms once."""
+    take(store, UNITS.encode(), (POSITIONS + P1).encode())
+    moved = "unit,name,region,kind,since\nU1,第一小学,410103,canteen,2026-10-11\n"
+    take(store, moved.encode())
+    october = figures(store, "2026-10")
+    assert {key: f.assessed // DAY for key, f in october.items()} == {"410103": 21, "410105": 10, "": 31}
+    assert october[""].slots == 1
+
+
+def test_what_a_row_names_must_be_registered(store: Store) -> None:
+    """A position of no unit, a binding of no position: refused with the id, whatever else is in the file."""
+    assert refused(store, (POSITIONS + P1).encode()) == [
+        "line 2: there is no unit U1: register it in the sheet units",
+    ]
+    binding = b"position,since,gateway,slot\nP9,2026-09-01,zz-0001,k1\n"
+    assert refused(store, UNITS.encode(), binding) == ["line 2: there is no position P9"]
+
+
+# ---- exclusions and calendars --------------------------------------------------------------------
+
+OUT = "position,unit,from,to,cause,reason,requested_by,approved_by,approved_at,evidence\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "wanted"),
+    [
+        (
+            ["P1,,2026-10-05,2026-10-06,planned,检修,王芳,李明,2026-10-05 08:00,"],
+            "a planned exclusion is approved before",
+        ),
+        (
+            ["P1,,2026-10-05,2026-10-06,不可抗力,停电,王芳,李明,2026-10-09,"],
+            "force majeure is confirmed within 72 hours",
+        ),
+        (
+            ["P1,,2026-10-05,2026-10-06 00:01,计划,检修,王芳,李明,2026-10-01,"],
+            "excluded for 24.02 hours in 2026-10, the cap",
+        ),
+        (
+            [
+                "P1,,2026-10-05 00:00,2026-10-05 03:00,计划,检修,王芳,李明,2026-10-01,",
+                "P1,,2026-10-05 02:00,2026-10-05 04:00,计划,检修,王芳,李明,2026-10-01,",
+            ],
+            "is excluded from 2026-10-05 00:00 to 2026-10-05 03:00 already",
+        ),
+        (["P9,,2026-10-05,2026-10-06,计划,检修,王芳,李明,2026-10-01,"], "there is no position P9"),
+        ([",U9,2026-10-05,2026-10-06,计划,检修,王芳,李明,2026-10-01,"], "unit U9 has no position in service then"),
+        ([",,2026-10-05,2026-10-06,计划,检修,王芳,李明,2026-10-01,"], "give a position or a unit, not both"),
+        (["P1,,2026-10-06,2026-10-05,计划,检修,王芳,李明,2026-10-01,"], "the end lies before the beginning"),
+        (["P1,,2026-10-05,2026-10-06,计划,检修,王芳,,2026-10-01,"], "批准人 (approved_by) is empty"),
+    ],
+)
+def test_an_exclusion_is_approved_in_time_within_its_cap_and_once(store: Store, rows: list[str], wanted: str) -> None:
+    """Who approved it, when, why: what is missing, late, above the cap or over another is refused with its line."""
+    take(store, UNITS.encode(), (POSITIONS + P1).encode())
+    told = refused(store, (OUT + "\n".join(rows) + "\n").encode())
+    assert wanted in told[0]
+    assert told[0].startswith(f"line {len(rows) + 1}")
+
+
+def test_an_exclusion_of_a_unit_is_left_out_of_each_of_its_positions(store: Store) -> None:
+    """E shrinks by it and by nothing else; withdrawn (its end set to its beginning) it is as if it had not been."""
+    take(store, UNITS.encode(), (POSITIONS + P1 + P1.replace("P1", "P2").replace("k1", "k2")).encode())
+    row = ",U1,2026-10-05,{},计划,检修,王芳,李明,2026-10-01,豫市监〔2026〕9号\n"
+    take(store, (OUT + row.format("2026-10-05 10:00")).encode())
+    assert figures(store, "2026-10")[""].assessed == 2 * (31 * DAY - 10 * 3_600_000)
+    take(store, (OUT + row.format("2026-10-05")).encode())
+    assert figures(store, "2026-10")[""].assessed == 2 * 31 * DAY
+
+
+def test_every_change_is_on_record_with_its_person(store: Store) -> None:
+    """Who, when, from which file, what it was, what it is: of every row that an import touched."""
+    take(store, csv(ROW))
+    take(store, csv(ROW.replace("灶台", "洗消间")))
+    with store.read() as reader:
+        new, first = reader.audit("zz-0001/kitchen-1", 3)[:2]
+    assert (new.person, new.sheet, new.source) == ("王芳", "positions", "0.csv")
+    assert '"灶台"' in new.before
+    assert '"洗消间"' in new.after
+    assert first.before == ""
+
+
+# ---- on the command line -------------------------------------------------------------------------
+
+
+def test_check_import_export_and_import_again(tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is exported, as workbook or as CSV, is the registry: imported again it changes nothing."""
+    sheet = tmp_path / "registry.csv"
+    sheet.write_bytes(csv(ROW))
+    where = ("--database", url, "--lang", "en")
+    assert main(["registry", "check", str(sheet), *where]) == 0
+    assert "checked only, nothing was changed" in capsys.readouterr().out
+    assert main(["registry", "import", str(sheet), *where, "--by", "王芳"]) == 0
+    assert "positions: added 1  changed 0" in capsys.readouterr().out
+    book, folder = tmp_path / "out.xlsx", tmp_path / "out"
+    for out in (book, folder):
+        assert main(["registry", "export", str(out), *where]) == 0
+    for again in ([book], sorted(folder.iterdir())):
+        assert main(["registry", "import", *map(str, again), *where]) == 0
+        assert "added 1" not in capsys.readouterr().out
+    assert main(["registry", "log", *where, "--json", "--id", "zz-0001/kitchen-1"]) == 0
+    assert '"person": "王芳"' in capsys.readouterr().out
+
+
+def test_an_unfit_file_on_the_command_line(tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 2; every mistake with its place and what to do, and that nothing was changed."""
+    sheet = tmp_path / "bad.csv"
+    sheet.write_bytes(csv(ROW.replace("金水区", "4.1E+05")))
+    assert main(["registry", "import", str(sheet), "--database", url]) == 2
+    err = capsys.readouterr().err
+    assert "第2行: 区县 (county) 的值 4.1E+05 已被 Excel 变成数" in err
+    assert "文件有误，未作任何更改" in err

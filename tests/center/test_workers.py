@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from center.cli import main
-from center.model import Slot
 from center.store import Store
 from contract.messages import Command, Result
-from tests.center.letters import CITY, GATEWAY, T0, anchor, beat, birth, event, events, moved, register
+from tests.center.letters import CITY, GATEWAY, anchor, beat, birth, event, events, moved, register
 from tests.center.processes import Center, Gateway, held
 from tests.support.broker import Broker
 
@@ -29,9 +28,7 @@ def database(tmp_path: Path) -> Path:
 def register_elsewhere(database: Path) -> None:
     """One more gateway, in another city."""
     store = Store(str(database))
-    with store.write() as tx:
-        tx.add_import(0, "test", "", (1, 0, 0))
-        tx.put_slots([Slot("xx-0001", "k1", "4102", "龙亭区", "二小", "canteen", "灶台", T0)])
+    register(store, "k1", gateway="xx-0001", city="4102", county="龙亭区")
     store.close()
 
 

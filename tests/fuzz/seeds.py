@@ -171,5 +171,10 @@ def child() -> Iterator[bytes]:
 
 
 def registry() -> Iterable[bytes]:
-    head = b"city,county,unit,kind,zone,slot,gateway,accepted_at\n"
-    return (head + b"4101,410102,school,canteen,wash,a,box-0001,2026-09-01T08:00:00+08:00\n", head + b'"4101",x,y')
+    flat = b"city,county,unit,kind,zone,slot,gateway,accepted_at\n"
+    yield flat + b"4101,410102,school,canteen,wash,a,box-0001,2026-09-01T08:00:00+08:00\n"
+    yield flat + b'"4101",x,y'
+    yield "题名\n单位编号*,单位名称,区划代码,类别\nu1,一小,金水区,canteen\n".encode("gb18030")
+    yield b"position,unit,zone,accepted_at,ended_at\np1,u1,wash,2026/9/1 8:05,45000\n"
+    yield b"scope,from_day,to_day,weekdays,hours\n41,2026-09-01,2027-01-20,1-5,06:30-19:00\n"
+    yield b"PK\x03\x04"

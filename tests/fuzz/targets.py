@@ -4,6 +4,7 @@ A target swallows the exceptions that its parser documents and asserts what must
 leaves it is a finding. How inputs are made must not be known here.
 """
 
+import io
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -19,11 +20,14 @@ from agent.login_gate import LoginGate
 from agent.permit import LoginMet, onvif_login
 from agent.settings import checks, entries
 from agent.tell.wal import commits_reach
-from center import registry
 from center.decode import Incoming, Poison, apart, decode, origin, same, single
+from center.registry.problems import Findings, Unfit
+from center.registry.reading import Known, read
+from center.registry.tree import Tree, regions_of
 from contract import strict_yaml
 from contract.messages import BROKEN_JSON
 from contract.policy import Policy
+from contract.regions import load_regions
 from contract.strict_yaml import ConfigError
 from tests.fuzz import cameras, seeds
 from tests.fuzz.downward import receive
@@ -94,10 +98,11 @@ def _child(data: bytes) -> None:
 
 
 def _registry(data: bytes) -> None:
-    with suppress(registry.Unfit):
-        registry.read(data)
+    with suppress(Unfit):
+        read(io.BytesIO(data), HENAN, Findings())
 
 
+HENAN = Known(Tree(regions_of(load_regions("henan"))), {"canteen": "canteen"}, "2026-11-30", {}, frozenset())
 TARGETS: dict[str, Target] = {
     "probe_match": Target(cameras.try_probe_match, seeds.probe_match, 2_048),
     "xaddr": Target(cameras.try_xaddr, seeds.xaddr, 512),

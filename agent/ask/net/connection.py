@@ -17,8 +17,6 @@ from contract.vocabulary import Reason
 CONNECT_S = 3.0
 """Longest wait for a connection: SYN and two repetitions (RFC 6298: after 1 s and 3 s)."""
 _READ = 16_384
-_TAIL = 200
-"""Where the end of an answer is looked for: its last bytes."""
 _LATE_S = 0.05
 """A read may outlive the deadline by so much, so that the kernel is told a new timeout for few reads only."""
 _TIMEVAL = struct.Struct("@ll" if socket.SO_RCVTIMEO == 20 else "=qq")  # the option's newer number has 64-bit time
@@ -96,21 +94,12 @@ class Wire:
             self._fill()
         return self._take(size)
 
-    def rest(self, cap: int, end: re.Pattern[bytes] | None = None) -> bytes:
-        """All until the camera closes, or what has come ends in `end`. Raises Trouble(HOSTILE) beyond `cap` bytes."""
-        while not (end and self._ends_in(end)) and self._receive():
+    def rest(self, cap: int) -> bytes:
+        """All until the camera closes. Raises Trouble(HOSTILE) beyond `cap` bytes."""
+        while self._receive():
             if len(self._buffer) > cap:
                 raise TooLarge(cap)
         return self._take(len(self._buffer))
-
-    def at_most(self, size: int, end: re.Pattern[bytes]) -> bytes:
-        """The next `size` bytes, or fewer where the camera closes before that, or what has come ends in `end`."""
-        while len(self._buffer) < size and not self._ends_in(end) and self._receive():
-            pass
-        return self._take(min(size, len(self._buffer)))
-
-    def _ends_in(self, end: re.Pattern[bytes]) -> bool:
-        return bool(end.search(self._buffer, max(0, len(self._buffer) - _TAIL)))
 
     def lines(self, cap: int) -> list[bytes] | None:
         """All lines up to the empty one, which is taken too; None, and nothing taken, unless they are here and plain.
@@ -196,18 +185,6 @@ def connect(camera: Camera, port: int, deadline: Deadline, *, tls: bool = False)
     except BaseException:
         sock.close()
         raise
-
-
-def certificate(camera: Camera, port: int, deadline: Deadline) -> str:
-    """SHA-256 (hex) of the certificate shown at that port; "" where nobody speaks TLS there. Nothing is sent in it."""
-    from agent.ask.net import tls
-
-    try:
-        with _dial(camera.address, port, deadline) as sock:
-            sock.settimeout(deadline.left())
-            return tls.fingerprint(sock)
-    except (OSError, Trouble):
-        return ""
 
 
 def _secured(sock: socket.socket, camera: Camera, deadline: Deadline) -> socket.socket:

@@ -3,7 +3,6 @@
 No redirect is followed, no proxy asked, no compression or multipart read. SOAP and logins must not be known here.
 """
 
-import re
 from collections.abc import Mapping
 from typing import NamedTuple, Self
 
@@ -18,10 +17,8 @@ from agent.ask.net.message import (
     read_head,
     request,
     safe_path,
-    shown,
 )
 from agent.model import Camera, tidy
-from contract.reasons import Finding
 from contract.vocabulary import Reason
 
 __all__ = ["CAP", "Place", "Reply", "Session", "post"]
@@ -110,7 +107,7 @@ class Session:
         try:
             wire.send(message, login=login)
             head = _checked(read_head(wire, b"HTTP"))
-            reply, framed = _with_body(wire, head, cap, tolerant=message.startswith(b"POST"))
+            reply, framed = _with_body(wire, head, cap)
             keep = framed and wire.idle() and not _closes(reply)
             return reply
         finally:
@@ -147,7 +144,7 @@ def _closes(reply: Reply) -> bool:
 def _checked(head: Reply) -> Reply:
     """The head, when it breaks no rule. Raises Trouble(HOSTILE)."""
     if 300 <= head.status < 400:
-        raise _redirected(head)
+        raise Trouble(Reason.HOSTILE, f"redirect ({head.status}), not followed")
     for name, value in head.headers:
         if name in _ALLOWED and value.lower() not in _ALLOWED[name]:
             raise Trouble(Reason.HOSTILE, tidy(f"encoded answer: {value}", 80))
@@ -156,35 +153,16 @@ def _checked(head: Reply) -> Reply:
     return head
 
 
-def _redirected(head: Reply) -> Trouble:
-    """Never followed; told with its target, for a person may have to enter what it says."""
-    target = shown(head.first("location"))
-    finding = Finding.USE_TLS if target.lower().startswith("https:") else Finding.REDIRECTED
-    return Trouble(Reason.HOSTILE, tidy(f"redirect ({head.status}) to {target or 'nowhere'}, not followed"), finding)
-
-
-_ENVELOPE_END = re.compile(rb"</(?:[A-Za-z0-9._-]{1,40}:)?Envelope\s*>\s*$")
-"""Where a SOAP answer ends, whatever its headers say of its length."""
-
-
-def _with_body(wire: connection.Wire, head: Reply, cap: int, *, tolerant: bool) -> tuple[Reply, bool]:
-    """The reply with its body, and whether the body's end was marked (RFC 9112, 6.3).
-
-    `tolerant`: an envelope tells its own end, so one without Content-Length, or with a wrong one, is read all the same.
-    """
+def _with_body(wire: connection.Wire, head: Reply, cap: int) -> tuple[Reply, bool]:
+    """The reply with its body, and whether the body's end was marked (RFC 9112, 6.3)."""
     if head.status in _NO_BODY:
         return head, True
     if "chunked" in head.first("transfer-encoding").lower():
         return head._replace(body=_chunked(wire, cap)), True
     length = content_length(head, cap)
     if length is None:
-        return head._replace(body=wire.rest(cap, _ENVELOPE_END if tolerant else None)), False
-    if not tolerant:
-        return head._replace(body=wire.exactly(length)), True
-    body = wire.at_most(length, _ENVELOPE_END)
-    if len(body) < length and not _ENVELOPE_END.search(body[-200:]):
-        raise Trouble(Reason.MALFORMED, f"connection closed within the answer: {len(body)} of {length} bytes came")
-    return head._replace(body=body), len(body) == length
+        return head._replace(body=wire.rest(cap)), False
+    return head._replace(body=wire.exactly(length)), True
 
 
 def _chunked(wire: connection.Wire, cap: int) -> bytes:

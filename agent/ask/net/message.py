@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from agent.ask.attempt import Trouble
 from agent.ask.net.connection import TooLarge, Wire
-from agent.model import tidy
 from contract.vocabulary import Reason
 
 USER_AGENT = "canteen-agent"
@@ -41,11 +40,6 @@ class Reply(NamedTuple):
             if key == name:
                 return value
         return ""
-
-
-def shown(url: str) -> str:
-    """A URL of a camera, fit for a message: one tidy line, userinfo hidden."""
-    return re.sub(r"//[^/]*@", "//***@", tidy(url, 120))
 
 
 def safe_path(path: str) -> str:

@@ -29,13 +29,6 @@ _own = threading.local()
 _MAX_PREFIX = 80
 
 
-class Unclear(Trouble):
-    """Neither yes nor no: nothing intelligible, or our way of speaking was not understood. Another way may be."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(Reason.MALFORMED, detail)
-
-
 class NotHere(Trouble):
     """Nothing speaks this service at this path: another path may (HTTP 404, 405, 501 without SOAP)."""
 
@@ -63,7 +56,7 @@ def read(status: int, body: bytes, operation: str) -> Node:
     if content is None and status in _WRONG_PLACE:
         raise NotHere(f"HTTP {status}")
     if content is None or not 200 <= status < 300:
-        raise Unclear(f"HTTP {status} " + ("without SOAP" if text.strip() else "with an empty body"))
+        raise Trouble(Reason.MALFORMED, f"HTTP {status} " + ("without SOAP" if text.strip() else "with an empty body"))
     if local(content) != f"{operation}Response":
         raise Trouble(Reason.MALFORMED, tidy(f"{local(content)} in answer to {operation}"))
     return content
@@ -166,7 +159,7 @@ def _trouble(status: int, fault: Node) -> Trouble:
     if codes & _LOGIN_CODES or status in (401, 403) or _LOGIN.search(words):
         return Trouble(Reason.REFUSED, detail)
     if codes & _OUR_DIALECT:
-        return Unclear(detail)
+        return Trouble(Reason.MALFORMED, detail)
     if codes & _LACKS or any(code.endswith("NotSupported") for code in codes) or _SAYS_NO.search(words):
         return Trouble(Reason.UNSUPPORTED, detail)
     return Trouble(Reason.MALFORMED, detail)
