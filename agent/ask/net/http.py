@@ -38,6 +38,24 @@ class Place(NamedTuple):
     claimed: bool
 
 
+NOT_HERE = frozenset({404, 405, 410, 501})
+"""There is no such thing at this place (RFC 9110, 15.5.5, 15.5.6, 15.5.11, 15.6.2)."""
+_REASONS = {
+    **dict.fromkeys(NOT_HERE, Reason.UNSUPPORTED),
+    415: Reason.UNSUPPORTED,  # it lives, and takes nothing like what we sent (15.5.16)
+    **dict.fromkeys((401, 403, 407), Reason.REFUSED),
+    **dict.fromkeys((429, 503), Reason.BUSY),  # it lives and has no room for us now (15.6.4; RFC 6585, 4)
+}
+
+
+def reason_of(status: int) -> Reason:
+    """Why a status other than 2xx brought nothing, where no body says it better; one table for all that speak HTTP.
+
+    400 and 500 say that the question was not understood, or the answer not made: nothing of what the camera has.
+    """
+    return _REASONS.get(status, Reason.MALFORMED)
+
+
 class Session:
     """Posts to one port of one camera over one kept-alive connection, one request at a time; not for two threads."""
 

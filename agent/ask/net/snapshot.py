@@ -6,9 +6,9 @@ show must not be known here.
 
 from agent.ask.attempt import Deadline, Trouble
 from agent.ask.net import digest
-from agent.ask.net.http import Place, Session
+from agent.ask.net.http import Place, Session, reason_of
 from agent.ask.net.message import Reply
-from agent.model import Camera, tidy
+from agent.model import Camera
 from agent.permit import Permit, permit
 from contract.vocabulary import Reason
 
@@ -80,8 +80,5 @@ class Stills:
 
 
 def _no_picture(status: int) -> Trouble:
-    if status in (404, 405, 501):
-        return Trouble(Reason.UNSUPPORTED, f"snapshot: HTTP {status}")
-    if status in (429, 503):
-        return Trouble(Reason.BUSY, f"snapshot: HTTP {status}")
-    return Trouble(Reason.MALFORMED, tidy(f"snapshot: HTTP {status} without a JPEG"))
+    without = " without a JPEG" if 200 <= status < 300 else ""
+    return Trouble(reason_of(status), f"snapshot: HTTP {status}{without}")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from xml.parsers import expat
 
 from agent.ask.attempt import Deadline, Trouble
-from agent.ask.net.http import Session, post
+from agent.ask.net.http import Session, post, reason_of
 from agent.ask.net.message import Reply
 from agent.ask.onvif.mending import mended
 from agent.model import Camera, ClockReading
@@ -65,16 +65,7 @@ def parse_clock(reply: bytes, now: float) -> ClockReading:
 
 
 def _without_envelope(reply: Reply) -> Trouble:
-    match reply.status:
-        case 403:
-            reason = Reason.REFUSED
-        case 503:
-            reason = Reason.BUSY
-        case 404 | 405 | 410 | 415 | 501:
-            reason = Reason.UNSUPPORTED
-        case _:
-            reason = Reason.MALFORMED
-    return Trouble(reason, f"HTTP {reply.status} without a SOAP envelope")
+    return Trouble(reason_of(reply.status), f"HTTP {reply.status} without a SOAP envelope")
 
 
 def _mended(reply: bytes) -> dict[str, str]:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from lxml import etree
 
 from agent.ask.attempt import Trouble
+from agent.ask.net.http import NOT_HERE, reason_of
 from agent.ask.onvif.mending import mended
 from agent.model import tidy
 from contract.vocabulary import Reason
@@ -22,15 +23,13 @@ Node = etree._Element
 _START = re.compile(r"<(?:[\w.-]+:)?Envelope\b")
 _END = re.compile(r"</(?:[\w.-]+:)?Envelope\s*>")
 _DTD = re.compile(r"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
-_WRONG_PLACE = (404, 405, 501)
-_BUSY = (429, 503)
 _MAX_NESTING = 3
 _own = threading.local()
 _MAX_PREFIX = 80
 
 
 class NotHere(Trouble):
-    """Nothing speaks this service at this path: another path may (HTTP 404, 405, 501 without SOAP)."""
+    """Nothing speaks this service at this path: another path may (HTTP 404 and kin without SOAP)."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(Reason.MALFORMED, detail)
@@ -46,14 +45,14 @@ def read(status: int, body: bytes, operation: str) -> Node:
     HOSTILE for a DTD, MALFORMED for all that is no complete SOAP, NotHere when it is the wrong path.
     """
     text = _decoded(body)
-    if status in _BUSY:
+    if reason_of(status) is Reason.BUSY:
         raise Trouble(Reason.BUSY, f"HTTP {status}")
     content = _content(text)
     if content is not None and local(content) == "Fault":
         raise _trouble(status, content)
-    if status in (401, 403):
+    if reason_of(status) is Reason.REFUSED:
         raise Trouble(Reason.REFUSED, tidy(f"HTTP {status} {text}"))
-    if content is None and status in _WRONG_PLACE:
+    if content is None and status in NOT_HERE:
         raise NotHere(f"HTTP {status}")
     if content is None or not 200 <= status < 300:
         raise Trouble(Reason.MALFORMED, f"HTTP {status} " + ("without SOAP" if text.strip() else "with an empty body"))
@@ -156,7 +155,7 @@ def _trouble(status: int, fault: Node) -> Trouble:
     codes = {local_part(text) for text in _codes(fault)}
     words = " ".join(_words(fault))
     detail = tidy(f"fault {' '.join(sorted(codes))}: {words}")
-    if codes & _LOGIN_CODES or status in (401, 403) or _LOGIN.search(words):
+    if codes & _LOGIN_CODES or reason_of(status) is Reason.REFUSED or _LOGIN.search(words):
         return Trouble(Reason.REFUSED, detail)
     if codes & _OUR_DIALECT:
         return Trouble(Reason.MALFORMED, detail)

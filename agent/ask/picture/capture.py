@@ -30,7 +30,6 @@ SECOND_S = 4.0
 """How long after the first keyframe the next one is waited for; most cameras send one every 2 s."""
 SILENCE_S = 3.0
 """After PLAY: who sent nothing for so long sends nothing; less says nothing about the camera."""
-_SAYS_NO = frozenset({400, 404, 405, 410, 501})
 
 
 class Footage(NamedTuple):
@@ -127,7 +126,7 @@ def photograph(camera: Camera, path: str, *, log_in: bool | Permit, deadline: De
         if reply.status == 401:
             reply = _logged_in(session, camera, path, reply, permit(log_in), deadline)
     if not 200 <= reply.status < 300:
-        raise Trouble(_reason(reply.status), f"HTTP {reply.status} {tidy(reply.phrase, 60)}".rstrip())
+        raise Trouble(http.reason_of(reply.status), f"HTTP {reply.status} {tidy(reply.phrase, 60)}".rstrip())
     if not reply.body.startswith(b"\xff\xd8"):
         raise Trouble(Reason.MALFORMED, "the snapshot is no JPEG")
     return Footage(JPEG, (Take(reply.body, (0.0,)),))
@@ -150,11 +149,3 @@ def _logged_in(
         raise LoginFailed(f"HTTP {reply.status} to our login", left)
     login.accepted()
     return reply
-
-
-def _reason(status: int) -> Reason:
-    if status in (401, 403):
-        return Reason.REFUSED
-    if status in _SAYS_NO:
-        return Reason.UNSUPPORTED
-    return Reason.BUSY if status == 503 else Reason.MALFORMED

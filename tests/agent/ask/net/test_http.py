@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,10 @@ from hypothesis import strategies as st
 
 from agent.ask.attempt import Deadline, Trouble
 from agent.ask.net.connection import Wire
-from agent.ask.net.http import Reply, Session, post
+from agent.ask.net.http import Place, Reply, Session, post, reason_of
+from agent.ask.net.snapshot import Stills
+from agent.ask.onvif.clock import clock
+from agent.ask.picture.capture import photograph
 from agent.model import Camera
 from contract.vocabulary import Reason
 from tests import evil
@@ -246,3 +250,42 @@ def test_any_bytes_are_read_or_refused(tail: bytes, start: bytes) -> None:
         session._wire = Wire(ours, LOCAL, Deadline(1))  # a connection already open
         with contextlib.suppress(Trouble):
             assert isinstance(session._exchange(session._wire, b"", 200, login=False), Reply)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (400, Reason.MALFORMED),
+        (401, Reason.REFUSED),
+        (403, Reason.REFUSED),
+        (404, Reason.UNSUPPORTED),
+        (405, Reason.UNSUPPORTED),
+        (407, Reason.REFUSED),
+        (410, Reason.UNSUPPORTED),
+        (415, Reason.UNSUPPORTED),
+        (429, Reason.BUSY),
+        (500, Reason.MALFORMED),
+        (501, Reason.UNSUPPORTED),
+        (503, Reason.BUSY),
+        (504, Reason.MALFORMED),
+    ],
+)
+def test_a_status_means_the_same_to_all_who_ask(status: int, reason: Reason) -> None:
+    """Clock, questions, snapshots of a visit and of a movement read one table."""
+    said = f"HTTP/1.1 {status} So\r\nContent-Length: 0\r\n\r\n".encode()
+    with evil.Server(evil.answers(said)) as server:
+        camera, login = server.camera(credentials=None), Deadline(2)
+        place = Place(camera.ports.onvif, "/snapshot", claimed=True)
+        found = [
+            _reason(lambda: photograph(camera, "/snapshot", log_in=False, deadline=login)),
+            _reason(lambda: Stills(camera, place).take(login)),
+            *([] if status == 401 else [_reason(lambda: clock(camera, deadline=login))]),  # an answer to the clock
+        ]
+    assert reason_of(status) is reason
+    assert set(found) == {reason}
+
+
+def _reason(question: Callable[[], object]) -> Reason:
+    with pytest.raises(Trouble) as caught:
+        question()
+    return caught.value.reason

@@ -126,9 +126,9 @@ def test_many_attributes_cost_no_time() -> None:
     assert time.process_time() - began < 1
 
 
-@pytest.mark.parametrize("status", [404, 405, 501])
+@pytest.mark.parametrize("status", [404, 405, 410, 501])
 def test_a_wrong_path_is_told_apart(status: int) -> None:
-    """HTTP 404, 405 and 501 without SOAP mean that another path may serve; in the end they are MALFORMED."""
+    """HTTP 404, 405, 410 and 501 without SOAP mean that another path may serve; in the end they are MALFORMED."""
     found = trouble(status, "<!DOCTYPE html><html>Not Found</html>")
     assert isinstance(found, NotHere)
     assert found.reason is Reason.MALFORMED
