@@ -191,7 +191,7 @@ def status(now: Status, age_s: float, lang: str) -> None:
             f"[{colour}]{name(one.availability, lang)}[/]",
             name(one.level, lang),
             _plain(reason),
-            _picture(one.picture, lang),
+            picture_words(one.picture, lang),
             f"{met}/{len(one.verdicts)}" if one.verdicts else "-",
         )
     head = f"{now.city}/{now.gateway}  {now.uplink.detail}  " + (
@@ -230,7 +230,7 @@ def _login(login: LoginStatus, lang: str) -> str:
     return f"login refused at {since}{left}, tried again at {until}; a corrected user or password takes effect at once"
 
 
-def _picture(picture: PictureStatus, lang: str) -> str:
+def picture_words(picture: PictureStatus, lang: str) -> str:
     """完好, or each fault with the time since which it lasts; "-" while that is not known."""
     zh = lang == "zh"
     if picture.sound is None:

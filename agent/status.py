@@ -102,13 +102,13 @@ class DiscoveryStatus(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-_STATE, _RUNTIME = Path("/var/lib/canteen-agent"), Path("/run/canteen-agent")
+STATE, RUNTIME = Path("/var/lib/canteen-agent"), Path("/run/canteen-agent")
 """StateDirectory= and RuntimeDirectory= of the unit. The first is private; the second is in memory, for the group."""
 
 
-def place(state_dir: Path) -> Path:
+def place(state_dir: Path, runtime: Path = RUNTIME) -> Path:
     """The status file of the agent that keeps its state there."""
-    return (_RUNTIME if state_dir == _STATE and _RUNTIME.is_dir() else state_dir) / "status.json"
+    return (runtime if state_dir == STATE and runtime.is_dir() else state_dir) / "status.json"
 
 
 class Status(Struct, frozen=True, kw_only=True):

@@ -391,10 +391,13 @@ class Journal:
             except Trouble as trouble:
                 self.trouble = str(trouble)
 
-    def tend(self) -> None:
-        """To be called every few seconds: looks after the disk, tries a failed one again, and fills the reserve."""
+    def tend(self, *, at_once: bool = False) -> None:
+        """To be called every few seconds: looks after the disk, tries a failed one again, and fills the reserve.
+
+        A failed disk has its turn every PROBE_S; `at_once`: it is tried now.
+        """
         with self._lock:
-            if time.monotonic() < self._probe_at:
+            if time.monotonic() < self._probe_at and not at_once:
                 return
             self._probe_at = time.monotonic() + PROBE_S
             if self.durable and not self.trouble:

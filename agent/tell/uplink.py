@@ -52,7 +52,8 @@ class Uplink:
     `greet` returns what is published, retained, at each connection and whenever `session` changes: (leaf, encoded
     document) pairs, the birth first. `command` carries out one command and returns its result; it must not block for
     long. `duplicate` is told when another box uses this gateway's identity, at most once an hour.
-    `passed(utc_ms)`: whether a command's last moment is over, as far as the box knows the time.
+    `passed(utc_ms)`: whether a command's last moment is over, as far as the box knows the time. `newest` False: speak
+    MQTT 3.1.1 from the start, where MQTT 5 is spoken otherwise until a broker refuses it.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Uplink:
         command: Callable[[Command], Result],
         passed: Callable[[int], bool] = passed_by_the_wall_clock,
         duplicate: Callable[[str], None] = lambda _: None,
+        newest: bool = True,
     ) -> None:
         self._endpoints = list(endpoints)
         self._city, self._gateway, self._session = city, gateway, session
@@ -78,7 +80,9 @@ class Uplink:
         self._passed = passed
         self._greet, self._command, self._duplicate = greet, command, duplicate
         self._line: Line | None = None
-        self._old_fashioned: set[str] = set()  # endpoints that speak MQTT 3.1.1 only
+        self._newest = newest
+        self._old_fashioned = set[str]() if newest else {one.where for one in endpoints}
+        """Endpoints that speak MQTT 3.1.1 only."""
         self._sender = Sender(journal, self._up("ev"))
         self._answered = False
         """Whether it is known on this line how far the center is in our store: until then no event tells it more."""
@@ -90,6 +94,8 @@ class Uplink:
         self._told_at: float | None = None
         self._center_up = True
         self._stopping = threading.Event()
+        self.connections = 0
+        """How often a broker has welcomed us."""
         self.connected = threading.Event()
         self.detail = "not connected yet"
         """For a person: the state of the line in one sentence."""
@@ -141,7 +147,7 @@ class Uplink:
         return [
             ThreadEntry(self._connector.name, connecting, self._restart_connector, vital=True),
             ThreadEntry(self._pump.name, pumping, self._restart_pump, vital=True),
-            ThreadEntry(thread_name(self._account), hearing, self._give_up_line, vital=True),
+            ThreadEntry(thread_name(self._account), hearing, self.reconnect, vital=True),
         ]
 
     @property
@@ -157,7 +163,13 @@ class Uplink:
         self._pump = self._make_pump()
         self._pump.start()
 
-    def _give_up_line(self) -> None:
+    @property
+    def confirmed(self) -> int:
+        """Publishes that the broker has confirmed on the present line."""
+        return line.confirmed if (line := self._line) else 0
+
+    def reconnect(self) -> None:
+        """Let go of the line without a goodbye; another one is made at once."""
         if line := self._line:
             line.give_up()
 
@@ -182,7 +194,8 @@ class Uplink:
             self._old_fashioned.add(endpoint.where)
             return True
         except Failed as failed:
-            self._old_fashioned.discard(endpoint.where)
+            if self._newest:
+                self._old_fashioned.discard(endpoint.where)
             self._fail(endpoint, failed.failure)
             self._silent = failed.failure.silent
             self._rotate()
@@ -191,6 +204,7 @@ class Uplink:
             line.close(0.0)
             return False
         self._line = line
+        self.connections += 1
         self._welcome(line, endpoint)
         line.ended.wait()
         self.connected.clear()
@@ -206,7 +220,7 @@ class Uplink:
             self._account,
             Will(self._up("state"), will),
             newest=endpoint.where not in self._old_fashioned,
-            heard=self._on_message,
+            heard=self.hear,
             moved=self._journal.grown.set,
         )
 
@@ -304,7 +318,7 @@ class Uplink:
 
     # ---- hearing, on the line's thread --------------------------------------------------------
 
-    def _on_message(self, message: Message) -> None:
+    def hear(self, message: Message) -> None:
         try:
             self._receive(message)
         except BROKEN_JSON as error:

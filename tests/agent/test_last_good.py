@@ -152,13 +152,11 @@ def test_a_disk_that_takes_nothing_stops_nothing(box: Path, caplog: pytest.LogCa
     assert "cannot be kept" in caplog.text
 
 
-def test_the_status_file_of_the_service_is_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_status_file_of_the_service_is_in_memory(tmp_path: Path) -> None:
     """Under the unit it lies in /run for the group; any other agent has it beside its journal."""
     assert status.place(tmp_path) == tmp_path / "status.json"
-    monkeypatch.setattr(status, "_RUNTIME", tmp_path)
-    assert status.place(Path("/var/lib/canteen-agent")) == tmp_path / "status.json"
-    monkeypatch.setattr(status, "_RUNTIME", tmp_path / "not-there")
-    assert status.place(Path("/var/lib/canteen-agent")) == Path("/var/lib/canteen-agent/status.json")
+    assert status.place(status.STATE, tmp_path) == tmp_path / "status.json"
+    assert status.place(status.STATE, tmp_path / "not-there") == status.STATE / "status.json"
 
 
 def _run(box: Path, log: Path) -> subprocess.Popen[bytes]:

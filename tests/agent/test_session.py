@@ -18,6 +18,7 @@ from center import timeline
 from center.intervals import Span, difference, normal
 from contract.messages import Coverage, Event, Fault, Gap, Heartbeat, StoreReset, Transition
 from contract.vocabulary import Availability, Rung
+from tests.agent.tell.test_journal import as_a_crash_leaves_it
 
 READ = msgspec.json.Decoder(Event)
 SLOTS = ("a", "b", "c")
@@ -108,17 +109,34 @@ class Box:
         """The process is killed: nothing is closed or told."""
         for slot in SLOTS:
             self._over(slot, self.now)
-        self.journal._base._sql.close()
+        self._bring_back()
+        left = as_a_crash_leaves_it(self.folder, self.folder.with_name(f"{self.folder.name}-"))
+        self.journal.close()
+        self.folder = left
         self.now += self.rnd.randint(1, 9)
         self.start()
 
     def break_disk(self) -> None:
-        """The next use of the database fails."""
-        self.journal._base._sql.close()
+        """The next write into the database fails: it was taken away."""
+        if not self._gone.exists() and self._file.exists():
+            self._file.rename(self._gone)
 
     def heal(self) -> None:
-        self.journal._probe_at = 0
+        self._bring_back()
+        self.journal.tend(at_once=True)
         self.ledger.tend()
+
+    def _bring_back(self) -> None:
+        if self._gone.exists():
+            self._gone.rename(self._file)
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "journal.db"
+
+    @property
+    def _gone(self) -> Path:
+        return self.folder / "taken-away.db"
 
     def unsettled(self) -> list[int]:
         return [at for at, _ in self.pending.values()]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.show import _picture
+from agent.show import picture_words
 from agent.status import FaultStatus, PictureStatus
 
 AT_MS = 1_800_000_000_000  # 2027-01-15 16:00 in Shanghai
@@ -25,4 +25,4 @@ AT_MS = 1_800_000_000_000  # 2027-01-15 16:00 in Shanghai
 )
 def test_each_fault_stands_with_its_beginning(picture: PictureStatus, zh: str, en: str) -> None:
     """Sound, or every fault that lasts with the Shanghai time it began; "-" while too few visits showed a picture."""
-    assert (_picture(picture, "zh"), _picture(picture, "en")) == (zh, en)
+    assert (picture_words(picture, "zh"), picture_words(picture, "en")) == (zh, en)

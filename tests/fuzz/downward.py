@@ -23,7 +23,7 @@ class _Nowhere(NamedTuple):
 def receive(data: bytes) -> None:
     """The first byte names the topic, the rest is the payload. paho would end its thread on any exception."""
     topic = TOPICS[data[0] % len(TOPICS)] if data else TOPICS[0]
-    _uplink()._on_message(Message(topic, data[1:], len(data) % 7 == 0))
+    _uplink().hear(Message(topic, data[1:], len(data) % 7 == 0))
 
 
 @cache

@@ -19,7 +19,7 @@ from agent.model import Credentials
 
 _SERVICES = {"device": "devicemgmt", "media": "media", "ptz": "ptz", "imaging": "imaging"}
 """Our names -> the names of onvif.SERVICES."""
-_OPERATIONS = {
+OPERATIONS = {
     "device": ("GetServices", "GetCapabilities", "GetDeviceInformation", "GetNetworkInterfaces"),
     "media": (
         "GetProfiles",
@@ -163,7 +163,7 @@ class _Library(NamedTuple):
 def also(operations: Mapping[str, tuple[str, ...]]) -> None:
     """Have further operations built too, in this process; what was loaded before is loaded anew when it is needed."""
     for service, names in operations.items():
-        _OPERATIONS[service] = tuple(dict.fromkeys((*_OPERATIONS[service], *names)))
+        OPERATIONS[service] = tuple(dict.fromkeys((*OPERATIONS[service], *names)))
     _library.cache_clear()
 
 
@@ -184,7 +184,7 @@ def _library() -> _Library:
 
         folder = wsdl.folder(Path(onvif.__file__).parents[1])
         about = {name: onvif.SERVICES[theirs] for name, theirs in _SERVICES.items()}
-        files = wsdl.Files(folder, {one["wsdl"]: _OPERATIONS[name] for name, one in about.items()})
+        files = wsdl.Files(folder, {one["wsdl"]: OPERATIONS[name] for name, one in about.items()})
         document = Document(str(folder / files.ROOT), files, settings=zeep.Settings(strict=False))
         for definition in document._definitions.values():  # zeep publishes the root's own bindings alone
             document.bindings.update(definition.bindings)

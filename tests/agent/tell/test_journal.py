@@ -64,8 +64,22 @@ def take_away(journal: Journal, place: Path) -> None:
 
 def recover(journal: Journal) -> None:
     """What happens by itself within ten seconds."""
-    journal._probe_at = 0
-    journal.tend()
+    journal.tend(at_once=True)
+
+
+def as_a_crash_leaves_it(folder: Path, into: Path) -> Path:
+    """A copy of a journal in use: nothing in it was tidied or closed."""
+    into.mkdir()
+    for file in folder.glob("journal.db*"):
+        shutil.copy(file, into / file.name)
+    return into
+
+
+def tamper(folder: Path, statement: str) -> None:
+    """Change the file of a journal that is closed, behind its back."""
+    with contextlib.closing(sqlite3.connect(folder / "journal.db")) as sql:
+        sql.execute(statement)
+        sql.commit()
 
 
 def seqs(journal: Journal, store: str = "") -> list[int]:
@@ -264,9 +278,10 @@ def test_the_next_start_closes_a_session_that_crashed(tmp_path: Path) -> None:
     fill(crashed, 2)
     crashed.checkpoint(crashed.turn.number, Claim("b", "s", 5, 50, 1))
     crashed.checkpoint(crashed.turn.number, Claim("b", "s", 5, 90, 2))
-    crashed._base.close()
+    left = as_a_crash_leaves_it(tmp_path, tmp_path / "left")
+    crashed.close()
     for _ in range(2):
-        with opened(tmp_path) as journal:
+        with opened(left) as journal:
             (coverage,) = (event for event in held(journal) if isinstance(event, Coverage))
             assert coverage == Coverage(seq=3, boot="b", session="s", at=90, from_=5, to=90, seq_high=2)
 
@@ -508,12 +523,9 @@ def test_random_damage_is_always_noticed(tmp_path: Path) -> None:
 
 def with_log(folder: Path, into: Path) -> Path:
     """A journal as a power cut leaves it, with most of it in its write-ahead log; the log's file in the copy."""
-    into.mkdir()
     with opened(folder) as journal:
         fill(journal, 90, "x" * 300)
-        for file in folder.glob("journal.db*"):
-            shutil.copy(file, into / file.name)
-    return into / "journal.db-wal"
+        return as_a_crash_leaves_it(folder, into) / "journal.db-wal"
 
 
 def test_commits_that_the_damaged_log_hides_are_told_as_lost(tmp_path: Path) -> None:
@@ -561,8 +573,8 @@ def test_damage_noticed_while_running_ends_the_run_and_heals(tmp_path: Path) -> 
     with opened(tmp_path) as journal:
         fill(journal, 50)
         store = journal.store
-        with journal._base.transaction():
-            journal._base._sql.execute("UPDATE event SET body = zeroblob(9) WHERE id & 255 = 20")
+    tamper(tmp_path, "UPDATE event SET body = zeroblob(9) WHERE id & 255 = 20")
+    with opened(tmp_path) as journal:
         assert journal.batch(store, 0, 100) == ()
         assert not journal.durable
         assert "damaged" in journal.trouble
@@ -610,7 +622,7 @@ def test_a_damaged_name_of_a_store_or_session_does_not_keep_the_disk_away(tmp_pa
         with opened(place := tmp_path / column) as journal:
             fill(journal, 3)
             journal.checkpoint(1, Claim("b", "s", 0, 10, 3))
-            journal._base._sql.execute(f"UPDATE {column} = CAST(X'78ff78' AS TEXT)")
+        tamper(place, f"UPDATE {column} = CAST(X'78ff78' AS TEXT)")
         with opened(place) as journal:
             recover(journal)
             assert (journal.durable, journal.lost) == (True, 1)
@@ -625,8 +637,7 @@ def test_two_agents_on_one_folder(tmp_path: Path) -> None:
         assert not second.durable
         assert "locked" in second.trouble
         fill(second, 2)
-    second._probe_at = 0
-    second.tend()
+    recover(second)
     assert second.durable
     assert [store for store, _, _ in second.undelivered()] == [second_home.store, second.store]
     second.close()

@@ -32,8 +32,7 @@ def write(journal: Journal, count: int, what: str = "x") -> list[tuple[str, int]
 
 def probe(journal: Journal) -> None:
     """What happens by itself within ten seconds."""
-    journal._probe_at = 0
-    journal.tend()
+    journal.tend(at_once=True)
 
 
 def everything(journal: Journal) -> list[tuple[str, int]]:

@@ -66,6 +66,7 @@ def uplink(
     *,
     port: int = 0,
     keepalive_s: int = 10,
+    newest: bool = True,
 ) -> Uplink:
     """`port`: of a proxy on 127.0.0.1, in the broker's place."""
 
@@ -85,6 +86,7 @@ def uplink(
         greet=lambda: [("state", json.dumps({"state": "online", "store": journal.store}).encode()), ("inv", b"{}")],
         command=command,
         duplicate=duplicate,
+        newest=newest,
     )
 
 
@@ -93,9 +95,7 @@ def line(*, newest: bool = True) -> Iterator[tuple[Broker, Ear, Journal, Uplink,
     verbs: list[str] = []
     with Broker() as broker:
         ear, journal = Ear(broker), Journal(broker.home / "journal.db")
-        up = uplink(broker, journal, verbs)
-        if not newest:
-            up._old_fashioned.add(f"{broker.host}:{broker.port}")
+        up = uplink(broker, journal, verbs, newest=newest)
         up.start()
         try:
             until(lambda: ear.of("state"))
@@ -141,7 +141,7 @@ def test_an_acknowledgement_kept_by_the_broker_of_what_this_journal_never_told_e
             until(lambda: ear.seqs()[-3:] == [1, 2, 3])
             ear.say(DOWN + "ack", Ack(store=journal.store, seq=2), retain=True)
             until(lambda: journal.pending == 1)
-            up._give_up_line()
+            up.reconnect()
             until(lambda: ear.seqs()[-2:] == [3, 3])  # sent again on the next line, whose retained ack names the 2nd
             assert (journal.pending, journal.lost) == (1, 1)
         finally:
@@ -258,10 +258,7 @@ def test_it_says_goodbye_and_otherwise_its_will_speaks() -> None:
             )
         )
     with line(newest=False) as (_, ear, _journal, up, _verbs):
-        assert up._line
-        socket = up._line._client.socket()
-        assert socket is not None
-        socket.shutdown(2)
+        up.reconnect()
         until(lambda: any(one.get("state") == "lost" for one in ear.of("state")))
         until(lambda: ear.of("state")[-1]["state"] == "online")
 
@@ -290,7 +287,7 @@ def test_a_broker_that_dies_again_and_again_is_no_thief(tmp_path: Path) -> None:
             for _ in range(4):
                 until(up.connected.is_set)
                 fill(journal, 1)
-                until(lambda: up._line is not None and up._line.confirmed > 2)
+                until(lambda: up.confirmed > 2)
                 broker.kill()
                 broker.start()
                 until(lambda: not up.connected.is_set())

@@ -24,7 +24,7 @@ def in_a_process(code: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("service", "operation"), [(service, one) for service, some in soap._OPERATIONS.items() for one in some]
+    ("service", "operation"), [(service, one) for service, some in soap.OPERATIONS.items() for one in some]
 )
 def test_every_operation_kept_of_the_wsdl_can_be_built(service: str, operation: str) -> None:
     """The reduced WSDL still describes each operation that we ask, and names its action."""

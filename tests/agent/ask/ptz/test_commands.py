@@ -1,5 +1,6 @@
 """Commands to a camera's motors and single pictures of it, over the real protocols to a simulated one."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,7 +56,11 @@ def test_the_last_stop_is_the_last_word() -> None:
         head.turn(0.5)
         head.last_stop()
         assert not unit.mount.moving(unit.clock())
-        assert head._lock.locked()
+        late = threading.Thread(target=head.turn, args=(0.5,), daemon=True)
+        late.start()
+        late.join(1.0)
+        assert late.is_alive()
+        assert not unit.mount.moving(unit.clock())
 
 
 def test_a_place_is_kept_and_found_again() -> None:

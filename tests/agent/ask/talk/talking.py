@@ -43,16 +43,16 @@ class Talker:
         channels: tuple[str, ...] = (),
     ) -> None:
         number = NUMBERS.get(codec, codec)
-        self._sdp = sdp.format(mic=number, talk=number, control=control).encode()
-        self._room, self._codec, self._instead, self._after_play = room, codec, instead or {}, after_play
-        self._channels = list(channels)
+        self.sdp = sdp.format(mic=number, talk=number, control=control).encode()
+        self.room, self.codec, self.instead, self.after_play = room, codec, instead or {}, after_play
+        self.channels = list(channels)
         self.asked: list[str] = []
         self.heads: list[str] = []
         self.talked = bytearray()
         self.strays = 0
         """Frames that arrived on no channel of ours."""
         self.torn_down = threading.Event()
-        self.hangs = None in self._instead.values()
+        self.hangs = None in self.instead.values()
         self.held_s = 0.0
         """From the first SETUP to TEARDOWN or the end of the connection."""
 
@@ -105,8 +105,8 @@ class _Connection:
         if method == "TEARDOWN":
             self._camera.held_s = time.monotonic() - self._began
             self._camera.torn_down.set()
-        if method in self._camera._instead:
-            reply = self._camera._instead[method]
+        if method in self._camera.instead:
+            reply = self._camera.instead[method]
             if reply is None:
                 self._peer.wait()
                 return False
@@ -114,20 +114,20 @@ class _Connection:
             return True
         self._say(self._reply(method, head.decode()))
         if method == "PLAY":
-            run = self._camera._after_play or self._microphone
+            run = self._camera.after_play or self._microphone
             threading.Thread(target=run, args=(self._peer,), daemon=True).start()
         return True
 
     def _reply(self, method: str, head: str) -> bytes:
         if method == "DESCRIBE":
-            length = len(self._camera._sdp)
-            return b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: %d\r\n\r\n" % length + self._camera._sdp
+            length = len(self._camera.sdp)
+            return b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: %d\r\n\r\n" % length + self._camera.sdp
         more = "Session: 12345678;timeout=60\r\n"
         if method == "SETUP":
             self._began = self._began or time.monotonic()
             asked = re.search(r"interleaved=(\d+)-(\d+)", head)
             assert asked
-            channel = self._camera._channels.pop(0) if self._camera._channels else asked[1]
+            channel = self._camera.channels.pop(0) if self._camera.channels else asked[1]
             if channel.isdigit():
                 self._tracks[head.split()[1].rpartition("/")[2]] = int(channel)
             more += f"Transport: RTP/AVP/TCP;unicast;interleaved={channel}-{channel}\r\n" if channel else ""
@@ -144,19 +144,19 @@ class _Connection:
             return
         self._camera.talked += packet.payload
         self._talked_at = time.monotonic()
-        if self._camera._room == "echo":
+        if self._camera.room == "echo":
             start = max(self._echo_end, self._sent + DELAY)
-            heard = g711.decode(self._camera._codec, packet.payload)
+            heard = g711.decode(self._camera.codec, packet.payload)
             self._echo.update({start + n: x // 4 for n, x in enumerate(heard)})
             self._echo_end = start + len(heard)
 
     def _microphone(self, peer: evil.Peer) -> None:
         dice, began = random.Random(1), time.monotonic()
-        while not self._over.is_set() and self._camera._room != "dead":
-            shut = self._camera._room == "half duplex" and time.monotonic() - self._talked_at < 0.1
+        while not self._over.is_set() and self._camera.room != "dead":
+            shut = self._camera.room == "half duplex" and time.monotonic() - self._talked_at < 0.1
             sound = [self._echo.pop(self._sent + n, 0) + dice.randrange(-300, 300) for n in range(TICK)]
-            payload = g711.encode(self._camera._codec, [0] * TICK if shut else sound)
-            packet = rtp.Packet(int(NUMBERS[self._camera._codec]), self._sent // TICK, self._sent, payload)
+            payload = g711.encode(self._camera.codec, [0] * TICK if shut else sound)
+            packet = rtp.Packet(int(NUMBERS[self._camera.codec]), self._sent // TICK, self._sent, payload)
             try:
                 self._say(rtp.frame(self._tracks["track1"], b"not looked at"))
                 self._say(rtp.frame(self._tracks["track2"], rtp.pack(packet, 7)))

@@ -140,7 +140,7 @@ def test_content_base_of_the_camera_itself_is_used() -> None:
     with evil.Server(camera) as server:
         sdp = SDP.format(mic=0, talk=0, control="track3").encode()
         base = f"Content-Base: rtsp://{server.address}:554/other/path/"
-        camera._instead["DESCRIBE"] = status("200 OK", base, f"Content-Length: {len(sdp)}") + sdp
+        camera.instead["DESCRIBE"] = status("200 OK", base, f"Content-Length: {len(sdp)}") + sdp
         assert isinstance(backchannel.setup(server.camera(), log_in=True), Seen)
     assert [url.partition(str(server.port))[2] for url in camera.urls[1:]] == ["/other/path/track3", "/other/path/"]
 
