@@ -8,9 +8,11 @@ the training sources, beside its threshold: what thresholds are chosen by. Image
 
 import argparse
 import multiprocessing
+import os
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
@@ -19,7 +21,7 @@ import numpy as np
 
 from agent.ask.picture import measure
 from agent.decide import rules_picture
-from benchmarks import kitchen, photographs, visits
+from benchmarks import kitchen, photographs, rooms, visits
 from benchmarks.measure import Figure
 from benchmarks.photographs import Photograph
 from contract.policy import load_policy
@@ -28,6 +30,8 @@ POLICY = "henan-2021-45"
 SOUND = "sound"
 CODES = visits.NAMES
 RECALL, FALSE_ALARMS = 0.95, 0.01
+ROOMS = "CANTEEN_ROOMS"
+"""Environment variable: a folder of panoramas of real rooms."""
 
 
 class Row(NamedTuple):
@@ -111,7 +115,19 @@ def figures(quick: bool) -> list[Figure]:
     return [
         *(_missed(code, counted) for code in CODES),
         Figure("T4", "sound pictures taken for faulty", alarms, "%", 100 * FALSE_ALARMS, f"of {len(sound)}"),
+        *_of_rooms(quick, thresholds),
     ]
+
+
+def _of_rooms(quick: bool, thresholds: Mapping[str, float]) -> list[Figure]:
+    """And on real rooms, where ROOMS names a folder of panoramas (see rooms.py)."""
+    folder = os.environ.get(ROOMS)
+    if not folder:
+        print(f"no real rooms: {ROOMS} names no folder of panoramas", file=sys.stderr)
+        return []
+    counted = [(one, rules_picture.faults(one.metrics, thresholds)) for one in rooms.seen(Path(folder), quick=quick)]
+    print(rooms.table(counted))
+    return rooms.figures(counted)
 
 
 Counted = Sequence[tuple[Row, tuple[str, ...]]]

@@ -106,7 +106,7 @@ SCENES: dict[str, Scene] = {"day": day, "night IR": night, "steam": steam, "whit
 Film = Callable[[int], Floats]
 
 
-def _still(scene: Floats) -> Film:
+def still(scene: Floats) -> Film:
     return lambda _: scene
 
 
@@ -117,19 +117,19 @@ def _signal_loss(scene: Floats, grade: int, rng: Rng) -> Film:
         cv2.putText(
             screen, "NO VIDEO", (WIDTH // 2 - 110, HEIGHT // 2), cv2.FONT_HERSHEY_SIMPLEX, 1.5, (255, 255, 255), 3
         )
-    return _still(screen.astype(np.float32))
+    return still(screen.astype(np.float32))
 
 
 def _dark(scene: Floats, grade: int, rng: Rng) -> Film:
-    return _still(scene * np.float32((0.13, 0.08, 0.04)[grade]))
+    return still(scene * np.float32((0.13, 0.08, 0.04)[grade]))
 
 
 def _bright(scene: Floats, grade: int, rng: Rng) -> Film:
-    return _still(scene * np.float32(0.6) + np.float32((185, 205, 225)[grade]))
+    return still(scene * np.float32(0.6) + np.float32((185, 205, 225)[grade]))
 
 
 def _blur(scene: Floats, grade: int, rng: Rng) -> Film:
-    return _still(np.asarray(cv2.GaussianBlur(scene, (0, 0), (3.0, 4.5, 7.0)[grade]), np.float32))
+    return still(np.asarray(cv2.GaussianBlur(scene, (0, 0), (3.0, 4.5, 7.0)[grade]), np.float32))
 
 
 _CASTS = ((1.1, 1.0, 0.45), (0.45, 1.0, 1.1), (1.05, 0.5, 1.05), (0.5, 1.1, 0.55), (0.45, 1.05, 1.05), (1.05, 1.0, 0.4))
@@ -137,7 +137,7 @@ _CASTS = ((1.1, 1.0, 0.45), (0.45, 1.0, 1.1), (1.05, 0.5, 1.05), (0.5, 1.1, 0.55
 
 def _chroma(scene: Floats, grade: int, rng: Rng) -> Film:
     gains = np.array(_CASTS[rng.integers(len(_CASTS))], np.float32) ** np.float32((0.7, 1.0, 1.5)[grade])
-    return _still(scene * gains)
+    return still(scene * gains)
 
 
 def _noise(scene: Floats, grade: int, rng: Rng) -> Film:
@@ -176,7 +176,7 @@ def _block(scene: Floats, grade: int, rng: Rng) -> Film:
     mask = cv2.GaussianBlur(np.ascontiguousarray(cover), (0, 0), rng.uniform(4, 18))[..., None]
     shade = _uneven(rng, 6, (3, 4), (WIDTH, HEIGHT))
     colour = rng.uniform(25, 200) * rng.uniform(0.85, 1.15, 3)
-    return _still(np.asarray(scene * (1 - mask) + (colour + shade) * mask, np.float32))
+    return still(np.asarray(scene * (1 - mask) + (colour + shade) * mask, np.float32))
 
 
 def _jitter(scene: Floats, grade: int, rng: Rng) -> Film:
@@ -214,10 +214,8 @@ UNCOLOURED = {"night IR"}
 def sound(image: Frame, scene: str, rng: Rng, other: Frame) -> Visit:
     """A camera as it should be. `other`: another photograph; a piece of it walks through some of the visits."""
     seen = SCENES[scene](image, np.random.default_rng(seed := int(rng.integers(2**31))))
-    film = _walking(seen, other, rng) if rng.random() < 0.5 else _still(seen)
-    return _visit(
-        film, _noise_of(scene, rng), rng, _earlier(image, scene, seed, rng), way=WAYS[rng.integers(len(WAYS))]
-    )
+    film = walking(seen, other, rng) if rng.random() < 0.5 else still(seen)
+    return taken(film, _noise_of(scene, rng), rng, _earlier(image, scene, seed, rng), way=WAYS[rng.integers(len(WAYS))])
 
 
 def faulty(image: Frame, scene: str, fault: str, grade: int, rng: Rng, other: Frame) -> Visit:
@@ -227,10 +225,10 @@ def faulty(image: Frame, scene: str, fault: str, grade: int, rng: Rng, other: Fr
     way = WAYS[rng.integers(len(WAYS) - (fault in IN_TIME))]
     noise = 0.0 if fault == "signal_loss" else _noise_of(scene, rng)
     if fault == "freeze":
-        return _visit(_still(seen), noise, rng, earlier, way=way, frozen=True)
+        return taken(still(seen), noise, rng, earlier, way=way, frozen=True)
     if fault == "scene_change":
-        return _visit(_still(_elsewhere(seen, SCENES[scene](other, rng), grade)), noise, rng, earlier, way=way)
-    return _visit(FAULTS[fault](seen, grade, rng), noise, rng, earlier, way=way)
+        return taken(still(_elsewhere(seen, SCENES[scene](other, rng), grade)), noise, rng, earlier, way=way)
+    return taken(FAULTS[fault](seen, grade, rng), noise, rng, earlier, way=way)
 
 
 def _elsewhere(scene: Floats, other: Floats, grade: int) -> Floats:
@@ -251,7 +249,7 @@ def _noise_of(scene: str, rng: Rng) -> float:
     return float(rng.uniform(2.5, 6.0) if scene == "night IR" else rng.uniform(0.7, 3.0))
 
 
-def _walking(scene: Floats, other: Frame, rng: Rng) -> Film:
+def walking(scene: Floats, other: Frame, rng: Rng) -> Film:
     """Somebody, a tenth of the picture wide, walks."""
     w, h = WIDTH // 10, HEIGHT // 2
     left, top = int(rng.integers(0, WIDTH - w)), int(rng.integers(0, HEIGHT - h))
@@ -269,19 +267,19 @@ def _walking(scene: Floats, other: Frame, rng: Rng) -> Film:
     return at
 
 
-def _visit(film: Film, noise: float, rng: Rng, reference: Frame, *, way: str, frozen: bool = False) -> Visit:
+def taken(film: Film, noise: float, rng: Rng, reference: Frame, *, way: str, frozen: bool = False) -> Visit:
     """`frozen`: the sensor's picture stands still, noise and all; the clock written into it goes on, mostly."""
     ticking, size = rng.random() < 0.8, rng.uniform(0.5, 1.0)
     start = GOP * SETTLED if frozen else 0
-    taken: list[Frame] = []
+    shots: list[Frame] = []
     seen: Frame | None = None
     for i in range(1 if way == "jpeg" else start + SHOWN[-1] + 1):
         if seen is None or not frozen:
             seen = _sensed(film(i), noise, rng)
-        taken.append(_stamped(seen, i if ticking else 0, size))
+        shots.append(_stamped(seen, i if ticking else 0, size))
     if way == "jpeg":
-        return Visit([as_jpeg(taken[0], int(rng.integers(60, 95)))], (0,), reference, way)
-    decoded = encoded(taken, way, rng)[start:]
+        return Visit([as_jpeg(shots[0], int(rng.integers(60, 95)))], (0,), reference, way)
+    decoded = encoded(shots, way, rng)[start:]
     return Visit([decoded[i] for i in SHOWN], GROUPS, reference, way)
 
 

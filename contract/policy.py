@@ -195,13 +195,19 @@ class PictureRules(_Strict, frozen=True, kw_only=True):
     flat_ratio: Threshold
     dark_level: Threshold
     bright_level: Threshold
+    burnt_ratio: Threshold
     edge_width_px: Threshold
+    softer: Threshold
     cast: Threshold
+    recast: Threshold
     noise: Threshold
     streak: Threshold
+    new_streak: Threshold
     still_ratio: Threshold
     change: Threshold
     covered_ratio: Threshold
+    replaced_ratio: Threshold
+    patch: Threshold
     plain_ratio: Threshold
     jitter_px: Threshold
     view_match: Threshold

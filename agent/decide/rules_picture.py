@@ -48,7 +48,19 @@ def _below(name: str) -> Rule:
 
 
 def _luma(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bool:
-    return _below("dark_level")(metrics, thresholds) or _above("bright_level")(metrics, thresholds)
+    """Dark; or so bright all over, or over so much of the picture, that nothing is left to see there."""
+    too = (_below("dark_level"), _above("bright_level"), _above("burnt_ratio"))
+    return any(rule(metrics, thresholds) for rule in too)
+
+
+def _beyond_usual(new: str, alone: str) -> Rule:
+    """By what is new against the camera's usual view; where none is known, or it is another, by the number alone."""
+
+    def shows(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bool:
+        known = new in metrics and not _below("view_match")(metrics, thresholds)
+        return _above(new if known else alone)(metrics, thresholds)
+
+    return shows
 
 
 def _freeze(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bool:
@@ -56,23 +68,26 @@ def _freeze(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bo
 
 
 def _block(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bool:
-    """Detail is lost, and what is left of it is the view as before, or hardly anything but a plain surface.
+    """Something plain is before the lens, or something with a texture of its own.
 
-    Where no earlier view is known, the plain surface alone; a kitchen may have a plain wall.
+    Plain: detail is lost, and what is left of it is the view as before, or hardly anything but a plain surface. Where
+    no earlier view is known, the plain surface alone; a kitchen may have a plain wall. Textured: one part of the view
+    is another, the rest as before.
     """
     plain = _above("plain_ratio")(metrics, thresholds)
     if "covered_ratio" not in metrics:
         return plain
-    return _above("covered_ratio")(metrics, thresholds) and (plain or not _below("view_match")(metrics, thresholds))
+    covered = _above("covered_ratio")(metrics, thresholds) and (plain or not _below("view_match")(metrics, thresholds))
+    return covered or (_above("replaced_ratio")(metrics, thresholds) and _above("patch")(metrics, thresholds))
 
 
 _SHOWS: dict[PictureFault, Rule] = {
     PictureFault.SIGNAL_LOSS: _above("flat_ratio"),
     PictureFault.LUMA: _luma,
-    PictureFault.BLUR: _above("edge_width_px"),
-    PictureFault.CHROMA: _above("cast"),
+    PictureFault.BLUR: _beyond_usual("softer", "edge_width_px"),
+    PictureFault.CHROMA: _beyond_usual("recast", "cast"),
     PictureFault.NOISE: _above("noise"),
-    PictureFault.STREAK: _above("streak"),
+    PictureFault.STREAK: _beyond_usual("new_streak", "streak"),
     PictureFault.FREEZE: _freeze,
     PictureFault.BLOCK: _block,
     PictureFault.JITTER: _above("jitter_px"),

@@ -23,7 +23,7 @@ import numpy.ma  # used by the median, which would load it when nothing can be o
 from numpy import fft
 from numpy.typing import NDArray
 
-from agent.ask.picture import measure
+from agent.ask.picture import against, measure
 
 Frame = NDArray[np.uint8]
 MAX_PX = 36_000_000
@@ -255,7 +255,7 @@ def _seen(job: Mapping[str, Any], takes: Sequence[Decoded]) -> dict[str, Any]:
         "height": first.height,
         "metrics": metrics,
         "upscaled": whole and enlarged(first.first),
-        "signature": base64.b64encode(measure.signature(takes[-1].frames[-1])).decode(),
+        "signature": base64.b64encode(against.signature(takes[-1].frames[-1], metrics)).decode(),
         "thumbnail": base64.b64encode(thumbnail(first.first)).decode() if job.get("thumbnail") else "",
     }
 
@@ -272,7 +272,7 @@ def _measured(job: Mapping[str, Any], takes: Sequence[Decoded]) -> dict[str, flo
     if job["measured"]:
         metrics |= measure.measure(
             [frame for _, _, frame in shown],
-            measure.remembered(base64.b64decode(job["reference"])),
+            against.remembered(base64.b64decode(job["reference"])),
             [group for _, group, _ in shown],
         )
     return {name: float(value) for name, value in metrics.items() if math.isfinite(value)}

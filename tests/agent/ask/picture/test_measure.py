@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agent.ask.picture.measure import measure, remembered, signature
+from agent.ask.picture.against import Usual, remembered, signature
+from agent.ask.picture.measure import measure
 from agent.decide.rules_picture import faults
 from contract.policy import load_policy
 
@@ -46,13 +47,13 @@ def live(scene: Frame, count: int = 6) -> list[Frame]:
 
 
 def found(
-    frames: list[Frame], reference: Frame | None = None, groups: tuple[int, ...] = (0, 0, 0, 0, 0, 1)
+    frames: list[Frame], reference: Usual | Frame | None = None, groups: tuple[int, ...] = (0, 0, 0, 0, 0, 1)
 ) -> tuple[str, ...]:
     return faults(measure(frames, reference, groups), THRESHOLDS)
 
 
 ROOM = kitchen()
-REFERENCE = remembered(signature(sensed(ROOM, 99)))
+REFERENCE = remembered(signature(sensed(ROOM, 99), measure([sensed(ROOM, 99)])))
 
 
 def night(scene: Frame) -> Frame:
@@ -187,9 +188,89 @@ def test_no_frames_no_numbers() -> None:
 
 
 def test_a_signature_is_small_and_checked() -> None:
-    """A remembered view is 96 x 54 gray pixels; other bytes are no view."""
-    view = remembered(signature(ROOM))
-    assert view is not None
-    assert view.shape == (54, 96)
+    """A remembered view is 96 x 54 pixels, their colour coarser still, and two numbers; other bytes are no view."""
+    usual = remembered(signature(ROOM, {"edge_width_px": 1.25, "streak": 2.0}))
+    assert usual is not None
+    assert usual.view.shape == (54, 96, 3)
+    assert (usual.edge_width_px, usual.streak) == (1.25, 2.0)
+    assert np.abs(usual.view.mean(axis=(0, 1)) - ROOM.mean(axis=(0, 1))).max() < 3
+    gray = remembered(signature(cv2.cvtColor(ROOM, cv2.COLOR_BGR2GRAY), {}))
+    assert gray is not None
+    assert (gray.edge_width_px, gray.streak) == (None, None)
     assert remembered(b"") is None
     assert remembered(b"x" * 100) is None
+
+
+# ---- against the camera's own usual view --------------------------------------------------------
+
+
+def light(scene: Frame, times: float) -> Frame:
+    """As a sensor sees the scene in so many times the light: what is too bright is burnt."""
+    return np.asarray(255 * np.clip((scene / 255.0) ** 2.2 * times, 0, 1) ** (1 / 2.2), np.uint8)
+
+
+def usual(scene: Frame) -> Usual:
+    seen = remembered(signature(sensed(scene, 99), measure([sensed(scene, 99)])))
+    assert seen is not None
+    return seen
+
+
+WARM = np.asarray(np.clip(ROOM * np.array([0.45, 0.85, 1.15]), 0, 255), np.uint8)
+"""The room in the light of warm lamps, or between red walls."""
+
+
+def test_a_warm_room_has_no_cast_of_its_own() -> None:
+    """Colour that a room always has is none of the camera's; less light changes nothing; a lost channel does."""
+    assert found(live(WARM), usual(WARM)) == ()
+    assert found(live(light(WARM, 0.5)), usual(WARM)) == ()
+    lost = np.asarray(np.clip(WARM * np.array([1.3, 1.0, 0.5]), 0, 255), np.uint8)
+    assert "chroma" in found(live(lost), usual(WARM))
+    assert "chroma" not in found(live(night(WARM)), usual(WARM))
+
+
+@pytest.mark.parametrize("times", [10.0, 25.0])
+def test_what_is_burnt_out_is_overexposed_however_dark_the_rest(times: float) -> None:
+    """Dark things stay dark in light enough to burn out the rest; a lamp or a window is no such light."""
+    scene = light(ROOM, 0.4)
+    scene[180:330, 40:160] = 4
+    assert "luma" in found(live(light(scene, times)), usual(scene))
+    lamp = scene.copy()
+    lamp[70:130, 200:330] = 255
+    assert found(live(lamp), usual(scene)) == ()
+
+
+def test_a_greasy_lens_is_softer_than_it_was() -> None:
+    """A veil over slightly softer edges is told by how sharp this camera usually is."""
+    soft, veil = (cv2.GaussianBlur(ROOM, (0, 0), sigma) for sigma in (2.0, 40.0))
+    greasy = np.asarray(0.6 * soft + 0.4 * veil, np.uint8)
+    assert "blur" in found(live(greasy), REFERENCE)
+    assert found(live(ROOM), REFERENCE) == ()
+
+
+def test_something_textured_before_the_lens_covers() -> None:
+    """A cloth has detail of its own: it is told by one part of the view being another and the rest as before."""
+    threads = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, (HEIGHT, WIDTH)), (0, 0), 2.0)
+    cloth = np.asarray(110 + 28 * threads / threads.std(), np.float64)
+    covered = ROOM.copy()
+    covered[:, : int(0.65 * WIDTH)] = np.clip(cloth, 0, 255).astype(np.uint8)[:, : int(0.65 * WIDTH), None]
+    assert "block" in found(live(covered), REFERENCE)
+    assert "block" not in found(live(kitchen(7)), REFERENCE)
+
+
+def test_shelves_that_were_there_before_are_no_stripes() -> None:
+    """Lines from side to side that the room has are told from those that came."""
+    shelves = ROOM.copy()
+    for y in range(60, 330, 45):
+        shelves[y : y + 5] = (60, 60, 64)
+    assert found(live(shelves), usual(shelves)) == ()
+    torn = shelves.copy()
+    for y in range(50, 330, 17):
+        torn[y : y + 3] = 250
+    assert "streak" in found(live(torn), usual(shelves))
+
+
+def test_a_plain_wall_is_neither_covered_nor_elsewhere() -> None:
+    """A view that has hardly any detail of its own loses none."""
+    wall = np.full((HEIGHT, WIDTH, 3), (196, 202, 206), np.uint8)
+    wall = np.asarray(wall * np.linspace(0.8, 1.0, WIDTH)[None, :, None], np.uint8)
+    assert found(live(wall), usual(wall)) == ()
