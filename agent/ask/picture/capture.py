@@ -4,12 +4,13 @@ Our own clients fetch the bytes, so that no decoder speaks to a camera, follows 
 pictures show must not be known here.
 """
 
+import time
 from typing import NamedTuple
 
 from agent.ask.attempt import Deadline, Trouble
 from agent.ask.net import digest, http
 from agent.ask.net.message import Reply
-from agent.ask.rtsp import rtp
+from agent.ask.rtsp import nal, rtp
 from agent.ask.rtsp.client import LoginFailed
 from agent.ask.rtsp.depacketize import CODECS, Reel, Take
 from agent.ask.rtsp.sdp import Media
@@ -20,6 +21,7 @@ from contract.reasons import Finding
 from contract.vocabulary import Reason
 
 JPEG = "JPEG"
+MAX_CODECS = 16
 MAX_BYTES = 4 * 1024 * 1024
 """Of one visit's pictures, compressed: a keyframe in 4K takes 1 MB at most, a snapshot of 12 megapixels 4 MB."""
 MAX_RECEIVED = 12 * 1024 * 1024
@@ -75,16 +77,20 @@ def film(camera: Camera, *, log_in: bool | Permit, deadline: Deadline, brief: bo
 
 
 def _video(media: tuple[Media, ...]) -> tuple[Media, str]:
-    """The first video track that can be read, and its codec."""
+    """The largest video track that can be read, as far as the description tells, else the first; and its codec."""
     videos = [one for one in media if one.kind == "video"]
-    for track in videos:
-        for codec in track.codecs:
-            if codec in CODECS:
-                return track, codec
+    readable = [(track, codec) for track in videos for codec in track.codecs[:MAX_CODECS] if codec in CODECS]
+    if readable:
+        return max(readable, key=lambda one: _pixels(*one))
     if not videos:
         raise Trouble(Reason.MALFORMED, "the description names no video")
     names = " ".join(codec for track in videos for codec in track.codecs)
     raise Trouble(Reason.UNASKED, tidy(f"no decoder here for {names or 'its video'}", 80), Finding.NO_DECODER)
+
+
+def _pixels(track: Media, codec: str) -> int:
+    width, height = max((nal.size(codec, unit) for unit in track.parameter_sets), default=(0, 0))
+    return width * height or track.pixels
 
 
 def _watch(viewing: Session, channel: int, track: Media, reel: Reel, deadline: Deadline, *, brief: bool) -> bool:
@@ -100,11 +106,12 @@ def _watch(viewing: Session, channel: int, track: Media, reel: Reel, deadline: D
             frame = None
         if frame is None:
             break
-        packet = rtp.parse(frame.data) if frame.channel == channel else None
+        # one track alone was set up, so its payload type tells it from RTCP where a camera uses another channel
+        packet = rtp.parse(frame.data) if frame.channel == channel or kinds else None
         if packet is None or (kinds and packet.kind not in kinds):
             continue
         came, begun = True, reel.begun
-        reel.add(packet)
+        reel.add(packet, time.monotonic())
         if reel.begun and not begun:
             if brief:
                 break

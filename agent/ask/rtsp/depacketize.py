@@ -6,6 +6,7 @@ Pure. Where packets come from, and what decodes the stream, must not be known he
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from agent.ask.rtsp import nal
 from agent.ask.rtsp.rtp import Packet
 
 CLOCK_HZ = 90_000
@@ -13,15 +14,22 @@ CLOCK_HZ = 90_000
 MAX_STEP_S = 10.0
 """A timestamp that jumps further from one picture to the next is not believed."""
 MAX_SETS = 16
+MAX_RECOVERY = 300
+PLAIN_INTRA_S = 3.0
+"""After so long without a keyframe a picture that merely refers to no other is begun with."""
 _START = b"\0\0\0\1"
 
 
 class _Codec(NamedTuple):
-    """How NAL units travel. `head`: bytes of a unit's header; `shift`, `mask`: where in its first byte the type is.
+    """How NAL units travel. `name`: H264 or H265.
+
+    `head`: bytes of a unit's header; `shift`, `mask`: where in its first byte the type is.
 
     `aggregate`, `fragment`: types that carry several units, or a part of one. `slices`: types below are pictures.
+    `leads`: types that stand before the slices of a picture, never behind them. `remarks`: the type of SEI.
     """
 
+    name: str
     head: int
     shift: int
     mask: int
@@ -30,6 +38,8 @@ class _Codec(NamedTuple):
     slices: int
     sets: frozenset[int]
     keys: frozenset[int]
+    leads: frozenset[int]
+    remarks: int
 
     def kind(self, unit: bytes) -> int:
         return unit[0] >> self.shift & self.mask
@@ -41,13 +51,35 @@ class _Codec(NamedTuple):
 
 
 _CODECS = {
-    "H264": _Codec(1, 0, 0x1F, aggregate=24, fragment=28, slices=6, sets=frozenset({7, 8}), keys=frozenset({5})),
+    "H264": _Codec(
+        "H264",
+        head=1,
+        shift=0,
+        mask=0x1F,
+        aggregate=24,
+        fragment=28,
+        slices=6,
+        sets=frozenset({7, 8}),
+        keys=frozenset({5}),
+        leads=frozenset({6, 7, 8, 9, *range(14, 19)}),
+        remarks=6,
+    ),
     "H265": _Codec(
-        2, 1, 0x3F, aggregate=48, fragment=49, slices=32, sets=frozenset({32, 33, 34}), keys=frozenset(range(16, 22))
+        "H265",
+        head=2,
+        shift=1,
+        mask=0x3F,
+        aggregate=48,
+        fragment=49,
+        slices=32,
+        sets=frozenset({32, 33, 34}),
+        keys=frozenset(range(16, 22)),
+        leads=frozenset({32, 33, 34, 35, 39, *range(41, 45)}),
+        remarks=39,
     ),
 }
 """STAP-A and FU-A (RFC 6184, 5.2), AP and FU (RFC 7798, 4.4); the other forms need an interleaving nobody offers.
-Keyframes: IDR (H.264, table 7-1), IRAP (H.265, table 7-1)."""
+Keyframes: IDR (H.264, table 7-1), IRAP (H.265, table 7-1). What leads a picture: H.264, 7.4.1.2.3; H.265, 7.4.2.4.4."""
 CODECS = frozenset(_CODECS)
 
 
@@ -64,8 +96,9 @@ class Take(NamedTuple):
 class Reel:
     """Whole pictures of one track: those of `head_s` seconds from the first keyframe on, then the next keyframe.
 
-    A keyframe codes everything anew, so the two can be compared whatever lies between and need not be decoded. `full`:
-    a further picture would have exceeded `cap` bytes.
+    A keyframe codes everything anew, so the two can be compared whatever lies between and need not be decoded. Streams
+    without any begin at a recovery point (open groups, intra refresh). `full`: a further picture would have exceeded
+    `cap` bytes.
     """
 
     def __init__(self, codec: str, parameter_sets: Iterable[bytes], *, cap: int, head_s: float) -> None:
@@ -80,13 +113,17 @@ class Reel:
         self._second: Take | None = None
         self._open: list[bytes] = []
         self._whole = False
-        self._stamp = self._first_stamp = 0
+        self._stamp = self._first_stamp = self._kept_stamp = 0
         self._now_s = 0.0
+        self._arrived_s = self._first_arrival_s = 0.0
+        self._since_s: float | None = None
+        self._recovers_after = 0
+        """Pictures that the head needs beyond its first until all of them is right."""
 
     @property
     def begun(self) -> bool:
         """Whether there is a whole picture."""
-        return bool(self._head)
+        return len(self._head) > self._recovers_after
 
     @property
     def done(self) -> bool:
@@ -101,30 +138,70 @@ class Reel:
         head = Take(b"".join(self._head), tuple(self._times))
         return (head, self._second) if self._second else (head,)
 
-    def add(self, packet: Packet) -> None:
-        """The next packet of the track. A picture is whole when the next begins: some cameras mark every slice."""
+    def add(self, packet: Packet, at_s: float = 0.0) -> None:
+        """The next packet of the track, arrived at `at_s` of any clock.
+
+        A picture is whole when the next begins: some cameras mark every slice, some stamp them all alike.
+        """
+        if self._since_s is None:
+            self._since_s = at_s
+        self._take_all(self._units.ended_by(packet))
         if packet.stamp != self._stamp:
             self._close()
-        self._stamp, self._whole = packet.stamp, packet.marker
-        for unit in self._units.of(packet):
+        self._stamp, self._whole, self._arrived_s = packet.stamp, packet.marker, at_s
+        self._take_all(self._units.of(packet))
+
+    def _take_all(self, units: Iterable[bytes]) -> None:
+        for unit in (part for whole in units for part in nal.parted(whole)):
+            if self._opens(unit):
+                self._close()
             if not self.done:
                 self._take(unit)
+
+    def _opens(self, unit: bytes) -> bool:
+        """Whether a picture begins with this unit while one is open."""
+        kind = self._codec.kind(unit)
+        if not any(self._codec.kind(one) < self._codec.slices for one in self._open):
+            return False
+        slice_ = kind < self._codec.slices
+        return kind in self._codec.leads or (slice_ and nal.begins_picture(self._codec.name, unit))
 
     def end(self) -> None:
         """No more packets come."""
         if self._whole:
+            self._take_all(self._units.rest())
             self._close()
 
     def _take(self, unit: bytes) -> None:
         kind = self._codec.kind(unit)
         if kind in self._codec.sets:
             self._remember(unit)
-        if not (self._head or self._open or kind in self._codec.keys):
+        if not (self._head or self._open or self._may_begin(unit, kind)):
             return
         self._open.append(unit)
         self._room -= len(_START) + len(unit)
         if self._room < 0:
             self.full, self._open = True, []
+
+    def _may_begin(self, unit: bytes, kind: int) -> bool:
+        """Whether a decoder may begin with what this unit belongs to."""
+        if kind in self._codec.keys:
+            return True
+        if self._codec.name != "H264":
+            return False
+        if kind == self._codec.remarks:
+            return nal.recovery(unit) is not None
+        waited_s = self._arrived_s - (self._since_s or 0.0)
+        return kind == 1 and waited_s >= PLAIN_INTRA_S and nal.begins_picture("H264", unit) and nal.is_intra(unit)
+
+    def _recovery(self) -> int | None:
+        """Of the open picture: after how many more it is right. 0 = at once; None = never by itself."""
+        if any(self._codec.kind(unit) in self._codec.keys for unit in self._open):
+            return 0
+        if self._codec.name != "H264":
+            return None
+        remarks = (nal.recovery(unit) for unit in self._open if self._codec.kind(unit) == self._codec.remarks)
+        return next((after for after in remarks if after is not None), None)
 
     def _remember(self, unit: bytes) -> None:
         """The newest last, for it replaces an older set of the same number."""
@@ -135,26 +212,33 @@ class Reel:
 
     def _close(self) -> None:
         """Keep the open picture, or drop it. Parameter sets and remarks alone are none."""
-        kinds = {self._codec.kind(unit) for unit in self._open}
+        kinds, recovery = {self._codec.kind(unit) for unit in self._open}, self._recovery()
         picture, self._open = _annex_b(self._open), []
         if self.done or not any(kind < self._codec.slices for kind in kinds):
             return
         self._pass_time()
         if not self._head:
             picture = _annex_b(self._sets) + picture
-        if not self._head or self._now_s < self._head_s:
+            self._recovers_after = min(recovery or 0, MAX_RECOVERY)
+        if not self.begun or self._now_s < self._head_s:
             self._head.append(picture)
             self._times.append(self._now_s)
-        elif kinds & self._codec.keys:
+        elif recovery == 0:
             self._second = Take(_annex_b(self._sets) + picture, (self._now_s,))
         else:
             self._room += len(picture)
 
     def _pass_time(self) -> None:
-        """Timestamps wrap around, and go back and forth where pictures are sent in another order than shown."""
+        """Timestamps wrap around, and go back and forth where pictures are sent in another order than shown.
+
+        Where they stand still it is the time of arrival that passes.
+        """
         if not self._head:
-            self._first_stamp = self._stamp
+            self._first_stamp, self._first_arrival_s = self._stamp, self._arrived_s
         after_s = ((self._stamp - self._first_stamp) & 0xFFFFFFFF) / CLOCK_HZ
+        if self._head and self._stamp == self._kept_stamp:
+            after_s = self._arrived_s - self._first_arrival_s
+        self._kept_stamp = self._stamp
         if self._now_s < after_s <= self._now_s + MAX_STEP_S:
             self._now_s = round(after_s, 3)
 
@@ -165,7 +249,7 @@ class _Units:
     def __init__(self, codec: _Codec) -> None:
         self._codec = codec
         self._parts: list[bytes] = []
-        self._seq = 0
+        self._seq = self._stamp = 0
 
     def of(self, packet: Packet) -> Iterable[bytes]:
         """The units that this packet completes. A unit of which a part is missing is lost."""
@@ -180,11 +264,24 @@ class _Units:
             return _split(payload[codec.head :])
         return (payload,) if kind < codec.aggregate else ()
 
+    def ended_by(self, packet: Packet) -> Iterable[bytes]:
+        """The unit whose last fragment was not marked as such, where this packet follows it and is no part of it."""
+        head = self._codec.head
+        if not self._parts or packet.seq != (self._seq + 1) & 0xFFFF or len(packet.payload) <= head:
+            return ()
+        more = self._codec.kind(packet.payload) == self._codec.fragment and not packet.payload[head] & 0x80
+        return () if more and packet.stamp == self._stamp else self.rest()
+
+    def rest(self) -> Iterable[bytes]:
+        """What has come of a unit that nothing more follows."""
+        unit, self._parts = b"".join(self._parts), []
+        return (unit,) if unit else ()
+
     def _joined(self, packet: Packet) -> Iterable[bytes]:
         """Bits of a fragment's header: 0x80 the first, 0x40 the last of its unit."""
         payload, head = packet.payload, self._codec.head
         follows = packet.seq == (self._seq + 1) & 0xFFFF
-        self._seq = packet.seq
+        self._seq, self._stamp = packet.seq, packet.stamp
         if payload[head] & 0x80:
             self._parts = [self._codec.header(payload[:head], payload[head])]
         elif not self._parts or not follows:

@@ -28,6 +28,8 @@ _STATIC = {
 """Payload types that need no rtpmap (RFC 3551, table 4 and 5)."""
 MAX_PAYLOAD_TYPE = 127
 MAX_SETS = 8
+_SIZE = re.compile(r"(?:framesize:\s*\d{1,3}\s+|x-dimensions:\s*)(\d{1,5})\s*[-,x]\s*(\d{1,5})", re.IGNORECASE)
+"""3GPP TS 26.234, 5.3.3.2, and what cameras write beside it."""
 _SPROP = re.compile(r"sprop-(?:vps|sps|pps|parameter-sets)\s*=\s*([A-Za-z0-9+/=,]{1,4096})", re.IGNORECASE)
 
 
@@ -51,6 +53,8 @@ class Media(Struct, frozen=True, kw_only=True):
     direction: str = "sendrecv"
     control: str = ""
     formats: tuple[Format, ...] = ()
+    pixels: int = 0
+    """Width x height as a=framesize or a=x-dimensions says; 0 = not said."""
     parameter_sets: tuple[bytes, ...] = ()
     """NAL units for the decoder that may not come with the stream (sprop-..., RFC 6184, 8.1 and RFC 7798, 7.1)."""
 
@@ -65,15 +69,25 @@ def parse(description: bytes) -> tuple[Media, ...]:
     return tuple(_media(section, direction) for section in sections[:MAX_MEDIA])
 
 
+def session_control(description: bytes) -> str:
+    """The control of all media together, as written; "" where the description names none (RFC 2326, C.1.1)."""
+    return _control(_attributes(re.split(r"(?:^|[\r\n])[ \t]*m=", description.decode("latin-1"), maxsplit=1)[0]))
+
+
+def _control(attributes: list[str]) -> str:
+    return tidy(next((a[8:].strip() for a in attributes if a.lower().startswith("control:")), ""))
+
+
 def _media(section: str, inherited: str) -> Media:
     words, attributes = re.split(r"[\r\n]", section, maxsplit=1)[0].split(), _attributes(section)
     return Media(
         kind=tidy(words[0].lower(), 40) if words else "",
         codecs=_codecs(words[3:], attributes),
         formats=_formats(words[3:], attributes),
+        pixels=_pixels(attributes),
         parameter_sets=_parameter_sets(attributes),
         direction=_direction(attributes, inherited),
-        control=tidy(next((a[8:].strip() for a in attributes if a.lower().startswith("control:")), "")),
+        control=_control(attributes),
     )
 
 
@@ -106,6 +120,11 @@ def _formats(listed: list[str], attributes: list[str]) -> tuple[Format, ...]:
     return tuple(found[n] for n in wanted if n in found)
 
 
+def _pixels(attributes: list[str]) -> int:
+    found = (_SIZE.match(attribute) for attribute in attributes)
+    return next((int(match[1]) * int(match[2]) for match in found if match), 0)
+
+
 def _parameter_sets(attributes: list[str]) -> tuple[bytes, ...]:
     """Those that can be read, in order, at most MAX_SETS."""
     texts = [text for a in attributes for found in _SPROP.findall(a) for text in found.split(",") if text]
@@ -113,7 +132,9 @@ def _parameter_sets(attributes: list[str]) -> tuple[bytes, ...]:
 
 
 def _base64(text: str) -> bytes:
+    """Cameras leave the padding out, or write too much of it."""
+    bare = text.partition("=")[0]
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
     except binascii.Error:
         return b""

@@ -6,9 +6,10 @@ the camera's own call button. What is sent and heard must not be known here.
 
 import contextlib
 import re
+from collections import deque
+from collections.abc import Callable, Sequence
 
 from agent.ask.attempt import Deadline, Trouble
-from agent.ask.net import connection
 from agent.ask.net.message import MAX_JUNK, Reply, safe_path
 from agent.ask.rtsp import rtp, sdp
 from agent.ask.rtsp.client import BACKCHANNEL, Rtsp, Status
@@ -23,10 +24,14 @@ GOODBYE_S = 0.4
 """Longest time for TEARDOWN, beyond any deadline."""
 MAX_RECEIVED = 32 * 1024 * 1024
 """Bytes of media read in one session, none of them kept: HOLD_S of a camera's port of 100 Mbit/s."""
+MAX_EARLY = 2 * 1024 * 1024
+"""Bytes kept of media that comes before the reply to PLAY: a keyframe in 4K has 1 MB at most."""
 MAX_CHANNEL = 255
 _FRAME_OR_REPLY = re.compile(rb"\$[\0-\xff]{3}|RTSP/\d\.\d[ \t]+\d{3}(?!\d)")
 _HOST = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://)+([^/]*)")  # once more in "rtsp://rtsp://", seen in the field
 _SESSION = re.compile(r"[\x21-\x3a\x3c-\x7e]{1,128}")
+_UNKNOWN_PATH = frozenset({400, 404, 454, 459, 460})
+"""Bad request, not found, session not found there, and aggregate operation not allowed, or the only one allowed."""
 _CHANNELS = re.compile(r"interleaved\s*=\s*([0-9]{1,3})(?![0-9])", re.IGNORECASE)
 
 
@@ -44,40 +49,56 @@ class Session(Rtsp):
 
     def __init__(self, camera: Camera, deadline: Deadline, *, log_in: bool | Permit) -> None:
         super().__init__(camera, deadline, log_in=log_in)
-        self._base = camera.stream_path
+        self._base = self._whole = camera.stream_path
+        """What relative controls stand on, and what is played: all tracks together."""
         self._begun = False
         self._id = ""
-        self._received = 0
+        self._received = self._early_bytes = 0
+        self._early: deque[rtp.Frame] = deque()
 
     def open(self) -> tuple[Media, ...]:
         """The media at `camera.stream_path`, backchannel if required. Raises Status, LoginFailed, Trouble."""
         path = self._camera.stream_path
         reply = self._describe(path, require_backchannel=bool(self.tag))
-        self._base = _base(reply.first("content-base"), path, connection.url_host(self._camera.address))
+        self._base = _base(reply.first("content-base") or reply.first("content-location"), path)
+        self._whole = track_path(self._base, sdp.session_control(reply.body))
         return sdp.parse(reply.body)
 
     def setup(self, track: Media, channel: int) -> int:
         """SETUP of one track on this connection; returns the channel the camera chose. Raises as `open` does."""
         if not self._begun:
             self._deadline = self._wire.deadline = self._deadline.within(self.hold_s)
-        url = self._url(track_path(self._base, track.control))
-        self._begun = True
         asked = f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
-        try:
-            reply = self._request("SETUP", url, {"Transport": asked, **self._session()})
-        except Trouble as trouble:
-            if isinstance(trouble, Status) or trouble.reason is Reason.REFUSED:
-                self._begun = bool(self._id)  # a clear no begins nothing
-            raise
+        bases = dict.fromkeys((self._base, self._camera.stream_path))  # a base from elsewhere may be no path here
+        reply = self._at_first(
+            "SETUP",
+            [track_path(base, track.control) for base in bases],
+            lambda: {"Transport": asked, **self._session()},
+        )
         self._id = self._id or _session_id(reply)
         return _channel(reply.first("transport"), channel)
 
     def play(self) -> None:
         """PLAY the tracks that were set up; without a Range, which makes some servers seek in what is live.
 
-        Raises Status, LoginFailed, Trouble.
+        At the control of the whole session, where the description names one (RFC 2326, C.1.1). Raises Status,
+        LoginFailed, Trouble.
         """
-        self._request("PLAY", self._url(self._base), self._session())
+        self._at_first("PLAY", [self._whole, self._base, self._camera.stream_path], self._session)
+
+    def _at_first(self, method: str, paths: Sequence[str], headers: Callable[[], dict[str, str]]) -> Reply:
+        """The reply at the first of these paths that the camera knows."""
+        *others, last = dict.fromkeys(paths)
+        for path in (*others, last):
+            self._begun = True
+            try:
+                return self._request(method, self._url(path), headers())
+            except Trouble as trouble:
+                if method == "SETUP" and (isinstance(trouble, Status) or trouble.reason is Reason.REFUSED):
+                    self._begun = bool(self._id)  # a clear no begins nothing
+                if not (isinstance(trouble, Status) and trouble.status in _UNKNOWN_PATH) or path == last:
+                    raise
+        raise AssertionError("one of them is the last")
 
     def lasts(self, seconds: float) -> bool:
         """Whether the session may be held so much longer."""
@@ -93,6 +114,8 @@ class Session(Rtsp):
 
         Raises HungUp or Trouble(MALFORMED) when the camera ends the session, HOSTILE beyond `max_received` bytes.
         """
+        if self._early:
+            return self._early.popleft()
         self._wire.deadline = self._deadline.within(within_s)
         try:
             frame = self._frame()
@@ -117,15 +140,19 @@ class Session(Rtsp):
         self._begun = False
         self._deadline = self._wire.deadline = Deadline(GOODBYE_S)
         with contextlib.suppress(Trouble):
-            self._request("TEARDOWN", self._url(self._base), self._session())
+            self._request("TEARDOWN", self._url(self._whole), self._session())
 
     def _session(self) -> dict[str, str]:
         required = {"Require": self.tag} if self.tag else {}
         return {**required, "Session": self._id} if self._id else required
 
     def _reply(self) -> Reply:
-        while self._begun and self._frame():
-            pass  # media on its way, older than the reply
+        """The reply; media that comes before it, as from cameras that send before they grant PLAY, is kept."""
+        while self._begun and (frame := self._frame()):
+            self._early.append(frame)
+            self._early_bytes += len(frame.data)
+            while self._early_bytes > MAX_EARLY:
+                self._early_bytes -= len(self._early.popleft().data)
         return super()._reply()
 
     def _frame(self) -> rtp.Frame | None:
@@ -150,13 +177,13 @@ def track_path(base: str, control: str) -> str:
         return control[named.end() :] or "/"
     if control in ("", "*"):
         return base
-    return base + control if base.endswith("/") or control.startswith("/") else f"{base}/{control}"
+    return f"{base.removesuffix('/')}/{control.removeprefix('/')}"
 
 
-def _base(content_base: str, path: str, host: str) -> str:
-    """The path that relative controls stand on: Content-Base where it names this camera and can be used, else ours."""
+def _base(content_base: str, path: str) -> str:
+    """The path that relative controls stand on: that of Content-Base, whatever host it names, where it can be used."""
     named = _HOST.match(content_base)
-    if not named or re.sub(r":[0-9]*$", "", named[1]) != host:
+    if not named or not content_base[named.end() :]:
         return path
     try:
         return safe_path(content_base[named.end() :])
@@ -165,9 +192,9 @@ def _base(content_base: str, path: str, host: str) -> str:
 
 
 def _session_id(reply: Reply) -> str:
-    """Raises Trouble(MALFORMED) where there is none that can be sent back."""
+    """Empty where none was given, as by some cameras. Raises Trouble(MALFORMED) for one that cannot be sent back."""
     name = reply.first("session").partition(";")[0].strip()
-    if not _SESSION.fullmatch(name):
+    if name and not _SESSION.fullmatch(name):
         raise Trouble(Reason.MALFORMED, "SETUP answered without a usable Session")
     return name
 

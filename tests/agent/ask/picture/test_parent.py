@@ -199,6 +199,94 @@ def test_parameter_sets_from_the_description() -> None:
         assert seen(check([server.camera()])["s1"]).height == 240
 
 
+CONTROLS = [
+    ("/main", "", "a=control:*", "trackID=0", "/main/trackID=0", "/main"),
+    ("/main", "rtsp://192.0.2.9:8086/live/", "", "trackID=0", "/live/trackID=0", "/live/"),
+    ("/main", "rtsp://192.0.2.9/live/", "a=control:rtsp://192.0.2.9/all?x=1", "/t/0", "/live/t/0", "/all?x=1"),
+    ("/main", "", "a=control:whole", "rtsp://192.0.2.9:554/t?x=1", "/t?x=1", "/main/whole"),
+    ("/main", "192.0.2.9/", "", "", "/main", "/main"),
+]
+
+
+@pytest.mark.parametrize(("path", "base", "whole", "control", "setup", "play"), CONTROLS)
+def test_controls_are_resolved_as_the_standard_says(
+    path: str, base: str, whole: str, control: str, setup: str, play: str
+) -> None:
+    """RFC 2326, C.1.1: session and media controls, absolute or on Content-Base; the path is kept, the host forced."""
+    description = players.sdp(control=control).replace(b"t=0 0\r\n", f"t=0 0\r\n{whole}\r\n".encode())
+    changes = {"DESCRIBE": adds(Content_Base=base)} if base else {}
+    with evil.Server(plays(SOUND, description=description, changes=changes)) as server:
+        assert seen(check([server.camera(stream_path=path)])["s1"]).width == 320
+        lines = [request.split(b" ")[:2] for request in server.requests]
+    here = f"rtsp://{server.address}:{server.port}"
+    assert [b"SETUP", f"{here}{setup}".encode()] in lines
+    assert [b"PLAY", f"{here}{play}".encode()] in lines
+
+
+def test_a_path_that_is_unknown_there_is_tried_on_the_enrolled_one() -> None:
+    """A base that leads nowhere: SETUP and PLAY are sent once more at the path that was described."""
+    nowhere = says("404 Not Found")
+
+    def setup(status: str, headers: dict[str, str], body: bytes) -> tuple[str, dict[str, str], bytes]:
+        return (status, headers, body) if b"/main/trackID=0" in server.requests[-1] else nowhere(status, headers, body)
+
+    changes = {"DESCRIBE": adds(Content_Base="rtsp://192.0.2.9/wrong/"), "SETUP": setup}
+    with evil.Server(plays(SOUND, changes=changes)) as server:
+        assert seen(check([server.camera()])["s1"]).width == 320
+
+
+def test_what_cameras_leave_out_or_send_early_costs_nothing() -> None:
+    """No Session header, another channel than announced, media before the reply to PLAY: the picture is seen."""
+
+    def bare(status: str, headers: dict[str, str], body: bytes) -> tuple[str, dict[str, str], bytes]:
+        return status, {name: value for name, value in headers.items() if name != "Session"}, body
+
+    other = [chunk.replace(b"$\0", b"$\2") if chunk.count(b"$\0") == 1 else chunk for chunk in SOUND]
+    early = adds()
+
+    def at_once(peer: evil.Peer) -> None:
+        plays(SOUND, changes={"PLAY": early})(_Early(peer, b"".join(SOUND[:13])))
+
+    with evil.Server(plays(SOUND, changes={"SETUP": bare})) as one, evil.Server(plays(other)) as two:
+        told = check([one.camera(), two.camera(slot="s2")])
+    assert [seen(told[slot]).width for slot in ("s1", "s2")] == [320, 320]
+    with evil.Server(at_once) as three:
+        assert seen(check([three.camera()])["s1"]).width == 320
+
+
+class _Early(evil.Peer):
+    """A peer that is sent media before the reply to PLAY, and none after it."""
+
+    def __init__(self, peer: evil.Peer, media: bytes) -> None:
+        super().__init__(peer.sock, peer.number, peer._heard, peer.stop)
+        self._media, self._played = media, False
+
+    def read(self) -> bytes:
+        request = super().read()
+        if request.startswith(b"PLAY"):
+            self.sock.sendall(self._media)
+            self._played = True
+        return request
+
+    def send(self, data: bytes) -> None:
+        if not self._played or data.startswith(b"RTSP"):
+            super().send(data)
+
+
+def test_the_largest_of_two_video_tracks_is_shown() -> None:
+    """A small track listed before the main one is passed over, as far as the description tells their sizes."""
+    small, large = clip(320, 240), clip(1920, 1080)
+    sets = [
+        ",".join(base64.b64encode(unit).decode().rstrip("=") for unit in one[0] if unit[0] & 0x1F in (7, 8))
+        for one in (small, large)
+    ]
+    first = players.sdp(control="trackID=0", fmtp=f"sprop-parameter-sets={sets[0]}")
+    second = players.sdp(control="trackID=1", fmtp=f"sprop-parameter-sets={sets[1]}").partition(b"m=")
+    with evil.Server(plays(rtp(large), description=first + b"m=" + second[2])) as server:
+        assert seen(check([server.camera()])["s1"]).height == 1080
+        assert any(b"SETUP" in request and b"trackID=1" in request for request in server.requests)
+
+
 def test_1080_lines_are_not_1088() -> None:
     """The coded height 1088 of 1080p is cropped, and a picture on its side stays so."""
     with evil.Server(plays(rtp(clip(1920, 1080)))) as wide, evil.Server(plays(rtp(clip(1080, 1920)))) as tall:

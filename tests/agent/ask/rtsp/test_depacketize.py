@@ -143,3 +143,52 @@ def test_any_bytes(codec: str, given_: list[tuple[bytes, int, bool]]) -> None:
     assert times == sorted(times)
     assert len(one.takes) < 3
     assert sum(len(take.data) for take in one.takes) <= 2 * 300 + 4 * 40
+
+
+# ---- streams that only players understand -----------------------------------------------------------
+
+
+def fragments(pictures: list[list[bytes]], *, stamps: bool = True, marks: bool = True, mtu: int = 1200) -> list[Packet]:
+    """H.264 as FU-A fragments without an end bit, 10 pictures a second."""
+    found: list[Packet] = []
+    for number, picture in enumerate(pictures):
+        stamp = number * 9_000 if stamps else 0
+        for unit in picture:
+            parts = [unit[1:][at : at + mtu] for at in range(0, max(len(unit) - 1, 1), mtu)]
+            for n, part in enumerate(parts):
+                head = bytes([unit[0] & 0xE0 | 28, (0x80 if n == 0 else 0) | unit[0] & 0x1F])
+                last = marks and unit is picture[-1] and n == len(parts) - 1
+                found.append(Packet(96, len(found) & 0xFFFF, stamp, head + part, marker=last))
+    return found
+
+
+def shown(pictures: list[list[bytes]], **how: bool) -> Reel:
+    one = reel(cap=4_000_000)
+    for number, packet in enumerate(fragments(pictures, **how)):
+        one.add(packet, 100.0 + number / 10)
+    one.end()
+    return one
+
+
+def test_fragments_without_an_end_are_ended_by_what_follows() -> None:
+    """A camera that never marks the last fragment of a unit shows the same pictures."""
+    pictures = [list(picture) for picture in players.clip(320, 240)]
+    assert len(shown(pictures).takes[0].times) >= 10
+    told = shown(pictures).takes[0]
+    assert told.data.count(START) >= sum(map(len, pictures[: len(told.times)])) - 1, "a remark before the first"
+
+
+def test_pictures_that_are_all_stamped_alike_are_told_apart() -> None:
+    """Timestamps that stand still: pictures begin with their first slice, and time is that of arrival."""
+    pictures = [list(picture) for picture in players.clip(320, 240)]
+    alike = shown(pictures, stamps=False)
+    assert len(alike.takes) == 2
+    assert alike.takes[0].data[:2000] == shown(pictures).takes[0].data[:2000]
+    assert alike.takes[1].times[0] > alike.takes[0].times[-1] > 0
+
+
+def test_units_in_annex_b_inside_rtp_are_read() -> None:
+    """Parameter sets and slices sent as one unit with start codes between are what they would be apart."""
+    pictures = [list(picture) for picture in players.clip(320, 240)]
+    glued = [[START.join(picture)] for picture in pictures]
+    assert shown(glued).takes[0].data[-500:] == shown(pictures).takes[0].data[-500:]
