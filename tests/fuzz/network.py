@@ -59,14 +59,14 @@ class Line:
 @contextmanager
 def camera_says(data: bytes) -> Iterator[Line]:
     """Whoever dials meanwhile is answered with `data` and the end of the connection."""
-    real = connection._dial
+    real = connection.dial
     with ExitStack() as stack:
         line = Line(data, stack)
-        connection._dial = line.dial  # type: ignore[assignment]
+        connection.dial = line.dial  # type: ignore[assignment]
         try:
             yield line
         finally:
-            connection._dial = real
+            connection.dial = real
 
 
 @contextmanager

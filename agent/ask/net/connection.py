@@ -179,7 +179,7 @@ def connect(camera: Camera, port: int, deadline: Deadline, *, tls: bool = False)
     no route, no descriptors, no permission); in the TLS handshake Trouble(HOSTILE: wrong certificate; MALFORMED: not
     TLS; TIMED_OUT), HungUp.
     """
-    sock = _dial(camera.address, port, deadline)
+    sock = dial(camera.address, port, deadline)
     try:
         return Wire(_secured(sock, camera, deadline) if tls else sock, camera, deadline)
     except BaseException:
@@ -212,7 +212,8 @@ def url_host(address: str) -> str:
     return f"[{address.partition('%')[0]}]" if ":" in address else address
 
 
-def _dial(address: str, port: int, deadline: Deadline) -> socket.socket:
+def dial(address: str, port: int, deadline: Deadline) -> socket.socket:
+    """A TCP connection to a camera: the one place where one is made. Raises as `connect` does."""
     if not 0 < port < 65536:
         raise NoConnection(Reason.MALFORMED, "port out of range")
     sock = None

@@ -1,7 +1,6 @@
 """HTTP to cameras that answer honestly, oddly and with intent."""
 
 import contextlib
-import socket
 import time
 from collections.abc import Callable
 
@@ -10,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.ask.attempt import Deadline, Trouble
-from agent.ask.net.connection import Wire
 from agent.ask.net.http import Place, Reply, Session, post, reason_of
 from agent.ask.net.snapshot import Stills
 from agent.ask.onvif.clock import clock
@@ -18,6 +16,7 @@ from agent.ask.picture.capture import photograph
 from agent.model import Camera
 from contract.vocabulary import Reason
 from tests import evil
+from tests.fuzz.network import camera_says
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\nContent-Length: 4\r\n\r\nbody"
 CAP = 1000
@@ -243,13 +242,8 @@ LOCAL = Camera(slot="s", address="127.0.0.1")
 )
 def test_any_bytes_are_read_or_refused(tail: bytes, start: bytes) -> None:
     """Whatever a camera sends is a reply or a Trouble, never another exception."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs, Session(LOCAL, 80) as session:
-        theirs.sendall(start + tail)
-        theirs.shutdown(socket.SHUT_WR)
-        session._wire = Wire(ours, LOCAL, Deadline(1))  # a connection already open
-        with contextlib.suppress(Trouble):
-            assert isinstance(session._exchange(session._wire, b"", 200, login=False), Reply)
+    with camera_says(start + tail), Session(LOCAL, 80) as session, contextlib.suppress(Trouble):
+        assert isinstance(session.post("/", b"", deadline=Deadline(1), cap=200), Reply)
 
 
 @pytest.mark.parametrize(
