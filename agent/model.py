@@ -15,16 +15,6 @@ from contract.vocabulary import Reason
 T = TypeVar("T")
 
 
-def tidy(text: str, limit: int = 200) -> str:
-    """Text from a camera, safe for logs, JSON and terminals: one bounded line without control or bidi characters."""
-    if len(text) <= limit and text.isprintable() and " " not in text:
-        return text  # most are so
-    clean = text[: 4 * limit]
-    if not clean.isprintable():
-        clean = "".join(c if c.isprintable() else " " for c in clean)
-    return " ".join(clean.split())[:limit]
-
-
 # ---- observations -------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from agent.ask.box import health
 from agent.clock import BoxClock
 from agent.decide import soundness
 from agent.login_gate import LoginGate, Refusal
-from agent.model import NotSeen, Seen, tidy
+from agent.model import NotSeen, Seen
 from agent.rounds.capability import CapabilityTask
 from agent.rounds.discovery import DiscoveryTask
 from agent.rounds.look import LookTask
@@ -39,6 +39,7 @@ from agent.threads import describe
 from contract.messages import Birth, ClockHealth, HostHealth
 from contract.policy import Policy
 from contract.problems import Words
+from contract.text import tidy
 from contract.vocabulary import PTZ_FAULT
 
 log = logging.getLogger(__name__)

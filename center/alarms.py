@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from center.model import Aside
 from center.rate import local
 from center.store import Reader
+from contract.text import escaped
 
 DUPLICATE = "duplicate_identity: one seq with two contents"
 TOLD_DUPLICATE = "duplicate_identity: told by the gateway itself"
@@ -62,14 +63,8 @@ def as_json(found: list[Alarm], aside: list[Aside]) -> dict[str, Any]:
     """
     return {
         "alarms": [_dated(one._asdict()) for one in found],
-        "aside": [_dated(one._asdict() | {"payload": shown(one.payload)}) for one in aside],
+        "aside": [_dated(one._asdict() | {"payload": escaped(one.payload)}) for one in aside],
     }
-
-
-def shown(payload: bytes) -> str:
-    """As text that no terminal takes for orders."""
-    text = payload.decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _dated(record: dict[str, Any]) -> dict[str, Any]:

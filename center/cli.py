@@ -27,6 +27,7 @@ from contract import __version__
 from contract.messages import CITY_PATTERN
 from contract.policy import load_policy
 from contract.problems import ConfigError
+from contract.text import escaped
 
 FINE, PROBLEM, MISUSE = 0, 1, 2
 POLICY = "henan-2021-45"
@@ -228,7 +229,7 @@ def _command(options: argparse.Namespace) -> int:
     if options.json:
         _out(json.dumps({"gateway": options.gateway, "verb": options.verb, **answer._asdict()}, ensure_ascii=False))
     else:
-        detail = alarms.shown(answer.detail.encode())
+        detail = escaped(answer.detail.encode())
         _out(f"{options.gateway} {options.verb}: {word(answer.outcome, options.lang)}{detail and ': '}{detail}")
     return {"done": FINE, NOT_SENT: MISUSE}.get(answer.outcome, PROBLEM)
 

@@ -35,6 +35,7 @@ from contract.messages import (
     Transition,
     Will,
 )
+from contract.text import tidy
 from contract.topics import Origin
 from contract.vocabulary import Availability
 
@@ -86,7 +87,7 @@ class Recorder:
             self._refresh(tx)
             city, _, gateway = lane.partition("/")
             gateway = gateway if self._registry.cities.get(gateway) == city else ""
-            tx.set_aside(Spoilt(gateway, _line(lane), FLOOD, b"", now_ms), messages)
+            tx.set_aside(Spoilt(gateway, tidy(lane), FLOOD, b"", now_ms), messages)
 
     def _commit(self, messages: Sequence[Incoming]) -> list[Outgoing]:
         with self._store.write() as tx:
@@ -107,12 +108,12 @@ class Recorder:
 
     def _refuse(self, message: Incoming, error: Exception) -> list[Outgoing]:
         """Of an event its seq stays known, so that the rest of its journal can go on."""
-        topic, reason = _line(message.topic), f"unworkable: {type(error).__name__}"
+        topic, reason = tidy(message.topic), f"unworkable: {type(error).__name__}"
         log.error("a message on %s is %s", topic, reason)
         source = origin(message.topic)
         store, seq = single(source, message.payload) if source else ("", 0)
         gateway = source.gateway if source and source.gateway in self._registry.cities else ""
-        spoilt = Spoilt(gateway, topic, reason, message.payload, message.received_ms, _line(store), seq)
+        spoilt = Spoilt(gateway, topic, reason, message.payload, message.received_ms, tidy(store), seq)
         with self._store.write() as tx:
             tx.set_aside(spoilt)
         return []
@@ -178,9 +179,9 @@ class _Work:
                     log.info(
                         "%s: command %s %s: %s",
                         source.gateway,
-                        _line(message.id),
+                        tidy(message.id),
                         message.outcome,
-                        _line(message.detail),
+                        tidy(message.detail),
                     )
 
     def finish(self) -> list[Outgoing]:
@@ -200,14 +201,14 @@ class _Work:
         known = self._tx.born(source.gateway, birth.session)
         if not (known and incoming.retained):
             self._tx.hear_session(source.gateway, birth.session, incoming.received_ms)
-        words = {"version": _line(birth.version), "store": birth.store, "boot": birth.boot}
+        words = {"version": tidy(birth.version), "store": birth.store, "boot": birth.boot}
         self._tx.note_session(source.gateway, birth.session, "born_ms", incoming.received_ms, **words)
         self.born.add((source.gateway, birth.session))
         self._never_to_come(source, birth.store, birth.oldest - 1, "no longer in the journal", incoming.received_ms)
 
     def _left(self, gateway: str, now_ms: int, message: Goodbye | Will) -> None:
         if isinstance(message, Goodbye):
-            self._tx.note_session(gateway, message.session, "left_ms", now_ms, why=_line(message.why))
+            self._tx.note_session(gateway, message.session, "left_ms", now_ms, why=tidy(message.why))
         else:
             self._tx.note_session(gateway, message.session, "lost_ms", now_ms)
 
@@ -314,15 +315,10 @@ class _Work:
             self._aside(source, incoming, Poison(AHEAD, item.raw))
 
     def _aside(self, source: Origin, incoming: Incoming, poison: Poison, store: str = "") -> None:
-        topic, reason = _line(incoming.topic), _line(poison.reason)
+        topic, reason = tidy(incoming.topic), tidy(poison.reason)
         spoilt = Spoilt(source.gateway, topic, reason, poison.payload, incoming.received_ms, store, poison.seq)
         if self._tx.set_aside(spoilt):
             log.warning("set aside from %s: %s", topic, reason)
-
-
-def _line(text: str) -> str:
-    """Text from outside as one bounded line for logs and terminals."""
-    return "".join(c if c.isprintable() else " " for c in text[:200])
 
 
 def _row(gateway: str, store: str, item: Item, now_ms: int) -> EventRow:
@@ -336,4 +332,4 @@ def _anchor(gateway: str, store: str, event: Anchor, now_ms: int) -> AnchorRow:
 
 def _gap(gateway: str, store: str, event: Gap, now_ms: int) -> LostRow:
     span = (event.boot, event.from_, event.to)
-    return LostRow(gateway, store, event.from_seq, event.to_seq, *span, _line(event.why), event.seq, now_ms)
+    return LostRow(gateway, store, event.from_seq, event.to_seq, *span, tidy(event.why), event.seq, now_ms)

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from contract.problems import Unfit, Words, shown
+from contract.problems import Unfit, Words
+from contract.text import excerpt
 
 
 def leaf(read: Callable[[str], Any], expected: Words, *, unit: str = "") -> Meta:
@@ -33,7 +34,7 @@ def seconds(text: str) -> float:
     """`500ms`, `30s`, `1.5m`, `24h`, `1d` in seconds. Raises Unfit."""
     match = _DURATION.fullmatch(text)
     if not match:
-        raise Unfit("duration", found=shown(text))
+        raise Unfit("duration", found=excerpt(text))
     number, unit = match.groups()
     if unit is None:
         raise Unfit("duration_unit", found=number)

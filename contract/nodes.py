@@ -7,7 +7,8 @@ import math
 import re
 from collections.abc import Sequence
 
-from contract.problems import Words, shown
+from contract.problems import Words
+from contract.text import excerpt
 
 
 class Scalar:
@@ -84,7 +85,7 @@ def describe(node: Node, *, value_too: bool = True) -> Words:
     kind = _KINDS[type(value)]
     if not value_too:
         return kind
-    quoted = f"'{shown(node.text)}'" if isinstance(value, str) else shown(node.text)
+    quoted = f"'{excerpt(node.text)}'" if isinstance(value, str) else excerpt(node.text)
     return Words(f"{kind.en} {quoted}", f"{kind.zh} {quoted}")
 
 

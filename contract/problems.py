@@ -28,12 +28,6 @@ def both(words: str) -> Words:
     return Words(words, words)
 
 
-def shown(text: str, limit: int = 40) -> str:
-    """A value or key from the file, safe to print: one bounded line without control characters."""
-    clean = "".join(c if c.isprintable() else "?" for c in text[:limit])
-    return clean + ("…" if len(text) > limit else "")
-
-
 MESSAGES: dict[str, Words] = {
     # ---- the file ---------------------------------------------------------------------------
     "unreadable": Words("cannot be read: {why}.", "无法读取：{why}。"),

@@ -13,7 +13,8 @@ from msgspec import NODEFAULT
 
 from contract.expectation import SCALARS, choices_of, did_you_mean, expectation, hint, scalar_as, unwrap
 from contract.nodes import Listing, Mapping, Node, Scalar, describe, resolve
-from contract.problems import ConfigError, Problem, Unfit, Words, both, shown
+from contract.problems import ConfigError, Problem, Unfit, Words, both
+from contract.text import excerpt
 
 T = TypeVar("T")
 
@@ -153,7 +154,7 @@ class _Walk:
         values: dict[str, Any] = {}
         for name, value in entries.items():
             try:
-                self._check(name, type_.key_type, _join(key, name), shown(name))
+                self._check(name, type_.key_type, _join(key, name), excerpt(name))
                 values[name] = self.fit(value, type_.value_type, _join(key, name))
             except _Misfit:
                 whole = False
@@ -212,7 +213,7 @@ class _Walk:
             value = scalar_as(node, type_)
             if value is None:
                 self._wrong_type(node, type_, key)
-        self._check(value, mi.Metadata(type_, None, extra), key, shown(node.text))
+        self._check(value, mi.Metadata(type_, None, extra), key, excerpt(node.text))
         return value
 
     def _choice(self, node: Scalar, type_: mi.EnumType | mi.LiteralType, key: str) -> Any:
@@ -261,7 +262,7 @@ _BOUNDS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
 
 
 def _join(key: str, name: str) -> str:
-    return f"{key}.{shown(name)}" if key else shown(name)
+    return f"{key}.{excerpt(name)}" if key else excerpt(name)
 
 
 def _key_text(key: Node) -> str | None:

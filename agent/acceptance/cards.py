@@ -11,9 +11,10 @@ from agent.acceptance.phrases import MARKS, Words
 from agent.acceptance.proofs import basis
 from agent.acceptance.remarks import remarks
 from agent.acceptance.tasks import Inspection, advice
-from agent.model import Camera, Evidence, NotSeen, Seen, tidy
+from agent.model import Camera, Evidence, NotSeen, Seen
 from contract.messages import Verdict
 from contract.policy import Policy
+from contract.text import tidy
 from contract.vocabulary import Availability, Clause, Reason, Rung, Standing, name
 
 MAX_JPEG_BYTES = 256 * 1024

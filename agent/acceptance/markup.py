@@ -6,7 +6,7 @@ What stands on the page must not be known here.
 from collections.abc import Sequence
 from html import escape
 
-from agent.model import tidy
+from contract.text import tidy
 
 
 class Html(str):

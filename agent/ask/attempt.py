@@ -9,7 +9,8 @@ import traceback
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from agent.model import NotSeen, Seen, tidy
+from agent.model import NotSeen, Seen
+from contract.text import tidy
 from contract.vocabulary import Reason
 
 T = TypeVar("T")

@@ -9,7 +9,8 @@ from math import inf
 from msgspec import Struct
 
 from agent.decide import scope
-from agent.model import Evidence, NotSeen, PtzConfiguration, PtzNode, Space, Span, tidy, values
+from agent.model import Evidence, NotSeen, PtzConfiguration, PtzNode, Space, Span, values
+from contract.text import tidy
 from contract.vocabulary import Level
 
 DEGREES = "http://www.onvif.org/ver10/tptz/PanTiltSpaces/SphericalPositionSpaceDegrees".lower()

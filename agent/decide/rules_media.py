@@ -6,10 +6,11 @@ How they were asked must not be known here.
 from msgspec.structs import replace
 
 from agent.decide import rules_moved, scope
-from agent.model import UNASKED, Backchannel, Evidence, FocusMove, NotSeen, Seen, Talk, tidy, values
+from agent.model import UNASKED, Backchannel, Evidence, FocusMove, NotSeen, Seen, Talk, values
 from contract.messages import Verdict
 from contract.policy import Policy
 from contract.reasons import Finding
+from contract.text import tidy
 from contract.vocabulary import Clause, Level, Reason, Standing
 
 # ---- focus --------------------------------------------------------------------------------------

@@ -12,10 +12,11 @@ from msgspec.structs import replace
 
 from agent.decide import rules_moved, scope
 from agent.decide.heads import Head, heads, in_degrees, span, words
-from agent.model import Evidence, NotSeen, Seen, Space, tidy, values
+from agent.model import Evidence, NotSeen, Seen, Space, values
 from contract.messages import Verdict
 from contract.policy import Policy
 from contract.reasons import Finding
+from contract.text import tidy
 from contract.vocabulary import Clause, Level, Reason, Standing
 
 FULL_CIRCLE = 360

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from agent.decide import scope
-from agent.model import Evidence, Profile, Resolution, Seen, main_profile, tidy, values
+from agent.model import Evidence, Profile, Resolution, Seen, main_profile, values
 from contract.messages import Verdict
 from contract.policy import Policy
 from contract.reasons import Finding
+from contract.text import tidy
 from contract.vocabulary import Clause, Level, Standing
 
 

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from agent import model
-from agent.model import Evidence, NotSeen, Profile, Seen, tidy, values
+from agent.model import Evidence, NotSeen, Profile, Seen, values
 from contract.messages import Verdict
 from contract.reasons import Finding
+from contract.text import tidy
 from contract.vocabulary import Level, Reason, Standing
 
 T = TypeVar("T")

@@ -10,9 +10,10 @@ from collections.abc import Callable
 import msgspec
 
 from agent.decide import availability, schedule
-from agent.model import Camera, Look, NotSeen, Seen, tidy
+from agent.model import Camera, Look, NotSeen, Seen
 from agent.threads import Threaded
 from contract.policy import Policy
+from contract.text import tidy
 from contract.vocabulary import Reason
 
 log = logging.getLogger(__name__)

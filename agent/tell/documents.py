@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from agent.model import Camera, Device, DiscoveredDevice, tidy
+from agent.model import Camera, Device, DiscoveredDevice
 from contract.messages import (
     MAX_DOCUMENT_BYTES,
     Capability,
@@ -18,6 +18,7 @@ from contract.messages import (
     InventorySlot,
     SlotVerdicts,
 )
+from contract.text import tidy
 
 _MAX_NAME = 64
 """Characters of what a camera calls itself: 200 slots must fit into one document."""

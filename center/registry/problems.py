@@ -2,6 +2,10 @@
 
 from typing import NamedTuple
 
+from contract.text import excerpt
+
+LONGEST = 400
+"""Of a word in a sentence: lists of what would do are longer than any cell that is quoted."""
 MOST = 100
 """So many problems are listed; the rest is counted."""
 
@@ -47,13 +51,13 @@ class Findings:
 
     def wrong(self, place: Place, name: str, *words: str) -> None:
         if len(self.problems) < MOST:
-            self.problems.append(Problem(place, name, words))
+            self.problems.append(_problem(place, name, words))
         else:
             self.more += 1
 
     def warn(self, place: Place, name: str, *words: str) -> None:
         if len(self.warnings) < MOST:
-            self.warnings.append(Problem(place, name, words))
+            self.warnings.append(_problem(place, name, words))
 
     def take(self, unfit: Unfit) -> None:
         """What another has found."""
@@ -65,6 +69,11 @@ class Findings:
         """Raises Unfit if anything is wrong."""
         if self.problems:
             raise Unfit(self.problems, self.more)
+
+
+def _problem(place: Place, name: str, words: tuple[str, ...]) -> Problem:
+    """Words of a sheet go to a terminal."""
+    return Problem(place, name, tuple(excerpt(word, LONGEST) for word in words))
 
 
 def letters(index: int) -> str:

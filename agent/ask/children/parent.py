@@ -16,7 +16,7 @@ from collections.abc import Generator, Iterable
 from typing import IO, NamedTuple, cast
 
 from agent.ask.attempt import Trouble
-from agent.model import tidy
+from contract.text import tidy
 from contract.vocabulary import Reason
 
 MAX_LINE = 1_048_576

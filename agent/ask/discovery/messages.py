@@ -11,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 from xml.parsers import expat
 
-from agent.model import tidy
+from contract.text import tidy
 
 MAX_DATAGRAM_BYTES = 16_384
 MAX_ELEMENTS = 1_000

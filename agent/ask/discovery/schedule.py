@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
 from agent.ask.discovery.messages import KINDS
-from agent.model import tidy
+from contract.text import tidy
 
 REPEATS = 5
 """Times each kind of probe is multicast. The usual two or three leave one round in 430 without a camera where 30 % are

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from agent.ask.attempt import Trouble
-from agent.model import Credentials, tidy
+from agent.model import Credentials
+from contract.text import tidy
 from contract.vocabulary import Reason
 
 _WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"

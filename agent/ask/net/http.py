@@ -18,7 +18,8 @@ from agent.ask.net.message import (
     request,
     safe_path,
 )
-from agent.model import Camera, tidy
+from agent.model import Camera
+from contract.text import tidy
 from contract.vocabulary import Reason
 
 __all__ = ["CAP", "Place", "Reply", "Session", "post"]

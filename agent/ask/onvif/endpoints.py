@@ -11,7 +11,8 @@ from agent.ask.attempt import Trouble
 from agent.ask.net.http import Place
 from agent.ask.onvif.media_replies import Claim
 from agent.ask.onvif.xaddr import PORTS, may_be_asked
-from agent.model import Camera, Service, StreamUri, tidy
+from agent.model import Camera, Service, StreamUri
+from contract.text import tidy
 from contract.vocabulary import Reason
 
 RTSP_PORTS = PORTS | {554}

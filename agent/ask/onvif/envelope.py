@@ -15,7 +15,7 @@ from lxml import etree
 from agent.ask.attempt import Trouble
 from agent.ask.net.http import NOT_HERE, reason_of
 from agent.ask.onvif.mending import mended
-from agent.model import tidy
+from contract.text import tidy
 from contract.vocabulary import Reason
 
 Node = etree._Element

@@ -8,8 +8,9 @@ from msgspec import structs
 
 from agent.ask.attempt import Trouble, boot_ms
 from agent.ask.children import lines
-from agent.model import UNASKED, Camera, Capabilities, NotSeen, tidy
+from agent.model import UNASKED, Camera, Capabilities, NotSeen
 from agent.permit import LoginMet
+from contract.text import tidy
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from agent.ask.attempt import Trouble
 from agent.ask.onvif.envelope import Node, attribute, elements, kid, kids, local, text
-from agent.model import AudioDecoder, Device, EncoderOptions, Profile, Resolution, VideoSource, tidy
+from agent.model import AudioDecoder, Device, EncoderOptions, Profile, Resolution, VideoSource
+from contract.text import tidy
 from contract.vocabulary import Reason
 
 MAX_LIST = 512

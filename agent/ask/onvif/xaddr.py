@@ -9,7 +9,7 @@ import re
 from collections.abc import Container, Sequence
 from typing import NamedTuple
 
-from agent.model import tidy
+from contract.text import tidy
 
 DEFAULT_PORT = 80
 DEFAULT_PATH = "/onvif/device_service"

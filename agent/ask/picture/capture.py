@@ -15,9 +15,10 @@ from agent.ask.rtsp.client import LoginFailed
 from agent.ask.rtsp.depacketize import CODECS, Reel, Take
 from agent.ask.rtsp.sdp import Media
 from agent.ask.rtsp.session import Session
-from agent.model import Camera, tidy
+from agent.model import Camera
 from agent.permit import Permit, permit
 from contract.reasons import Finding
+from contract.text import tidy
 from contract.vocabulary import Reason
 
 JPEG = "JPEG"

@@ -16,9 +16,10 @@ from agent.ask.children.child import Tell, serve
 from agent.ask.picture.capture import Footage, film, photograph
 from agent.ask.picture.decoder_client import Decoder, Developed
 from agent.ask.picture.parent import SNAPSHOT, Answer, Job
-from agent.model import Credentials, NotSeen, Picture, Seen, tidy
+from agent.model import Credentials, NotSeen, Picture, Seen
 from agent.permit import Permit
 from contract.reasons import Finding
+from contract.text import tidy
 from contract.vocabulary import Reason
 
 VISITORS = 8

@@ -12,8 +12,9 @@ import msgspec
 from agent.ask.attempt import Trouble, boot_ms
 from agent.ask.children import lines
 from agent.ask.children import parent as children
-from agent.model import Camera, NotSeen, Picture, Seen, tidy
+from agent.model import Camera, NotSeen, Picture, Seen
 from agent.permit import LoginMet
+from contract.text import tidy
 from contract.vocabulary import Reason
 
 CHILD = "agent.ask.picture.child"

@@ -23,7 +23,8 @@ from agent.ask.ptz.intent import Intent, Order, Report
 from agent.ask.ptz.settle import Faults
 from agent.ask.ptz.viewfinder import Eye, Glance
 from agent.ask.ptz.zoom_focus import focus, zoom
-from agent.model import Movement, NotSeen, Seen, tidy
+from agent.model import Movement, NotSeen, Seen
+from contract.text import tidy
 from contract.vocabulary import Reason
 
 T = TypeVar("T")

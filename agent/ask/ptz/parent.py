@@ -17,8 +17,9 @@ from agent.ask.attempt import Trouble, boot_ms
 from agent.ask.children import parent as children
 from agent.ask.ptz import intent as intents
 from agent.ask.ptz.intent import Intent, Order
-from agent.model import Camera, Capabilities, Movement, NotSeen, tidy
+from agent.model import Camera, Capabilities, Movement, NotSeen
 from agent.permit import LoginMet
+from contract.text import tidy
 from contract.vocabulary import Reason
 
 CHILD = "agent.ask.ptz.child"

@@ -11,9 +11,10 @@ from agent.ask.attempt import Deadline, HungUp, Trouble, ask
 from agent.ask.net import connection, digest
 from agent.ask.net.message import USER_AGENT, Reply, content_length, read_head, request, safe_path
 from agent.ask.rtsp import sdp
-from agent.model import Backchannel, Camera, Credentials, NotSeen, Seen, tidy
+from agent.model import Backchannel, Camera, Credentials, NotSeen, Seen
 from agent.permit import Permit, permit
 from contract.reasons import Finding
+from contract.text import tidy
 from contract.vocabulary import Reason
 
 CAP = 64 * 1024

@@ -9,7 +9,7 @@ import re
 
 from msgspec import Struct
 
-from agent.model import tidy
+from contract.text import tidy
 
 MAX_MEDIA = 32
 _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")

@@ -14,8 +14,9 @@ from agent.ask.net.message import MAX_JUNK, Reply, safe_path
 from agent.ask.rtsp import rtp, sdp
 from agent.ask.rtsp.client import BACKCHANNEL, Rtsp, Status
 from agent.ask.rtsp.sdp import Media
-from agent.model import Camera, tidy
+from agent.model import Camera
 from agent.permit import Permit
+from contract.text import tidy
 from contract.vocabulary import Reason
 
 HOLD_S = 2.5
