@@ -83,6 +83,10 @@ class BoxClock:
         """Best guess of UTC ms at boot ms `at` (None: now); does not jump with the wall clock."""
         return self._clock.utc_ms(boot_ms() if at is None else at)
 
+    def trusted_s(self) -> float | None:
+        """UTC seconds while the kernel vouches for the clock and nothing speaks against it."""
+        return self.utc_ms() / 1000 if self._health.synced and not self._health.untrusted else None
+
     def certain_s(self) -> float:
         """UTC seconds that have certainly come: goes on with boot time, forward only with a disciplined clock."""
         return self._certain().utc_ms / 1000

@@ -16,14 +16,12 @@ from agent.ask.box import health
 from agent.clock import BoxClock
 from agent.decide import soundness
 from agent.login_gate import LoginGate, Refusal
-from agent.model import NotSeen, Seen
-from agent.rounds.capability import CapabilityTask
-from agent.rounds.discovery import DiscoveryTask
-from agent.rounds.look import LookTask
-from agent.rounds.movement import MovementTask
-from agent.rounds.picture import PictureState, PictureTask
+from agent.loop import Loop
+from agent.model import Look, NotSeen, Seen
 from agent.session import Session
 from agent.settings import Settings
+from agent.slot import Inspected, Slot
+from agent.slots import Slots
 from agent.status import (
     CameraStatus,
     DiscoveryStatus,
@@ -44,6 +42,8 @@ from contract.vocabulary import PTZ_FAULT
 
 log = logging.getLogger(__name__)
 
+MAX_TOLD = 10
+"""So many problems of a configuration are told one by one."""
 REDATE_S = 6 * 3600.0
 FULL_EVERY = 15
 """Clock and host ride on every 15th heartbeat, and each when what it says of clock or journal has changed."""
@@ -57,19 +57,15 @@ class Reporter:
         settings: Settings,
         policy: Policy,
         *,
-        ledger: Session,
+        session: Session,
+        slots: Slots,
+        looks: Mapping[str, Loop[Look]],
         door: LoginGate,
-        time: BoxClock,
-        watches: Mapping[str, LookTask],
-        inspector: CapabilityTask,
-        scout: DiscoveryTask,
-        gallery: PictureTask,
-        mover: MovementTask,
+        clock: BoxClock,
     ) -> None:
         self._settings, self._policy, self._rules = settings, policy.id, policy
-        self._ledger, self._door, self._watches = ledger, door, watches
-        self._inspector, self._scout, self._gallery, self._mover = inspector, scout, gallery, mover
-        self._time, self._started_at = time, boot_ms()
+        self._session, self._slots, self._looks, self._door = session, slots, looks, door
+        self._clock, self._started_at = clock, boot_ms()
         self._clock_told: ClockHealth | None = None
         self._beats = 0
         self._said: dict[str, str] = {}
@@ -78,18 +74,32 @@ class Reporter:
         self._health: HostHealth | None = None
 
     def unsettled(self) -> list[int]:
-        """Starts of the looks in flight or unconfirmed, boot ms."""
-        return [since for watch in self._watches.values() if (since := watch.unsettled_since) is not None]
+        """Starts of the looks in flight, overdue or unconfirmed, and of doubts, boot ms."""
+        starts = []
+        for name, look in self._looks.items():
+            starts += [look.unfinished_since, self._slots[name].unsettled_since]  # in this order: see the latter
+        return [since for since in starts if since is not None]
+
+    # ---- for the journal ----------------------------------------------------------------------
+
+    def tell_problems(self) -> None:
+        """Journal those of the configuration in place of which the last good one runs."""
+        problems = self._settings.problems
+        for problem in problems[:MAX_TOLD]:
+            log.warning("not used: %s", problem)
+            self._session.fault(f"the new configuration is not used: {problem}"[:1000])
+        if problems:
+            log.warning("%d problems in the new configuration: the last good one runs; mend it, restart", len(problems))
 
     # ---- for the center -----------------------------------------------------------------------
 
     def heartbeat(self) -> bytes:
-        beat = self._ledger.heartbeat(self.unsettled, self._watches)
-        clock, told, full = self._time.health, self._clock_told, self._beats % FULL_EVERY == 0
+        beat = self._session.heartbeat(self.unsettled, self._slots)
+        clock, told, full = self._clock.health, self._clock_told, self._beats % FULL_EVERY == 0
         if full or told is None or (told.synced, told.untrusted) != (clock.synced, clock.untrusted):
             self._clock_told = clock
             beat = msgspec.structs.replace(beat, clock=clock)
-        trouble = self._ledger.journal.trouble
+        trouble = self._session.journal.trouble
         if full or (self._health and self._health.journal != trouble):
             self._health = self._host(trouble)
             beat = msgspec.structs.replace(beat, host=self._health)
@@ -123,32 +133,36 @@ class Reporter:
 
     def _capability_said(self) -> str:
         """What the capability document says, the dates left out."""
-        verdicts = {one.verdicts.slot: one.verdicts.verdicts for one in self._inspector.latest.copy().values()}
+        verdicts = {name: one.verdicts.verdicts for name, one in self._inspected()}
         return documents.short_hash(msgspec.json.encode(verdicts))
 
     def inventory(self) -> bytes:
-        cameras = [watch.camera for watch in self._watches.values()]
-        devices = {slot: one.device for slot, one in self._inspector.latest.copy().items() if one.device}
-        document = documents.inventory(self._settings.gateway.id, cameras, devices, self._scout.strangers)
+        devices = {name: slot.device for name, slot in self._slots.items() if slot.device}
+        found = self._slots.discovered
+        strangers = found.strangers if found else ()
+        document = documents.inventory(self._settings.gateway.id, self._slots.cameras, devices, strangers)
         return msgspec.json.encode(document)
 
     def capability(self) -> bytes:
-        verdicts = [one.verdicts for one in self._inspector.latest.copy().values()]
-        document = documents.capability(self._settings.gateway.id, self._ledger.boot, self._policy, verdicts)
+        verdicts = [one.verdicts for _, one in self._inspected()]
+        document = documents.capability(self._settings.gateway.id, self._session.boot, self._policy, verdicts)
         return msgspec.json.encode(document)
+
+    def _inspected(self) -> list[tuple[str, Inspected]]:
+        return [(name, slot.inspected) for name, slot in self._slots.items() if slot.inspected]
 
     def greeting(self) -> list[tuple[str, bytes]]:
         """Birth, inventory and capability, as they are published at each connection: (leaf, document)."""
         inventory = self.inventory()
         birth = Birth(
             gateway=self._settings.gateway.id,
-            session=self._ledger.session,
-            boot=self._ledger.boot,
-            store=self._ledger.store,
+            session=self._session.id,
+            boot=self._session.boot,
+            store=self._session.store,
             version=__version__,
-            clock=self._time.health,
+            clock=self._clock.health,
             inventory_hash=documents.short_hash(inventory),
-            oldest=self._ledger.journal.oldest,
+            oldest=self._session.journal.oldest,
         )
         return [("state", msgspec.json.encode(birth)), ("inv", inventory), ("cap", self.capability())]
 
@@ -156,88 +170,86 @@ class Reporter:
 
     def status(self, *, connected: bool, line: str, problem: str) -> Status:
         """`connected`, `line`: the state of the uplink, and that in words; `problem` as in UplinkStatus."""
-        journal = self._ledger.journal
+        journal = self._session.journal
         return Status(
             pid=os.getpid(),
             version=__version__,
             city=self._settings.gateway.city,
             gateway=self._settings.gateway.id,
-            session=self._ledger.session,
+            session=self._session.id,
             policy=self._policy,
-            boot=self._ledger.boot,
-            started_ms=self._time.utc_ms(self._started_at),
-            at_ms=self._time.utc_ms(),
+            boot=self._session.boot,
+            started_ms=self._clock.utc_ms(self._started_at),
+            at_ms=self._clock.utc_ms(),
             at_boot_ms=boot_ms(),
-            clock=self._time.health,
+            clock=self._clock.health,
             host=self._health,
             uplink=UplinkStatus(connected=connected, detail=line, pending=journal.pending, problem=problem),
             journal=JournalStatus(durable=journal.durable, trouble=journal.trouble, lost=journal.lost),
             discovery=self._discovery(),
-            cameras=tuple(self._camera(watch) for watch in self._watches.values()),
+            cameras=tuple(self._camera(slot) for slot in self._slots.values()),
             config=tuple(Words(one.text("en"), one.text("zh")) for one in self._settings.problems),
         )
 
     def _discovery(self) -> DiscoveryStatus:
-        last = self._scout.last
+        last = self._slots.discovered
         if last is None:
             return DiscoveryStatus()
         return DiscoveryStatus(
-            at_ms=self._time.utc_ms(self._scout.last_at) if self._scout.last_at is not None else None,
-            interfaces=last.interfaces,
-            found=len(last.found),
-            unregistered=tuple(device.address for device in self._scout.strangers),
-            rejected=last.rejected,
-            notes=last.notes,
+            at_ms=self._clock.utc_ms(last.at),
+            interfaces=last.round.interfaces,
+            found=len(last.round.found),
+            unregistered=tuple(device.address for device in last.strangers),
+            rejected=last.round.rejected,
+            notes=last.round.notes,
         )
 
-    def _camera(self, watch: LookTask) -> CameraStatus:
-        now = watch.snapshot()
-        inspected = self._inspector.latest.get(now.camera.slot)
-        device = inspected.device if inspected else None
-        clock = now.last.clock if now.last else None
-        stream = now.last.stream if now.last else None
-        picture, refusal = self._picture(now.camera.slot), self._door.refusal(now.camera)
+    def _camera(self, slot: Slot) -> CameraStatus:
+        state, last, loop = slot.state, slot.last_look, self._looks[slot.name]
+        device, inspected, clock = slot.device, slot.inspected, last.clock if last else None
+        stream = last.stream if last else None
+        picture, refusal = self._picture(slot), self._door.refusal(slot.camera)
         return CameraStatus(
-            slot=now.camera.slot,
-            name=now.camera.name,
-            zone=now.camera.zone,
-            address=now.camera.address,
-            availability=now.state.availability,
-            level=now.state.level,
-            reason=now.state.reason,
-            detail=stream.detail if isinstance(stream, NotSeen) else picture.detail if now.state.reason else "",
-            looked_ms=self._time.utc_ms(now.last.at) if now.last else None,
-            late_ms=now.late_ms,
-            since_ms=self._time.utc_ms(now.since) if now.since is not None else None,
+            slot=slot.camera.slot,
+            name=slot.camera.name,
+            zone=slot.camera.zone,
+            address=slot.camera.address,
+            availability=state.availability,
+            level=state.level,
+            reason=state.reason,
+            detail=stream.detail if isinstance(stream, NotSeen) else picture.detail if state.reason else "",
+            looked_ms=self._clock.utc_ms(last.at) if last else None,
+            late_ms=loop.late_ms,
+            since_ms=self._clock.utc_ms(slot.changed_at) if slot.changed_at is not None else None,
             skew_s=clock.value.skew_s if isinstance(clock, Seen) else None,
-            stuck=now.stuck,
+            stuck=loop.stuck,
             login_paused=refusal is not None and refusal.paused,
             login_refused=self._login(refusal) if refusal else None,
-            identity_changed=self._door.is_barred(now.camera.slot),
+            identity_changed=self._door.is_barred(slot.camera.slot),
             model=tidy(f"{device.manufacturer} {device.model}") if device else "",
             verdicts=inspected.verdicts.verdicts if inspected else (),
             picture=picture,
         )
 
     def _login(self, refusal: Refusal) -> LoginStatus:
-        now_ms, now_s = self._time.utc_ms(), self._time.certain_s()
+        now_ms, now_s = self._clock.utc_ms(), self._clock.certain_s()
         return LoginStatus(
             since_ms=now_ms - round((now_s - refusal.since_s) * 1000),
             until_ms=now_ms + round((refusal.until_s - now_s) * 1000),
             attempts_left=refusal.attempts_left,
         )
 
-    def _picture(self, slot: str) -> PictureStatus:
-        shown = self._gallery.shown.get(slot, PictureState())
+    def _picture(self, slot: Slot) -> PictureStatus:
+        shown = slot.picture
         since = {str(fault): shown.state[fault].since for fault in soundness.held(shown.state)}
-        since[PTZ_FAULT] = self._mover.faulty.get(slot)
+        since[PTZ_FAULT] = slot.ptz_fault_since
         held = {fault: at for fault, at in since.items() if at is not None}
-        faults = tuple(FaultStatus(fault=fault, since_ms=self._time.utc_ms(at)) for fault, at in held.items())
+        faults = tuple(FaultStatus(fault=fault, since_ms=self._clock.utc_ms(at)) for fault, at in held.items())
         lost = shown.last if isinstance(shown.last, NotSeen) else None
         return PictureStatus(
             sound=False if faults else soundness.sound(shown.state, self._rules),
             faults=faults,
-            seen_ms=self._time.utc_ms(shown.seen_at) if shown.seen_at is not None else None,
+            seen_ms=self._clock.utc_ms(shown.seen_at) if shown.seen_at is not None else None,
             reason=lost.reason if lost else None,
             detail=lost.detail if lost else "",
         )

@@ -73,7 +73,8 @@ class Session:
         self._run = self._begin()
 
     @property
-    def session(self) -> str:
+    def id(self) -> str:
+        """Of the session that is written now."""
         return self._run.session
 
     @property

@@ -7,21 +7,22 @@ import logging
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from agent import status
 from agent.ask.box.sd_notify import Notifier
 from agent.clock import BoxClock
 from agent.files import write_atomically
-from agent.learnt import LearntFile
-from agent.login_gate import LoginGate
+from agent.loop import Loop
+from agent.model import Look
 from agent.reporting import Reporter
-from agent.rounds.look import LookTask
 from agent.session import Session
+from agent.settings import Settings
+from agent.slots import Slots
 from agent.threads import Threads, describe, whereabouts
 
 if TYPE_CHECKING:
@@ -41,28 +42,25 @@ CHECKPOINT_S = 60.0
 
 
 class Supervisor:
-    """`changed` is set by others when a document or the status file no longer says what is known."""
+    """The main thread's round. `keeping`: what writes down what a disk did not take, or what is new."""
 
     def __init__(
         self,
+        settings: Settings,
         *,
-        watches: Mapping[str, LookTask],
+        session: Session,
+        clock: BoxClock,
+        slots: Slots,
+        looks: Mapping[str, Loop[Look]],
         reporter: Reporter,
         uplink: "Uplink",
-        ledger: Session,
-        memory: LearntFile,
-        door: LoginGate,
-        time: BoxClock,
         threads: Threads,
-        changed: threading.Event,
-        heartbeat_s: float,
-        status_file: Path,
+        keeping: Sequence[Callable[[], None]],
     ) -> None:
-        self._watches, self._reporter, self._uplink, self._memory, self._time = watches, reporter, uplink, memory, time
-        self._door = door
-        self._changed, self._heartbeat_s, self._status_file = changed, heartbeat_s, status_file
-        self._ledger = ledger
-        self._threads, self._notifier = threads, Notifier()
+        self._looks, self._reporter, self._uplink, self._session = looks, reporter, uplink, session
+        self._keeping, self._clock, self._threads, self._notifier = keeping, clock, threads, Notifier()
+        self._changed, self._heartbeat_s = slots.changed, settings.heartbeat
+        self._status_file = status.place(settings.state_dir)
         self._heartbeat_due = self._status_due = self._second_due = self._documents_due = 0.0
         self._unsaid = False
         self._checkpoint_due = monotonic() + CHECKPOINT_S / 6
@@ -75,14 +73,14 @@ class Supervisor:
         """Blocks until `stopping` is set."""
         self._notifier.say("READY=1")
         while not stopping.wait(TICK_S):
-            self._round()
+            self.round()
         self._notifier.say("STOPPING=1", "STATUS=stopping")
 
-    def _round(self) -> None:
-        """A part that fails costs the others nothing but the watchdog's patience: it is not told that we live."""
+    def round(self) -> None:
+        """Every part that is due. One that fails costs the watchdog's patience alone: it is not told that we live."""
         asking = (self._each_second, self._give_up_stuck_looks)
         telling = (self._beat, self._publish_changes, self._show)
-        keeping = (self._memory.save_if_changed, self._door.save_refused, self._ledger.tend, self._checkpoint)
+        keeping = (*self._keeping, self._session.tend, self._checkpoint)
         done = [self._do(part) for part in (*asking, *telling, *keeping)]
         if all(done) and self._progresses():
             self._notifier.alive()
@@ -103,20 +101,20 @@ class Supervisor:
 
     def _progresses(self) -> bool:
         """Our own round has come so far; the line's threads live; more cameras are looked at than not."""
-        idle = sum(watch.idle for watch in self._watches.values())
-        return self._threads.complete and not self._uplink.stalled and 2 * idle <= len(self._watches)
+        idle = sum(look.idle for look in self._looks.values())
+        return self._threads.complete and not self._uplink.stalled and 2 * idle <= len(self._looks)
 
     def _each_second(self) -> None:
         if (now := monotonic()) >= self._second_due:
             self._threads.check()
-            if self._time.poll():
+            if self._clock.poll():
                 self._status_due = 0.0
             self._second_due = now + 1.0
 
     def _give_up_stuck_looks(self) -> None:
-        for slot, watch in self._watches.items():
-            if watch.give_up_if_stuck():
-                log.warning("%s: the look hangs; reported as unknown until it ends", slot)
+        for name, look in self._looks.items():
+            if look.give_up_if_stuck():
+                log.warning("%s: the look hangs; reported as unknown until it ends", name)
                 self._changed.set()
 
     def _beat(self) -> None:
@@ -142,23 +140,23 @@ class Supervisor:
 
     def _checkpoint(self) -> None:
         if (now := monotonic()) >= self._checkpoint_due:
-            self._ledger.checkpoint(self._reporter.unsettled)
+            self._session.checkpoint(self._reporter.unsettled)
             self._checkpoint_due = now + CHECKPOINT_S
 
     def _write_status(self) -> None:
         uplink = self._uplink
-        status = self._reporter.status(
+        shown = self._reporter.status(
             connected=uplink.connected.is_set(), line=uplink.detail, problem=uplink.problem or ""
         )
         try:
-            write_atomically(self._status_file, msgspec.json.encode(status), mode=0o644)
+            write_atomically(self._status_file, msgspec.json.encode(shown), mode=0o644)
             self._unwritable = ""
         except OSError as error:
             said = error.strerror or str(error)
             if said != self._unwritable:  # once, not every 15 s
                 log.warning("cannot write %s: %s", self._status_file, said)
-                self._ledger.fault(f"{self._status_file.name} cannot be written: {said}")
+                self._session.fault(f"{self._status_file.name} cannot be written: {said}")
             self._unwritable = said
-        states = Counter(camera.availability.value for camera in status.cameras)
+        states = Counter(camera.availability.value for camera in shown.cameras)
         counted = ", ".join(f"{states[one]} {one}" for one in states)
-        self._notifier.say(f"STATUS={len(status.cameras)} cameras: {counted or 'none'}; {status.uplink.detail}")
+        self._notifier.say(f"STATUS={len(shown.cameras)} cameras: {counted or 'none'}; {shown.uplink.detail}")

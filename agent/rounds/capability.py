@@ -1,147 +1,82 @@
-"""Asks for capabilities in the background, in batches, and keeps the verdicts.
+"""Asks for capabilities, in batches: all in each round, between rounds those that are wanted.
 
-How the questions travel and what the answers mean stands elsewhere; here is only who is asked when.
+How the questions travel stands in `ask`, what the answers mean in `decide`.
 """
 
 import logging
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from msgspec import Struct, structs
+from msgspec import structs
 
-from agent.model import Camera, Device, Evidence, NotSeen, Picture, Seen
-from agent.threads import Threaded
-from contract.messages import SlotVerdicts, Verdict
+from agent.ask import inspection
+from agent.ask.attempt import boot_ms
+from agent.examine import decode
+from agent.learnt import LearntFile
+from agent.login_gate import LoginGate
+from agent.loop import Round
+from agent.model import Camera, Evidence, Seen
+from agent.slots import Slots
+from agent.threads import describe, whereabouts
 
 log = logging.getLogger(__name__)
 
-FIRST_WAIT_MS = 60_000
-LONGEST_WAIT_MS = 3_600_000
-"""A slot that asks for questions again and again (its camera does not answer them) gets them ever more rarely."""
 
+class CapabilityTask(Round):
+    """What each camera can do.
 
-class Inspected(Struct, frozen=True, kw_only=True):
-    """The last inspection of one slot."""
-
-    verdicts: SlotVerdicts
-    device: Device | None
-
-
-class CapabilityTask(Threaded):
-    """One thread. `inspect` yields the evidence of each camera as it arrives, `decode` a frame of each stream it saw.
-
-    `judge` makes verdicts of evidence. Called on this thread: `told(camera, evidence)` once for each camera asked, and
-    `judged(slot, before, after)` for each judgement. A slot judged before is judged anew only when all is in, so that a
-    verdict does not change and change back within one inspection.
+    A slot judged before is judged anew only when all is in, so that a verdict does not change and change back within
+    one inspection.
     """
 
     def __init__(
         self,
-        cameras: Callable[[], Sequence[Camera]],
+        slots: Slots,
         *,
-        inspect: Callable[[Sequence[Camera]], Iterator[Evidence]],
-        decode: Callable[[Sequence[tuple[Camera, Evidence]]], Iterator[tuple[str, Seen[Picture] | NotSeen]]],
-        judge: Callable[[Evidence], tuple[Verdict, ...]],
-        told: Callable[[Camera, Evidence], None],
-        judged: Callable[[str, Inspected | None, Inspected], None],
-        now: Callable[[], int],
+        learnt: LearntFile,
+        door: LoginGate,
         interval_s: float,
+        deadline_s: float,
+        now: Callable[[], int] = boot_ms,
     ) -> None:
-        self._cameras, self._now = cameras, now
-        self._inspect, self._decode, self._judge = inspect, decode, judge
-        self._told, self._judged = told, judged
-        self._interval_ms = int(interval_s * 1000)
-        self._lock = threading.Lock()
-        self._keeping = threading.Lock()
-        self._wanted: set[str] = set()
-        self._waits: dict[str, tuple[int, int]] = {}  # slot -> (not before, wait), boot ms
-        self._wake = threading.Event()
-        self._stop = False
-        self.latest: dict[str, Inspected] = {}
-        super().__init__("inspector", self._run)
+        self._slots, self._learnt, self._door = slots, learnt, door
+        self._interval_ms, self._deadline_s, self._now = int(interval_s * 1000), deadline_s, now
+        self._round_due = now()
 
-    def start(self) -> None:
-        self.request(camera.slot for camera in self._cameras())
-        super().start()
+    def run(self) -> None:
+        if self._now() >= self._round_due:
+            self._round_due = self._now() + self._interval_ms
+            self._slots.ask(self._slots)
+        if batch := self._slots.take_wanted():
+            self._ask([self._learnt.identified(camera) for camera in batch])
 
-    def stop(self) -> None:
-        self._stop = True
-        self._wake.set()
-
-    def request(self, slots: Iterable[str]) -> None:
-        """Ask these soon, whatever was asked before."""
-        with self._lock:
-            self._wanted.update(slots)
-        self._wake.set()
-
-    def device(self, slot: str) -> Device | None:
-        """Who answered the last questions at this slot, if anybody did."""
-        last = self.latest.get(slot)
-        return last.device if last else None
-
-    def suggest(self, slot: str) -> None:
-        """Ask this one if it has not been asked lately; each repetition waits twice as long."""
-        now = self._now()
-        with self._lock:
-            not_before, wait = self._waits.get(slot, (0, FIRST_WAIT_MS))
-            if now < not_before or slot in self._wanted:
-                return
-            self._waits[slot] = (now + wait, min(2 * wait, LONGEST_WAIT_MS))
-            self._wanted.add(slot)
-        self._wake.set()
-
-    def _run(self) -> None:
-        round_due = self._now() + self._interval_ms
-        while not self._stop:
-            self._wake.wait(timeout=max(0.0, (round_due - self._now()) / 1000))
-            self._wake.clear()
-            if self._now() >= round_due:
-                round_due += self._interval_ms
-                self.request(camera.slot for camera in self._cameras())
-            with self._lock:
-                wanted, self._wanted = self._wanted, set()
-            batch = [camera for camera in self._cameras() if camera.slot in wanted]
-            if batch and not self._stop:
-                self._ask(batch)
+    def next_ms(self, ended_ms: int) -> int:
+        return self._round_due
 
     def _ask(self, batch: Sequence[Camera]) -> None:
         by_slot = {camera.slot: camera for camera in batch}
+        auth = {camera.slot: self._learnt.learnt(camera).auth for camera in batch}
         found: dict[str, Evidence] = {}
         try:
-            for evidence in self._inspect(batch):
+            for evidence in inspection.inspect(batch, door=self._door, auth=auth, deadline_s=self._deadline_s):
                 found[evidence.slot] = evidence
-                self._take(by_slot[evidence.slot], evidence)
-            for slot, picture in self._decode([(by_slot[slot], evidence) for slot, evidence in found.items()]):
+                self._take(evidence)
+            for slot, picture in decode([(by_slot[slot], one) for slot, one in found.items()], door=self._door):
                 found[slot] = structs.replace(found[slot], picture=picture)
-        except Exception:  # a bug here must not end the questions for good
-            log.exception("inspection failed")
-        for evidence in found.values():
-            try:
-                self._keep(evidence)
-            except Exception:  # nor one camera cost the others their verdicts
-                log.exception("judging %s failed", evidence.slot)
+        finally:
+            self._judge(found.values())
 
-    def _take(self, camera: Camera, evidence: Evidence) -> None:
-        self._told(camera, evidence)
-        if camera.slot not in self.latest:
-            self._keep(evidence)
+    def _take(self, evidence: Evidence) -> None:
+        slot = self._slots[evidence.slot]
+        slot.learn(evidence.capabilities)
+        if slot.inspected is None:
+            slot.apply(evidence)
         if isinstance(evidence.capabilities.stream_uri, Seen):
-            with self._lock:
-                self._waits.pop(camera.slot, None)
+            self._slots.answered(evidence.slot)
 
-    def take(self, camera: Camera, evidence: Evidence) -> None:
-        """Evidence that somebody else gathered: judged as our own, on the thread of whoever calls."""
-        self._told(camera, evidence)
-        self._keep(evidence)
-
-    def _keep(self, evidence: Evidence) -> None:
-        with self._keeping:
-            self._judge_anew(evidence)
-
-    def _judge_anew(self, evidence: Evidence) -> None:
-        device = evidence.capabilities.device
-        verdicts = SlotVerdicts(slot=evidence.slot, at=self._now(), verdicts=self._judge(evidence))
-        after = Inspected(verdicts=verdicts, device=device.value if isinstance(device, Seen) else None)
-        before = self.latest.get(evidence.slot)
-        self.latest[evidence.slot] = after
-        self._judged(evidence.slot, before, after)
+    def _judge(self, found: Iterable[Evidence]) -> None:
+        for evidence in found:
+            try:
+                self._slots[evidence.slot].apply(evidence)
+            except Exception as error:  # one camera must not cost the others their verdicts
+                what, where = describe(type(error), error), whereabouts(error.__traceback__)
+                log.error("judging %s failed: %s\n%s", evidence.slot, what, where)

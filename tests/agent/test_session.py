@@ -1,4 +1,4 @@
-"""What the ledger claims, over broken disks, crashes and full journals, judged by the center's own timeline."""
+"""What the session claims, over broken disks, crashes and full journals, judged by the center's own timeline."""
 
 import random
 import threading
@@ -99,11 +99,11 @@ class Box:
 
     def start(self) -> None:
         self.journal = Journal(self.folder / "journal.db", max_bytes=self.max_bytes)
-        self.ledger = Session(self.journal, boot="b", now=lambda: self.now)
+        self.session = Session(self.journal, boot="b", now=lambda: self.now)
         self.state: dict[str, tuple[Availability, int]] = dict.fromkeys(SLOTS, (Availability.UNKNOWN, self.now))
         self.pending: dict[str, tuple[int, Availability]] = {}
-        self.ledger.anchor(Anchoring(at=self.now, utc_ms=self.now, err_ms=0, source="ntp"))
-        self.ledger.tend()
+        self.session.anchor(Anchoring(at=self.now, utc_ms=self.now, err_ms=0, source="ntp"))
+        self.session.tend()
 
     def crash(self) -> None:
         """The process is killed: nothing is closed or told."""
@@ -124,7 +124,7 @@ class Box:
     def heal(self) -> None:
         self._bring_back()
         self.journal.tend(at_once=True)
-        self.ledger.tend()
+        self.session.tend()
 
     def _bring_back(self) -> None:
         if self._gone.exists():
@@ -142,7 +142,7 @@ class Box:
         return [at for at, _ in self.pending.values()]
 
     def beat(self) -> None:
-        self.center.beats.append(self.ledger.heartbeat(self.unsettled, SLOTS))
+        self.center.beats.append(self.session.heartbeat(self.unsettled, SLOTS))
 
     def look(self) -> None:
         slot = self.rnd.choice(SLOTS)
@@ -154,7 +154,7 @@ class Box:
             self._over(slot, at)
             before, self.state[slot] = self.state[slot][0], (to, at)
             change = Change(at=at, from_=before, to=to, level=Rung.STREAMS, reason=None)
-            self.ledger.transition(slot, change)
+            self.session.transition(slot, change)
             del self.pending[slot]
         else:
             to = self.rnd.choice([one for one in Availability if one is not self.state[slot][0]])
@@ -174,9 +174,9 @@ def test_whatever_breaks_nothing_wrong_is_known(tmp_path: Path, seed: int) -> No
     """Looks, failing disks, recoveries, crashes and deliveries in any order: what the center knows is true."""
     rnd = random.Random(seed)
     box = Box(tmp_path, rnd, max_bytes=rnd.choice([10**7, 48_000]))
-    acts = [box.look] * 30 + [box.beat] * 5 + [lambda: box.ledger.checkpoint(box.unsettled)] * 3
+    acts = [box.look] * 30 + [box.beat] * 5 + [lambda: box.session.checkpoint(box.unsettled)] * 3
     acts += [lambda: box.center.take(box.journal), lambda: box.center.take(box.journal, acknowledge=False)]
-    acts += [lambda: box.ledger.fault("x" * 900)] * 8  # fills the smaller journals
+    acts += [lambda: box.session.fault("x" * 900)] * 8  # fills the smaller journals
     acts += [box.break_disk, box.heal, box.heal, box.crash]
     for _ in range(600):
         rnd.choice(acts)()
@@ -196,7 +196,7 @@ def test_a_heartbeat_s_lists_are_the_states_at_its_seq(tmp_path: Path, seed: int
     """Whatever threads record changes meanwhile and however often the disk goes, no list contradicts the events."""
     rnd, center = random.Random(seed), Center()
     journal = Journal(tmp_path / "journal.db")
-    ledger = Session(journal, boot="b", now=boot_ms)
+    session = Session(journal, boot="b", now=boot_ms)
     going = threading.Event()
     going.set()
 
@@ -204,14 +204,14 @@ def test_a_heartbeat_s_lists_are_the_states_at_its_seq(tmp_path: Path, seed: int
         state = Availability.UNKNOWN
         while going.is_set():
             to = rnd.choice([one for one in Availability if one is not state])
-            ledger.transition(slot, Change(at=boot_ms(), from_=state, to=to, level=Rung.STREAMS, reason=None))
+            session.transition(slot, Change(at=boot_ms(), from_=state, to=to, level=Rung.STREAMS, reason=None))
             state = to
 
     threads = [threading.Thread(target=change, args=(slot, random.Random(f"{seed}{slot}"))) for slot in SLOTS]
     for thread in threads:
         thread.start()
     for i in range(400):
-        center.beats.append(ledger.heartbeat(tuple, SLOTS))
+        center.beats.append(session.heartbeat(tuple, SLOTS))
         if i % 40 == 39:
             center.take(journal, acknowledge=False)
             journal.trim(journal.store, 10**9)  # the file went back in time: the session ends
@@ -232,7 +232,7 @@ def test_a_broken_disk_costs_no_more_than_the_moment(tmp_path: Path) -> None:
     box = Box(tmp_path, random.Random(1))
 
     def change(slot: str, to: Availability) -> None:
-        box.ledger.transition(
+        box.session.transition(
             slot, Change(at=box.now, from_=Availability.UNKNOWN, to=to, level=Rung.STREAMS, reason=None)
         )
 
@@ -240,19 +240,19 @@ def test_a_broken_disk_costs_no_more_than_the_moment(tmp_path: Path) -> None:
     change("a", Availability.ONLINE)
     box.now = 200
     box.beat()
-    first, store = box.ledger.session, box.ledger.store
+    first, store = box.session.id, box.session.store
     box.break_disk()
     box.now = 210
     change("b", Availability.OFFLINE)
-    assert box.ledger.session != first
-    assert box.ledger.store != store
+    assert box.session.id != first
+    assert box.session.store != store
     assert not box.journal.durable
     box.now = 300
     box.beat()
-    volatile = box.ledger.store
+    volatile = box.session.store
     box.heal()
     assert box.journal.durable
-    assert (box.ledger.store, box.journal.trouble) == (volatile, "")
+    assert (box.session.store, box.journal.trouble) == (volatile, "")
     box.now = 400
     box.beat()
     box.center.take(box.journal)
@@ -262,7 +262,7 @@ def test_a_broken_disk_costs_no_more_than_the_moment(tmp_path: Path) -> None:
     told = [event.what for event in box.center.events.values() if isinstance(event, Fault)]
     assert any("going on in memory" in one for one in told)
     assert any("recovered" in one for one in told)
-    box.ledger.close(box.unsettled)
+    box.session.close(box.unsettled)
     box.journal.close()
     again = Journal(tmp_path / "journal.db")
     assert again.store == volatile
@@ -275,11 +275,11 @@ def test_a_full_journal_states_anew_what_it_knows(tmp_path: Path) -> None:
     box = Box(tmp_path, random.Random(1), max_bytes=100_000)
     box.now = 10
     still = Change(at=10, from_=Availability.UNKNOWN, to=Availability.ONLINE, level=Rung.STREAMS, reason=None)
-    box.ledger.transition("a", still)
-    first = box.ledger.session
-    while box.ledger.session == first:
+    box.session.transition("a", still)
+    first = box.session.id
+    while box.session.id == first:
         box.now += 1
-        box.ledger.fault("x" * 200)
+        box.session.fault("x" * 200)
     began = box.now
     box.now += 100
     box.beat()
@@ -303,12 +303,12 @@ def test_a_lost_store_is_told(tmp_path: Path) -> None:
 def test_a_change_that_meets_the_end_of_its_session_stands_once_in_the_next(tmp_path: Path) -> None:
     """What a new session states at its start is not written a second time by whoever met the end of the old one."""
     journal = Journal(tmp_path / "journal.db")
-    ledger = Session(journal, boot="b", now=lambda: 7)
+    session = Session(journal, boot="b", now=lambda: 7)
     journal.trim(journal.store, 1)  # never given out: the store ends
     change = Change(at=7, from_=Availability.UNKNOWN, to=Availability.ONLINE, level=Rung.STREAMS, reason=None)
-    where = ledger.transition("a", change)
+    where = session.transition("a", change)
     rows = [READ.decode(row.body) for row in journal.batch(journal.store, 0, 100)]
     (told,) = (one for one in rows if isinstance(one, Transition))
     assert (told.slot, f"{journal.store}:{told.seq}") == ("a", where)
-    assert ledger.transition("a", change) == f"{journal.store}:{journal.seq_high}"
+    assert session.transition("a", change) == f"{journal.store}:{journal.seq_high}"
     journal.close()

@@ -13,8 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from agent.cli import main
-from agent.rounds.capability import CapabilityTask
-from agent.rounds.discovery import DiscoveryTask
+from agent.loop import Loop
 from agent.tell.line import Line
 from scripts.stage import Canteen
 from tests.preload import needs_gcc, preload
@@ -91,9 +90,7 @@ def strike(order: Path) -> None:
 def wake(wanted: str) -> None:
     """An exception meets a thread when it wakes, and these sleep for hours; the line's until its connection ends."""
     for one in gc.get_objects():
-        if isinstance(one, CapabilityTask):
-            one.request(())
-        elif isinstance(one, DiscoveryTask):
+        if isinstance(one, Loop):
             one.hurry()
         elif isinstance(one, Line) and wanted == "uplink-line":
             one.give_up()
@@ -165,10 +162,10 @@ def test_looks_that_hang_beyond_their_deadline_end_the_watchdogs_patience(tmp_pa
 
 
 THREADS = (
-    "watch-slot-0",
-    "inspector",
-    "scout",
-    "scout-ear",
+    "look-slot-0",
+    "capability",
+    "discovery",
+    "announcements",
     "uplink-line",
     "uplink-pump",
     "paho-mqtt-client-4101/zz-demo-0001",

@@ -1,4 +1,4 @@
-"""The main thread's round, of a daemon that was furnished and not started: what fails, and what that costs."""
+"""The main thread's round, of a daemon that was not started: what fails, and what that costs."""
 
 import json
 import socket
@@ -10,19 +10,21 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agent.cli import _load
+from agent import settings
 from agent.daemon import Daemon
+from agent.session import Session
 from agent.supervisor import TICK_S
+from contract.policy import load_policy
 from tests.agent.test_daemon import config
 
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
     before = threading.excepthook
-    daemon = Daemon(*_load(config(tmp_path)))
-    daemon._furnish()
+    loaded = settings.load(config(tmp_path))
+    daemon = Daemon(loaded, load_policy(loaded.policy))
     yield daemon
-    daemon._journal.close()
+    daemon.journal.close()
     threading.excepthook = before
 
 
@@ -41,11 +43,11 @@ def test_a_part_that_always_fails_keeps_the_watchdog_unfed_and_nothing_else_wait
         manager.setblocking(False)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         monkeypatch.setenv("WATCHDOG_USEC", "1000000")
-        supervisor, now = daemon._make_supervisor(), daemon._ledger._now
-        daemon._ledger._now = broken  # no heartbeat can be made; the checkpoint is not due yet
+        supervisor = daemon.rest().supervisor
+        monkeypatch.setattr(Session, "heartbeat", lambda *_: broken())
         end = time.monotonic() + 2.5
         while time.monotonic() < end:
-            supervisor._round()
+            supervisor.round()
             time.sleep(TICK_S)
         assert 2 <= len(tried) <= 3
         said = manager.recv(9999)
@@ -53,9 +55,10 @@ def test_a_part_that_always_fails_keeps_the_watchdog_unfed_and_nothing_else_wait
         assert (tmp_path / "status.json").exists()
         with pytest.raises(BlockingIOError):
             manager.recv(9999)
-        daemon._ledger._now = now
+        monkeypatch.undo()
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         time.sleep(1)
-        supervisor._round()
+        supervisor.round()
         assert manager.recv(9999) == b"WATCHDOG=1"
 
 
@@ -64,6 +67,6 @@ def test_a_box_whose_own_figures_cannot_be_read_still_beats(
 ) -> None:
     """What psutil stumbles over costs the figures of the box, no heartbeat."""
     monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "nothing"))
-    beat = json.loads(daemon._reporter.heartbeat())
-    assert beat["session"] == daemon._ledger.session
+    beat = json.loads(daemon.rest().reporter.heartbeat())
+    assert beat["session"] == daemon.session.id
     assert "host" not in beat

@@ -11,15 +11,15 @@ from collections.abc import Callable
 Tell = Callable[[bytes], None]
 
 
-def serve(work: Callable[[list[bytes], Tell], None], *, parting: Callable[[], None] = lambda: None) -> None:
+def serve(work: Callable[[list[bytes], Tell], None], *, on_parent_death: Callable[[], None] = lambda: None) -> None:
     """Read all jobs, call `work(jobs, tell)`, exit. `tell(result)` may be called from any thread; one line each.
 
-    `parting`: what is still to be done, at once and on a thread of its own, when the parent has died.
+    `on_parent_death`: what is still to be done, at once and on a thread of its own, when the parent has died.
     """
     results = os.dup(1)
     os.dup2(2, 1)  # whatever a library prints must not pass for a result
     jobs = _jobs()
-    threading.Thread(target=_die_with_parent, args=(parting,), daemon=True).start()
+    threading.Thread(target=_die_with_parent, args=(on_parent_death,), daemon=True).start()
     lock = threading.Lock()
 
     def tell(result: bytes) -> None:
@@ -40,7 +40,7 @@ def _jobs() -> list[bytes]:
     return jobs
 
 
-def _die_with_parent(parting: Callable[[], None]) -> None:
+def _die_with_parent(on_parent_death: Callable[[], None]) -> None:
     """Standard input stays open as long as the parent wants us; its end is the order to go.
 
     Not PR_SET_PDEATHSIG: that fires when the *thread* that started us ends.
@@ -48,7 +48,7 @@ def _die_with_parent(parting: Callable[[], None]) -> None:
     while os.read(0, 4096):
         pass
     try:
-        parting()
+        on_parent_death()
     finally:
         os._exit(1)
 

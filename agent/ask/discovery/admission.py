@@ -23,7 +23,7 @@ _SOURCES = 4_096
 _NOTES = 8
 
 
-class Gate:
+class Admission:
     """Admits or rejects a datagram before it is parsed.
 
     `share` (0..1) is the part of the round's budget released so far: it grows with time, so that a burst cannot spend
@@ -56,7 +56,7 @@ class Gate:
         return None
 
 
-class Harvest:
+class DeviceTable:
     """The devices of a round, told apart by address, port and path; the endpoint reference is settled by vote."""
 
     def __init__(self, ports: Collection[int] = xaddr.PORTS) -> None:

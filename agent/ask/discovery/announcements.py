@@ -14,7 +14,7 @@ from msgspec import Struct
 from agent.ask.box import interfaces, neighbours
 from agent.ask.box.nics import addresses
 from agent.ask.discovery import sockets
-from agent.ask.discovery.admission import Gate, device
+from agent.ask.discovery.admission import Admission, device
 from agent.ask.discovery.messages import MAX_DATAGRAM_BYTES, Reply, parse
 from agent.ask.discovery.round import DiscoveryOptions
 from agent.ask.onvif import xaddr
@@ -47,7 +47,7 @@ class Listener:
         self.notes = (*passed_over, *failures)
         self._networks = [nic.network for nic in nics]
         self._ports = frozenset(settings.ports) or xaddr.PORTS
-        self._gate, self._window_ends_s = Gate(), 0.0
+        self._admission, self._window_ends_s = Admission(), 0.0
 
     @property
     def listening(self) -> bool:
@@ -58,7 +58,7 @@ class Listener:
         if self._sock is None or not select.select([self._sock], [], [], timeout_s)[0]:
             return ()
         if time.monotonic() >= self._window_ends_s:
-            self._gate, self._window_ends_s = Gate(), time.monotonic() + WINDOW_S
+            self._admission, self._window_ends_s = Admission(), time.monotonic() + WINDOW_S
         macs, heard = neighbours.neighbours(), []
         for _ in range(_BATCH):
             try:
@@ -83,7 +83,7 @@ class Listener:
     def _take(self, data: bytes, sender: str, macs: dict[str, str]) -> list[Announcement]:
         ip = ipaddress.IPv4Address(sender)
         network = next((network for network in self._networks if ip in network), None)
-        refused = self._gate.admit(sender, len(data), share=_SHARE, vouched=False, neighbour=sender in macs)
+        refused = self._admission.admit(sender, len(data), share=_SHARE, vouched=False, neighbour=sender in macs)
         reply = None if refused or network is None else parse(data)
         if not isinstance(reply, Reply) or reply.kind not in ("Hello", "Bye"):
             return []

@@ -17,7 +17,7 @@ from msgspec import Struct
 from agent.ask.box import interfaces, neighbours
 from agent.ask.box.nics import addresses
 from agent.ask.discovery import schedule, sockets, tcp_probe
-from agent.ask.discovery.admission import Gate, Harvest
+from agent.ask.discovery.admission import Admission, DeviceTable
 from agent.ask.discovery.messages import MAX_DATAGRAM_BYTES, Rejection, build, parse
 from agent.ask.onvif import xaddr
 from agent.model import DiscoveredDevice
@@ -75,7 +75,7 @@ def probe(settings: DiscoveryOptions, *, known: Sequence[str] = ()) -> Round:
         sweep = _Sweep(settings, [nic.network for nic in nics], subnets, targets)
         sweep.run([sock for _, sock in links], plain)
     macs = neighbours.neighbours()
-    found = sweep.harvest.devices(macs)
+    found = sweep.table.devices(macs)
     silent = schedule.silent(targets, {device.address for device in found}, macs, [nic.network for nic in nics])
     found += tcp_probe.knock(silent, settings.knock_ports, macs, seconds=settings.knock_s)
     nowhere = [] if nics else ["no interface to probe from"]
@@ -97,12 +97,12 @@ class _Sweep:
         subnets: Sequence[ipaddress.IPv4Network],
         targets: schedule.Targets,
     ) -> None:
-        self.harvest = Harvest(frozenset(settings.ports) or xaddr.PORTS)
+        self.table = DeviceTable(frozenset(settings.ports) or xaddr.PORTS)
         self.rejected: Counter[Rejection] = Counter()
         self._networks = [*links, *subnets]
         self._targets = targets
         self._end_s = settings.duration_s
-        self._gate = Gate()
+        self._admission = Admission()
         self._asked: set[str] = set()
         self._tickets: dict[str, list[bytes]] = {address: [] for address in targets.known}
         self._elsewhere: dict[str, None] = {}
@@ -172,7 +172,7 @@ class _Sweep:
         network = self._network(sender)
         if network is None and sender not in self._tickets:
             return self._from_elsewhere(sender)
-        why = self._gate.admit(
+        why = self._admission.admit(
             sender,
             len(data),
             share=0.0 if self._overdrawn() else share,
@@ -188,7 +188,7 @@ class _Sweep:
             return Rejection.OTHER_MESSAGE
         if reply.relates_to and not reply.relates_to & self._asked:
             return Rejection.FOREIGN_RELATES_TO
-        added = self.harvest.add(sender, reply.matches, network, share=share, vouched=vouched)
+        added = self.table.add(sender, reply.matches, network, share=share, vouched=vouched)
         return None if added else Rejection.FLOOD
 
     def _from_elsewhere(self, sender: str) -> Rejection:

@@ -204,4 +204,4 @@ def _nothing(reason: Reason, detail: str) -> Movement:
 
 
 if __name__ == "__main__":
-    serve(work, parting=part)
+    serve(work, on_parent_death=part)

@@ -2,18 +2,23 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
 import pytest
 
 from agent.ask.attempt import boot_ms
-from agent.decide.availability import Change
+from agent.loop import Loop
 from agent.model import Camera, ClockReading, Look, NotSeen, Seen, Stream
 from agent.rounds.look import LookTask
-from contract.policy import load_policy
+from agent.slot import Checked
+from contract.messages import Transition
 from contract.vocabulary import Availability, Reason
+from tests.agent.rounds.house import House
 from tests.support.waiting import until
 
 CAMERA = Camera(slot="kitchen-1", address="127.0.0.1")
@@ -35,6 +40,69 @@ def gone(_: Camera) -> Look:
     return Look(at=boot_ms(), took_s=0.0, tcp=missing, clock=missing, stream=missing)
 
 
+class Looks(LookTask):
+    """Its looks are told what they see."""
+
+    def __init__(self, house: House, see: Callable[[Camera], Look], now: Callable[[], int], interval_s: float) -> None:
+        slot = house.slots[CAMERA.slot]
+        super().__init__(
+            slot,
+            house.slots,
+            learnt=house.learnt,
+            door=house.door,
+            interval_s=interval_s,
+            deadline_s=5.0,
+            hurry_s=0.02,
+            now=now,
+        )
+        self._see = see
+
+    def look(self, enrolled: Camera) -> Look:
+        return self._see(enrolled)
+
+
+class Watch(Loop[Look]):
+    """One camera's loop, with its slot at hand."""
+
+    def __init__(self, house: House, task: Looks, now: Callable[[], int], stuck_after_s: float) -> None:
+        self.slot = house.slots[CAMERA.slot]
+        super().__init__(
+            f"look-{CAMERA.slot}",
+            task,
+            tell=house.session.fault,
+            wake=self.slot.look_now,
+            patience_s=stuck_after_s,
+            now=now,
+        )
+
+    def checked(self, *, decodable: bool | None) -> None:
+        self.slot.apply(Checked(picture=None, decodable=decodable))
+
+    @property
+    def unsettled_since(self) -> int | None:
+        starts = (self.unfinished_since, self.slot.unsettled_since)
+        return min((one for one in starts if one is not None), default=None)
+
+
+class Changes(Sequence[Transition]):
+    """What was recorded by now, or until the house was closed."""
+
+    def __init__(self, house: House) -> None:
+        self._house, self._kept = house, list[Transition]()
+        self.closed = False
+
+    def read(self) -> list[Transition]:
+        if not self.closed:
+            self._kept = self._house.told(Transition)
+        return self._kept
+
+    def __len__(self) -> int:
+        return len(self.read())
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.read()[index]
+
+
 @contextmanager
 def watching(
     look: Callable[[Camera], Look],
@@ -43,24 +111,22 @@ def watching(
     stuck_after_s: float = 5.0,
     now: Callable[[], int] = boot_ms,
     started: bool = True,
-) -> Iterator[tuple[LookTask, list[Change]]]:
-    changes: list[Change] = []
-    watch = LookTask(
-        CAMERA,
-        look=look,
-        record=lambda _, change: changes.append(change),
-        now=now,
-        policy=load_policy("henan-2021-45"),
-        interval_s=interval_s,
-        hurry_s=0.02,
-        stuck_after_s=stuck_after_s,
-    )
-    if started:
-        watch.start()
-    try:
-        yield watch, changes
-    finally:
-        watch.stop()
+) -> Iterator[tuple[Watch, Changes]]:
+    with TemporaryDirectory() as folder:
+        house = House(Path(folder), [CAMERA], now)
+        watch = Watch(house, Looks(house, look, now, interval_s), now, stuck_after_s)
+        changes = Changes(house)
+        if started:
+            watch.start()
+        try:
+            yield watch, changes
+        finally:
+            watch.stop()
+            if watch.thread.ident:
+                watch.thread.join(30)
+            changes.read()
+            changes.closed = True
+            house.close()
 
 
 def test_a_change_is_dated_by_the_first_look_that_differed() -> None:
@@ -159,7 +225,7 @@ def test_wherever_it_stands_still_it_does_not_claim_to_have_watched(reading: int
     slept_ms, readings, asleep = [0], [0], [0]
 
     def now() -> int:
-        readings[0] += threading.current_thread().name.startswith("watch-")
+        readings[0] += threading.current_thread().name.startswith("look-")
         if readings[0] == reading and not asleep[0]:
             asleep[0] = boot_ms()
             slept_ms[0] = 60_000
@@ -219,18 +285,18 @@ def test_a_picture_that_cannot_be_decoded_ends_online_and_its_return_restores_it
     with watching(good) as (watch, changes):
         until(lambda: len(changes) == 1)
         before = boot_ms()
-        watch.glimpsed(decodable=False)
+        watch.checked(decodable=False)
         assert watch.unsettled_since is not None
         assert before <= watch.unsettled_since <= boot_ms()
         assert len(changes) == 1
         doubted = watch.unsettled_since
-        watch.glimpsed(decodable=False)
+        watch.checked(decodable=False)
         assert (changes[1].to, changes[1].reason, changes[1].at) == (UNKNOWN, Reason.MALFORMED, changes[1].at)
         assert before <= changes[1].at <= doubted
-        watch.glimpsed(decodable=None)
+        watch.checked(decodable=None)
         time.sleep(0.3)  # several looks that saw the stream
         assert len(changes) == 2
-        watch.glimpsed(decodable=True)
+        watch.checked(decodable=True)
         until(lambda: len(changes) == 3)
         assert changes[2].to is ONLINE
 
@@ -240,7 +306,7 @@ class Claims:
 
     def __init__(self) -> None:
         self.settled_to = self.at = 0
-        self.watch: LookTask | None = None
+        self.watch: Watch | None = None
 
     def now(self) -> int:
         taken, watch, self.watch = self.at, self.watch, None  # what the claim itself reads is no such moment
@@ -257,7 +323,7 @@ def test_no_claim_overtakes_the_doubt_of_a_picture() -> None:
     claims = Claims()
     with watching(good, now=claims.now, started=False) as (watch, _):
         claims.watch = watch
-        watch.glimpsed(decodable=False)
+        watch.checked(decodable=False)
         claims.watch = None
         assert claims.settled_to > 0
         assert watch.unsettled_since is not None
@@ -292,12 +358,12 @@ def test_a_change_between_two_visits_begins_their_count_anew() -> None:
 
     with watching(look) as (watch, changes):
         until(lambda: len(changes) == 1)
-        watch.glimpsed(decodable=False)
+        watch.checked(decodable=False)
         now["look"] = gone
         until(lambda: len(changes) == 2)
         now["look"] = good
         until(lambda: len(changes) == 3)
-        watch.glimpsed(decodable=False)
+        watch.checked(decodable=False)
         assert len(changes) == 3
         times = [change.at for change in changes]
         assert times == sorted(times)

@@ -1,0 +1,322 @@
+"""What is known of one enrolled slot: one record, one lock, and every change recorded before it is known.
+
+How anything is seen stands in `ask`, what it means in `decide`; who looks when stands in `rounds`.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from agent.decide import availability, soundness
+from agent.decide.availability import Change
+from agent.decide.soundness import PictureChange
+from agent.learnt import Learnt, LearntFile
+from agent.model import Camera, Capabilities, Device, DiscoveredDevice, Evidence, Look, Movement, NotSeen, Picture, Seen
+from agent.session import Session
+from contract.messages import Identity, SlotVerdicts
+from contract.policy import Policy
+from contract.vocabulary import PTZ_FAULT, Reason
+
+if TYPE_CHECKING:
+    from agent.decide.roster import Presence, Sighting
+
+log = logging.getLogger(__name__)
+
+
+# ---- what is observed, beside Look, Evidence and Movement ---------------------------------------
+
+
+class Unwatched(Struct, frozen=True, kw_only=True):
+    """Nobody could see the camera from boot ms `since` on; `reason` as in availability.stuck."""
+
+    since: int
+    reason: Reason
+
+
+class Checked(Struct, frozen=True, kw_only=True):
+    """One check of a camera's picture over `source` (sub, main); None = it was due and not made.
+
+    `decodable`: whether a picture could be made of its stream; None = not told. `signature`: small and gray.
+    """
+
+    picture: Seen[Picture] | NotSeen | None
+    source: str = "main"
+    decodable: bool | None = None
+    signature: bytes = b""
+
+
+Changes = tuple[Change | PictureChange, ...]
+Observation: TypeAlias = "Look | Unwatched | Checked | Evidence | Movement | Sighting"
+
+
+# ---- what is known ------------------------------------------------------------------------------
+
+
+class PictureState(Struct, frozen=True, kw_only=True):
+    """What is known of one slot's picture. `seen_at`: boot ms of the last check that showed one.
+
+    `last`: of the last check; None before the first.
+    """
+
+    state: soundness.State = {}
+    seen_at: int | None = None
+    last: Seen[Picture] | NotSeen | None = None
+
+
+class Inspected(Struct, frozen=True, kw_only=True):
+    """The last judgement of one slot."""
+
+    verdicts: SlotVerdicts
+    device: Device | None
+
+
+class Slot:
+    """All that is known of one enrolled camera. `apply` takes in what was observed; the rest may be read at any time.
+
+    `now()` is boot milliseconds; `changed` is set when a document or the status file no longer says what is known.
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        *,
+        policy: Policy,
+        session: Session,
+        learnt: LearntFile,
+        changed: threading.Event,
+        now: Callable[[], int],
+    ) -> None:
+        self.camera = camera
+        """May be replaced at any time: the next look uses it."""
+        self._policy, self._session, self._learnt, self._changed, self._now = policy, session, learnt, changed, now
+        self._lock = threading.RLock()
+        self.look_now = threading.Event()
+        # of looks
+        self.state = availability.START
+        self.last_look: Look | None = None
+        self.changed_at: int | None = None
+        """Boot ms of the last confirmed change of availability."""
+        self.beside = ""
+        """MAC of another device that stood at its address when it was last looked at."""
+        # of its picture
+        self.picture = PictureState()
+        self.signatures: dict[str, bytes] = {}
+        """Source -> small gray picture that the next check is compared with."""
+        self.unusable_path = ""
+        """Of its sub-stream, where that shows nothing: the main stream is checked instead."""
+        self.undecodable = False
+        """By the last check that could tell."""
+        self.checked_at = 0
+        self.check_due: int | None = None
+        """Boot ms at which it is to be checked before the next round."""
+        self._sight = availability.CLEAR
+        self._checking_since: int | None = None
+        """When a check's result came that is not taken in yet, boot ms."""
+        # of questions and movements
+        self.inspected: Inspected | None = None
+        self.ptz_fault_since: int | None = None
+        self.moved_on: int | None = None
+        """The window (days since 1970) in which it was last tried: once a night is enough."""
+        # of discovery
+        self.presence: tuple[Presence, tuple[str, ...]] | None = None
+        """As it was told last, with the rivals for its identity."""
+
+    @property
+    def name(self) -> str:
+        return self.camera.slot
+
+    @property
+    def streams(self) -> bool:
+        """Whether the last look saw its stream."""
+        return self.last_look is not None and isinstance(self.last_look.stream, Seen)
+
+    @property
+    def device(self) -> Device | None:
+        """Who answered the last questions, if anybody did."""
+        return self.inspected.device if self.inspected else None
+
+    @property
+    def unsettled_since(self) -> int | None:
+        """Start of the look that is not confirmed yet, or of a doubt, boot ms; None = settled but for a look in flight.
+
+        In the future where a camera is busy: its state is believed until then.
+        To be read after the loop's `unfinished_since`: a look's end is taken in here before it is over there.
+        """
+        checking_since = self._checking_since  # read before the doubt: it is handed over in that order
+        starts = (checking_since, self.state.unsettled_since, self.state.held_until, self._sight.doubt)
+        return min((at for at in starts if at is not None), default=None)
+
+    # ---- taking in ----------------------------------------------------------------------------
+
+    def apply(self, seen: Observation) -> Changes:
+        """Take it in; the changes that it confirmed, which are recorded by then."""
+        with self._lock:
+            match seen:
+                case Look():
+                    changes = self._looked(seen)
+                case Unwatched():
+                    changes = self._unwatched(seen)
+                case Checked():
+                    changes = self._checked(seen)
+                case Evidence():
+                    changes = self._judged(seen)
+                case Movement():
+                    changes = self._moved(seen)
+                case _:
+                    changes = self._sighted(seen)
+        if changes:
+            self._changed.set()
+        return changes
+
+    def _looked(self, look: Look) -> Changes:
+        state, change = availability.step(self.state, look, self._policy, self._sight)
+        return self._settle(state, change, look)
+
+    def _unwatched(self, gap: Unwatched) -> Changes:
+        state, change = availability.stuck(self.state, gap.since, gap.reason)
+        return self._settle(state, change, self.last_look)
+
+    def _settle(self, state: availability.State, change: Change | None, look: Look | None) -> Changes:
+        """Recorded first, then settled: whoever reads `unsettled_since` before the journal never claims too much."""
+        if change:
+            where = self._session.transition(self.name, change) or "not recorded"
+            log.info("%s: %s -> %s %s [%s]", self.name, change.from_, change.to, change.reason or "", where)
+            self.changed_at = change.at
+            self._sight = replace(self._sight, doubt=None)  # across a change no two checks are in a row
+        self.last_look = look
+        self.state = state
+        return (change,) if change else ()
+
+    def _checked(self, check: Checked) -> Changes:
+        picture, changes, reason = check.picture, Changes(), Reason.MALFORMED
+        if isinstance(picture, Seen):
+            changes = self._pictured(picture, check)
+        elif picture:
+            self.picture, reason = replace(self.picture, last=picture), picture.reason
+        if picture and (isinstance(picture, Seen) or picture.attempts):  # else there was no time for it
+            self.checked_at = self._now()
+        return (*changes, *self._decodable(check.decodable, reason))
+
+    def _pictured(self, seen: Seen[Picture], check: Checked) -> Changes:
+        """Only sound pictures are remembered: a view that has changed stays a fault until it is back."""
+        from agent.decide import rules_picture
+
+        before, picture = self.picture, replace(seen, value=rules_picture.judged(seen.value, self._policy))
+        if check.signature and not picture.value.faults:
+            self.signatures[check.source] = check.signature
+        state, changes = soundness.step(before.state, picture, self._policy)
+        for one in changes:
+            self._session.picture(self.name, one)
+            log.info("%s: picture fault %s %s", self.name, one.fault, "cleared" if one.to else "raised")
+        self.picture = PictureState(state=state, seen_at=picture.at, last=picture)
+        if before.seen_at is None:
+            self._changed.set()
+        return changes
+
+    def _decodable(self, decodable: bool | None, reason: Reason) -> Changes:
+        """The stream was fetched and could be decoded, or not (`reason`); None: the check tells neither."""
+        before = self._sight
+        self._checking_since = self._now()  # before the doubt's own time is taken, or a claim could overtake it
+        now = self._now()
+        sight = availability.glimpse(before, now, decodable=decodable, reason=reason)
+        if decodable:
+            state, change = availability.pictured(self.state, now, self._policy)
+        else:
+            state, change = availability.blinded(self.state, sight, self._policy)
+        changes = self._settle(state, change, self.last_look)
+        self._sight = sight  # after the record: a doubt is unsettled until here
+        self._checking_since = None
+        if (before.blind is None) != (sight.blind is None):
+            self.look_now.set()
+        return changes
+
+    def learn(self, told: Capabilities) -> None:
+        """Keep where the camera's stream is; a look follows where that is news, or why it is not known."""
+        uri, small = told.stream_uri, told.sub_stream_uri
+        if told.refused:
+            self.look_now.set()
+        if isinstance(uri, NotSeen):
+            return
+        learnt = Learnt(
+            address=self.camera.address,
+            stream_port=uri.value.port,
+            stream_path=uri.value.path,
+            sub_port=small.value.port if isinstance(small, Seen) else 0,
+            sub_path=small.value.path if isinstance(small, Seen) else "",
+            auth=told.auth,
+        )
+        if self._learnt.learn(self.camera, learnt):
+            self.look_now.set()
+
+    def _judged(self, evidence: Evidence) -> Changes:
+        """With what an earlier movement proved of this very camera."""
+        from agent.decide.judge import judge
+        from agent.decide.proof import with_proof
+
+        known = with_proof(evidence, self._learnt.proof(self.name), self.camera.address)
+        device = evidence.capabilities.device
+        verdicts = SlotVerdicts(slot=self.name, at=self._now(), verdicts=judge(known, self._policy))
+        before, self.inspected = (
+            self.inspected,
+            Inspected(verdicts=verdicts, device=device.value if isinstance(device, Seen) else None),
+        )
+        if before:
+            self._session.capability_changes(self.name, before.verdicts.verdicts, verdicts.verdicts)
+        self._changed.set()
+        return ()
+
+    def _moved(self, movement: Movement) -> Changes:
+        """A ptz fault is raised by a movement that shows it, and cleared by one that was made and does not."""
+        since, metrics = self.ptz_fault_since, dict.fromkeys(movement.faults, 1.0)
+        if movement.faults and since is None:
+            self.ptz_fault_since = self._now()
+            change = PictureChange(fault=PTZ_FAULT, from_=self.ptz_fault_since, to=None, metrics=metrics)
+        elif since is not None and not movement.faults and _was_moved(movement):
+            self.ptz_fault_since = None
+            change = PictureChange(fault=PTZ_FAULT, from_=since, to=self._now(), metrics=metrics)
+        else:
+            return ()
+        self._session.picture(self.name, change)
+        return (change,)
+
+    def _sighted(self, sighting: "Sighting") -> Changes:
+        """Each presence is told once; at another address the camera is looked at there."""
+        from agent.decide import roster
+        from agent.decide.roster import Presence
+
+        identity, device = self._learnt.identified(self.camera).identity, sighting.device
+        if device and sighting.presence in (Presence.SEEN, Presence.MOVED):
+            self._learnt.learn_identity(self.name, roster.learn(identity, device))
+        if device and sighting.presence is Presence.MOVED:
+            self._session.address_changed(self.name, sighting.before, device.address)
+            self.camera = replace(self.camera, address=device.address)
+            self.look_now.set()
+            self._changed.set()
+        before, self.presence = self.presence, (sighting.presence, sighting.rivals)
+        if self.presence != before:
+            self._tell(sighting, _who(identity))
+        return ()
+
+    def _tell(self, sighting: "Sighting", enrolled: str) -> None:
+        from agent.decide.roster import Presence
+
+        if sighting.presence is Presence.IDENTITY_CHANGED and sighting.device:
+            other = _who(sighting.device)
+            self._session.identity_changed(self.name, enrolled, other)
+            told = "%s: another device stands at %s (%s); no login there until its identity is in the settings"
+            log.warning(told, self.name, self.camera.address, other)
+        if sighting.rivals:
+            self._session.conflict(self.name, enrolled, sighting.rivals)
+
+
+def _who(one: Identity | DiscoveredDevice) -> str:
+    """MAC, endpoint reference and serial number in one line."""
+    return " ".join(filter(None, (one.mac, one.epr, one.serial)))
+
+
+def _was_moved(movement: Movement) -> bool:
+    return any(isinstance(part, Seen) for part in (movement.rotation, movement.zoom, movement.focus))

@@ -1,0 +1,92 @@
+"""All slots: who is asked when, and who leaves whom alone."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.model import Camera
+from agent.slots import FIRST_WAIT_MS, LONGEST_WAIT_MS
+from tests.agent.rounds.house import House
+from tests.support.waiting import until
+
+CAMERAS = [Camera(slot="a", address="127.0.0.2"), Camera(slot="b", address="127.0.0.2")]
+
+
+class Clock:
+    now = 1_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def house(tmp_path: Path, clock: Clock) -> Iterator[House]:
+    house = House(tmp_path, CAMERAS, clock)
+    yield house
+    house.close()
+
+
+def wanted(house: House) -> list[str]:
+    return [camera.slot for camera in house.slots.take_wanted()]
+
+
+def test_who_is_wanted_is_asked_once(house: House) -> None:
+    """A request is taken once, in the order of the register; it wakes whoever asks."""
+    assert not house.slots.ask_now.is_set()
+    house.slots.ask(["b", "a", "b"])
+    assert house.slots.ask_now.is_set()
+    assert wanted(house) == ["a", "b"]
+    assert wanted(house) == []
+
+
+def test_a_camera_that_asks_for_questions_again_and_again_gets_them_ever_more_rarely(
+    house: House, clock: Clock
+) -> None:
+    """Each suggestion waits twice as long as the one before, an hour at most; an answer forgets that."""
+    house.slots.suggest("a")
+    assert wanted(house) == ["a"]
+    wait_ms = FIRST_WAIT_MS
+    for _ in range(8):
+        clock.now += wait_ms - 1
+        house.slots.suggest("a")
+        assert wanted(house) == []
+        clock.now += 1
+        house.slots.suggest("a")
+        assert wanted(house) == ["a"]
+        wait_ms = min(2 * wait_ms, LONGEST_WAIT_MS)
+    assert wait_ms == LONGEST_WAIT_MS
+    house.slots.answered("a")
+    house.slots.suggest("a")
+    assert wanted(house) == ["a"]
+
+
+def test_who_is_moved_is_not_checked_and_waits_for_a_check(house: House) -> None:
+    """While one slot is checked it cannot be spared; while it is spared, only the others are checked."""
+    spared = threading.Event()
+
+    def move() -> None:
+        with house.slots.spared("a"):
+            spared.set()
+
+    with house.slots.checking(["a", "b"]) as allowed:
+        assert allowed == {"a", "b"}
+        mover = threading.Thread(target=move)
+        mover.start()
+        assert not spared.wait(0.2)
+    until(spared.is_set)
+    mover.join(30)
+    with house.slots.spared("a"), house.slots.checking(["a", "b"]) as allowed:
+        assert allowed == {"b"}
+
+
+def test_an_address_names_all_its_slots(house: House) -> None:
+    """The channels of a recorder are several slots at one address."""
+    assert [slot.name for slot in house.slots.at("127.0.0.2")] == ["a", "b"]
+    assert house.slots.at("127.0.0.3") == []
