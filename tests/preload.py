@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import PATIENCE_S
+
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc and libc6-dev are not installed")
 
 
@@ -13,5 +15,5 @@ def preload(folder: Path, source: str, **environment: Path) -> tuple[str, ...]:
     """Words before a command that load tests/`source` into it, with this environment."""
     library = (folder / source).with_suffix(".so")
     command = ["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o", str(library)]
-    subprocess.run([*command, str(Path(__file__).with_name(source)), "-ldl"], check=True, timeout=60)
+    subprocess.run([*command, str(Path(__file__).with_name(source)), "-ldl"], check=True, timeout=PATIENCE_S)
     return ("env", f"LD_PRELOAD={library}", *(f"{name}={value}" for name, value in environment.items()))

@@ -44,6 +44,7 @@ from contract.vocabulary import Availability, Clause, Reason, Standing, name
 from scripts.stage import tool
 from simulator.addresses import random_loopback
 from simulator.canteen import CameraSpec, Canteen
+from tests.support.waiting import PATIENCE_S
 
 POLICY = load_policy("henan-2021-45")
 HOSTILE = (
@@ -464,7 +465,7 @@ def rendered(browser: str, folder: Path, page_: str) -> tuple[dict[str, int], li
     command += ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars"]
     command += [f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr", "--virtual-time-budget=5000"]
     command += ["--window-size=800,900", "--dump-dom", (folder / "probe.html").as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     told = Reader(done.stdout).texts("p", id="told")
     assert told, f"the browser said nothing: {done.stderr[-1000:]}"
     return json.loads(told[0]), [line for line in done.stderr.splitlines() if "CONSOLE" in line]

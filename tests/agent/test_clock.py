@@ -11,6 +11,7 @@ import pytest
 
 from tests.clock_shim import ClockShim
 from tests.preload import needs_gcc
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = needs_gcc
 RUN = """
@@ -37,7 +38,7 @@ class Box:
 
     def run(self, boot: str = "b1", *moments_ms: float) -> dict[str, Any]:
         words = [*self.clock.words, sys.executable, "-c", RUN, str(self.file), boot, *(f"{m:.0f}" for m in moments_ms)]
-        done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=PATIENCE_S)
         return dict(json.loads(done.stdout))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from scripts.stage import Canteen, tool
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 HEAVY = ("zeep", "onvif", "lxml", "requests", "cv2", "numpy")
 UNWATCHED = """
@@ -102,7 +102,7 @@ def test_it_loads_nothing_heavy_and_stops_in_ten_seconds(tmp_path: Path, silent:
         until(lambda: json.loads((tmp_path / "status.json").read_text())["cameras"][0]["reason"] == "TIMED_OUT")
         began = time.monotonic()
         agent.send_signal(signal.SIGTERM)
-        assert agent.wait(timeout=15) == 0
+        assert agent.wait(timeout=PATIENCE_S) == 0
         assert time.monotonic() - began < 10
     finally:
         agent.kill()
@@ -119,7 +119,7 @@ def test_no_camera_is_no_failure(tmp_path: Path) -> None:
         assert agent.poll() is None
     finally:
         agent.terminate()
-        assert agent.wait(timeout=15) == 0
+        assert agent.wait(timeout=PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize(("command", "code"), [("run --config", 78), ("check-config", 2), ("status --config", 2)])

@@ -18,7 +18,7 @@ from scripts.stage import tool
 from simulator.canteen import CameraSpec, Canteen
 from simulator.unit import Unit
 from tests.support.broker import Broker
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 PASSWORD = "canary-of-the-kitchen"
 
@@ -36,7 +36,7 @@ class Ear:
         self.client.on_message = self._hear
         self.client.connect(broker.host, broker.port)
         self.client.loop_start()
-        assert ready.wait(5)
+        assert ready.wait(PATIENCE_S)
 
     def _hear(self, _: Any, __: Any, message: mqtt.MQTTMessage) -> None:
         self.all += message.payload

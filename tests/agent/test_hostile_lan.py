@@ -21,7 +21,7 @@ from tests import evil
 from tests.agent.ask.onvif.devices import ENVELOPE, Device, Onvif, service, soap
 from tests.agent.ask.rtsp import players
 from tests.agent.test_daemon import states
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 from tests.witness import IMAGES, Witness, contents, leaks, peak_rss
 
 LOOK_S, CAPABILITY_S = 2.0, 15.0
@@ -159,7 +159,7 @@ def test_one_hostile_camera_of_sixteen(canteen: Canteen, tmp_path: Path) -> None
         until(lambda: note(canteen, late, statuses) and judged(statuses[-1]))
         hot = peak_rss(agent.pid)
         agent.send_signal(signal.SIGTERM)
-        assert agent.wait(timeout=20) == 0
+        assert agent.wait(timeout=PATIENCE_S) == 0
         witness.end()
         said = {"hostile": b"".join(http.requests + rtsp.requests), "basic": b"".join(basic.requests)}
         said["refusing"] = "".join(one.head + one.body for one in refusing.requests).encode()

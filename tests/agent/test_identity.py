@@ -23,7 +23,7 @@ from tests.agent.ask.onvif.devices import Device, Onvif
 from tests.agent.ask.rtsp import players
 from tests.agent.tell.test_uplink import Ear
 from tests.support.broker import Broker
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 PASSWORD = "sekret"  # which the players of pictures check
 OWN, OTHER = "urn:uuid:own", "urn:uuid:other"
@@ -78,7 +78,7 @@ def running(folder: Path, file: Path) -> Iterator[Callable[[], dict[str, Any]]]:
         yield lambda: dict(json.loads((folder / "status.json").read_text())["cameras"][0])
     finally:
         agent.send_signal(signal.SIGTERM)
-        assert agent.wait(timeout=20) == 0
+        assert agent.wait(timeout=PATIENCE_S) == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="loopback addresses beyond 127.0.0.1")

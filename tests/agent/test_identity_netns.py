@@ -14,7 +14,7 @@ from scripts.stage import tool
 from tests.agent.ask.discovery.test_round_netns import BOX, CAMERA, ROOT
 from tests.agent.ask.net.test_stranger_netns import INTRUDER, PORT, Device
 from tests.support.netns import Hosts, needs_netns
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 pytestmark = needs_netns
 DEVICE = """
@@ -120,4 +120,4 @@ def test_another_device_at_the_address_gets_no_login_and_is_told_at_once(switch:
             assert INTRUDER in (tmp_path / "log").read_text()
         finally:
             agent.terminate()
-            agent.wait(timeout=20)
+            agent.wait(timeout=PATIENCE_S)

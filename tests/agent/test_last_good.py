@@ -7,7 +7,6 @@ import signal
 import sqlite3
 import stat
 import subprocess
-import time
 from pathlib import Path
 
 import msgspec
@@ -17,6 +16,7 @@ from agent import settings, status
 from contract.strict_yaml import ConfigError
 from scripts.stage import tool
 from tests.agent.test_settings import EXAMPLE, write
+from tests.support.waiting import PATIENCE_S, until
 
 GOOD = """
 gateway: {id: zz-no7, city: 4101}
@@ -166,11 +166,8 @@ def _run(box: Path, log: Path) -> subprocess.Popen[bytes]:
 
 
 def _until_status(agent: subprocess.Popen[bytes], file: Path, log: Path) -> None:
-    end = time.monotonic() + 60
-    while not file.exists():
-        assert agent.poll() is None, log.read_text()
-        assert time.monotonic() < end, "no status"
-        time.sleep(0.1)
+    until(lambda: file.exists() or agent.poll() is not None, "a status")
+    assert agent.poll() is None, log.read_text()
 
 
 def test_the_agent_runs_on_and_tells_log_status_and_center(box: Path) -> None:
@@ -181,7 +178,7 @@ def test_the_agent_runs_on_and_tells_log_status_and_center(box: Path) -> None:
         _until_status(agent, state / "status.json", log)
     finally:
         agent.send_signal(signal.SIGTERM)
-        assert agent.wait(timeout=30) == 0
+        assert agent.wait(timeout=PATIENCE_S) == 0
     write(box, GOOD + "lokk: pw-new\n")
     agent = _run(box, log)
     try:
@@ -195,7 +192,7 @@ def test_the_agent_runs_on_and_tells_log_status_and_center(box: Path) -> None:
         assert json.loads((state / "status.json").read_bytes())["gateway"] == "zz-no7"
     finally:
         agent.send_signal(signal.SIGTERM)
-        assert agent.wait(timeout=30) == 0
+        assert agent.wait(timeout=PATIENCE_S) == 0
     assert "not used: agent.yaml:9: lokk" in log.read_text()
     with sqlite3.connect(state / "journal.db") as journal:
         told = "\n".join(str(row) for row in journal.execute("select body from event"))

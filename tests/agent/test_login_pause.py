@@ -13,7 +13,7 @@ import pytest
 from agent.cli import main
 from scripts.stage import tool
 from simulator.canteen import CameraSpec, Canteen
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 PASSWORD, WRONG = "canteen-2021", "canary-wrong"
 
@@ -158,7 +158,7 @@ def test_the_agent_names_a_refused_login(site: Site) -> None:
         assert site.logins == logins <= 3
     finally:
         agent.terminate()
-        agent.wait(30)
+        agent.wait(PATIENCE_S)
     text = (site.folder / "log").read_text()
     warnings = [line for line in text.splitlines() if line.startswith("WARNING") and "refuses our login" in line]
     assert len(warnings) == 1
@@ -178,7 +178,7 @@ def test_status_shows_a_pause_to_a_person(site: Site, capsys: pytest.CaptureFixt
         main(["--lang", "zh", "status", "--config", str(site.config)])
     finally:
         agent.terminate()
-        agent.wait(30)
+        agent.wait(PATIENCE_S)
     shown = re.sub(r"\s+", "", capsys.readouterr().out)
     assert re.search(r"loginrefusedat\d\d-\d\d\d\d:\d\d", shown)
     assert "登录被拒" in shown

@@ -9,7 +9,7 @@ from pathlib import Path
 from center.store import Store
 from scripts.stage import GATEWAY, Canteen
 from tests.preload import needs_gcc, preload
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 LONGEST_S = 10.0
 
@@ -18,7 +18,7 @@ def stopped(agent: subprocess.Popen[bytes]) -> float:
     """Seconds from SIGTERM to the end; it ended well."""
     began = time.monotonic()
     agent.send_signal(signal.SIGTERM)
-    assert agent.wait(timeout=30) == 0
+    assert agent.wait(timeout=PATIENCE_S) == 0
     took_s = time.monotonic() - began
     print(f"stopped in {took_s:.1f} s")
     return took_s

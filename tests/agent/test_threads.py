@@ -10,7 +10,7 @@ import pytest
 
 from agent import threads
 from agent.threads import ThreadEntry, Threads, describe, entry
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 SECRET = "sekret-0815"
 
@@ -30,13 +30,13 @@ class Hand:
         self.thread.start()
 
     def _run(self) -> None:
-        self.end.wait(30)
+        self.end.wait(PATIENCE_S)
         if self.error:
             raise self.error
 
     def die(self) -> None:
         self.end.set()
-        self.thread.join(10)
+        self.thread.join(PATIENCE_S)
 
 
 HANDS: list[Hand] = []

@@ -17,6 +17,7 @@ from contract import topics
 from contract.messages import Ack, Command, Result, encode
 from tests.center.letters import CITY, GATEWAY
 from tests.support.broker import Broker
+from tests.support.waiting import PATIENCE_S
 
 
 class Center:
@@ -40,7 +41,7 @@ class Center:
     def stop(self) -> tuple[int, str, str]:
         """SIGTERM; exit code, standard output, log."""
         self.process.terminate()
-        out, err = self.process.communicate(timeout=15)
+        out, err = self.process.communicate(timeout=PATIENCE_S)
         return self.process.returncode, out, err
 
 
@@ -82,7 +83,7 @@ class Gateway:
     def says(self, leaf: str, payload: bytes, *, retain: bool = False) -> None:
         self.client.publish(topics.up(self.city, self.gateway, leaf), payload, qos=1, retain=retain)
 
-    def until(self, condition: Callable[[], bool], seconds: float = 15) -> bool:
+    def until(self, condition: Callable[[], bool], seconds: float = PATIENCE_S) -> bool:
         with self._changed:
             return self._changed.wait_for(condition, seconds)
 

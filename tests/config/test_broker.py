@@ -6,7 +6,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.support.broker import Broker
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 USERS = {"center": "c", "4101/zz-0001": "a", "4101/zz-0002": "b"}
 
@@ -36,7 +36,7 @@ class Someone:
             client.subscribe([(topic, 1) for topic in self._topics])
 
     def ready(self) -> "Someone":
-        assert self._ready.wait(5)
+        assert self._ready.wait(PATIENCE_S)
         return self
 
     def says(self, topic: str, payload: bytes = b"x", *, retain: bool = False) -> None:

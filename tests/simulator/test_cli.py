@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import PATIENCE_S
+
 SIM = [sys.executable, "-m", "simulator"]
 SCENARIO = """
 cameras:
@@ -37,11 +39,11 @@ class Running:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(10)
+        return self.process.wait(PATIENCE_S)
 
 
 def sim(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*SIM, *words], capture_output=True, text=True, timeout=20, check=False)
+    return subprocess.run([*SIM, *words], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 @pytest.fixture(scope="module")

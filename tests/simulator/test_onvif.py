@@ -16,6 +16,7 @@ from simulator.canteen import CameraSpec, Canteen
 from simulator.persona import personas
 from tests.simulator import speak
 from tests.simulator.speak import DEVICE, MEDIA, PASSWORD, USER, ask, envelope, token
+from tests.support.waiting import PATIENCE_S
 
 STRICT = [
     "dahua-bullet",
@@ -203,9 +204,9 @@ def test_http_digest_is_what_requests_speaks(canteen: Canteen) -> None:
     unit = canteen.camera("ptz-180")
     url = f"http://{unit.address}:{unit.onvif_port}/onvif/device_service"
     body = envelope("GetDeviceInformation")
-    assert requests.post(url, body, auth=HTTPDigestAuth(USER, PASSWORD), timeout=5).status_code == 200
-    assert requests.post(url, body, auth=HTTPDigestAuth(USER, "wrong"), timeout=5).status_code == 401
-    assert requests.post(url, envelope("GetDeviceInformation", security=token()), timeout=5).status_code == 401
+    assert requests.post(url, body, auth=HTTPDigestAuth(USER, PASSWORD), timeout=PATIENCE_S).status_code == 200
+    assert requests.post(url, body, auth=HTTPDigestAuth(USER, "wrong"), timeout=PATIENCE_S).status_code == 401
+    assert requests.post(url, envelope("GetDeviceInformation", security=token()), timeout=PATIENCE_S).status_code == 401
 
 
 def test_two_challenges_stand_in_two_headers(canteen: Canteen) -> None:
@@ -279,15 +280,15 @@ def test_rubbish_is_a_bad_request(canteen: Canteen) -> None:
     """A body that is no envelope gets HTTP 400."""
     unit = canteen.camera("dahua-bullet")
     url = f"http://{unit.address}:{unit.onvif_port}/onvif/device_service"
-    assert requests.post(url, b"<nonsense", timeout=5).status_code == 400
+    assert requests.post(url, b"<nonsense", timeout=PATIENCE_S).status_code == 400
 
 
 def test_the_snapshot_is_a_jpeg_behind_digest(canteen: Canteen) -> None:
     """GET of the snapshot URI needs Digest and gives a JPEG in the profile's size."""
     unit = canteen.camera("dahua-bullet")
     url = f"http://{unit.address}:{unit.onvif_port}/onvif/snapshot?profile=MediaProfile001"
-    assert requests.get(url, timeout=5).status_code == 401
-    reply = requests.get(url, auth=HTTPDigestAuth(USER, PASSWORD), timeout=10)
+    assert requests.get(url, timeout=PATIENCE_S).status_code == 401
+    reply = requests.get(url, auth=HTTPDigestAuth(USER, PASSWORD), timeout=PATIENCE_S)
     assert (reply.status_code, reply.headers["Content-Type"]) == (200, "image/jpeg")
     assert reply.content[:3] == b"\xff\xd8\xff"
     assert (704).to_bytes(2, "big") in reply.content[:700]

@@ -19,6 +19,7 @@ from simulator.kitchen.darkroom import still
 from simulator.shot import SCENES, Shot
 from simulator.unit import Unit
 from tests.simulator.test_rtsp import PASSWORD, QUICK, USER
+from tests.support.waiting import PATIENCE_S
 
 CLOCK = (slice(0, 24), slice(0, 200))
 """Where the overlay stands in a picture of 640x360."""
@@ -192,9 +193,9 @@ def test_the_picture_command_draws_a_small_file(tmp_path: Path) -> None:
     first, second = tmp_path / "1.png", tmp_path / "2.png"
     for path in (first, second):
         words = [sys.executable, "-m", "simulator", "picture", "--out", str(path), "--pan", "30", "--zoom", "2"]
-        assert subprocess.run(words, timeout=60, check=False).returncode == 0
+        assert subprocess.run(words, timeout=PATIENCE_S, check=False).returncode == 0
     assert first.read_bytes() == second.read_bytes()
     assert first.read_bytes()[:4] == b"\x89PNG"
     assert len(first.read_bytes()) < 300_000
     wrong = [sys.executable, "-m", "simulator", "picture", "--out", str(first), "--size", "huge"]
-    assert subprocess.run(wrong, timeout=60, capture_output=True, check=False).returncode == 2
+    assert subprocess.run(wrong, timeout=PATIENCE_S, capture_output=True, check=False).returncode == 2

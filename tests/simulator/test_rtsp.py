@@ -12,6 +12,7 @@ import pytest
 from simulator.canteen import CameraSpec, Canteen
 from simulator.unit import Unit
 from tests.simulator.speak import PASSWORD, USER, Rtsp, rtp
+from tests.support.waiting import PATIENCE_S
 
 REQUIRE = {"Require": "www.onvif.org/ver20/backchannel"}
 QUICK = {"rtsp_transport": "tcp", "analyzeduration": "0", "fpsprobesize": "0", "timeout": "8000000"}
@@ -164,7 +165,7 @@ def test_sessions_are_limited_and_cool_down() -> None:
         clients = [Rtsp(unit) for _ in range(3)]
         assert [c.say("SETUP", f"{path}/trackID=0", **transport).status for c in clients] == [200, 200, 453]
         clients[0].close()
-        ends = time.monotonic() + 3
+        ends = time.monotonic() + PATIENCE_S
         while (
             status := clients[2].say("SETUP", f"{path}/trackID=0", **transport).status
         ) == 453 and time.monotonic() < ends:
@@ -187,6 +188,6 @@ def test_viewers_share_one_encoding() -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(PATIENCE_S)
         assert done == [3] * 6
         assert canteen.films == 1

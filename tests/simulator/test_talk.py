@@ -17,6 +17,7 @@ from simulator.persona import personas
 from simulator.room import RATE, Room
 from simulator.unit import Unit
 from tests.simulator.speak import PASSWORD, USER, Rtsp
+from tests.support.waiting import PATIENCE_S
 
 REQUIRE = {"Require": "www.onvif.org/ver20/backchannel"}
 CHIRP = [round(12000 * math.sin(2 * math.pi * (400 * t + 1200 * t * t))) for t in (i / RATE for i in range(4000))]
@@ -146,11 +147,11 @@ def test_isapi_lists_channels_to_who_may_ask() -> None:
         urls = {
             u.spec.slot: f"http://{u.address}:{u.onvif_port}/ISAPI/System/TwoWayAudio/channels" for u in canteen.cameras
         }
-        refused = requests.get(urls["talk-isapi"], timeout=5)
+        refused = requests.get(urls["talk-isapi"], timeout=PATIENCE_S)
         assert (refused.status_code, refused.headers["WWW-Authenticate"][:7]) == (401, "Digest ")
-        listed = requests.get(urls["talk-isapi"], auth=HTTPDigestAuth(USER, PASSWORD), timeout=5)
+        listed = requests.get(urls["talk-isapi"], auth=HTTPDigestAuth(USER, PASSWORD), timeout=PATIENCE_S)
         assert (listed.status_code, b"<TwoWayAudioChannel " in listed.content) == (200, True)
-        assert requests.get(urls["dahua-bullet"], timeout=5).status_code == 404
+        assert requests.get(urls["dahua-bullet"], timeout=PATIENCE_S).status_code == 404
 
 
 def test_multitrans_is_challenged() -> None:

@@ -20,7 +20,7 @@ from agent.tell.uplink import Uplink
 from contract.messages import Ack, CenterState, Command, Fault, Result
 from tests.chaos.proxy import Proxy
 from tests.support.broker import Broker
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 UP, DOWN = "mclz/v1/4101/box-0001/up/", "mclz/v1/4101/box-0001/down/"
 
@@ -38,7 +38,7 @@ class Ear:
         self.client.on_message = self._hear
         self.client.connect(broker.host, broker.port)
         self.client.loop_start()
-        assert self._ready.wait(5)
+        assert self._ready.wait(PATIENCE_S)
 
     def _hear(self, _: Any, __: Any, message: mqtt.MQTTMessage) -> None:
         if "/up/" in message.topic:

@@ -12,6 +12,7 @@ from agent.ask.discovery.announcements import Announcement, Listener
 from agent.ask.discovery.round import DiscoveryOptions, sockets
 from tests.agent.ask.discovery.test_round import new_address
 from tests.agent.ask.discovery.wsd import GROUP, PORT, Responder, envelope, one, probe_matches
+from tests.support.waiting import PATIENCE_S
 
 LOOPBACK = DiscoveryOptions(interfaces=("lo",))
 
@@ -31,8 +32,8 @@ def message(kind: str, address: str, epr: str = "") -> bytes:
 
 def heard(listener: Listener, address: str, enough: int = 1) -> list[Announcement]:
     found: list[Announcement] = []
-    until = time.monotonic() + 2
-    while len(found) < enough and time.monotonic() < until:
+    end = time.monotonic() + PATIENCE_S
+    while len(found) < enough and time.monotonic() < end:
         found += [one for one in listener.poll(0.1) if one.device.address == address]
     return found
 
@@ -66,8 +67,8 @@ def test_one_sender_is_heard_eight_times_in_a_window(listener: Listener) -> None
     loud, quiet = new_address(), new_address()
     announce(loud, *[message("Hello", loud)] * 20)
     announce(quiet, message("Hello", quiet))
-    until, counts = time.monotonic() + 2, {loud: 0, quiet: 0}
-    while not counts[quiet] and time.monotonic() < until:
+    end, counts = time.monotonic() + PATIENCE_S, {loud: 0, quiet: 0}
+    while not counts[quiet] and time.monotonic() < end:
         for one_ in listener.poll(0.1):
             if one_.device.address in counts:
                 counts[one_.device.address] += 1

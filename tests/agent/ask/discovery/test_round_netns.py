@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.netns import Cable, needs_netns
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = needs_netns
 
@@ -75,12 +76,12 @@ def started(cable: Cable, host: str, module: str, *arguments: str) -> Iterator[N
             yield
         finally:
             child.stdin.close()
-            child.wait(timeout=60)
+            child.wait(timeout=PATIENCE_S)
 
 
 def rounds(cable: Cable, count: int, known: tuple[str, ...] = (), **options: Any) -> list[dict[str, Any]]:
     command = [*cable.inside("box"), sys.executable, "-c", ROUNDS, json.dumps([count, options, known])]
-    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, timeout=PATIENCE_S)
     found: list[dict[str, Any]] = json.loads(done.stdout)
     return found
 
@@ -145,7 +146,7 @@ def test_a_probe_is_never_answered(cable: Cable) -> None:
         assert listening.stdout is not None
         assert listening.stdout.readline() == "ready\n"
         asked = [*cable.inside("lan"), sys.executable, "-c", PROBES, CAMERA, BOX]
-        done = subprocess.run(asked, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, timeout=60)
+        done = subprocess.run(asked, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, timeout=PATIENCE_S)
         assert done.stdout == "nothing came back\n"
         assert listening.stdout.readline() == "1\n"  # the Hello after the probes was heard
 

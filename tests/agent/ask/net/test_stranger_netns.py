@@ -10,7 +10,7 @@ import pytest
 
 from tests.agent.ask.discovery.test_round_netns import BOX, CAMERA, ROOT, cable
 from tests.support.netns import Cable, needs_netns, run
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 __all__ = ["cable"]  # the fixture
 
@@ -136,11 +136,11 @@ def test_every_way_of_logging_in_looks_at_the_mac_first(cable: Cable, way: str) 
     """To the device that is known a login goes; to another one none, and what is said names it."""
     with device(cable) as there:
         with asking(cable, mac_of(cable, "lan"), way) as process:
-            said, _ = process.communicate(timeout=20)
+            said, _ = process.communicate(timeout=PATIENCE_S)
         logins, *_ = there.heard()
         assert logins > 0, said
         with asking(cable, INTRUDER, way) as process:
-            said, _ = process.communicate(timeout=20)
+            said, _ = process.communicate(timeout=PATIENCE_S)
         assert said.startswith("Stranger REFUSED another device answers at this address")
         assert there.heard()[0] == logins
 
@@ -154,7 +154,7 @@ def test_a_device_that_comes_between_refusal_and_login_gets_none(cable: Cable) -
             time.sleep(0.2)  # the SYN of the new connection is lost meanwhile; it is sent again after 1 s
             swap(cable)
             cable.rules("lan", [])
-            said, _ = process.communicate(timeout=20)
+            said, _ = process.communicate(timeout=PATIENCE_S)
         assert said.startswith(f"Stranger REFUSED another device answers at this address ({INTRUDER})")
         assert there.heard() == (0, 1, 2)
 
@@ -170,7 +170,7 @@ def test_a_table_that_has_forgotten_the_address_is_asked_to_learn_it(cable: Cabl
         elif then == "mute":
             cable.ip("lan", "link", "set", "eth0", "arp", "off")
         cable.ip("box", "neigh", "flush", "dev", "eth0")
-        said, _ = process.communicate("on\n", timeout=20)
+        said, _ = process.communicate("on\n", timeout=PATIENCE_S)
         wanted = {
             "forgotten": ("done", 1),
             "replaced": (f"Stranger REFUSED another device answers at this address ({INTRUDER}), no login", 0),
@@ -186,6 +186,6 @@ def test_a_box_without_the_camera_on_its_link_needs_no_arp(cable: Cable) -> None
     cable.ip("lan", "neigh", "add", BOX, "lladdr", mac_of(cable, "box"), "dev", "eth0")  # it asks for none itself
     with device(cable) as there:
         with asking(cable, INTRUDER, "describe") as process:
-            said, _ = process.communicate(timeout=20)
+            said, _ = process.communicate(timeout=PATIENCE_S)
         assert said.startswith("LoginFailed")
         assert there.heard()[0] == 1

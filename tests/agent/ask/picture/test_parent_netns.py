@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.support.netns import needs_netns
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = needs_netns
 
@@ -14,7 +15,7 @@ def test_nobody_but_the_enrolled_is_called() -> None:
     """Each attack has its name; no connection leaves the enrolled addresses and ports, no password goes in clear."""
     command = ["unshare", "-n", sys.executable, "-m", "tests.agent.ask.picture.hostile_pictures"]
     root = Path(__file__).parents[4]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["reasons"] == {

@@ -21,7 +21,7 @@ from contract.vocabulary import Reason
 from simulator.canteen import CameraSpec
 from simulator.unit import Unit
 from tests.agent.ask.onvif import questioned
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 DETAIL = load_policy("henan-2021-45").capability.min_detail_ratio.value
 
@@ -151,7 +151,7 @@ def test_a_child_that_dies_on_the_way_does_not_leave_the_camera_there(tmp_path: 
         agent = subprocess.Popen([sys.executable, "-m", "tests.agent.ask.ptz.mover", str(tmp_path)])
         until(lambda: away(unit))
         os.kill(child_of(agent), signal.SIGKILL)
-        assert agent.wait(30.0) == 0
+        assert agent.wait(PATIENCE_S) == 0
         assert pan(unit) == pytest.approx(0.0, abs=0.5)
         assert not (tmp_path / "moving.json").exists()
 
@@ -199,7 +199,7 @@ def test_two_processes_take_turns(tmp_path: Path) -> None:
     assert waiting.is_alive()
     assert file.exists()
     os.close(other)
-    waiting.join(10.0)
+    waiting.join(PATIENCE_S)
     assert not file.exists()
 
 

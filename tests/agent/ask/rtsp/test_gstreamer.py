@@ -16,6 +16,7 @@ from agent.ask.talk import backchannel, chirp, g711
 from agent.model import Backchannel, Camera, Credentials, NotSeen, Ports, Seen
 from contract.vocabulary import Reason
 from tests import evil
+from tests.support.waiting import PATIENCE_S
 
 PYTHON = "/usr/bin/python3"
 SCRIPT = Path(__file__).parents[3] / "gst_server.py"
@@ -24,7 +25,9 @@ PROBE = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.reposito
 
 def _installed() -> bool:
     try:
-        return subprocess.run([PYTHON, "-c", PROBE], capture_output=True, timeout=30, check=False).returncode == 0
+        return (
+            subprocess.run([PYTHON, "-c", PROBE], capture_output=True, timeout=PATIENCE_S, check=False).returncode == 0
+        )
     except OSError:
         return False
 
@@ -53,7 +56,7 @@ def serving(*login: str, talk_file: Path | None = None) -> Iterator[Camera]:
         )
         process.stdin.close()
         try:
-            process.wait(5)
+            process.wait(PATIENCE_S)
         finally:
             process.kill()
 
