@@ -6,7 +6,6 @@ What is done to it, and what has to hold afterwards, must not be known here.
 import secrets
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from scripts.stage import Canteen, Failed, as_shipped, tool
 from simulator import control
+from tests.support import waiting
 from tests.support.processes import stands_still
 
 __all__ = ["Failed", "Site", "until"]
@@ -32,12 +32,10 @@ def cast_of(count: int, persona: str = "dahua-bullet") -> list[tuple[str, str, s
 
 def until(condition: Callable[[], object], seconds: float, what: str, every_s: float = 0.05) -> float:
     """Seconds until the condition held. Failed, saying `what`, when it does not in time."""
-    began = time.monotonic()
-    while not condition():
-        if time.monotonic() - began > seconds:
-            raise Failed(f"not within {seconds:.0f} s: {what}")
-        time.sleep(every_s)
-    return time.monotonic() - began
+    try:
+        return waiting.until(condition, what, patience_s=seconds, every_s=every_s)
+    except AssertionError:
+        raise Failed(f"not within {seconds:.0f} s: {what}") from None
 
 
 class Site(Canteen):

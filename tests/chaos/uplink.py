@@ -52,7 +52,9 @@ def fortnight(options: Options, a_day: int, group: int) -> list[Figure]:
             until(lambda: site.pending() is not None, 60, "the agent runs", 0.2)
             trials.drained(site, witness, 900)
             took = time.monotonic() - began
+            until(lambda: evidence.said(site), 240, "the agent records a change of its own", 0.2)
             witness.look()
+            trials.drained(site, witness)
             found = evidence.account(site, witness)
     return [
         Figure("R5", f"{what}: journal on disk", size_mb, "MB", 64, f"{count} transitions, written in {wrote_s:.0f} s"),
