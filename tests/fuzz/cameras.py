@@ -15,8 +15,9 @@ import msgspec
 from agent.ask.attempt import Deadline, Trouble
 from agent.ask.box import neighbours
 from agent.ask.discovery import messages
-from agent.ask.net import digest
+from agent.ask.net import digest, http
 from agent.ask.net.http import post
+from agent.ask.net.message import read_whole
 from agent.ask.onvif import clock as onvif_clock
 from agent.ask.onvif import endpoints, envelope, media_replies, ptz_replies, xaddr
 from agent.ask.picture.capture import film, photograph
@@ -146,6 +147,10 @@ def try_soap(data: bytes) -> None:
 
 
 def try_http(data: bytes) -> None:
+    """As bytes alone, then over a connection with our logins."""
+    with suppress(Trouble):
+        reply, _ = read_whole(data, lambda inbox: http.read_reply(inbox, 4_096))
+        assert len(reply.body) <= 4_096
     with camera_says(data) as line:
         with suppress(Trouble):
             reply = post(CAMERA, 80, "/onvif/device_service", b"<q/>", deadline=Deadline(DEADLINE_S), cap=4_096)
@@ -177,6 +182,9 @@ def try_digest(data: bytes) -> None:
 
 
 def try_rtsp(data: bytes) -> None:
+    """As bytes alone, then over a connection with our logins."""
+    with suppress(Trouble):
+        assert len(read_whole(data, rtsp.read_reply).body) <= rtsp.CAP
     with camera_says(data) as line:
         with suppress(Trouble):
             description = rtsp.describe(CAMERA, log_in=True, deadline=Deadline(DEADLINE_S))

@@ -4,15 +4,17 @@ Only the literal address of the enrolment is ever dialled, no name is ever looke
 """
 
 import errno
-import re
 import socket
 import struct
-from typing import Self
+from typing import Self, TypeVar
 
 from agent.ask.attempt import Deadline, HungUp, Trouble
 from agent.ask.box import neighbours
+from agent.ask.net.message import Inbox, Reading
 from agent.model import Camera
 from contract.vocabulary import Reason
+
+T = TypeVar("T")
 
 CONNECT_S = 3.0
 """Longest wait for a connection: SYN and two repetitions (RFC 6298: after 1 s and 3 s)."""
@@ -23,27 +25,19 @@ _TIMEVAL = struct.Struct("@ll" if socket.SO_RCVTIMEO == 20 else "=qq")  # the op
 _THEIRS = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT})
 
 
-class TooLarge(Trouble):
-    """An answer of more bytes than its reader allows. HOSTILE, unless more are allowed on a second thought."""
-
-    def __init__(self, cap: int) -> None:
-        super().__init__(Reason.HOSTILE, f"answer larger than {cap} bytes")
-
-
 class NoConnection(Trouble):
     """The port did not accept. Every other Trouble of a conversation came after it had."""
 
 
 class Wire:
-    """One open connection. Reads are capped by the caller; `deadline` may be replaced between two exchanges."""
+    """One open connection. `deadline` may be replaced between two exchanges."""
 
     def __init__(self, sock: socket.socket, camera: Camera, deadline: Deadline) -> None:
         self.deadline = deadline
-        self.heard = False
-        """Whether anything arrived since the last `send`."""
+        self.inbox = Inbox()
+        """What arrived; `heard` since the last `send`."""
         self._socket = sock
         self._camera = camera
-        self._buffer = bytearray()
         self._plain = type(sock) is socket.socket
         self._patience_s = 0.0
         """The timeout that the kernel was told last."""
@@ -57,7 +51,7 @@ class Wire:
         """
         if login:
             neighbours.beware(self._camera, self.deadline)
-        self.heard = False
+        self.inbox.heard = False
         try:
             sent = self._sent_at_once(data)
             if sent < len(data):
@@ -78,60 +72,15 @@ class Wire:
         except BlockingIOError:
             return 0
 
-    def line(self, cap: int) -> bytes:
-        """One line without its end. Raises Trouble(HOSTILE) when it is longer than `cap` bytes."""
-        searched = 0
-        while (end := self._buffer.find(b"\n", searched)) < 0 and len(self._buffer) <= cap:
-            searched = len(self._buffer)
-            self._fill()
-        if not 0 <= end <= cap:
-            raise Trouble(Reason.HOSTILE, f"line longer than {cap} bytes")
-        return self._take(end + 1).rstrip(b"\r\n")
-
-    def exactly(self, size: int) -> bytes:
-        """The next `size` bytes; the caller has checked that it wants so many."""
-        while len(self._buffer) < size:
-            self._fill()
-        return self._take(size)
-
-    def rest(self, cap: int) -> bytes:
-        """All until the camera closes. Raises Trouble(HOSTILE) beyond `cap` bytes."""
-        while self._receive():
-            if len(self._buffer) > cap:
-                raise TooLarge(cap)
-        return self._take(len(self._buffer))
-
-    def lines(self, cap: int) -> list[bytes] | None:
-        """All lines up to the empty one, which is taken too; None, and nothing taken, unless they are here and plain.
-
-        Plain: CR LF at each end and nowhere else, at most `cap` bytes together.
-        """
-        end = self._buffer.find(b"\r\n\r\n", 0, cap)
-        if end < 0:
-            return None
-        whole = bytes(self._buffer[:end])
-        lines = whole.split(b"\r\n")
-        if not whole.count(b"\r") == whole.count(b"\n") == len(lines) - 1:
-            return None
-        del self._buffer[: end + 4]
-        return lines
-
-    def skip_to(self, start: re.Pattern[bytes], cap: int) -> bytes:
-        """Drop what stands before `start`, return what matched without taking it.
-
-        Raises Trouble(MALFORMED) when the first `cap` bytes hold no such thing.
-        """
-        while not (match := start.search(self._buffer)) and len(self._buffer) < cap:
-            self._fill()
-        if not match or match.start() > cap:
-            raise Trouble(Reason.MALFORMED, f"no status line in the first {cap} bytes")
-        found = bytes(match[0])
-        del self._buffer[: match.start()]
-        return found
-
-    def idle(self) -> bool:
-        """Whether all that arrived has been read."""
-        return not self._buffer
+    def read(self, reading: Reading[T]) -> T:
+        """What a reading of `inbox` comes to. Raises Trouble as it does, and TIMED_OUT, HungUp."""
+        try:
+            while True:
+                next(reading)
+                self.inbox.feed(self._received())
+        except StopIteration as end:
+            found: T = end.value
+            return found
 
     def close(self) -> None:
         self._socket.close()
@@ -142,20 +91,8 @@ class Wire:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _take(self, size: int) -> bytes:
-        taken = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        return taken
-
-    def _fill(self) -> None:
-        if self._receive():
-            return
-        if self.heard:
-            raise Trouble(Reason.MALFORMED, "connection closed within the answer")
-        raise HungUp("connection accepted, then closed without an answer")
-
-    def _receive(self) -> bool:
-        """Wait for more, no longer than what is left each time: a dripping camera must not outlive the deadline."""
+    def _received(self) -> bytes:
+        """More, or b"" at the end; waited for while time is left: a dripping camera must not outlive the deadline."""
         left = self.deadline.left()
         try:
             if self._plain:
@@ -164,12 +101,9 @@ class Wire:
                     self._patience_s = left
             else:
                 self._socket.settimeout(left)
-            data = self._socket.recv(_READ)
+            return self._socket.recv(_READ)
         except OSError as error:
             raise _broken(error) from None
-        self._buffer += data
-        self.heard = self.heard or bool(data)
-        return bool(data)
 
 
 def connect(camera: Camera, port: int, deadline: Deadline, *, tls: bool = False) -> Wire:

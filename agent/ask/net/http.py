@@ -12,7 +12,10 @@ from agent.ask.net.message import (
     MAX_HEADERS,
     MAX_LINE,
     USER_AGENT,
+    Inbox,
+    Reading,
     Reply,
+    TooLarge,
     content_length,
     read_head,
     request,
@@ -102,7 +105,7 @@ class Session:
             try:
                 return self._exchange(kept, message, cap, login=login)
             except Trouble as trouble:
-                if not isinstance(trouble, HungUp) or kept.heard:
+                if not isinstance(trouble, HungUp) or kept.inbox.heard:
                     raise
         self._wire = connection.connect(self._camera, self._port, deadline, tls=self._camera.tls != "off")
         return self._exchange(self._wire, message, cap, login=login)
@@ -125,9 +128,8 @@ class Session:
         keep = False
         try:
             wire.send(message, login=login)
-            head = _checked(read_head(wire, b"HTTP"))
-            reply, framed = _with_body(wire, head, cap)
-            keep = framed and wire.idle() and not _closes(reply)
+            reply, framed = wire.read(read_reply(wire.inbox, cap))
+            keep = framed and wire.inbox.empty and not _closes(reply)
             return reply
         finally:
             if not keep:
@@ -172,29 +174,30 @@ def _checked(head: Reply) -> Reply:
     return head
 
 
-def _with_body(wire: connection.Wire, head: Reply, cap: int) -> tuple[Reply, bool]:
-    """The reply with its body, and whether the body's end was marked (RFC 9112, 6.3)."""
+def read_reply(inbox: Inbox, cap: int) -> Reading[tuple[Reply, bool]]:
+    """A reply with its body, and whether the body's end was marked (RFC 9112, 6.3)."""
+    head = _checked((yield from read_head(inbox, b"HTTP")))
     if head.status in _NO_BODY:
         return head, True
     if "chunked" in head.first("transfer-encoding").lower():
-        return head._replace(body=_chunked(wire, cap)), True
+        return head._replace(body=(yield from _chunked(inbox, cap))), True
     length = content_length(head, cap)
     if length is None:
-        return head._replace(body=wire.rest(cap)), False
-    return head._replace(body=wire.exactly(length)), True
+        return head._replace(body=(yield from inbox.rest(cap))), False
+    return head._replace(body=(yield from inbox.exactly(length))), True
 
 
-def _chunked(wire: connection.Wire, cap: int) -> bytes:
+def _chunked(inbox: Inbox, cap: int) -> Reading[bytes]:
     body = bytearray()
     for _ in range(MAX_CHUNKS):
-        size = _chunk_size(wire.line(MAX_LINE))
+        size = _chunk_size((yield from inbox.line(MAX_LINE)))
         if len(body) + size > cap:
-            raise connection.TooLarge(cap)
+            raise TooLarge(cap)
         if size == 0:
-            _skip_trailers(wire)
+            yield from _skip_trailers(inbox)
             return bytes(body)
-        body += wire.exactly(size)
-        wire.line(MAX_LINE)
+        body += yield from inbox.exactly(size)
+        yield from inbox.line(MAX_LINE)
     raise Trouble(Reason.HOSTILE, f"more than {MAX_CHUNKS} chunks")
 
 
@@ -205,8 +208,8 @@ def _chunk_size(line: bytes) -> int:
     return int(digits, 16)
 
 
-def _skip_trailers(wire: connection.Wire) -> None:
+def _skip_trailers(inbox: Inbox) -> Reading[None]:
     for _ in range(MAX_HEADERS):
-        if not wire.line(MAX_LINE):
+        if not (yield from inbox.line(MAX_LINE)):
             return
     raise Trouble(Reason.HOSTILE, "trailers without end")

@@ -1,15 +1,18 @@
 """Requests and replies as HTTP and RTSP share them: status line, headers, a body of known length, all capped.
 
-Which status means what, and who may log in, must not be known here.
+Pure: bytes are fed into an Inbox, wherever they come from, and read out of it by generators.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Generator, Mapping
+from typing import NamedTuple, TypeVar
 
-from agent.ask.attempt import Trouble
-from agent.ask.net.connection import TooLarge, Wire
+from agent.ask.attempt import HungUp, Trouble
 from contract.vocabulary import Reason
+
+T = TypeVar("T")
+Reading = Generator[None, None, T]
+"""Reads from an Inbox. It yields where it wants more bytes, and returns what it read. Raises Trouble."""
 
 USER_AGENT = "canteen-agent"
 MAX_JUNK = 4_096
@@ -19,6 +22,113 @@ MAX_HEADERS = 64
 MAX_INTERIM = 4
 _STATUS = {name: re.compile(rb"%s/(\d\.\d)[ \t]+(\d{3})(?!\d)" % name) for name in (b"HTTP", b"RTSP")}
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*")
+
+
+class TooLarge(Trouble):
+    """An answer of more bytes than its reader allows. HOSTILE, unless more are allowed on a second thought."""
+
+    def __init__(self, cap: int) -> None:
+        super().__init__(Reason.HOSTILE, f"answer larger than {cap} bytes")
+
+
+class Inbox:
+    """Bytes that arrived and are not read yet. Who reads caps what it reads."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._ended = False
+        self.heard = False
+        """Whether anything arrived since this was last set back."""
+
+    def feed(self, data: bytes) -> None:
+        """More arrived; b"" = nothing more will."""
+        self._buffer += data
+        self.heard = self.heard or bool(data)
+        self._ended = not data
+
+    @property
+    def empty(self) -> bool:
+        """Whether all that arrived has been read."""
+        return not self._buffer
+
+    def line(self, cap: int) -> Reading[bytes]:
+        """One line without its end. Raises Trouble(HOSTILE) when it is longer than `cap` bytes."""
+        searched = 0
+        while (end := self._buffer.find(b"\n", searched)) < 0 and len(self._buffer) <= cap:
+            searched = len(self._buffer)
+            yield from self._more()
+        if not 0 <= end <= cap:
+            raise Trouble(Reason.HOSTILE, f"line longer than {cap} bytes")
+        return self._take(end + 1).rstrip(b"\r\n")
+
+    def exactly(self, size: int) -> Reading[bytes]:
+        """The next `size` bytes; the caller has checked that it wants so many."""
+        while len(self._buffer) < size:
+            yield from self._more()
+        return self._take(size)
+
+    def rest(self, cap: int) -> Reading[bytes]:
+        """All until the end. Raises Trouble(HOSTILE) beyond `cap` bytes."""
+        while not self._ended:
+            yield
+            if len(self._buffer) > cap:
+                raise TooLarge(cap)
+        return self._take(len(self._buffer))
+
+    def skip_to(self, start: re.Pattern[bytes], cap: int) -> Reading[bytes]:
+        """Drop what stands before `start`, return what matched without taking it.
+
+        Raises Trouble(MALFORMED) when the first `cap` bytes hold no such thing.
+        """
+        while not (match := start.search(self._buffer)) and len(self._buffer) < cap:
+            yield from self._more()
+        if not match or match.start() > cap:
+            raise Trouble(Reason.MALFORMED, f"no status line in the first {cap} bytes")
+        found = bytes(match[0])
+        del self._buffer[: match.start()]
+        return found
+
+    def lines(self, cap: int) -> list[bytes] | None:
+        """All lines up to the empty one, which is taken too; None, and nothing taken, unless they are here and plain.
+
+        Plain: CR LF at each end and nowhere else, at most `cap` bytes together.
+        """
+        end = self._buffer.find(b"\r\n\r\n", 0, cap)
+        if end < 0:
+            return None
+        whole = bytes(self._buffer[:end])
+        lines = whole.split(b"\r\n")
+        if not whole.count(b"\r") == whole.count(b"\n") == len(lines) - 1:
+            return None
+        del self._buffer[: end + 4]
+        return lines
+
+    def _more(self) -> Reading[None]:
+        """Raises Trouble where nothing more comes: MALFORMED within an answer, HungUp without one."""
+        yield
+        if self._ended:
+            if self.heard:
+                raise Trouble(Reason.MALFORMED, "connection closed within the answer")
+            raise HungUp("connection accepted, then closed without an answer")
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
+
+
+def read_whole(data: bytes, read: Callable[[Inbox], Reading[T]]) -> T:
+    """What `read` makes of a camera that says `data` and closes. Raises Trouble as it does."""
+    inbox = Inbox()
+    inbox.feed(data)
+    reading = read(inbox)
+    try:
+        while True:
+            next(reading)
+            inbox.feed(b"")
+    except StopIteration as end:
+        found: T = end.value
+        return found
 
 
 class Reply(NamedTuple):
@@ -58,22 +168,20 @@ def request(method: str, target: str, protocol: str, headers: Mapping[str, str],
     return f"{head}\r\n\r\n".encode("latin-1") + body
 
 
-def read_head(wire: Wire, name: bytes) -> Reply:
+def read_head(inbox: Inbox, name: bytes) -> Reading[Reply]:
     """Status line and headers of the next final reply; `name` is b"HTTP" or b"RTSP".
 
     Junk before the status line is dropped up to MAX_JUNK bytes, interim 1xx replies are skipped. Raises
     Trouble(MALFORMED) without a status line, Trouble(HOSTILE) beyond the caps.
     """
     for _ in range(MAX_INTERIM):
-        wire.skip_to(_STATUS[name], MAX_JUNK)
-        lines = _lines(wire)
-        line = next(lines)
-        match = _STATUS[name].match(line)
+        yield from inbox.skip_to(_STATUS[name], MAX_JUNK)
+        lines = yield from _head(inbox)
+        match = _STATUS[name].match(lines[0])
         if not match:
             raise Trouble(Reason.MALFORMED, "broken status line")
-        reply = Reply(
-            int(match[2]), _headers(lines), b"", match[1].decode(), line[match.end() :].decode("latin-1").strip()
-        )
+        phrase = lines[0][match.end() :].decode("latin-1").strip()
+        reply = Reply(int(match[2]), _headers(lines[1:]), b"", match[1].decode(), phrase)
         if reply.status >= 200:
             return reply
     raise Trouble(Reason.HOSTILE, "interim replies without end")
@@ -92,26 +200,28 @@ def content_length(reply: Reply, cap: int) -> int | None:
     return int(value)
 
 
-def _lines(wire: Wire) -> Iterator[bytes]:
-    """The lines of a head, the empty one included; most heads arrive in one piece."""
-    if plain := wire.lines(MAX_LINE):
-        yield from plain
-        yield b""
-    while True:
-        yield wire.line(MAX_LINE)
+def _head(inbox: Inbox) -> Reading[list[bytes]]:
+    """The status line and the lines of the headers."""
+    if plain := inbox.lines(MAX_LINE):  # most heads arrive in one piece
+        if len(plain) - 1 > MAX_HEADERS:
+            raise Trouble(Reason.HOSTILE, f"more than {MAX_HEADERS} headers")
+        return plain
+    lines = [(yield from inbox.line(MAX_LINE))]
+    while line := (yield from inbox.line(MAX_LINE)):
+        if len(lines) > MAX_HEADERS:
+            raise Trouble(Reason.HOSTILE, f"more than {MAX_HEADERS} headers")
+        lines.append(line)
+    return lines
 
 
-def _headers(lines: Iterator[bytes]) -> tuple[tuple[str, str], ...]:
-    """Header lines up to the empty one; a line without a colon is passed over, a folded one continues the last."""
+def _headers(lines: list[bytes]) -> tuple[tuple[str, str], ...]:
+    """A line without a colon is passed over, a folded one continues the last."""
     headers: list[tuple[str, str]] = []
-    for _ in range(MAX_HEADERS + 1):
-        line = next(lines)
-        if not line:
-            return tuple(headers)
+    for line in lines:
         text = line.decode("latin-1")
         name, colon, value = text.partition(":")
         if text[0] in " \t" and headers:
             headers[-1] = (headers[-1][0], f"{headers[-1][1]} {text.strip()}")
         elif colon:
             headers.append((name.strip().lower(), value.strip(" \t\0")))
-    raise Trouble(Reason.HOSTILE, f"more than {MAX_HEADERS} headers")
+    return tuple(headers)

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from agent.ask.attempt import Deadline, HungUp, Trouble
 from agent.ask.box.neighbours import Stranger
 from agent.ask.net import digest
-from agent.ask.net.connection import NoConnection, TooLarge
+from agent.ask.net.connection import NoConnection
 from agent.ask.net.http import CAP, Place, Session
+from agent.ask.net.message import TooLarge
 from agent.ask.onvif import endpoints, envelope, soap
 from agent.ask.onvif.envelope import Node, NotHere
 from agent.ask.onvif.login import DIGEST, NONE, WSSE, Login, Refused

@@ -9,7 +9,7 @@ from typing import Self
 
 from agent.ask.attempt import Deadline, HungUp, Trouble, ask
 from agent.ask.net import connection, digest
-from agent.ask.net.message import USER_AGENT, Reply, content_length, read_head, request, safe_path
+from agent.ask.net.message import USER_AGENT, Inbox, Reading, Reply, content_length, read_head, request, safe_path
 from agent.ask.rtsp import sdp
 from agent.model import Backchannel, Camera, Credentials, NotSeen, Seen
 from agent.permit import Permit, permit
@@ -170,12 +170,17 @@ class Rtsp:
         return self._reply()
 
     def _reply(self) -> Reply:
-        head = read_head(self._wire, b"RTSP")
-        return head._replace(body=self._wire.exactly(content_length(head, CAP) or 0))
+        return self._wire.read(read_reply(self._wire.inbox))
 
     def _reconnect(self) -> None:
         self._wire.close()
         self._wire = connection.connect(self._camera, self._camera.ports.rtsp, self._deadline)
+
+
+def read_reply(inbox: Inbox) -> Reading[Reply]:
+    """A reply with its body, CAP at most."""
+    head = yield from read_head(inbox, b"RTSP")
+    return head._replace(body=(yield from inbox.exactly(content_length(head, CAP) or 0)))
 
 
 def _closes(reply: Reply) -> bool:

@@ -158,11 +158,11 @@ class Session(Rtsp):
 
     def _frame(self) -> rtp.Frame | None:
         """The next frame; None where a reply comes first. Nothing is lost when the time for it is up."""
-        head = self._wire.skip_to(_FRAME_OR_REPLY, MAX_JUNK)
+        head = self._wire.read(self._wire.inbox.skip_to(_FRAME_OR_REPLY, MAX_JUNK))
         if head[:1] != b"$":
             return None
         size = rtp.FRAME_HEAD + int.from_bytes(head[2:4], "big")
-        data = self._wire.exactly(size)
+        data = self._wire.read(self._wire.inbox.exactly(size))
         self._received += size
         if self._received > self.max_received:
             raise Trouble(Reason.HOSTILE, f"more than {self.max_received} bytes of media in one session")

@@ -86,7 +86,7 @@ def test_after_connecting(behave: evil.Behaviour, reason: Reason) -> None:
         began = time.monotonic()
         with connection.connect(server.camera(), server.port, Deadline(0.4)) as line:
             line.send(b"hello\r\n\r\n")
-            failure = trouble(lambda: line.line(1000))
+            failure = trouble(lambda: line.read(line.inbox.line(1000)))
     assert failure.reason is reason
     assert not isinstance(failure, connection.NoConnection)
     assert time.monotonic() - began < 0.8
@@ -103,8 +103,12 @@ def test_reads() -> None:
     behave = evil.answers(b"one\r\ntwo\n\r\nabcdef")
     with evil.Server(behave) as server, connection.connect(server.camera(), server.port, Deadline(2)) as line:
         line.send(b"\r\n\r\n")
-        assert [line.line(10), line.line(10), line.line(10)] == [b"one", b"two", b""]
-        assert (line.exactly(2), line.rest(10)) == (b"ab", b"cdef")
+        assert [line.read(line.inbox.line(10)) for _ in range(3)] == [b"one", b"two", b""]
+            b"one",
+            b"two",
+            b"",
+        ]
+        assert (line.read(line.inbox.exactly(2)), line.read(line.inbox.rest(10))) == (b"ab", b"cdef")
 
 
 def test_retry_after_refusal_keeps_its_reason() -> None:
@@ -148,7 +152,7 @@ def test_pinned_certificate(secure: evil.Server, certificate: Path) -> None:
     camera = secure.camera(tls="pin", tls_pin=written)
     with connection.connect(camera, secure.port, Deadline(3), tls=True) as line:
         line.send(b"hello\r\n\r\n")
-        assert line.line(100) == b"welcome"
+        assert line.read(line.inbox.line(100)) == b"welcome"
 
 
 @pytest.mark.parametrize("fields", [{"tls": "verify"}, {"tls": "pin", "tls_pin": "00" * 32}, {"tls": "pin"}])
