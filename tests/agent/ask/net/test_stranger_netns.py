@@ -64,11 +64,11 @@ def questioned(way):
 def paused():
     with connection.connect(camera, camera.ports.rtsp, deadline) as open:
         open.send(request("OPTIONS", "rtsp://x/", "RTSP/1.0", {"CSeq": "1"}))
-        open.line(100)
+        open.read(open.inbox.line(100))
         print("asked", flush=True)
         sys.stdin.readline()
         open.send(b"DESCRIBE rtsp://x/ RTSP/1.0\\r\\nAuthorization: Digest\\r\\n\\r\\n", login=True)
-        open.line(100)
+        open.read(open.inbox.line(100))
 
 ways = {
     "describe": lambda: rtsp.describe(camera, log_in=True, deadline=deadline),
