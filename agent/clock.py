@@ -1,6 +1,6 @@
 """Keeps the box's clock honest: anchors, the last certain time on disk, and the state clock_untrusted, each told once.
 
-What may be believed is decided elsewhere; whom it concerns must not be known here.
+What may be believed is decided elsewhere.
 """
 
 import logging
@@ -24,7 +24,10 @@ SAVE_EVERY_MS = 600_000
 
 
 class BoxClock:
-    """`poll` is called by one thread, again and again; all else by any. `anchor` and `fault` journal an event."""
+    """How far the box's own clock is believed.
+
+    `poll` is called by one thread, again and again; all else by any. `anchor` and `fault` journal an event.
+    """
 
     def __init__(
         self, file: Path, *, boot: str, anchor: Callable[[Anchoring], None], fault: Callable[[str], None]

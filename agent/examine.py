@@ -1,6 +1,6 @@
 """One thorough examination of some cameras: questions, looks, decoded pictures and, where wanted, movement and sound.
 
-How each is done stands in ask; here is only their order. What the answers mean must not be known here.
+How each is done stands in ask; here is only their order.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence

@@ -44,7 +44,7 @@ class _File(Struct, kw_only=True):
 
 
 class LearntFile:
-    """Thread-safe."""
+    """What was learnt of the cameras, kept over restarts. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

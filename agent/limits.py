@@ -1,7 +1,7 @@
 """What the running agent allows itself: descriptors, no core file, and a trace of all threads when it is killed.
 
-What needs descriptors must not be known here. No RLIMIT_AS: the stacks of 200 threads alone map 1.6 GB that are never
-touched; the memory really used is limited by the unit (MemoryMax), that of children by their own limit.
+No RLIMIT_AS: the stacks of 200 threads alone map 1.6 GB that are never touched; the memory really used is limited by
+the unit (MemoryMax), that of children by their own limit.
 """
 
 import contextlib

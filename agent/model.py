@@ -1,6 +1,6 @@
 """The ground floor: cameras, observations and evidence as frozen values.
 
-What is known about a camera lives here; how it was asked and what it means must not be known here.
+What is known about a camera lives here.
 """
 
 import ipaddress
@@ -197,6 +197,8 @@ class Look(Struct, frozen=True, kw_only=True):
 
 
 class Device(Struct, frozen=True, kw_only=True):
+    """Who made the camera, as it says of itself."""
+
     manufacturer: str = ""
     model: str = ""
     firmware: str = ""
@@ -245,12 +247,17 @@ class Space(Struct, frozen=True, kw_only=True):
 
 
 class PtzNode(Struct, frozen=True, kw_only=True):
+    """What one head can do at most, as the camera says."""
+
     token: str
     spaces: tuple[Space, ...]
 
 
 class PtzConfiguration(Struct, frozen=True, kw_only=True):
-    """`spaces`: what GetConfigurationOptions offers for it; `limits`: PanTiltLimits and ZoomLimits in force."""
+    """How a head is set up for the profiles that name it.
+
+    `spaces`: what GetConfigurationOptions offers for it; `limits`: PanTiltLimits and ZoomLimits in force.
+    """
 
     token: str
     node: str
@@ -287,6 +294,8 @@ class FocusMove(Struct, frozen=True, kw_only=True):
 
 
 class AudioDecoder(Struct, frozen=True, kw_only=True):
+    """One configuration of what the camera can play, and its codecs."""
+
     token: str
     encodings: tuple[str, ...] = ()
 
@@ -296,6 +305,8 @@ MAX_SIDE_PX = 32_768
 
 
 class Resolution(Struct, frozen=True, kw_only=True):
+    """Width and height of a picture."""
+
     width: int
     height: int
 
@@ -309,6 +320,8 @@ class Resolution(Struct, frozen=True, kw_only=True):
 
 
 class VideoSource(Struct, frozen=True, kw_only=True):
+    """One sensor, or one channel of a recorder."""
+
     token: str
     resolution: Resolution | None = None
 
@@ -455,7 +468,10 @@ class Rotation(Struct, frozen=True, kw_only=True):
 
 
 class ZoomSeen(Struct, frozen=True, kw_only=True):
-    """`scale`: how much larger the same things became; `detail_ratio`: detail gained beyond enlargement (1 = none)."""
+    """What the lens showed while it zoomed.
+
+    `scale`: how much larger the same things became; `detail_ratio`: detail gained beyond enlargement (1 = none).
+    """
 
     scale: float
     detail_ratio: float

@@ -1,7 +1,7 @@
 """Writes events into the journal with their boot and session, and states how far all is known.
 
 Every event goes through here. A session that cannot be carried on (the journal's store ended with the disk, or what it
-rests on was given up) is followed by another one. What an event means otherwise must not be known here.
+rests on was given up) is followed by another one.
 """
 
 import secrets
@@ -59,7 +59,10 @@ class _Run:
 
 
 class Session:
-    """`now()` is boot milliseconds. Thread-safe, as the journal is."""
+    """What this run of the agent says and claims, written into the journal.
+
+    `now()` is boot milliseconds. Thread-safe, as the journal is.
+    """
 
     def __init__(self, journal: Journal, *, boot: str, now: Callable[[], int]) -> None:
         self.journal = journal

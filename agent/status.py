@@ -23,7 +23,9 @@ class FaultStatus(Struct, frozen=True, kw_only=True):
 
 
 class PictureStatus(Struct, frozen=True, kw_only=True):
-    """`sound` (完好): null while too few visits have shown a picture. `faults`: those that last.
+    """What is known of one slot's picture.
+
+    `sound` (完好): null while too few visits have shown a picture. `faults`: those that last.
 
     `seen_ms`: UTC ms of the last visit that showed one. `reason`, `detail`: why the last visit showed none.
     """
@@ -44,7 +46,9 @@ class LoginStatus(Struct, frozen=True, kw_only=True):
 
 
 class CameraStatus(Struct, frozen=True, kw_only=True):
-    """`looked_ms`: UTC ms of the last look, null before the first; `late_ms`: how long after its due time it began.
+    """What is known of one slot.
+
+    `looked_ms`: UTC ms of the last look, null before the first; `late_ms`: how long after its due time it began.
 
     `since_ms`: UTC ms of the last confirmed change.
     """
@@ -72,7 +76,10 @@ class CameraStatus(Struct, frozen=True, kw_only=True):
 
 
 class UplinkStatus(Struct, frozen=True, kw_only=True):
-    """`pending`: events the center has not acknowledged. `problem`: a kind of agent/tell/failures.py, "" = none."""
+    """How the line to the center is.
+
+    `pending`: events the center has not acknowledged. `problem`: a kind of agent/tell/failures.py, "" = none.
+    """
 
     connected: bool
     detail: str
@@ -81,7 +88,9 @@ class UplinkStatus(Struct, frozen=True, kw_only=True):
 
 
 class JournalStatus(Struct, frozen=True, kw_only=True):
-    """`durable`: events survive a power cut now. `trouble`: what is wrong with the disk, "" = nothing.
+    """How the journal is kept.
+
+    `durable`: events survive a power cut now. `trouble`: what is wrong with the disk, "" = nothing.
 
     `lost`: journals that were damaged and set aside since the start.
     """
@@ -112,7 +121,9 @@ def place(state_dir: Path, runtime: Path = RUNTIME) -> Path:
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """`config`: what is wrong with agent.yaml, in place of which the last good configuration runs.
+    """All that the status file says.
+
+    `config`: what is wrong with agent.yaml, in place of which the last good configuration runs.
 
     `at_ms`, `started_ms`: UTC ms as far as the box knows it; `at_boot_ms`: boot ms of `boot`, which never jumps.
     """

@@ -1,6 +1,6 @@
 """The main thread's round: clock, stuck looks, dead threads, heartbeat, documents, status file, watchdog.
 
-Runs until told to stop; how things start and stop, and what is asked or decided, must not be known here.
+Runs until told to stop.
 """
 
 import logging

@@ -1,7 +1,4 @@
-"""The threads that must live: the end of each is noticed, said once, and it is started anew, ever more slowly.
-
-What a thread does must not be known here.
-"""
+"""The threads that must live: the end of each is noticed, said once, and it is started anew, ever more slowly."""
 
 import logging
 import threading
@@ -62,7 +59,10 @@ class _Record(NamedTuple):
 
 
 class Threads:
-    """`tell(what)` is called once for a row of deaths of one thread. Make it before the first thread starts."""
+    """The threads that must live, by name.
+
+    `tell(what)` is called once for a row of deaths of one thread. Make it before the first thread starts.
+    """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._posts, self._tell = list[ThreadEntry](), tell

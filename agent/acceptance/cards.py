@@ -1,7 +1,4 @@
-"""One camera on paper: who it is, how far it can be opened, each clause with its evidence, what is odd about it.
-
-What the other cameras are like must not be known here, save the numbers of the tasks.
-"""
+"""One camera on paper: who it is, how far it can be opened, each clause with its evidence, what is odd about it."""
 
 from base64 import b64encode
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,4 @@
-"""HTML by construction: whatever is not Html is escaped, so that no text of a camera can become markup.
-
-What stands on the page must not be known here.
-"""
+"""HTML by construction: whatever is not Html is escaped, so that no text of a camera can become markup."""
 
 from collections.abc import Sequence
 from html import escape

@@ -1,7 +1,4 @@
-"""The whole acceptance report as one HTML page that needs nothing beside itself: no script, no font, no address.
-
-How the cameras were asked, and where the page is kept, must not be known here.
-"""
+"""The whole acceptance report as one HTML page that needs nothing beside itself: no script, no font, no address."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,4 @@
-"""The fixed words of the report, in Chinese and in English.
-
-Which of them stand on a page, and in what order, must not be known here.
-"""
+"""The fixed words of the report, in Chinese and in English."""
 
 from msgspec import Struct
 
@@ -12,6 +9,8 @@ MARKS = {Standing.MET: "✓", Standing.NOT_MET: "✗", Standing.UNPROVEN: "△",
 
 
 class Words(Struct, frozen=True, kw_only=True):
+    """The fixed words of the report in one language."""
+
     lang: str
     title: str
     unit: str

@@ -1,6 +1,6 @@
 """What a verdict rests on, in words: the proofs of the judge in Chinese, the operation's own name beside them.
 
-What a proof means for a clause must not be known here. A phrase this version does not know is shown as it is.
+A phrase this version does not know is shown as it is.
 """
 
 import re

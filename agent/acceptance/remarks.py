@@ -1,7 +1,4 @@
-"""What is odd about a camera beside the clauses: its clock, addresses, picture and movement, and what to do about it.
-
-What the clauses say must not be known here.
-"""
+"""What is odd about a camera beside the clauses: clock, addresses, picture, movement; and what to do about it."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +13,10 @@ SKEW_S = 60.0
 
 
 class Remark(Struct, frozen=True):
-    """`found`: what was seen. `remedy`: what to do about it; "" = nothing needs doing."""
+    """Something odd about one camera.
+
+    `found`: what was seen. `remedy`: what to do about it; "" = nothing needs doing.
+    """
 
     found: str
     remedy: str = ""

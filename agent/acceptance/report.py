@@ -1,7 +1,4 @@
-"""A report on its way to its file: named after gateway and minute, and never over an earlier one.
-
-What stands on the page must not be known here.
-"""
+"""A report on its way to its file: named after gateway and minute, and never over an earlier one."""
 
 import os
 import re

@@ -1,7 +1,4 @@
-"""What is left to do, from the verdicts and remarks on all cameras: one task per remedy, the urgent first.
-
-How the list looks on paper must not be known here.
-"""
+"""What is left to do, from the verdicts and remarks on all cameras: one task per remedy, the urgent first."""
 
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
@@ -36,7 +33,10 @@ class Kind(IntEnum):
 
 
 class Task(NamedTuple):
-    """`places`: index of the inspection -> the clauses it is for there, () = none in particular."""
+    """One thing that is to be done, numbered in the report.
+
+    `places`: index of the inspection -> the clauses it is for there, () = none in particular.
+    """
 
     kind: Kind
     text: str

@@ -1,7 +1,7 @@
 """One attempt inside a wall-clock deadline; retry, timing and success added the same for all.
 
 The one place of retries (at most twice more, only for UNREACHABLE and HungUp, inside the deadline). Whoever asks raises
-`Trouble` with a Reason; whoever called `ask` gets a value. What is asked must not be known here.
+`Trouble` with a Reason; whoever called `ask` gets a value.
 """
 
 import time

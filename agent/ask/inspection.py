@@ -1,6 +1,6 @@
 """The parent's side of capability questions: a child asks ONVIF, then we look at the streams it named.
 
-zeep and lxml never enter this process. What the answers mean for a verdict must not be known here.
+zeep and lxml never enter this process.
 """
 
 import threading

@@ -1,7 +1,4 @@
-"""One look at one camera: TCP, the SOAP clock, RTSP DESCRIBE, all within one wall-clock deadline.
-
-What a look means for availability, and when the next one is due, must not be known here.
-"""
+"""One look at one camera: TCP, the SOAP clock, RTSP DESCRIBE, all within one wall-clock deadline."""
 
 from collections.abc import Callable
 from typing import TypeVar

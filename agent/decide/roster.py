@@ -70,7 +70,10 @@ class Sighting(Struct, frozen=True, kw_only=True):
 
 
 class RosterReport(Struct, frozen=True, kw_only=True):
-    """`sightings`: one per camera of the register, in its order. `unregistered`: devices that no slot claims."""
+    """What one round of discovery says of the whole register.
+
+    `sightings`: one per camera of the register, in its order. `unregistered`: devices that no slot claims.
+    """
 
     sightings: tuple[Sighting, ...]
     unregistered: tuple[DiscoveredDevice, ...]

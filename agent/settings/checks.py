@@ -1,6 +1,6 @@
 """What the keys of agent.yaml mean together: one small check per rule, each reporting at the key that must change.
 
-Values that do not fit by themselves are already reported and absent here. Files and secrets must not be known here.
+Values that do not fit by themselves are already reported and absent here.
 """
 
 import ipaddress

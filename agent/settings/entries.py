@@ -1,6 +1,6 @@
 """The keys of agent.yaml: one frozen struct per section, each key with its unit and default.
 
-What a single value must look like is said here; what several values mean together must not be known here.
+What a single value must look like is said here.
 """
 
 import ipaddress
@@ -286,6 +286,8 @@ class CameraEntry(Struct, frozen=True, kw_only=True):
 
 
 class LogEntry(Struct, frozen=True, kw_only=True):
+    """`log:`, how much is written into the log."""
+
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 

@@ -20,7 +20,9 @@ NAME = "last-good.json"
 
 
 class LastGood(Struct, frozen=True, kw_only=True):
-    """`source`: absolute path of the agent.yaml whose bytes are `text`.
+    """The configuration that ran well last.
+
+    `source`: absolute path of the agent.yaml whose bytes are `text`.
 
     `passwords`: by key of the section that holds one. `files`: content of the TLS files, by key. `policy`: of a policy
     that is a file of one's own.

@@ -1,7 +1,6 @@
 """agent.yaml -> Settings: read, checked, secrets resolved, cameras ready-made.
 
-What a key looks like is in entries.py, what keys mean together in checks.py, where secrets are kept in secret.py; who
-uses a setting must not be known here.
+What a key looks like is in entries.py, what keys mean together in checks.py, where secrets are kept in secret.py.
 """
 
 import os

@@ -2,7 +2,7 @@
 
 A secret is written as `env:NAME`, `file:PATH`, `credential:NAME`, or in clear. Credentials lie in the folder
 `credentials` beside agent.yaml; the service gets it from systemd (LoadCredential=canteen:...), a command run by hand
-reads it. What a secret opens must not be known here.
+reads it.
 """
 
 import errno

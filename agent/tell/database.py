@@ -1,7 +1,4 @@
-"""One SQLite database with the journal's rows, in a file or in memory; its tables are made in `schema`.
-
-Which database is in use when, and what an event means, must not be known here.
-"""
+"""One SQLite database with the journal's rows, in a file or in memory; its tables are made in `schema`."""
 
 import contextlib
 import sqlite3

@@ -1,7 +1,4 @@
-"""The agent's snapshots as messages: birth, heartbeat, inventory, capability. Pure.
-
-How a snapshot was gathered and how it travels must not be known here.
-"""
+"""What the agent knows, as messages: birth, heartbeat, inventory, capability. Pure."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,4 @@
-"""Rows that the agent writes into its journal by itself: gaps for what had to be given up, and the end of a session.
-
-When rows are given up must not be known here.
-"""
+"""Rows that the agent writes into its journal by itself: gaps for what had to be given up, and the end of a session."""
 
 from collections.abc import Sequence
 from itertools import groupby, islice

@@ -1,7 +1,4 @@
-"""Why the line to the broker does not stand: the kinds of failure, what each means, and what to do about it.
-
-How a connection is made must not be known here.
-"""
+"""Why the line to the broker does not stand: the kinds of failure, what each means, and what to do about it."""
 
 import errno
 import socket
@@ -27,7 +24,10 @@ class Kind(StrEnum):
 
 
 class Failure(NamedTuple):
-    """`detail`: what was met, in a library's or the broker's words. `silent`: nobody answered, for good or ill."""
+    """Why the line could not be made, or ended.
+
+    `detail`: what was met, in a library's or the broker's words. `silent`: nobody answered, for good or ill.
+    """
 
     kind: Kind
     detail: str

@@ -1,7 +1,7 @@
 """What must still be told: events with their seqs, durable at once, kept until the center has acknowledged them.
 
 Where the disk cannot take an event the journal goes on in memory, under a new store id, until it can again; whoever
-writes into it learns that by `Ended`. What an event means, and MQTT, must not be known here.
+writes into it learns that by `Ended`.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """One connection to the broker, from dialling to its end: the one file of the agent that imports paho.
 
 Each connection is a client of its own, which never reconnects and never resends: what was under way when it broke is
-known to be so. What the messages mean, and when to try again, must not be known here.
+known to be so.
 """
 
 import contextlib
@@ -43,7 +43,10 @@ class TooNew(Failed):
 
 
 class Message(NamedTuple):
-    """`retain`: the broker's stored copy."""
+    """One message to be published.
+
+    `retain`: the broker's stored copy.
+    """
 
     topic: str
     payload: bytes
@@ -64,6 +67,8 @@ def thread_name(account: Account) -> str:
 
 
 class Will(NamedTuple):
+    """What the broker says for us when the line breaks."""
+
     topic: str
     payload: bytes
 
@@ -77,7 +82,10 @@ class _Sent(NamedTuple):
 
 
 class Line:
-    """`heard` is called on paho's thread for each message, `moved` when a publish was confirmed or the line ended."""
+    """One connection to the broker, until it ends.
+
+    `heard` is called on paho's thread for each message, `moved` when a publish was confirmed or the line ended.
+    """
 
     def __init__(
         self,

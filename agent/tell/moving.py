@@ -1,7 +1,4 @@
-"""The journal's rows on their way between databases: into memory when the disk fails, and back when it works.
-
-When that happens must not be known here.
-"""
+"""The journal's rows on their way between databases: into memory when the disk fails, and back when it works."""
 
 import logging
 import secrets

@@ -1,7 +1,4 @@
-"""One address of the broker, and a look at it when it does not let us in: as far as the TLS handshake, never as us.
-
-MQTT must not be known here: a second connection with the gateway's client id would throw out the first.
-"""
+"""One address of the broker, and a look at it when it does not let us in: as far as the TLS handshake, never as us."""
 
 import contextlib
 import socket

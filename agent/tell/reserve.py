@@ -1,7 +1,4 @@
-"""What lies beside the journal: the reserve that is given up when the disk is full, and damaged files set aside.
-
-What a journal holds must not be known here.
-"""
+"""What lies beside the journal: the reserve that is given up when the disk is full, and damaged files set aside."""
 
 import errno
 import os

@@ -1,7 +1,6 @@
 """Events on their way: journal -> line, a window at a time, and again where the center does not acknowledge them.
 
 A publish that the broker confirmed is not delivered: events leave the journal only when the center acknowledges them.
-How the line is made, and what else travels on it, must not be known here.
 """
 
 import random

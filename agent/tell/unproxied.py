@@ -1,7 +1,4 @@
-"""Loads a library that would ask the environment for a proxy, without what it would ask by.
-
-What the library is for must not be known here.
-"""
+"""Loads a library that would ask the environment for a proxy, without what it would ask by."""
 
 import sys
 import urllib.parse

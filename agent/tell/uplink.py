@@ -1,7 +1,4 @@
-"""What travels on the line to the broker: birth, will, goodbye, heartbeat, documents, events and acks, commands.
-
-What the messages mean, and how events are sent and sent again, must not be known here.
-"""
+"""What travels on the line to the broker: birth, will, goodbye, heartbeat, documents, events and acks, commands."""
 
 import logging
 import random

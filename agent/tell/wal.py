@@ -1,7 +1,7 @@
 """What a write-ahead log held before SQLite opened it: how far its commits reached, by its frames' own headers.
 
 SQLite reads a log up to the first frame whose checksum is wrong and forgets the rest without a word, for a crash leaves
-such an end too. What is done about more must not be known here. (https://www.sqlite.org/fileformat2.html#walformat)
+such an end too. (https://www.sqlite.org/fileformat2.html#walformat)
 """
 
 import struct

@@ -1,7 +1,7 @@
 """Which datagrams deserve to be read, and what they add up to: one device per address and port; pure.
 
 A flood must cost no more than its share, and must not crowd out a camera that is known, that is proven to be on our
-link, or that merely answers a moment later. Sockets and clocks must not be known here.
+link, or that merely answers a moment later.
 """
 
 from collections import Counter

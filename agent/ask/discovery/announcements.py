@@ -1,6 +1,6 @@
 """Hello and Bye as they are announced: an ear that may fail to open, reads only, and answers nothing.
 
-A Hello says where to look again at once, a Bye is no more than a hint; what follows from either must not be known here.
+A Hello says where to look again at once, a Bye is no more than a hint.
 """
 
 import ipaddress
@@ -27,7 +27,10 @@ _SHARE = 0.25
 
 
 class Announcement(Struct, frozen=True, kw_only=True):
-    """`kind`: Hello or Bye. Unproven like every datagram: a reason to look, never a state."""
+    """A Hello or a Bye that a device sent by itself.
+
+    `kind`: Hello or Bye. Unproven like every datagram: a reason to look, never a state.
+    """
 
     kind: str
     device: DiscoveredDevice

@@ -1,6 +1,6 @@
 """WS-Discovery messages as bytes: probes built, replies read by the stdlib's expat; pure.
 
-Sockets, budgets and who may be believed must not be known here. (WS-Discovery, April 2005; ONVIF Core, 7.)
+(WS-Discovery, April 2005; ONVIF Core, 7.)
 """
 
 import re
@@ -63,7 +63,10 @@ class Match(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """`kind`: ProbeMatches, Hello or Bye. `relates_to`: bare ids; empty when the reply names none."""
+    """What one datagram of WS-Discovery says.
+
+    `kind`: ProbeMatches, Hello or Bye. `relates_to`: bare ids; empty when the reply names none.
+    """
 
     kind: str
     relates_to: frozenset[str]

@@ -1,7 +1,6 @@
 """WS-Discovery on the wire: one round of probes from every suitable link; the socket shell around pure parsing.
 
-Nobody but the sender of a reply is ever named as a place to ask, whatever its XAddr says. What a found device means
-for the register must not be known here.
+Nobody but the sender of a reply is ever named as a place to ask, whatever its XAddr says.
 """
 
 import ipaddress

@@ -1,7 +1,4 @@
-"""Whom a round of discovery asks, and when; pure.
-
-Sockets and what comes back must not be known here.
-"""
+"""Whom a round of discovery asks, and when; pure."""
 
 import heapq
 import itertools

@@ -1,7 +1,4 @@
-"""UDP sockets for WS-Discovery, one per address of the box, so that no route decides which link is asked.
-
-Messages and what is done with them must not be known here.
-"""
+"""UDP sockets for WS-Discovery, one per address of the box, so that no route decides which link is asked."""
 
 import socket
 from collections.abc import Sequence

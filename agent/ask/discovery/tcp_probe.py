@@ -1,7 +1,6 @@
 """The last resort of discovery: TCP and the unauthenticated ONVIF clock, at addresses that were named to us.
 
-Cameras exist whose WS-Discovery is switched off. Only known addresses and configured subnets are ever knocked at; who
-they are and where the list comes from must not be known here.
+Cameras exist whose WS-Discovery is switched off. Only known addresses and configured subnets are ever knocked at.
 """
 
 import queue

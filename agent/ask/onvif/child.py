@@ -1,7 +1,7 @@
 """Child only, run as `python -m agent.ask.onvif.child`: the ONVIF capability questions for a batch of cameras.
 
 Threads, the deadline, results as they come. A device is asked by one thread only, however many slots it carries, and
-one that hangs costs nobody else. Who started us must not be known here.
+one that hangs costs nobody else.
 """
 
 import gc

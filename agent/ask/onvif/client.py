@@ -1,7 +1,4 @@
-"""Child only: one camera questioned over HTTP: at which place, logged in or not, and every refusal understood.
-
-What is asked and what the answers mean must not be known here.
-"""
+"""Child only: one camera questioned over HTTP: at which place, logged in or not, and every refusal understood."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping

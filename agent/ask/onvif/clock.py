@@ -1,6 +1,6 @@
 """Is it there, does ONVIF answer: GetSystemDateAndTime without credentials, from prebuilt bytes.
 
-The first thing asked of any camera, for it reveals nothing of ours. Credentials must not be known here.
+The first thing asked of any camera, for it reveals nothing of ours.
 """
 
 import time

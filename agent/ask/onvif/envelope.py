@@ -1,7 +1,7 @@
 """Child only: SOAP replies opened, the one file that imports lxml; faults turned into a Reason.
 
 A reply is untrusted bytes: no entity, no DTD, no network, no huge tree; names match by their local part alone, since
-prefixes are missing or wrong in the field. What the answers mean must not be known here.
+prefixes are missing or wrong in the field.
 """
 
 import re

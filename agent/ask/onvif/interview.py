@@ -1,7 +1,4 @@
-"""Child only: how one camera is interviewed: every question stands alone, and a camera that hangs is left in peace.
-
-Which questions there are, and what the answers mean for a verdict, must not be known here.
-"""
+"""Child only: how one camera is interviewed: every question stands alone, and a camera that hangs is left in peace."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

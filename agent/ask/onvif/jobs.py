@@ -1,7 +1,4 @@
-"""What goes to the capability child for one camera and what comes back: the two lines both sides must agree on.
-
-How cameras are asked must not be known here.
-"""
+"""What goes to the capability child for one camera and what comes back: the two lines both sides must agree on."""
 
 import msgspec
 from msgspec import structs

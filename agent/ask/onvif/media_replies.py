@@ -1,7 +1,7 @@
 """Child only: what the answers of device and media services say, each reader a pure function from reply to values.
 
-How they were asked must not be known here. A reply that is complete and empty gives an empty tuple; one that lacks what
-it must hold raises Trouble(MALFORMED). All lists are capped, all text is tidied.
+A reply that is complete and empty gives an empty tuple; one that lacks what it must hold raises Trouble(MALFORMED). All
+lists are capped, all text is tidied.
 """
 
 import re

@@ -1,7 +1,4 @@
-"""Child only: what the answers of the PTZ and imaging services say, each reader a pure function from reply to values.
-
-How they were asked, and how far 360 degrees are, must not be known here.
-"""
+"""Child only: what the PTZ and imaging services answered, each reader a pure function from reply to values."""
 
 import re
 from itertools import islice

@@ -1,7 +1,4 @@
-"""Child only: the ONVIF capability questions themselves, one function per thing to be known.
-
-How a question travels, and what the answers mean for a verdict, must not be known here.
-"""
+"""Child only: the ONVIF capability questions themselves, one function per thing to be known."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial

@@ -1,7 +1,4 @@
-"""Child only: ONVIF requests built and signed by onvif-zeep over WSDL documents parsed once; the one file with zeep.
-
-It builds bytes and sends nothing: sockets, logins and replies must not be known here.
-"""
+"""Child only: ONVIF requests built and signed by onvif-zeep over WSDL documents parsed once; the one file with zeep."""
 
 import logging
 import os

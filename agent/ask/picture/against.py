@@ -1,6 +1,6 @@
 """Child only: a picture against the camera's own usual view, remembered small: what is covered, elsewhere, recoloured.
 
-Numbers only; which of them is a fault must not be known here.
+Numbers only.
 """
 
 import struct

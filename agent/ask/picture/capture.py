@@ -1,7 +1,6 @@
 """One visit to a camera for its picture: a keyframe and what follows it over RTSP, or a JPEG snapshot over HTTP.
 
-Our own clients fetch the bytes, so that no decoder speaks to a camera, follows a redirect or holds a password. What the
-pictures show must not be known here.
+Our own clients fetch the bytes, so that no decoder speaks to a camera, follows a redirect or holds a password.
 """
 
 import time

@@ -1,7 +1,7 @@
 """Child only, run as `python -m agent.ask.picture.child`: the pictures of a batch of cameras, fetched and decoded.
 
 The passwords are here and the decoder is another process. A device is visited by one thread only, however many slots it
-carries, and one that hangs costs nobody else. Who started us must not be known here.
+carries, and one that hangs costs nobody else.
 """
 
 import threading

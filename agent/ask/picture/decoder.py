@@ -1,7 +1,6 @@
 """Child only, run as `python -m agent.ask.picture.decoder`: the decoder. Compressed pictures in, numbers out.
 
 It is given no address and no password and can open neither socket nor file: whatever a picture does to it stays here.
-Where pictures come from, and what their faults mean, must not be known here.
 """
 
 import base64

@@ -1,7 +1,4 @@
-"""Child only: the decoder process (decoder.py) at hand: started when wanted, replaced when a picture has broken it.
-
-What pictures show must not be known here.
-"""
+"""Child only: the decoder process (decoder.py) at hand: started when wanted, replaced when a picture has broken it."""
 
 import contextlib
 import os

@@ -1,7 +1,6 @@
 """Child only: what may be wrong with a picture, as numbers. Pure functions of arrays.
 
-Frames are BGR or gray arrays (height, width[, 3]) of uint8. Where they come from, and how many visits make a fault,
-must not be known here; which number is a fault says agent/decide/rules_picture.py.
+Frames are BGR or gray arrays (height, width[, 3]) of uint8. Which number is a fault says agent/decide/rules_picture.py.
 
 Lengths are in pixels of the picture reduced to WIDTH_PX (a smaller one as it is), brightness in levels 0..255. A number
 that cannot be had from what is given (no reference, one frame only) is left out. Bands at the top and bottom are left

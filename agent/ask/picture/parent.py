@@ -1,7 +1,6 @@
 """The parent's side of the picture check: a child visits a batch of cameras, another decodes what it brought home.
 
-cv2 and numpy never enter this process, nor does a picture, save the small ones asked for. What faults mean for a camera
-must not be known here.
+cv2 and numpy never enter this process, nor does a picture, save the small ones asked for.
 """
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, MutableMapping, Sequence

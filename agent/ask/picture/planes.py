@@ -1,4 +1,4 @@
-"""Child only: pictures as planes of numbers: gray, small, cut into squares. What they tell must not be known here."""
+"""Child only: pictures as planes of numbers: gray, small, cut into squares."""
 
 from typing import Any
 

@@ -1,7 +1,6 @@
 """Child only: the commands that move one camera's head, zoom and focus (ONVIF PTZ 5.3 to 5.6, Imaging 5.1.7 to 5.1.9).
 
 Every turn carries a timeout after which the camera stops by itself, and `halt` stops it whatever the camera implements.
-What the picture shows meanwhile must not be known here.
 """
 
 import threading

@@ -1,7 +1,4 @@
-"""What is written down before a camera is moved, so that it can be put back whatever happens; and the mover's job.
-
-How a camera is moved, and by whom, must not be known here.
-"""
+"""What is written down before a camera is moved, so that it can be put back whatever happens; and the mover's job."""
 
 import contextlib
 import logging

@@ -1,7 +1,6 @@
 """Child only: where a camera writes into its picture (name, channel, time): what stays while the rest moves.
 
-Letters are no evidence of where the camera looks. They are learned only from views between which the room moved; what
-moved it must not be known here.
+Letters are no evidence of where the camera looks. They are learned only from views between which the room moved.
 """
 
 import cv2

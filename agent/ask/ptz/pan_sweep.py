@@ -1,6 +1,6 @@
 """Child only: the sweep that proves how far a head turns, by what happens in the picture.
 
-It leaves the head standing; putting the view back, and what a result means, must not be known here.
+It leaves the head standing.
 """
 
 from enum import StrEnum

@@ -1,6 +1,6 @@
 """The parent's side of movement: a child moves one camera; whatever becomes of the child, the camera is put back.
 
-cv2, numpy and zeep never enter this process. When a camera may be moved must not be known here.
+cv2, numpy and zeep never enter this process.
 """
 
 import fcntl

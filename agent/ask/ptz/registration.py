@@ -1,6 +1,6 @@
 """Child only: geometry of pictures: how far the camera turned, zoomed or lost focus between two frames. Pure.
 
-Frames are BGR or gray arrays (height, width[, 3]) of uint8. Who moved the camera, and why, must not be known here.
+Frames are BGR or gray arrays (height, width[, 3]) of uint8.
 
 Lengths are in widths of the frame, from its middle: whatever the size of the picture, x runs -0.5..0.5. The lens is
 taken for rectilinear and square-pixelled: one that bends lines (barrel distortion) makes angles come out too small, by

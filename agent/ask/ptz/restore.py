@@ -1,7 +1,4 @@
-"""Child only: the way back to the view before: the preset that keeps the place, the position, the focus.
-
-Why the camera was moved must not be known here.
-"""
+"""Child only: the way back to the view before: the preset that keeps the place, the position, the focus."""
 
 import time
 from collections.abc import Callable

@@ -1,7 +1,4 @@
-"""Child only: a head brought to a stop, and the ptz faults that show on the way.
-
-Why it moved, and what the faults mean, must not be known here.
-"""
+"""Child only: a head brought to a stop, and the ptz faults that show on the way."""
 
 import time
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Child only: what the views of a camera that turns one way add up to: how far, whether it stands, whether it is round.
 
-Pure: views and their times come in. Who turns the camera, and how it is stopped, must not be known here.
+Pure: views and their times come in.
 """
 
 from typing import NamedTuple

@@ -1,7 +1,4 @@
-"""Child only: a camera watched at a steady pace: its pictures as views, with the time at which each was asked for.
-
-What moves the camera, and what the views add up to, must not be known here.
-"""
+"""Child only: a camera watched at a steady pace: its pictures as views, with the time at which each was asked for."""
 
 import time
 import zlib

@@ -1,6 +1,6 @@
 """Child only: what proves zoom and focus: things grow, and gain detail; sharpness goes and comes back.
 
-The focus is put back here, the zoom by whoever called. What a result means must not be known here.
+The focus is put back here, the zoom by whoever called.
 """
 
 import math

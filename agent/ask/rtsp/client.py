@@ -1,7 +1,6 @@
 """RTSP 1.0 (RFC 2326) to one enrolled camera: OPTIONS, DESCRIBE, one login, and the question for a backchannel.
 
-URLs are rebuilt from the enrolment; addresses a camera names (Location, Content-Base, control) are never followed. What
-an answer means for a verdict must not be known here.
+URLs are rebuilt from the enrolment; addresses a camera names (Location, Content-Base, control) are never followed.
 """
 
 from collections.abc import Mapping

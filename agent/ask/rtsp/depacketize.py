@@ -1,6 +1,6 @@
 """Video out of RTP: H.264 (RFC 6184) and H.265 (RFC 7798) payloads into an Annex B stream that begins with a keyframe.
 
-Pure. Where packets come from, and what decodes the stream, must not be known here.
+Pure.
 """
 
 from collections.abc import Iterable, Iterator

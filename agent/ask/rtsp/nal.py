@@ -1,7 +1,7 @@
 """What stands at the beginning of NAL units of H.264 (ITU-T H.264, 7.3) and H.265 (ITU-T H.265, 7.3). Pure.
 
 Enough to tell pictures apart, to know from which one a decoder may begin, and how large they are; whatever cannot be
-read is answered with "no" or 0. How units travel must not be known here.
+read is answered with "no" or 0.
 """
 
 import re

@@ -1,6 +1,6 @@
 """RTP packets (RFC 3550, 5.1) and their framing within an RTSP connection (RFC 2326, 10.12), packed and parsed.
 
-Pure. Sockets, sessions and what the payload means must not be known here.
+Pure.
 """
 
 import struct
@@ -13,7 +13,10 @@ _VERSION = 2
 
 
 class Packet(NamedTuple):
-    """`kind`: payload type 0..127; `stamp`: in units of the payload's clock; `marker`: the first after a silence."""
+    """One RTP packet.
+
+    `kind`: payload type 0..127; `stamp`: in units of the payload's clock; `marker`: the first after a silence.
+    """
 
     kind: int
     seq: int

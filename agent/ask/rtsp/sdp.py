@@ -1,6 +1,6 @@
 """Session descriptions (SDP, RFC 4566) as cameras really write them: read tolerantly, never raised at.
 
-Pure. How a description was fetched, and what it proves, must not be known here.
+Pure.
 """
 
 import base64

@@ -1,7 +1,7 @@
 """One media session with a backchannel over the RTSP connection itself (RFC 2326, 10.4-10.12): SETUP, PLAY, TEARDOWN.
 
 Every session that may have begun is torn down, however it ends, and none is held for 3 s: a track that is held blocks
-the camera's own call button. What is sent and heard must not be known here.
+the camera's own call button.
 """
 
 import contextlib

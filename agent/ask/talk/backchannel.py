@@ -1,7 +1,6 @@
 """Talking through the ONVIF backchannel (ONVIF Streaming, 5.3): its track opened, and a chirp heard again.
 
-A chirp played through the camera's loudspeaker is looked for in what its own microphone sends meanwhile. What was
-heard, or not, means for a verdict must not be known here.
+A chirp played through the camera's loudspeaker is looked for in what its own microphone sends meanwhile.
 """
 
 import contextlib
@@ -157,7 +156,10 @@ class Piece(NamedTuple):
 
 
 class Recording(NamedTuple):
-    """`talk_s`: when, in seconds of the recording, the chirp began to be sent."""
+    """What the camera's own microphone sent while we talked.
+
+    `talk_s`: when, in seconds of the recording, the chirp began to be sent.
+    """
 
     pieces: list[Piece]
     talk_s: float

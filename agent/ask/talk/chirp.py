@@ -1,6 +1,6 @@
 """A chirp to play, and how surely a recording holds it: matched filtering in integers, without a numerical library.
 
-Pure. How it travels to the camera and back must not be known here.
+Pure.
 """
 
 import math

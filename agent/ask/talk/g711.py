@@ -1,6 +1,6 @@
 """G.711 (ITU-T G.711, 1988): mu-law and A-law, to and from linear samples of 16 bits.
 
-Pure, by tables. Where sound comes from or goes to must not be known here.
+Pure, by tables.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,7 +1,6 @@
 """Vendors' own ways of talking, recognised by what answers without a login; no credentials are ever sent.
 
-A path counts when it answers and one that cannot exist beside it does not answer alike. What that means for a verdict
-must not be known here.
+A path counts when it answers and one that cannot exist beside it does not answer alike.
 """
 
 import re
