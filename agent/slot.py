@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+FIRST_WAIT_MS = 60_000
+"""Between two suggestions to ask a camera."""
+
 
 # ---- what is observed, beside Look, Evidence and Movement ---------------------------------------
 
@@ -117,6 +120,10 @@ class Slot:
         self._checking_since: int | None = None
         """When a check's result came that is not taken in yet, boot ms."""
         # of questions and movements
+        self.wanted = False
+        """It is to be asked soon."""
+        self.not_before, self.wait_ms = 0, FIRST_WAIT_MS
+        """When a suggestion to ask it counts again (boot ms), and how long the next one waits."""
         self.inspected: Inspected | None = None
         self.ptz_fault_since: int | None = None
         self.moved_on: int | None = None

@@ -12,14 +12,13 @@ from agent.decide.soundness import PictureChange
 from agent.learnt import LearntFile
 from agent.model import Camera, DiscoveredDevice
 from agent.session import Session
-from agent.slot import Slot
+from agent.slot import FIRST_WAIT_MS, Slot
 from contract.policy import Policy
 from contract.vocabulary import Availability
 
 if TYPE_CHECKING:
     from agent.ask.discovery.round import Round
 
-FIRST_WAIT_MS = 60_000
 LONGEST_WAIT_MS = 3_600_000
 """A slot that asks for questions again and again (its camera does not answer them) gets them ever more rarely."""
 
@@ -54,9 +53,6 @@ class Slots(Mapping[str, Slot]):
         }
         self._now = now
         self._lock = threading.Lock()
-        self._wanted: set[str] = set()
-        self._waits: dict[str, tuple[int, int]] = {}
-        """Slot -> (not to be suggested before, how long the next wait is), boot ms."""
         self._idle = threading.Condition()
         self._checking: frozenset[str] = frozenset()
         self._spared: set[str] = set()
@@ -89,30 +85,32 @@ class Slots(Mapping[str, Slot]):
     def ask(self, names: Iterable[str]) -> None:
         """Ask these soon, whatever was asked before."""
         with self._lock:
-            self._wanted.update(names)
+            for name in names:
+                self._slots[name].wanted = True
         self.ask_now.set()
 
     def suggest(self, name: str) -> None:
         """Ask this one if it has not been asked lately; each repetition waits twice as long."""
-        now = self._now()
+        now, slot = self._now(), self._slots[name]
         with self._lock:
-            not_before, wait = self._waits.get(name, (0, FIRST_WAIT_MS))
-            if now < not_before or name in self._wanted:
+            if now < slot.not_before or slot.wanted:
                 return
-            self._waits[name] = (now + wait, min(2 * wait, LONGEST_WAIT_MS))
-            self._wanted.add(name)
+            slot.not_before, slot.wait_ms = now + slot.wait_ms, min(2 * slot.wait_ms, LONGEST_WAIT_MS)
+            slot.wanted = True
         self.ask_now.set()
 
     def answered(self, name: str) -> None:
         """Its questions were answered: a suggestion need not wait."""
         with self._lock:
-            self._waits.pop(name, None)
+            self._slots[name].not_before, self._slots[name].wait_ms = 0, FIRST_WAIT_MS
 
     def take_wanted(self) -> list[Camera]:
         """Those to be asked now, once."""
         with self._lock:
-            wanted, self._wanted = self._wanted, set()
-        return [slot.camera for slot in self._slots.values() if slot.name in wanted]
+            wanted = [slot for slot in self._slots.values() if slot.wanted]
+            for slot in wanted:
+                slot.wanted = False
+        return [slot.camera for slot in wanted]
 
     # ---- a picture is checked or its camera is moved, not both ----------------------------------
 
