@@ -260,11 +260,6 @@ class Policy(_Strict, frozen=True, kw_only=True):
     picture: PictureRules
     deadlines: tuple[Deadline, ...]
 
-    @property
-    def confirm_s(self) -> float:
-        """Seconds before the hurried second look."""
-        return self.online.confirm_after.value
-
 
 def load_policy(name_or_path: str) -> Policy:
     """A shipped policy by name ("henan-2021-45"), or the file at a path.

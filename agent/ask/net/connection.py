@@ -5,7 +5,6 @@ Only the literal address of the enrolment is ever dialled, no name is ever looke
 
 import errno
 import socket
-import struct
 from typing import Self, TypeVar
 
 from agent.ask.attempt import Deadline, HungUp, Trouble
@@ -19,9 +18,6 @@ T = TypeVar("T")
 CONNECT_S = 3.0
 """Longest wait for a connection: SYN and two repetitions (RFC 6298: after 1 s and 3 s)."""
 _READ = 16_384
-_LATE_S = 0.05
-"""A read may outlive the deadline by so much, so that the kernel is told a new timeout for few reads only."""
-_TIMEVAL = struct.Struct("@ll" if socket.SO_RCVTIMEO == 20 else "=qq")  # the option's newer number has 64-bit time
 _THEIRS = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT})
 
 
@@ -38,11 +34,6 @@ class Wire:
         """What arrived; `heard` since the last `send`."""
         self._socket = sock
         self._camera = camera
-        self._plain = type(sock) is socket.socket
-        self._patience_s = 0.0
-        """The timeout that the kernel was told last."""
-        if self._plain:
-            sock.settimeout(None)  # the kernel keeps the time: a third of the system calls
 
     def send(self, data: bytes, *, login: bool = False) -> None:
         """Send everything; what carries a `login` only to the camera's own device, as far as the kernel can tell.
@@ -53,24 +44,10 @@ class Wire:
             neighbours.beware(self._camera, self.deadline)
         self.inbox.heard = False
         try:
-            sent = self._sent_at_once(data)
-            if sent < len(data):
-                self._socket.settimeout(self.deadline.left())
-                self._socket.sendall(data[sent:])
-                if self._plain:
-                    self._socket.settimeout(None)
+            self._socket.settimeout(self.deadline.left())
+            self._socket.sendall(data)
         except OSError as error:
             raise _broken(error) from None
-
-    def _sent_at_once(self, data: bytes) -> int:
-        """How many bytes went without waiting."""
-        if not self._plain:
-            return 0
-        self.deadline.left()
-        try:
-            return self._socket.send(data, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return 0
 
     def read(self, reading: Reading[T]) -> T:
         """What a reading of `inbox` comes to. Raises Trouble as it does, and TIMED_OUT, HungUp."""
@@ -93,14 +70,8 @@ class Wire:
 
     def _received(self) -> bytes:
         """More, or b"" at the end; waited for while time is left: a dripping camera must not outlive the deadline."""
-        left = self.deadline.left()
         try:
-            if self._plain:
-                if not left <= self._patience_s <= left + _LATE_S:
-                    self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(left))
-                    self._patience_s = left
-            else:
-                self._socket.settimeout(left)
+            self._socket.settimeout(self.deadline.left())
             return self._socket.recv(_READ)
         except OSError as error:
             raise _broken(error) from None
@@ -133,12 +104,6 @@ def _secured(sock: socket.socket, camera: Camera, deadline: Deadline) -> socket.
         secured.close()
         raise Trouble(Reason.HOSTILE, "certificate is not the pinned one")
     return secured
-
-
-def _timeval(seconds: float) -> bytes:
-    """As setsockopt wants it, a millisecond at least, for 0 would mean for ever (socket(7))."""
-    microseconds = max(int(seconds * 1e6), 1000)
-    return _TIMEVAL.pack(*divmod(microseconds, 1_000_000))
 
 
 def url_host(address: str) -> str:

@@ -48,8 +48,8 @@ def work(lines: list[bytes], tell: Tell) -> None:
 def _staff(waiting: SimpleQueue[list[Job]], ask: Callable[[], None]) -> None:
     """Start one asker after the other as long as devices wait and the processor idles, or the last start is long ago.
 
-    Where replies come at once, many askers would only be in each other's way and cost a third more. A pause that
-    takes longer than it should says that we, or the machine, are busy.
+    Where replies come at once, many askers would only be in each other's way and cost an eighth more (decision 9). A
+    pause that takes longer than it should says that we, or the machine, are busy.
     """
     devices, askers, starts = waiting.qsize(), list[threading.Thread](), list[float]()
     idle = True

@@ -63,11 +63,6 @@ def setup(camera: Camera, *, log_in: bool | Permit, deadline_s: float = 5.0) -> 
     return opened
 
 
-def loopback(camera: Camera, *, log_in: bool | Permit, deadline_s: float = 8.0) -> Seen[float] | NotSeen:
-    """Correlation 0..1 of a chirp played through the camera with what its microphone heard: `heard` of `sound`."""
-    return sound(camera, log_in=log_in, deadline_s=deadline_s).heard
-
-
 def sound(camera: Camera, *, log_in: bool | Permit, deadline_s: float = 8.0) -> Talk:
     """Open the backchannel, play one second of chirp and listen, all in one session of less than 3 s.
 

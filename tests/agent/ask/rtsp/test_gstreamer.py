@@ -170,6 +170,6 @@ def test_a_chirp_sent_into_the_backchannel_arrives(tmp_path: Path) -> None:
 
 def test_a_chirp_comes_back_through_the_room(open_camera: Camera) -> None:
     """Where the microphone hears the loudspeaker the correlation is high, through A-law both ways."""
-    seen = backchannel.loopback(at(open_camera, "/room"), log_in=True)
+    seen = backchannel.sound(at(open_camera, "/room"), log_in=True).heard
     assert isinstance(seen, Seen)
     assert seen.value > 0.9
