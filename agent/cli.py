@@ -1,4 +1,4 @@
-"""The command line: run, discover, inspect, status, check-config.
+"""The command line: run, discover, inspect, status, check-config, credential.
 
 Exit codes: 0 fine, 1 found a problem, 2 misuse, an unusable configuration, or `run` where another agent runs; `run`
 with an unusable configuration: 78, so that systemd does not start it for ever. JSON goes to standard output with
@@ -83,6 +83,10 @@ def _parser() -> argparse.ArgumentParser:
 
     check = command("check-config", _check_config, "list every mistake of a configuration 检查配置")
     check.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG)
+
+    keep = command("credential", _credential, "keep a password for credential:NAME; asks for it 保存密码")
+    keep.add_argument("name", metavar="NAME")
+    keep.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
 
     find = command("discover", _discover, "list the ONVIF cameras on the network 发现摄像机")
     find.add_argument("--interface", action="append", default=[], help="interface or address; default: every suitable")
@@ -170,6 +174,26 @@ def _check_config(arguments: argparse.Namespace) -> int:
         "en": "usable: gateway {0}, {1} cameras, policy {2}",
     }
     print(words[arguments.lang].format(settings.gateway.id, len(settings.cameras), policy.id))
+    return 0
+
+
+def _credential(arguments: argparse.Namespace) -> int:
+    """Ask for a secret, so that it stands in no argument and no history, and keep it beside the configuration."""
+    from getpass import getpass
+
+    from agent.settings.secret import write_credential
+    from contract.problems import Problem, Unfit
+
+    asks = {"zh": "请输入密码（不显示）：", "en": "the password (not shown): "}[arguments.lang]
+    try:
+        text = getpass(asks) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+        path = write_credential(arguments.name, text, folder=arguments.config.absolute().parent)
+    except Unfit as unfit:
+        problem = Problem(source="credential", line=0, code=unfit.code, params=unfit.params)
+        raise Misuse(problem.words(arguments.lang)) from None
+    except (OSError, UnicodeDecodeError, EOFError) as error:
+        raise Misuse(f"cannot keep it beside {arguments.config}: {error}") from None
+    print({"zh": f"已保存：{path}", "en": f"kept: {path}"}[arguments.lang])
     return 0
 
 

@@ -146,6 +146,10 @@ MESSAGES: dict[str, Words] = {
         "there is no file {path}. Write the secret into it, with mode 0600; then restart the service.",
         "没有文件 {path}。请把密码（或密钥）写入其中，权限 0600；然后重启服务。",
     ),
+    "credential_name": Words(
+        "not a name of a credential. Write letters, digits, '.', '_' or '-'.",
+        "不是有效的名称。请用字母、数字、“.”、“_”或“-”。",
+    ),
     "clear": Words(
         "a password in clear, and others can read this file. Run: chmod 600 {path}; or write env:NAME, file:PATH or "
         "credential:NAME instead.",

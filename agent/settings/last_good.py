@@ -1,7 +1,7 @@
-"""The last good configuration: kept in state_dir with all that it refers to, so that a bad new one stops nothing.
+"""The last good configuration: kept in state_dir, so that a bad new one stops nothing.
 
-One file, private to us: agent.yaml as it was, and for the case that they can no longer be read the passwords, TLS files
-and policy that it names. What is good is decided in loading.py.
+agent.yaml as it was, and for the case that they can no longer be read the certificates and the policy that it names. No
+password and no private key is kept: they are read where they are. What is good is decided in loading.py.
 """
 
 import logging
@@ -22,15 +22,13 @@ NAME = "last-good.json"
 class LastGood(Struct, frozen=True, kw_only=True):
     """The configuration that ran well last.
 
-    `source`: absolute path of the agent.yaml whose bytes are `text`.
+    `source`: absolute path of the agent.yaml whose bytes are `text`; no password stands there in clear.
 
-    `passwords`: by key of the section that holds one. `files`: content of the TLS files, by key. `policy`: of a policy
-    that is a file of one's own.
+    `files`: content of the certificates, by key. `policy`: of a policy that is a file of one's own.
     """
 
     source: str
     text: bytes
-    passwords: dict[str, str]
     files: dict[str, bytes]
     policy: bytes | None = None
 

@@ -3,6 +3,7 @@
 What a key looks like is in entries.py, what keys mean together in checks.py, where secrets are kept in secret.py.
 """
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -21,6 +22,8 @@ from contract.messages import Identity
 from contract.policy import load_policy
 from contract.problems import Language
 from contract.strict_yaml import ConfigError, Problem, Unfit
+
+log = logging.getLogger(__name__)
 
 
 class Broker(Struct, frozen=True, kw_only=True):
@@ -77,7 +80,10 @@ def load_or_last_good(path: Path) -> Settings:
         loaded = loading.settings(secrets=True)
     except ConfigError as error:
         return _last_good(path, error)
-    last_good.keep(loaded.state_dir, loading.good())
+    if loading.in_clear():
+        log.info("a password stands in clear in %s: so it is not kept for the case that a new one is bad", path)
+    else:
+        last_good.keep(loaded.state_dir, loading.good())
     return loaded
 
 
@@ -125,14 +131,16 @@ def check(path: Path, language: Language) -> list[str]:
 class _Loading:
     """One file on its way to Settings. Every step reports what it finds; none stops the others.
 
-    With `good` the text is a last good one: what it refers to and can no longer be read is taken from there.
+    With `good` the text is a last good one. What it refers to and can no longer be read is taken from there, or is
+    missing: what is wrong has been told of the file in place of which it runs.
     """
 
     def __init__(
         self, path: Path, text: bytes, status: os.stat_result, found: checks.Document, *, good: LastGood | None = None
     ) -> None:
         self._path, self._text, self._status, self.found = path, text, status, found
-        self._good = good or LastGood(source=str(path.absolute()), text=text, passwords={}, files={})
+        self._recalled = good is not None
+        self._good = good or LastGood(source=str(path.absolute()), text=text, files={})
         self._folder = path.absolute().parent
         self._passwords: dict[str, Secret] = {}  # by key of the section that holds it
         self._files: dict[str, str] = {}  # by key
@@ -148,14 +156,22 @@ class _Loading:
             self._locate_tls_files()
         return self._built(self.found.result())
 
+    def _pems(self) -> Iterator[tuple[str, bytes]]:
+        return ((key, Path(file).read_bytes()) for key, file in self._files.items() if not key.endswith(".key"))
+
+    def in_clear(self) -> bool:
+        """Whether a password stands in the file itself."""
+        sections = (entries.BrokerEntry, entries.CredentialEntry)
+        written = [fields.get("password") for section in sections for _, fields in self.found.parts(section)]
+        return any(secret.is_in_clear(one) for one in written if one is not None)
+
     def good(self) -> LastGood:
         """What is to be kept, once `settings` has found all of it good."""
         policy = self._policy(self.found.result().policy)
         return LastGood(
             source=str(self._path.absolute()),
             text=self._text,
-            passwords={key: password.reveal() for key, password in self._passwords.items()},
-            files={key: Path(file).read_bytes() for key, file in self._files.items()},
+            files={key: pem for key, pem in self._pems() if b"PRIVATE KEY" not in pem},
             policy=Path(policy).read_bytes() if "/" in policy else None,
         )
 
@@ -202,9 +218,7 @@ class _Loading:
                         written, folder=self._folder, holder=self._path, status=self._status
                     )
                 except Unfit as unfit:
-                    if key in self._good.passwords:
-                        self._passwords[key] = Secret(self._good.passwords[key])
-                    else:
+                    if not self._recalled:
                         self.found.report(f"{key}.password", unfit.code, **unfit.params)
 
     def _locate_tls_files(self) -> None:
@@ -218,11 +232,13 @@ class _Loading:
         try:
             self._files[key] = str(secret.pem_file(text, self._folder, private=private))
         except Unfit as unfit:
-            if key not in self._good.files:
+            if not self._recalled:
                 self.found.report(key, unfit.code, **unfit.params)
-                return
-            for _, file in self.found.parts(entries.File):
-                self._files[key] = self._restored(file, f"{key}.pem", self._good.files[key])
+            elif key not in self._good.files:
+                self._files[key] = str(unfit.params["path"])  # the line says what is wrong with it
+            else:
+                for _, file in self.found.parts(entries.File):
+                    self._files[key] = self._restored(file, f"{key}.pem", self._good.files[key])
 
     # ---- the result -----------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import re
 import stat
 from pathlib import Path
 
+from agent.files import write_atomically
 from contract.strict_yaml import Unfit, Words
 
 MAX_CHARS = 256
@@ -62,6 +63,11 @@ def resolve(written: Secret, *, folder: Path, holder: Path, status: os.stat_resu
     return _from_file(content, path)
 
 
+def is_in_clear(written: Secret) -> bool:
+    """Whether the secret itself stands there, and not where it is kept. Raises Unfit as `resolve` does."""
+    return bool(written.reveal()) and _split(written.reveal()) is None
+
+
 def pem_file(text: str, folder: Path, *, private: bool) -> Path:
     """The readable file meant by `credential:NAME` or by a path counted from `folder`. Raises Unfit.
 
@@ -72,6 +78,18 @@ def pem_file(text: str, folder: Path, *, private: bool) -> Path:
     _, status = read(path, 0)
     if private and status.st_mode & 0o007:
         raise Unfit("too_open", path=str(path))
+    return path
+
+
+def write_credential(name: str, text: str, *, folder: Path) -> Path:
+    """Keep `credential:NAME` of the configuration in `folder`, for its owner alone. Raises Unfit, OSError."""
+    if not _NAME["credential"].fullmatch(name):
+        raise Unfit("credential_name")
+    if not text:
+        raise Unfit("blank")
+    path = folder / "credentials" / name
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    write_atomically(path, _checked(text).reveal().encode(), durable=True)
     return path
 
 

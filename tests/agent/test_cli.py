@@ -1,6 +1,8 @@
 """The command line as a person meets it."""
 
+import io
 import json
+import stat
 from pathlib import Path
 
 import pytest
@@ -67,3 +69,53 @@ def test_a_password_file_in_another_encoding_is_named(tmp_path: Path, capsys: py
     error = capsys.readouterr().err
     assert "cannot read the password" in error
     assert "secret" not in error
+
+
+def test_a_credential_is_asked_for_and_kept_private(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The secret is read from the person, never an argument; one file, for its owner alone; nothing shows it."""
+    file = str(tmp_path / "agent.yaml")
+    for typed in ("hunter2\n", "hunter3\r\n"):
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        assert main(["credential", "camera", "--config", file]) == 0
+    kept = tmp_path / "credentials" / "camera"
+    assert kept.read_text() == "hunter3"
+    assert [stat.S_IMODE(one.stat().st_mode) for one in (kept.parent, kept)] == [0o700, 0o600]
+    assert [one.name for one in kept.parent.iterdir()] == ["camera"]
+    assert "hunter" not in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "said"),
+    [
+        ("../camera", "x\n", "not a name of a credential"),
+        ("", "x\n", "not a name of a credential"),
+        ("camera", "\n", "must not be empty"),
+        ("camera", "a\x07b\n", "a password must be one line"),
+        ("camera", "x" * 300, "a password must be one line of at most 256 characters"),
+    ],
+)
+def test_a_credential_that_cannot_be_kept_is_named(
+    tmp_path: Path,
+    name: str,
+    typed: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A wrong name or secret ends with 2 and one sentence without the secret; what was kept before stays."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    assert main(["--lang", "en", "credential", name, "--config", str(tmp_path / "agent.yaml")]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_credential_without_its_folder_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where there is no configuration folder, or it may not be written, the path is named."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("x\n"))
+    assert main(["credential", "camera", "--config", str(tmp_path / "no" / "agent.yaml")]) == 2
+    assert str(tmp_path / "no") in capsys.readouterr().err

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from agent import settings, status
+from agent.settings import last_good
 from contract.strict_yaml import ConfigError
 from scripts.stage import tool
 from tests.agent.test_settings import EXAMPLE, write
@@ -47,20 +48,16 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "agent.yaml"
 
 
-def used(loaded: settings.Settings) -> list[object]:
-    """All that a configuration makes the agent use, read where it says."""
+def used(loaded: settings.Settings) -> dict[str, object]:
+    """All that a configuration makes the agent use, read where it says; None for what it cannot have."""
     broker, camera = loaded.broker[0], loaded.cameras[0]
-    assert broker.password
-    assert broker.ca
-    assert broker.cert
-    assert broker.key
-    logins = [camera.credentials, camera.rtsp_credentials]
-    return [
-        broker.password.reveal(),
-        *[login.reveal() for login in logins if login],
-        *[Path(file).read_text() for file in (broker.ca, broker.cert, broker.key)],
-        Path(loaded.policy).read_bytes(),
-    ]
+    files = {"ca.pem": broker.ca, "own.pem": broker.cert, "credentials/key": broker.key, "ours.yaml": loaded.policy}
+    return {
+        "credentials/mqtt": broker.password.reveal() if broker.password else None,
+        "a.secret": camera.credentials.reveal() if camera.credentials else None,
+        "credentials/b": camera.rtsp_credentials.reveal() if camera.rtsp_credentials else None,
+        **{name: Path(file).read_text() if file and Path(file).exists() else None for name, file in files.items()},
+    }
 
 
 BAD = {
@@ -86,17 +83,39 @@ def test_a_bad_file_is_replaced_by_the_last_good_one(box: Path, how: str, monkey
     assert msgspec.structs.replace(again, problems=()) == good
 
 
-@pytest.mark.parametrize(
-    "gone", ["a.secret", "credentials/mqtt", "credentials/b", "credentials/key", "ca.pem", "own.pem"]
-)
-def test_what_the_last_good_one_refers_to_is_kept_with_it(box: Path, gone: str) -> None:
-    """A password or certificate that can no longer be read is a problem with its line, and the kept one is used."""
+@pytest.mark.parametrize("gone", ["ca.pem", "own.pem"])
+def test_the_certificates_of_the_last_good_one_are_kept_with_it(box: Path, gone: str) -> None:
+    """A certificate that can no longer be read is a problem with its line, and the kept one is used."""
+    before = used(settings.load_or_last_good(box))
+    (box.parent / gone).unlink()
+    after = settings.load_or_last_good(box)
+    assert [problem.line for problem in after.problems] == [3]
+    assert used(after) == before
+
+
+@pytest.mark.parametrize("gone", ["a.secret", "credentials/mqtt", "credentials/b", "credentials/key"])
+def test_a_secret_that_is_gone_costs_its_login_and_nothing_else(box: Path, gone: str) -> None:
+    """No secret is kept: without it the rest runs as before, and the problem is told with its line."""
     before = used(settings.load_or_last_good(box))
     (box.parent / gone).unlink()
     after = settings.load_or_last_good(box)
     lines = {"a.secret": 6, "credentials/b": 6}
     assert [problem.line for problem in after.problems] == [lines.get(gone, 3)]
-    assert used(after) == before
+    assert used(after) == before | {gone: None}
+
+
+@pytest.mark.parametrize("clear", ["hunter2", "' env:X y'"])
+def test_a_password_in_clear_is_copied_nowhere(box: Path, clear: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A configuration with a password in it is used and not kept, and the log says that it is not."""
+    write(box, GOOD.replace("file:a.secret", clear))
+    if clear == "hunter2":
+        with caplog.at_level("INFO"):
+            assert settings.load_or_last_good(box).problems == ()
+        assert "a password stands in clear" in caplog.text
+    else:
+        with pytest.raises(ConfigError):  # neither a reference nor a password
+            settings.load_or_last_good(box)
+    assert not (box.parent / "state").exists()
 
 
 def test_a_policy_of_ones_own_is_kept_with_it(box: Path) -> None:
@@ -131,8 +150,10 @@ def test_without_a_last_good_one_the_file_is_refused(box: Path) -> None:
         assert [problem.key for problem in caught.value.problems] == ["lokk"]
 
 
-def test_what_is_kept_is_private(box: Path) -> None:
-    """Only we can read the kept passwords, and they show in no repr and no message."""
+def test_what_is_kept_is_private_and_holds_no_secret(box: Path) -> None:
+    """Only we can read what is kept; no password and no private key is in it, nor in what is said."""
+    write(box.parent / "own.pem", "-----BEGIN EC PRIVATE KEY-----\npw-key")
+    write(box.parent / "credentials" / "key", "pw-key")
     settings.load_or_last_good(box)
     kept = box.parent / "state" / "last-good.json"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
@@ -141,8 +162,11 @@ def test_what_is_kept_is_private(box: Path) -> None:
     assert (kept.stat().st_mtime_ns, kept.stat().st_ino) == before
     (box.parent / "a.secret").unlink()
     again = settings.load_or_last_good(box)
+    inside = msgspec.json.decode(kept.read_bytes(), type=last_good.LastGood)
+    assert set(inside.files) == {"broker[0].tls.ca"}
     words = [repr(again), *(problem.text(lang) for problem in again.problems for lang in ("en", "zh"))]
-    assert not any(secret in text for text in words for secret in SECRETS)
+    held = [inside.text.decode(), *(pem.decode() for pem in inside.files.values()), kept.read_text()]
+    assert not any(secret in text for secret in (*SECRETS, "pw-key") for text in (*words, *held))
 
 
 def test_a_disk_that_takes_nothing_stops_nothing(box: Path, caplog: pytest.LogCaptureFixture) -> None:
