@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.markers import lines_for
 from scripts.repack import repack
 
 ROOT = Path(__file__).parents[1]
@@ -170,3 +171,16 @@ def test_the_package_config_of_others_and_ours_both_work(wheel, tmp_path, first)
         env={**os.environ, "PYTHONPATH": str(place)},
     )
     assert said.stdout.split() == ["Config", str(place / "contract" / "data"), "henan-2021-45"]
+
+
+def test_a_lock_is_read_for_the_machine_it_is_fetched_for():
+    """An offline bundle holds what each Python needs there, whichever Python makes it."""
+    text = (LOCKS / "agent.lock").read_text()
+    versions = {}
+    for python in ("3.11", "3.12", "3.13"):
+        lines = list(lines_for(text, python, "aarch64"))
+        versions[python] = [line for line in lines if line.startswith("numpy==")]
+        assert not [line for line in lines if " ; " in line]
+        assert sum("--hash" in line for line in lines) >= sum("==" in line for line in lines)
+    assert all(len(one) == 1 for one in versions.values())
+    assert versions["3.11"] != versions["3.13"]
