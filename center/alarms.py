@@ -11,17 +11,13 @@ from center.rate import local
 from center.store import Reader
 from contract.text import escaped
 
-DUPLICATE = "duplicate_identity: one seq with two contents"
-TOLD_DUPLICATE = "duplicate_identity: told by the gateway itself"
-AHEAD = "anchor_ahead: more than five minutes later than its receipt"
-FLOOD = "flood: not taken, the gateway sends it again"
-LOST = "lost"
-ALARMS = ("duplicate_identity", "anchor_ahead", "flood")
-"""A reason that begins so is an alarm; seqs that will never come are one too."""
+DUPLICATE, AHEAD, FLOOD, LOST = "duplicate_identity", "anchor_ahead", "flood", "lost"
+FINDINGS = ("contradiction", "clock_refuted")
+"""What the notary finds; nothing was set aside for it."""
 
 
 class Alarm(NamedTuple):
-    """`alarm`: one of ALARMS, or "lost". `first_ms`, `last_ms`: UTC."""
+    """`alarm`: one of the codes above. `first_ms`, `last_ms`: UTC."""
 
     alarm: str
     gateway: str
@@ -33,13 +29,12 @@ class Alarm(NamedTuple):
 
 def alarms(reader: Reader, aside: list[Aside], gateway: str = "") -> list[Alarm]:
     """One for each gateway and reason; one for each range of seqs that is still missing."""
-    found: dict[tuple[str, str], Alarm] = {}
+    found: dict[tuple[str, str, str], Alarm] = {}
     for one in aside:
-        alarm, _, detail = one.reason.partition(": ")
-        if alarm in ALARMS:
-            new = Alarm(alarm, one.gateway or one.topic, detail, one.times, one.first_ms, one.last_ms)
-            old = found.get((new.gateway, one.reason))
-            found[new.gateway, one.reason] = _both(old, new) if old else new
+        if one.code:
+            new = Alarm(one.code, one.gateway or one.topic, one.reason, one.times, one.first_ms, one.last_ms)
+            key = (new.gateway, one.code, one.reason)
+            found[key] = _both(found[key], new) if key in found else new
     return [*found.values(), *_lost(reader, gateway)]
 
 

@@ -13,6 +13,7 @@ from datetime import UTC
 from pathlib import Path
 
 from center import alarms
+from center.audit import audit
 from center.calendar import Gap
 from center.intake import Intake
 from center.line import Options, Unusable
@@ -110,8 +111,9 @@ def _rules(name: str) -> Rules:
     except OSError as error:
         raise Misuse(f"{name}: {error.strerror or error}") from error
     kinds = frozenset(kind.id for kind in policy.kinds if kind.counts)
-    dark = (policy.rate.dark.value, round(policy.rate.dark_after.value * 1000))
-    return Rules(*dark, kinds, policy.rate.windows.value == "calendar")
+    rate = policy.rate
+    dark = (rate.dark.value, round(rate.dark_after.value * 1000), round(rate.testimony_within.value * 1000))
+    return Rules(*dark, kinds, rate.windows.value == "calendar")
 
 
 def _broker(text: str) -> tuple[str, int]:
@@ -236,9 +238,11 @@ def _command(options: argparse.Namespace) -> int:
 
 def _quarantine(options: argparse.Namespace) -> int:
     store = Store(options.database, create=False)
+    audit(store, Rules(), _now_ms(), options.gateway)
     with store.read() as reader:
-        aside = reader.aside(options.gateway)
-        found = alarms.alarms(reader, aside, options.gateway)
+        kept = reader.aside(options.gateway)
+        found = alarms.alarms(reader, kept, options.gateway)
+        aside = [one for one in kept if one.code not in alarms.FINDINGS]
     store.close()
     if options.json:
         _out(json.dumps(alarms.as_json(found, aside), ensure_ascii=False, indent=2))
@@ -252,7 +256,16 @@ def _quarantine(options: argparse.Namespace) -> int:
         )
         grid(
             ("aside", "gateway", "seq", "times", "last"),
-            [(a.reason, a.gateway or a.topic, str(a.seq or ""), str(a.times), minute(a.last_ms)) for a in aside],
+            [
+                (
+                    f"{a.code}: {a.reason}" if a.code else a.reason,
+                    a.gateway or a.topic,
+                    str(a.seq or ""),
+                    str(a.times),
+                    minute(a.last_ms),
+                )
+                for a in aside
+            ],
             options.lang,
         )
     return PROBLEM if found else FINE

@@ -3,6 +3,7 @@
 Pure and total: no input raises. What is registered and what is already held must not be known here.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, NamedTuple
 
@@ -10,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from contract import topics
+from contract.loose import loosened
 from contract.messages import (
     MAX_BATCH_BYTES,
     MAX_BATCH_EVENTS,
@@ -48,7 +50,10 @@ class Poison(NamedTuple):
 
 
 class Item(NamedTuple):
-    """One event of a batch. `event` is None for a kind this version does not know. `raw` is its JSON as received."""
+    """One event of a batch. `raw` is its JSON as received. `event` is None for a kind this version does not know.
+
+    It may have words that this version does not know: then it is `loosely` read. `state`: what a transition leads to.
+    """
 
     seq: int
     boot: str
@@ -56,7 +61,26 @@ class Item(NamedTuple):
     at: int
     kind: str
     raw: bytes
-    event: Event | None
+    event: Any = None
+    loosely: bool = False
+
+    @property
+    def slot(self) -> str:
+        return str(getattr(self.event, "slot", ""))
+
+    @property
+    def state(self) -> str:
+        return str(self.event.to) if self.kind == "transition" else ""
+
+    @property
+    def copy(self) -> int:
+        """Tells contents apart, however they are spelt: 64 bits of a digest."""
+        return digest(msgspec.json.encode(msgspec.json.decode(self.raw), order="sorted"))
+
+
+def digest(content: bytes) -> int:
+    """64 bits that tell contents apart."""
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big", signed=True)
 
 
 class Batch(NamedTuple):
@@ -92,6 +116,7 @@ class _Numbered(Struct, frozen=True):
 _HEADER = msgspec.json.Decoder(_Header)
 _NUMBERED = msgspec.json.Decoder(_Numbered)
 _EVENT: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_LOOSE_EVENT: msgspec.json.Decoder[Any] = msgspec.json.Decoder(loosened(Event))
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
 KINDS = frozenset(kind.__struct_config__.tag for kind in Event.__args__)
 """The event kinds this version knows."""
@@ -100,7 +125,7 @@ _TYPES: dict[str, Any] = {
     "state": State,
     "hb": Heartbeat,
     "inv": Inventory,
-    "cap": Capability,
+    "cap": loosened(Capability),
     "res": Result,
     "ack": Ack,
 }
@@ -161,14 +186,20 @@ def single(source: Origin, payload: bytes) -> tuple[str, int]:
 
 
 def _item(raw: bytes) -> Item | Poison:
+    loosely = False
     try:
         head = _HEADER.decode(raw)
-        event = _EVENT.decode(raw) if head.kind in KINDS else None
+        event = None
+        if head.kind in KINDS:
+            try:
+                event = _EVENT.decode(raw)
+            except _BROKEN:
+                event, loosely = _LOOSE_EVENT.decode(raw), True
     except _BROKEN as error:
         return Poison(f"undecodable event: {error}"[:200], raw, _seq(raw))
     if isinstance(event, Gap) and not event.from_seq <= event.to_seq < event.seq:
         return Poison("a gap must name earlier seqs", raw, head.seq)
-    return Item(head.seq, head.boot, head.session, head.at, head.kind, raw, event)
+    return Item(head.seq, head.boot, head.session, head.at, head.kind, raw, event, loosely)
 
 
 def _seq(raw: bytes) -> int:
@@ -176,8 +207,3 @@ def _seq(raw: bytes) -> int:
         return _NUMBERED.decode(raw).seq
     except _BROKEN:
         return 0
-
-
-def same(a: bytes, b: bytes) -> bool:
-    """Whether two copies of one event say the same, however they are spelt."""
-    return a == b or bool(msgspec.json.decode(a) == msgspec.json.decode(b))

@@ -65,6 +65,12 @@ def total(a: Intervals) -> int:
     return sum(end - begin for begin, end in a)
 
 
+def between(a: Intervals, begin: int, end: int) -> Intervals:
+    """The intervals of `a` that touch [begin, end), whole; a search, however many there are."""
+    first = bisect_right(a, begin, key=lambda span: span[1])
+    return a[first : bisect_left(a, end, lo=first, key=lambda span: span[0])]
+
+
 def holding(a: Intervals, moment: int) -> Span | None:
     """The interval that holds this moment, if any."""
     i = bisect_right(a, moment, key=lambda span: span[0]) - 1

@@ -50,15 +50,20 @@ class Act(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    """An event as stored, for ever and never altered."""
+    """One content that a seq came with, for ever and never altered.
+
+    `copy` tells contents apart. `kind`: "" where it cannot be read. `state`: what a transition leads to, in any word.
+    """
 
     gateway: str
     store: str
     seq: int
+    copy: int
     session: str
     boot: str
     kind: str
     slot: str
+    state: str
     at: int
     received_ms: int
     payload: bytes
@@ -68,11 +73,49 @@ class AnchorRow(NamedTuple):
     gateway: str
     store: str
     seq: int
+    copy: int
     boot: str
     at: int
     utc_ms: int
     err_ms: int
     received_ms: int
+
+
+class ClosingRow(NamedTuple):
+    """A coverage event: the claim of a session that ended."""
+
+    gateway: str
+    store: str
+    seq: int
+    copy: int
+    session: str
+    boot: str
+    watching_since: int
+    settled_to: int
+    seq_high: int
+    received_ms: int
+
+
+class SessionRow(NamedTuple):
+    """What a message says of a session; None and "" where it says nothing. UTC ms."""
+
+    gateway: str
+    session: str
+    heard_ms: int = 0
+    born_ms: int | None = None
+    left_ms: int | None = None
+    lost_ms: int | None = None
+    version: str = ""
+    store: str = ""
+    boot: str = ""
+    why: str = ""
+
+
+class DocumentRow(NamedTuple):
+    gateway: str
+    kind: str
+    received_ms: int
+    payload: bytes
 
 
 class LostRow(NamedTuple):
@@ -88,10 +131,11 @@ class LostRow(NamedTuple):
     why: str = ""
     seq: int = 0
     received_ms: int = 0
+    copy: int = 0
 
 
 class Spoilt(NamedTuple):
-    """Something set aside; `store` and `seq` where it stood in a journal."""
+    """Something set aside; `store` and `seq` where it stood in a journal. `code`: of the alarm that it is, or ""."""
 
     gateway: str
     topic: str
@@ -100,6 +144,10 @@ class Spoilt(NamedTuple):
     received_ms: int
     store: str = ""
     seq: int = 0
+    code: str = ""
+    times: int = 1
+    key: str = ""
+    """What makes it the same finding, however its words grow; "": the words themselves."""
 
 
 class Aside(NamedTuple):
@@ -107,6 +155,7 @@ class Aside(NamedTuple):
 
     gateway: str
     topic: str
+    code: str
     reason: str
     store: str
     seq: int

@@ -26,6 +26,8 @@ class Rules(NamedTuple):
     dark: Dark = "visible"
     """visible: time in which the center heard nothing of the gateway is not proven online, whatever is said later."""
     dark_after_ms: int = 180_000
+    within_ms: int = 1_800_000
+    """What is told later than so long after the moment (or the return of the line) is no proof of online time."""
     kinds: frozenset[str] = frozenset()
     """The kinds of unit that the figures are about; empty: all."""
     calendar: bool = False

@@ -11,10 +11,12 @@ from center.calendar import Entry, Gap, windows
 from center.history import Past, recall
 from center.intervals import Intervals, Span, difference, intersection, union
 from center.model import Piece, Position
+from center.notary import judge
 from center.rate import TOO_LATE_MS, Count, Figures, Rules, count, dark, figures, local, percent, service, state_at
 from center.registry.tree import Tree
 from center.store import Reader
-from center.timeline import Known, current, known
+from center.testimony import claims_of
+from center.timeline import History, Known, current
 
 LEVELS: dict[str, Callable[[Tree, Piece], tuple[str, str]]] = {
     "province": lambda tree, p: tree.province(p.region)[:2],
@@ -93,7 +95,7 @@ def _positions(reader: Reader, tree: Tree, when: When, rules: Rules) -> Iterator
         chunk = found[i : i + POSITIONS_AT_ONCE]
         gateways = sorted({bound.gateway for position in chunk for bound in position.bounds})
         heard = {
-            gateway: _Heard(past, dark(past.receipts, uptime[cities.get(gateway, "")], rules), when, rules)
+            gateway: _Heard(past, uptime[cities.get(gateway, "")], when, rules)
             for gateway, past in recall(reader, gateways, when.span).items()
         }
         for position in chunk:
@@ -153,9 +155,10 @@ class _Hours:
 class _Heard:
     """What one gateway tells of its slots."""
 
-    def __init__(self, past: Past, silence: Intervals, when: When, rules: Rules) -> None:
-        self.known, self.silence, self.seen = known(past.history), silence, past.seen
-        self.live = _live(past, when.moment, rules) if when.live else {}
+    def __init__(self, past: Past, up: Intervals, when: When, rules: Rules) -> None:
+        judged = judge(past.testimony._replace(up=up), rules.dark_after_ms, rules.within_ms)
+        self.known, self.silence, self.seen = judged.known, dark(judged.life, up, rules), past.seen
+        self.live = _live(past, judged.life, when.moment, rules) if when.live else {}
 
 
 def _parts(position: Position, heard: dict[str, _Heard], hours: "_Hours", when: When, rules: Rules) -> Iterator[Part]:
@@ -192,12 +195,14 @@ def _state(position: Position, heard: dict[str, _Heard], its_known: Known, when:
     return heard[now[-1].gateway].live.get(now[-1].slot, "unknown") if now else "unknown"
 
 
-def _live(past: Past, now_ms: int, rules: Rules) -> dict[str, str]:
+def _live(past: Past, life: Intervals, now_ms: int, rules: Rules) -> dict[str, str]:
     """The newest states, unless the gateway said goodbye or has been silent for too long."""
-    heard_ms = past.receipts[-1][1] if past.receipts else None
+    heard_ms = max((last for _, last in life), default=None)
     if past.left or heard_ms is None or now_ms - heard_ms > rules.dark_after_ms:
         return {}
-    return current(past.history, past.session)
+    t = past.testimony
+    claims = (*t.before, *(one.claim for one in t.closings), *claims_of(t.beats))
+    return current(History(t.held, claims), past.session)
 
 
 # ---- for programs -------------------------------------------------------------------------------

@@ -40,6 +40,8 @@ class Held(NamedTuple):
     slot: str = ""
     at: int = 0
     to: str = ""
+    received_ms: int = 0
+    """When this copy came first, UTC."""
 
 
 class Claim(NamedTuple):
@@ -151,33 +153,38 @@ class Session:
     """The held transitions and the claims of one run, in boot ms. `reaches`: of all its seqs."""
 
     def __init__(self, moves: list[Held], claims: list[Claim], reaches: "Reaches") -> None:
-        self._moves = sorted(moves, key=lambda h: h.seq)
-        self._claims = sorted(claims, key=lambda c: c.seq_high)
-        self._reaches = reaches
-        self._newest = max(reaches.last, self._claims[-1].seq_high if claims else 0)
+        self.moves = sorted(moves, key=lambda h: h.seq)
+        self.claims = sorted(claims, key=lambda c: c.seq_high)
+        self.reaches = reaches
+        self._newest = max(reaches.last, self.claims[-1].seq_high if claims else 0)
         self.received_ms = max((c.received_ms for c in claims), default=0)
 
     def proven(self) -> Iterator[tuple[str, str, Span]]:
         """(slot, state, [from, to) in boot ms), one for each held transition that proves any time."""
-        ends: dict[int, int] = {}
-        following: dict[str, int] = {}
-        for h in reversed(self._moves):
+        for h, proven_to, following in self.reached():
+            yield h.slot, h.to, (h.at, min(proven_to, following.at if following else proven_to))
+
+    def reached(self) -> Iterator[tuple[Held, int, Held | None]]:
+        """(transition, how far claims prove the state that it began, the slot's next one): of those that prove any."""
+        nexts: dict[int, Held] = {}
+        following: dict[str, Held] = {}
+        for h in reversed(self.moves):
             if h.slot in following:
-                ends[h.seq] = following[h.slot]
-            following[h.slot] = h.at
-        cover, claims = Cover(), deque(self._claims)
-        for h in sorted(self._moves, key=lambda h: self._reaches[h.seq]):
-            while claims and claims[0].seq_high <= self._reaches[h.seq]:
+                nexts[h.seq] = following[h.slot]
+            following[h.slot] = h
+        cover, claims = Cover(), deque(self.claims)
+        for h in sorted(self.moves, key=lambda h: self.reaches[h.seq]):
+            while claims and claims[0].seq_high <= self.reaches[h.seq]:
                 claim = claims.popleft()
                 cover.add(claim.watching_since, claim.settled_to)
             span = cover.holding(h.at)
             if span:
-                yield h.slot, h.to, (h.at, min(span[1], ends.get(h.seq, span[1])))
+                yield h, span[1], nexts.get(h.seq)
 
     def latest(self) -> Iterator[tuple[str, int, str]]:
         """(slot, boot ms, state) of each slot's newest transition; unknown if a later event is known to be missing."""
-        for h in {h.slot: h for h in self._moves}.values():
-            yield h.slot, h.at, h.to if self._reaches[h.seq] >= self._newest else "unknown"
+        for h in {h.slot: h for h in self.moves}.values():
+            yield h.slot, h.at, h.to if self.reaches[h.seq] >= self._newest else "unknown"
 
 
 class Reaches:

@@ -166,7 +166,7 @@ class Anchor(_Event, frozen=True, kw_only=True, tag="anchor"):
     """Ties a boot to UTC: at boot millisecond `at` the wall clock said `utc_ms`, ± `err_ms`."""
 
     utc_ms: UtcMs
-    err_ms: Annotated[int, Meta(ge=0)]
+    err_ms: Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
     source: str
 
 

@@ -49,6 +49,13 @@ class Seconds(_Entry, frozen=True, kw_only=True):
     unit: Literal["s"]
 
 
+class Silence(_Entry, frozen=True, kw_only=True):
+    """Seconds; not below the spacing of heartbeats, or every gateway were dark between two of them."""
+
+    value: Annotated[float, Meta(ge=90)]
+    unit: Literal["s"]
+
+
 class Hours(_Entry, frozen=True, kw_only=True):
     value: Annotated[int, Meta(ge=0)]
     unit: Literal["h"]
@@ -172,7 +179,8 @@ class Rate(_Strict, frozen=True, kw_only=True):
 
     windows: Windows
     dark: Dark
-    dark_after: Seconds
+    dark_after: Silence
+    testimony_within: Seconds
     deciding_reading: Reading
     min_day_ratio: Ratio
     """θ of the reading `days`: a camera-day counts when its ratio is at least this."""

@@ -3,7 +3,6 @@
 from center.store.engine import Store
 from center.store.migrate import Unavailable
 from center.store.reader import Reader
-from center.store.statements import COALESCE_MS
 from center.store.writer import Writer
 
-__all__ = ["COALESCE_MS", "Reader", "Store", "Unavailable", "Writer"]
+__all__ = ["Reader", "Store", "Unavailable", "Writer"]

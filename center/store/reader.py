@@ -7,10 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from center.beats import Alike, Stretch
 from center.calendar import Entry
 from center.intervals import Intervals, Span, normal
 from center.model import Act, Aside, Bound, LostRow, Piece, Position
 from center.registry.tree import Region
+from center.store import bulk
 from center.store.registered import (
     TABLES,
     audit,
@@ -24,19 +26,26 @@ from center.store.registered import (
 )
 from center.store.schema import (
     anchors,
+    beats,
     claims,
+    closings,
+    conflicts,
     documents,
     events,
     imports,
     lost,
     quarantine,
     receipts,
+    refused,
     sessions,
     sightings,
     uptime,
 )
-from center.store.statements import ACKED, ANY_AFTER, BORN, CLAIM_COLUMNS, HELD, REGISTRY_VERSION
 from center.timeline import AnchorPoint, Claim, Held, Lost
+
+Copy = tuple[str, str, int, int]
+"""(gateway, store, seq, copy): one content of a seq."""
+_REGISTRY_VERSION = sa.select(sa.func.coalesce(sa.func.max(imports.c.id), 0))
 
 
 class Reader:
@@ -119,17 +128,64 @@ class Reader:
             yield from rows
 
     def registry_version(self) -> int:
-        return self._number(REGISTRY_VERSION)
+        return self._number(_REGISTRY_VERSION)
 
-    # ---- what arrived
+    # ---- testimony
 
-    def held(self, gateway: str, store: str, seqs: Sequence[int]) -> dict[int, bytes]:
-        """Which of these seqs are held, with their payload."""
-        rows = self._rows(HELD, the_gateway=gateway, the_store=store, seqs=seqs)
-        return {seq: payload for seq, payload in rows}  # noqa: C416  # a Row is no tuple for the type checker
+    def beats(self, gateways: Sequence[str]) -> list[tuple[str, Stretch]]:
+        width = len(Alike._fields)
+        key, rest = Alike._fields, Stretch._fields[1:]
+        columns = (beats.c[name] for name in ("gateway", *key, *rest))
+        rows = self._rows(sa.select(*columns).where(beats.c.gateway.in_(gateways)))
+        return [(row[0], Stretch(Alike(*row[1 : width + 1]), *row[width + 1 :])) for row in rows]
+
+    def closings(self, gateways: Sequence[str]) -> list[tuple[Copy, Claim]]:
+        """Coverage events."""
+        claim = ("store", "session", "boot", "watching_since", "settled_to", "seq_high", "received_ms")
+        columns = (closings.c[name] for name in ("gateway", "store", "seq", "copy", *claim))
+        rows = self._rows(sa.select(*columns).where(closings.c.gateway.in_(gateways)))
+        return [((g, store, seq, copy), Claim._make([*rest, 0])) for g, store, seq, copy, *rest in rows]
+
+    def anchors(self, gateways: Sequence[str]) -> list[tuple[Copy, AnchorPoint]]:
+        columns = (anchors.c[name] for name in ("gateway", "store", "seq", "copy", *AnchorPoint._fields))
+        rows = self._rows(sa.select(*columns).where(anchors.c.gateway.in_(gateways)))
+        return [((g, store, seq, copy), AnchorPoint(*rest)) for g, store, seq, copy, *rest in rows]
+
+    def gaps(self, gateways: Sequence[str]) -> list[tuple[Copy, Lost, int, int]]:
+        """(copy, span, from seq, to seq) of every gap that tells its time."""
+        names = ("gateway", "store", "seq", "copy", "boot", "from_at", "to_at", "from_seq", "to_seq")
+        chosen = sa.select(*(lost.c[name] for name in names)).where(lost.c.gateway.in_(gateways) & (lost.c.boot != ""))
+        return [((g, s, q, copy), Lost(*span), f, t) for g, s, q, copy, *span, f, t in self._rows(chosen)]
+
+    def first_copies(self, gateways: Sequence[str]) -> dict[tuple[str, str, int], int]:
+        """(gateway, store, seq) -> the copy that stands, of seqs that came with several contents."""
+        c = conflicts.c
+        same = (events.c.gateway == c.gateway) & (events.c.store == c.store) & (events.c.seq == c.seq)
+        columns = (events.c.gateway, events.c.store, events.c.seq, events.c.copy)
+        chosen = sa.select(*columns).join(conflicts, same).where(c.gateway.in_(gateways))
+        first: dict[tuple[str, str, int], int] = {}
+        for gateway, store, seq, copy in self._rows(chosen.order_by(events.c.received_ms, events.c.payload)):
+            first.setdefault((gateway, store, seq), copy)
+        return first
+
+    def events(self, gateways: Sequence[str], of: Iterable[str] | None) -> list[tuple[Copy, Held]]:
+        """Of these sessions (None: all), any that can be read but coverage."""
+        names = ("gateway", "store", "seq", "copy", "session", "boot", "slot", "at", "state", "received_ms")
+        columns = (events.c[name] for name in names)
+        chosen = sa.select(*columns).where(events.c.gateway.in_(gateways) & events.c.kind.not_in(("", "coverage")))
+        if of is not None:
+            chosen = chosen.where(events.c.session.in_(sorted(of)))
+        return [((g, s, q, copy), Held(s, q, *rest)) for g, s, q, copy, *rest in self._rows(chosen)]
+
+    def refused(self, gateways: Sequence[str]) -> dict[str, Intervals]:
+        """Gateway -> [first, last] of its messages that came before it was registered."""
+        return self._spans(refused, gateways)
+
+    # ---- testimony of versions before 0005
 
     def claims(self, gateways: Sequence[str]) -> list[tuple[str, Claim]]:
-        return self._claims(sa.select(*CLAIM_COLUMNS).where(claims.c.gateway.in_(gateways)))
+        columns = [claims.c[name] for name in ("gateway", *Claim._fields)]
+        return self._claims(sa.select(*columns).where(claims.c.gateway.in_(gateways)))
 
     def widest_claims(self, gateways: Sequence[str]) -> list[tuple[str, Claim]]:
         """One for all claims of a run that watched since the same moment: it says as much where no seq is missing."""
@@ -142,32 +198,18 @@ class Reader:
     def _claims(self, chosen: sa.Select[Any]) -> list[tuple[str, Claim]]:
         return [(gateway, Claim(*rest)) for gateway, *rest in self._rows(chosen)]
 
-    def anchors(self, gateways: Sequence[str]) -> list[tuple[str, str, int, AnchorPoint]]:
-        """(gateway, store, seq, anchor)."""
-        columns = (anchors.c[name] for name in ("gateway", "store", "seq", *AnchorPoint._fields))
-        rows = self._rows(sa.select(*columns).where(anchors.c.gateway.in_(gateways)))
-        return [(gateway, store, seq, AnchorPoint(*rest)) for gateway, store, seq, *rest in rows]
+    def receipts(self, gateways: Sequence[str]) -> dict[str, Intervals]:
+        """Gateway -> [first, last] of messages that came close to one another."""
+        return self._spans(receipts, gateways)
 
-    def lost(self, gateways: Sequence[str]) -> list[tuple[str, str, int, Lost]]:
-        """(gateway, store, seq, span) of every gap that tells its time."""
-        columns = (lost.c[name] for name in ("gateway", "store", "seq", "boot", "from_at", "to_at"))
-        rows = self._rows(sa.select(*columns).where(lost.c.gateway.in_(gateways) & (lost.c.boot != "")))
-        return [(gateway, store, seq, Lost(*rest)) for gateway, store, seq, *rest in rows]
+    def _spans(self, table: sa.Table, gateways: Sequence[str]) -> dict[str, Intervals]:
+        rows = self._rows(sa.select(table).where(table.c.gateway.in_(gateways)).order_by(table.c.from_ms))
+        found: dict[str, list[tuple[int, int]]] = {}
+        for gateway, begin, end in rows:
+            found.setdefault(gateway, []).append((begin, end))
+        return {gateway: tuple(spans) for gateway, spans in found.items()}
 
-    def spoilt(self, gateways: Sequence[str]) -> list[tuple[str, str, int]]:
-        """(gateway, store, seq) of what was set aside."""
-        c = quarantine.c
-        rows = self._rows(sa.select(c.gateway, c.store, c.seq).where(c.gateway.in_(gateways) & (c.seq > 0)))
-        return [(gateway, store, seq) for gateway, store, seq in rows]
-
-    def events(self, gateways: Sequence[str], of: Iterable[str] | None) -> list[tuple[str, Held, bytes]]:
-        """(gateway, event, payload) of these sessions (None: all) but no coverage; payload only of transitions."""
-        payload = sa.case((events.c.kind == "transition", events.c.payload))
-        columns = (events.c[name] for name in ("gateway", "store", "seq", "session", "boot", "slot", "at"))
-        chosen = sa.select(*columns, payload).where(events.c.gateway.in_(gateways) & (events.c.kind != "coverage"))
-        if of is not None:
-            chosen = chosen.where(events.c.session.in_(sorted(of)))
-        return [(gateway, Held(*rest), raw or b"") for gateway, *rest, raw in self._rows(chosen)]
+    # ---- the rest of what arrived
 
     def sessions(self, gateways: Sequence[str]) -> dict[str, tuple[str, bool]]:
         """Gateway -> (session, whether it said goodbye) of the session heard last."""
@@ -176,32 +218,28 @@ class Reader:
         rows = self._rows(chosen.order_by(s.heard_ms, s.born_ms.is_not(None), s.born_ms, s.session))
         return {gateway: (session, bool(left)) for gateway, session, left in rows}
 
-    def born(self, gateway: str, session: str) -> bool:
-        return bool(self._rows(BORN, the_gateway=gateway, the_session=session))
+    def born(self, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Which of these (gateway, session) have told their birth."""
+        columns = "t.gateway, t.session"
+        rows = bulk.lookup(self._c, sessions, ("gateway", "session"), keys, columns, "t.born_ms IS NOT NULL")
+        return {(gateway, session) for gateway, session in rows}
 
     def sightings(self, gateways: Sequence[str]) -> set[tuple[str, str]]:
         rows = self._rows(sa.select(sightings.c.gateway, sightings.c.slot).where(sightings.c.gateway.in_(gateways)))
         return {(gateway, slot) for gateway, slot in rows}
-
-    def receipts(self, gateways: Sequence[str]) -> dict[str, Intervals]:
-        """Gateway -> [first, last] of messages that came close to one another."""
-        rows = self._rows(sa.select(receipts).where(receipts.c.gateway.in_(gateways)).order_by(receipts.c.from_ms))
-        found: dict[str, list[tuple[int, int]]] = {}
-        for gateway, begin, end in rows:
-            found.setdefault(gateway, []).append((begin, end))
-        return {gateway: tuple(spans) for gateway, spans in found.items()}
 
     def uptime(self, city: str) -> Intervals:
         """When some worker that this city's gateways belong to could hear them."""
         rows = self._rows(sa.select(uptime))
         return normal((begin, end) for cities, begin, end in rows if not cities or city in cities.split(","))
 
-    def acked(self, gateway: str, store: str) -> int:
-        return self._number(ACKED, the_gateway=gateway, the_store=store)
-
-    def has_after(self, gateway: str, store: str, seq: int) -> bool:
-        """Whether anything of this store above `seq` has arrived."""
-        return bool(self._rows(ANY_AFTER, the_gateway=gateway, the_store=store, after=seq))
+    def journals(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int]]:
+        """(gateway, store) -> (acknowledged seq, highest seq known); 0 for none."""
+        mine = "WHERE t.gateway = k.c0 AND t.store = k.c1"
+        acked = f"(SELECT t.acked FROM journals t {mine})"
+        highest = f"(SELECT t.seq FROM events t {mine} ORDER BY t.seq DESC LIMIT 1)"
+        rows = bulk.each(self._c, keys, f"k.c0, k.c1, {acked}, {highest}")
+        return {(gateway, store): (acked or 0, highest or 0) for gateway, store, acked, highest in rows}
 
     def aside(self, gateway: str = "") -> list[Aside]:
         """Everything set aside (of one gateway), by the time it first came."""
@@ -211,8 +249,9 @@ class Reader:
         return [Aside(*row) for row in self._rows(chosen.where(q.gateway == gateway) if gateway else chosen)]
 
     def count_held(self, gateway: str, store: str, from_seq: int, to_seq: int) -> int:
-        mine = (events.c.gateway == gateway) & (events.c.store == store)
-        return self._number(sa.select(sa.func.count()).where(mine & events.c.seq.between(from_seq, to_seq)))
+        mine = (events.c.gateway == gateway) & (events.c.store == store) & (events.c.kind != "")
+        seqs = sa.func.count(sa.distinct(events.c.seq))
+        return self._number(sa.select(seqs).where(mine & events.c.seq.between(from_seq, to_seq)))
 
     def losses(self, gateway: str = "") -> list[LostRow]:
         """What will never come (of one gateway), as told by gateways and found by the center."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision: what these tables are."""
 
 meta = sa.MetaData()
@@ -49,36 +49,59 @@ sessions = _table(
 journals = _table("journals", _key("gateway"), _key("store"), _whole("acked"))
 events = _table(
     "events",
-    *(_key("gateway"), _key("store"), _key("seq", _BIG), _text("session"), _text("boot"), _text("kind"), _text("slot")),
+    *(_key("gateway"), _key("store"), _key("seq", _BIG), _key("copy", _BIG)),
+    *(_text("session"), _text("boot"), _text("kind"), _text("slot"), _text("state")),
     *(_whole("at"), _whole("received_ms"), sa.Column("payload", sa.LargeBinary, nullable=False)),
 )
+"""Every content that a seq came with; `kind` is "" for one that cannot be read. The first received stands."""
+conflicts = _table("conflicts", _key("gateway"), _key("store"), _key("seq", _BIG))
+"""Seqs that came with several contents."""
 anchors = _table(
     "anchors",
-    *(_key("gateway"), _key("store"), _key("seq", _BIG), _text("boot")),
+    *(_key("gateway"), _key("store"), _key("seq", _BIG), _key("copy", _BIG), _text("boot")),
     *(_whole("at"), _whole("utc_ms"), _whole("err_ms"), _whole("received_ms")),
 )
+closings = _table(
+    "closings",
+    *(_key("gateway"), _key("store"), _key("seq", _BIG), _key("copy", _BIG), _text("session"), _text("boot")),
+    *(_whole("watching_since"), _whole("settled_to"), _whole("seq_high"), _whole("received_ms")),
+)
+"""Coverage events."""
 lost = _table(
     "lost",
     *(_key("gateway"), _key("store"), _key("from_seq", _BIG), _key("to_seq", _BIG), _key("seq", _BIG)),
-    *(_text("boot"), _whole("from_at"), _whole("to_at"), _text("why"), _whole("received_ms")),
+    *(_text("boot"), _whole("from_at"), _whole("to_at"), _text("why"), _whole("received_ms"), _whole("copy")),
 )
 claims = _table(
     "claims",
     *(_key("gateway"), _key("store"), _key("session"), _key("boot"), _key("seq_high", _BIG)),
     *(_key("watching_since", _BIG), _whole("settled_to"), _whole("received_ms"), _whole("zero_ms")),
 )
+"""Of versions before 0005 only; from then on `beats` and `closings`."""
+beats = _table(
+    "beats",
+    *(_key("gateway"), _key("store"), _key("session"), _key("boot")),
+    *(_key("watching_since", _BIG), _key("seq_high", _BIG), _key("offline"), _key("unknown")),
+    *(_key("late", _BIG), _key("lag", _BIG), _key("first_ms", _BIG)),
+    *(_whole(name) for name in ("last_ms", "at_lo", "at_hi", "settled_to", "zero_ms")),
+)
+"""Heartbeats alike and near to one another (center/beats.py)."""
 sightings = _table("sightings", _key("gateway"), _key("slot"))
 documents = _table(
     "documents",
     *(_key("gateway"), _key("kind"), _whole("received_ms"), sa.Column("payload", sa.LargeBinary, nullable=False)),
 )
 receipts = _table("receipts", _key("gateway"), _key("from_ms", _BIG), _whole("to_ms"))
+"""Of versions before 0005 only: any message was a sign of life."""
+refused = _table("refused", _key("gateway"), _key("from_ms", _BIG), _whole("to_ms"))
+"""When messages of a gateway came that was not registered yet."""
 uptime = _table("uptime", _key("cities"), _key("from_ms", _BIG), _whole("to_ms"))
 quarantine = sa.Table(
     "quarantine",
     meta,
-    *(sa.Column("digest", sa.Text, primary_key=True), _text("gateway"), _text("topic"), _text("reason")),
+    *(sa.Column("digest", sa.Text, primary_key=True), _text("gateway"), _text("topic"), _text("code"), _text("reason")),
     *(_text("store"), _whole("seq"), sa.Column("payload", sa.LargeBinary, nullable=False)),
     *(_whole("first_ms"), _whole("last_ms"), _whole("count")),
     sa.Index("quarantine_of", "gateway", "store", "seq"),
 )
+"""What is set aside, and findings: `code` is "" or that of an alarm."""

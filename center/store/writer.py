@@ -1,143 +1,197 @@
-"""What one transaction of the intake or of the registry writes."""
+"""What one transaction of the intake or of the registry writes: one statement for each table, however many rows."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from center.model import AnchorRow, EventRow, LostRow, Spoilt
-from center.store.reader import Reader
+from center.beats import NEAR_MS, Alike, Stretch, joined
+from center.intervals import Span, normal
+from center.model import AnchorRow, ClosingRow, DocumentRow, EventRow, LostRow, SessionRow, Spoilt
+from center.store import bulk
+from center.store import statements as s
+from center.store.reader import Copy, Reader
 from center.store.schema import (
     anchors,
-    claims,
+    beats,
+    closings,
+    conflicts,
     documents,
     events,
     journals,
     lost,
     quarantine,
-    receipts,
+    refused,
     sessions,
     sightings,
     uptime,
 )
-from center.store.statements import (
-    BRIDGE,
-    EXTEND_CLAIM,
-    EXTEND_RECEIPT,
-    HEAR_SESSION,
-    NEAR_RECEIPTS,
-    NOTE_SESSION,
-    ONWARD,
-    claim_key,
-    insert_new,
-    insert_over,
-)
-from center.timeline import Claim
 
 QUARANTINE_ROWS = 1000
-"""How many unreadable messages are kept per gateway, and how much of each; those with a seq are kept all."""
+"""How many unreadable messages are kept per gateway, and how much of each; alarms are kept all."""
 QUARANTINE_BYTES = 4096
+_SEQ = ("gateway", "store", "seq")
 
 
 class Writer(Reader):
-    def _ignore(self, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-        if rows:
-            self._c.execute(insert_new(table, self._c.dialect.name), rows)
-
-    def _replace(self, table: sa.Table, row: dict[str, Any]) -> None:
-        self._c.execute(insert_over(table, self._c.dialect.name), row)
+    def _put(self, table: sa.Table, columns: Sequence[str], rows: Sequence[bulk.Row], then: str) -> None:
+        bulk.insert(self._c, table, columns, rows, then)
 
     # ---- what arrives
 
     def add_events(self, rows: Sequence[EventRow]) -> None:
-        self._ignore(events, [row._asdict() for row in rows])
+        """The same content again keeps its first receipt; another content is kept beside it."""
+        self._put(events, s.EVENT, rows, s.EVENT_THEN)
+
+    def conflicting(self, keys: Sequence[tuple[str, str, int]]) -> list[tuple[Copy, bytes, int]]:
+        """Of these (gateway, store, seq) that have several contents: every copy but the first, payload and receipt."""
+        columns = "t.gateway, t.store, t.seq, t.copy, t.payload, t.received_ms"
+        rows = bulk.lookup(self._c, events, _SEQ, keys, columns)
+        seen: dict[tuple[str, str, int], tuple[Copy, bytes, int]] = {}
+        later = []
+        for gateway, store, seq, copy, payload, received_ms in sorted(rows, key=lambda row: (row[5], row[4])):
+            one = ((gateway, store, seq, copy), bytes(payload), received_ms)
+            if seen.setdefault((gateway, store, seq), one) is not one:
+                later.append(one)
+        self._put(conflicts, _SEQ, list({one[0][:3]: one[0][:3] for one in later}.values()), s.NOTHING)
+        return later
 
     def add_anchors(self, rows: Sequence[AnchorRow]) -> None:
-        self._ignore(anchors, [row._asdict() for row in rows])
+        self._put(anchors, s.ANCHOR, rows, s.ANCHOR_THEN)
 
-    def receive_anchor(self, row: AnchorRow) -> None:
-        """It came again: the earliest receipt is what its time is judged by."""
-        mine = (anchors.c.gateway == row.gateway) & (anchors.c.store == row.store) & (anchors.c.seq == row.seq)
-        earlier = sa.update(anchors).where(mine & (anchors.c.received_ms > row.received_ms))
-        self._c.execute(earlier.values(received_ms=row.received_ms))
+    def add_closings(self, rows: Sequence[ClosingRow]) -> None:
+        self._put(closings, s.CLOSING, rows, s.CLOSING_THEN)
 
     def add_lost(self, rows: Sequence[LostRow]) -> None:
-        self._ignore(lost, [row._asdict() for row in rows])
+        once = {(*row[:4], row.seq): row for row in sorted(rows, key=lambda row: -row.received_ms)}
+        self._put(lost, s.LOST, list(once.values()), s.LOST_THEN)
 
     def add_sightings(self, seen: Iterable[tuple[str, str]]) -> None:
-        self._ignore(sightings, [{"gateway": gateway, "slot": slot} for gateway, slot in sorted(seen)])
+        self._put(sightings, ("gateway", "slot"), sorted(set(seen)), s.NOTHING)
 
-    def extend_claim(self, gateway: str, claim: Claim) -> bool:
-        """Moves settled_to forward where the same claim stands already; False if there is none."""
-        new = {"until": claim.settled_to, "at_ms": claim.received_ms, "new_zero_ms": claim.zero_ms}
-        return self._c.execute(EXTEND_CLAIM, claim_key(gateway, claim) | new).rowcount > 0
+    def add_beats(self, gateways: Mapping[str, Sequence[Stretch]]) -> None:
+        """In any order: those alike and near to one another become one."""
+        new = [(gateway, one) for gateway, several in gateways.items() for one in joined(several)]
+        width = len(s.BEAT_KEY)
+        keys = [(gateway, *one.alike, one.first_ms - NEAR_MS, one.last_ms + NEAR_MS) for gateway, one in new]
+        columns = ", ".join(f"t.{name}" for name in s.BEAT)
+        near = f"t.first_ms <= k.c{width + 1} AND t.last_ms >= k.c{width}"
+        rows = bulk.lookup(self._c, beats, s.BEAT_KEY, keys, f"DISTINCT {columns}", near)
+        there: dict[tuple[str, Alike], list[Stretch]] = {}
+        for gateway, *rest in rows:
+            one = Stretch(Alike(*rest[: width - 1]), *rest[width - 1 :])
+            there.setdefault((gateway, one.alike), []).append(one)
+        gone, made = [], []
+        grouped: dict[tuple[str, Alike], list[Stretch]] = {}
+        for gateway, one in new:
+            grouped.setdefault((gateway, one.alike), []).append(one)
+        for key, several in grouped.items():
+            before = there.get(key, [])
+            after = joined([*before, *several])
+            firsts = {one.first_ms for one in after}
+            gone += [(key[0], *key[1], one.first_ms) for one in before if one.first_ms not in firsts]
+            made += [(key[0], *one.alike, *one[1:]) for one in after]
+        self._drop_beats(gone)
+        self._put(beats, s.BEAT, made, s.BEAT_THEN)
 
-    def add_claim(self, gateway: str, claim: Claim) -> None:
-        self._ignore(claims, [{"gateway": gateway, **claim._asdict()}])
+    def _drop_beats(self, keys: Sequence[tuple[Any, ...]]) -> None:
+        names = (*s.BEAT_KEY, "first_ms")
+        statement = sa.delete(beats).where(sa.and_(*(beats.c[name] == sa.bindparam(f"the_{name}") for name in names)))
+        if keys:
+            self._c.execute(statement, [{f"the_{n}": v for n, v in zip(names, key, strict=True)} for key in keys])
 
-    def hear_session(self, gateway: str, session: str, at_ms: int) -> None:
-        heard = {"the_gateway": gateway, "the_session": session, "at_ms": at_ms}
-        if not self._c.execute(HEAR_SESSION, heard).rowcount:
-            self._ignore(sessions, [{"gateway": gateway, "session": session, "heard_ms": at_ms}])
+    def add_sessions(self, rows: Iterable[SessionRow]) -> None:
+        self._put(sessions, s.SESSION, list(rows), s.SESSION_THEN)
 
-    def note_session(self, gateway: str, session: str, moment: str, at_ms: int, **words: str) -> None:
-        """`moment`: born_ms with version, store and boot; left_ms with why; lost_ms. The latest stays, in any order."""
-        values = {"the_gateway": gateway, "the_session": session, "at_ms": at_ms}
-        values |= {f"new_{word}": text for word, text in words.items()}
-        if not self._c.execute(NOTE_SESSION[moment], values).rowcount:
-            self._ignore(sessions, [{"gateway": gateway, "session": session}])
-            self._c.execute(NOTE_SESSION[moment], values)
+    def put_documents(self, rows: Iterable[DocumentRow]) -> None:
+        newest = {row[:2]: row for row in sorted(rows, key=lambda row: row.received_ms)}
+        self._put(documents, s.DOCUMENT, list(newest.values()), s.DOCUMENT_THEN)
 
-    def put_document(self, gateway: str, kind: str, payload: bytes, received_ms: int) -> None:
-        row = {"gateway": gateway, "kind": kind, "payload": payload, "received_ms": received_ms}
-        self._replace(documents, row)
-
-    def add_receipt(self, gateway: str, first_ms: int, last_ms: int) -> None:
-        """In any order: those near to each other become one."""
-        heard = {"the_gateway": gateway, "first_ms": first_ms, "last_ms": last_ms}
-        if self._c.execute(EXTEND_RECEIPT, heard).rowcount:
-            return
-        near = self._rows(sa.select(receipts.c.from_ms, receipts.c.to_ms).where(NEAR_RECEIPTS), **heard)
-        if near:
-            self._c.execute(sa.delete(receipts).where(NEAR_RECEIPTS), heard)
-        begin, end = min([first_ms, *(b for b, _ in near)]), max([last_ms, *(e for _, e in near)])
-        self._ignore(receipts, [{"gateway": gateway, "from_ms": begin, "to_ms": end}])
+    def add_refused(self, gateway: str, spans: Iterable[Span]) -> None:
+        """[first, last] receipts, in any order: those near to each other become one."""
+        mine = refused.c.gateway == gateway
+        there = self._rows(sa.select(refused.c.from_ms, refused.c.to_ms).where(mine))
+        before = {(begin, end) for begin, end in there}
+        after = {(b, e - NEAR_MS) for b, e in normal((b, e + NEAR_MS) for b, e in (*before, *spans))}
+        for begin, _ in before - after:
+            self._c.execute(sa.delete(refused).where(mine & (refused.c.from_ms == begin)))
+        rows = [(gateway, begin, end) for begin, end in after - before]
+        self._put(refused, ("gateway", "from_ms", "to_ms"), rows, "DO UPDATE SET to_ms = excluded.to_ms")
 
     def put_uptime(self, from_ms: int, to_ms: int, cities: Sequence[str] = ()) -> None:
         """`cities`: whose gateways could be heard; empty: all."""
-        key = ",".join(sorted(cities))
-        self._replace(uptime, {"cities": key, "from_ms": from_ms, "to_ms": max(from_ms, to_ms)})
+        row = (",".join(sorted(cities)), from_ms, max(from_ms, to_ms))
+        self._put(uptime, ("cities", "from_ms", "to_ms"), [row], "DO UPDATE SET to_ms = excluded.to_ms")
 
-    def set_aside(self, spoilt: Spoilt, times: int = 1) -> bool:
-        """Keeps it once, however often it comes; True if it is new."""
-        payload = spoilt.payload[:QUARANTINE_BYTES]
-        head = "\n".join((spoilt.gateway, spoilt.topic, spoilt.reason, spoilt.store, str(spoilt.seq)))
-        digest = hashlib.sha256(head.encode(errors="replace") + b"\n" + spoilt.payload).hexdigest()
-        again = sa.update(quarantine).where(quarantine.c.digest == digest)
-        if self._c.execute(again.values(count=quarantine.c.count + times, last_ms=spoilt.received_ms)).rowcount:
-            return False
-        full = sa.select(sa.func.count()).where((quarantine.c.gateway == spoilt.gateway) & (quarantine.c.seq == 0))
-        if not spoilt.seq and self._c.execute(full).scalar_one() >= QUARANTINE_ROWS:
-            return False
-        row = spoilt._asdict() | {"payload": payload, "digest": digest, "count": times}
-        row |= {"first_ms": row["received_ms"], "last_ms": row.pop("received_ms")}
-        self._c.execute(sa.insert(quarantine).values(row))
-        return True
+    def set_aside(self, rows: Sequence[Spoilt]) -> list[Spoilt]:
+        """Keeps each once, however often it comes; returns those that are new."""
+        times: dict[str, tuple[Spoilt, int, int, int]] = {}
+        for one in rows:
+            digest = _digest(one)
+            _, first, last, count = times.get(digest, (one, one.received_ms, one.received_ms, 0))
+            span = (min(first, one.received_ms), max(last, one.received_ms))
+            times[digest] = (one, *span, count + one.times)
+        known = {d for (d,) in bulk.lookup(self._c, quarantine, ("digest",), [(d,) for d in times], "t.digest")}
+        room = self._room({one.gateway for digest, (one, *_) in times.items() if digest not in known})
+        kept, new = [], []
+        for digest, (one, first, last, count) in times.items():
+            if digest not in known:
+                if not one.code and room[one.gateway] <= 0:
+                    continue
+                room[one.gateway] -= 0 if one.code else 1
+                new.append(one)
+            words = (one.gateway, one.topic, one.code, one.reason, one.store, one.seq)
+            kept.append((digest, *words, one.payload[:QUARANTINE_BYTES], first, last, count))
+        self._put(quarantine, s.ASIDE, kept, s.ASIDE_THEN)
+        return new
 
-    def advance(self, gateway: str, store: str) -> int:
-        """Moves the acknowledged seq over everything held, set aside or declared lost; returns it."""
-        acked = before = self.acked(gateway, store)
-        while (onward := self._onward(gateway, store, acked)) > acked:
-            acked = onward
-        if acked > before:
-            self._replace(journals, {"gateway": gateway, "store": store, "acked": acked})
+    def keep_findings(self, rows: Sequence[Spoilt], now_ms: int) -> None:
+        """For ever, each once; its words and its time grow."""
+        words = {_digest(one): one for one in rows}
+        kept = [
+            (digest, one.gateway, one.topic, one.code, one.reason, one.store, one.seq, one.payload, *two, one.times)
+            for digest, one in words.items()
+            for two in ((min(one.received_ms, now_ms), now_ms),)
+        ]
+        self._put(quarantine, s.ASIDE, kept, s.FINDING_THEN)
+
+    def _room(self, gateways: Iterable[str]) -> dict[str, int]:
+        count = sa.select(quarantine.c.gateway, sa.func.count()).where(
+            quarantine.c.gateway.in_(set(gateways)) & (quarantine.c.code == "")
+        )
+        taken = {gateway: n for gateway, n in self._rows(count.group_by(quarantine.c.gateway))}  # noqa: C416
+        return {gateway: QUARANTINE_ROWS - taken.get(gateway, 0) for gateway in gateways}
+
+    # ---- how far a journal is known
+
+    def acknowledge(self, acked: Mapping[tuple[str, str], int]) -> None:
+        self._put(journals, s.JOURNAL, [(*key, seq) for key, seq in acked.items()], s.JOURNAL_THEN)
+
+    def advanced(self, gateway: str, store: str, acked: int) -> int:
+        """How far this seq can be moved over everything known or declared lost."""
+        before = -1
+        while acked > before:
+            before = acked
+            acked = self._onward(gateway, store, acked)
         return acked
 
     def _onward(self, gateway: str, store: str, acked: int) -> int:
         """How far the next 500 known seqs lead without a hole."""
-        for (seq,) in self._rows(ONWARD, the_gateway=gateway, the_store=store, after=acked):
+        mine = (events.c.gateway == gateway) & (events.c.store == store) & (events.c.seq > acked)
+        for (seq,) in self._rows(sa.select(events.c.seq).distinct().where(mine).order_by(events.c.seq).limit(500)):
             if seq > acked + 1:
                 break
             acked = seq
-        return self._number(BRIDGE, the_gateway=gateway, the_store=store, after=acked) or acked
+        of = (lost.c.gateway == gateway) & (lost.c.store == store)
+        bridge = sa.select(sa.func.max(lost.c.to_seq)).where(
+            of & (lost.c.from_seq <= acked + 1) & (lost.c.to_seq > acked)
+        )
+        return self._number(bridge) or acked
+
+
+def _digest(one: Spoilt) -> str:
+    if one.key:
+        return hashlib.sha256("\n".join((one.gateway, one.code, one.key)).encode(errors="replace")).hexdigest()
+    head = "\n".join((one.gateway, one.topic, one.code, one.reason, one.store, str(one.seq)))
+    return hashlib.sha256(head.encode(errors="replace") + b"\n" + one.payload).hexdigest()

@@ -17,6 +17,7 @@ from tests.center.letters import GATEWAY, T0, letter
 
 SLOTS = ("k1", "k2", "k3")
 STATES = ("online", "online", "offline", "unknown")
+NEARLY = 400_000
 EIGHT_HOURS = 8 * 3_600_000
 NOBODY = "nobody"
 """In whose name a gateway writes what no run of it saw."""
@@ -35,11 +36,15 @@ class Faults(NamedTuple):
 
 
 class World(NamedTuple):
-    """`claimable`: by (slot, state), the true time that some claim covers and some anchor dates, in UTC ms."""
+    """`claimable`: by (slot, state), the true time that some claim covers and some anchor dates, in UTC ms.
+
+    `loose`: about when boots were running that no anchor dates, but the center's own clock may, to minutes.
+    """
 
     messages: list[Incoming]
     claimable: dict[tuple[str, str], Intervals]
     end_ms: int
+    loose: Intervals = ()
 
 
 class Boot(NamedTuple):
@@ -138,7 +143,8 @@ class Session:
             self._claimed(claim)
             fields = {"boot": self.boot.name, "session": self.name, "store": self.journal.store, "at": self.now, "n": 3}
             fields |= {"watching_since": claim["from"], "settled_to": claim["to"], "seq_high": claim["seq_high"]}
-            self.k.send("hb", msgspec.json.encode(fields))
+            by_word = {word: [s for s in SLOTS if self.state[s][0] == word] for word in ("offline", "unknown")}
+            self.k.send("hb", msgspec.json.encode(fields | {word: slots for word, slots in by_word.items() if slots}))
 
     def checkpoint(self) -> None:
         self.journal.checkpoint = self._claim() | {"boot": self.boot.name, "session": self.name}
@@ -200,6 +206,7 @@ class Session:
                 self.beat()
         for slot in SLOTS:
             self._passed(slot, self.now)
+        self.k.ran.append((self.boot.name, self.since + self.boot.zero, self.k.utc))
         claimed = normal(self.claims)
         for key, spans in self.truth.items():
             self.k.proved.append((self.boot.name, key, intersection(normal(spans), claimed)))
@@ -215,6 +222,7 @@ class Kitchen:
         self.sent: set[tuple[int, int]] = set()
         self.dated: set[str] = set()
         self.proved: list[tuple[str, tuple[str, str], Intervals]] = []
+        self.ran: list[tuple[str, int, int]] = []
         self._numbers = iter(range(1000))
         self._cards: list[Journal] = []
 
@@ -243,7 +251,8 @@ class Kitchen:
             self._drain(card)
         if self.faults.garbles:
             self._garble()
-        return World(self.messages, self._claimable(), self.utc)
+        loose = normal((b - NEARLY, e + NEARLY) for boot, b, e in self.ran if boot not in self.dated)
+        return World(self.messages, self._claimable(), self.utc, loose)
 
     def _boot(self) -> Boot:
         return Boot(f"b{next(self._numbers)}", self.utc - self.rnd.randint(0, 5_000))

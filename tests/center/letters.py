@@ -52,7 +52,9 @@ def birth(session: str = "s1", store: str = "j1", **more: Any) -> bytes:
     )
 
 
-def beat(settled_to: int, seq_high: int, since: int = 0, session: str = "s1", store: str = "j1") -> bytes:
+def beat(
+    settled_to: int, seq_high: int, since: int = 0, session: str = "s1", store: str = "j1", **lists: tuple[str, ...]
+) -> bytes:
     return encode(
         Heartbeat(
             boot="b1",
@@ -63,6 +65,7 @@ def beat(settled_to: int, seq_high: int, since: int = 0, session: str = "s1", st
             settled_to=settled_to,
             seq_high=seq_high,
             n=1,
+            **lists,
         )
     )
 

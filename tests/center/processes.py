@@ -95,6 +95,6 @@ class Gateway:
 def held(database: Path, gateway: str = GATEWAY) -> set[int]:
     store = Store(str(database))
     with store.read() as reader:
-        seqs = {h.seq for _, h, _ in reader.events([gateway], None)}
+        seqs = {h.seq for _, h in reader.events([gateway], None)}
     store.close()
     return seqs

@@ -27,7 +27,11 @@ def database(tmp_path: Path, url: str) -> str:
     store = Store(database)
     rows = (anchor(1), moved(2, 0, "online"), moved(3, HOUR, "offline"), moved(4, 0, "offline", "k2"))
     Recorder(store).record(
-        [letter("state", birth()), letter("ev", events(*rows)), letter("hb", beat(2 * HOUR, 4), at=T0 + 2 * HOUR)]
+        [
+            letter("state", birth()),
+            letter("ev", events(*rows)),
+            letter("hb", beat(2 * HOUR, 4, offline=("k2",)), at=T0 + 2 * HOUR),
+        ]
     )
     store.close()
     return database
@@ -91,6 +95,7 @@ def test_silence_while_the_center_listened_is_not_online(database: str, capsys: 
     store = Store(database)
     with store.write() as tx:
         tx.put_uptime(T0 - 10 * HOUR, T0 + 3 * HOUR)
+    Recorder(store).record([letter("hb", beat(0, 0), T0)])
     store.close()
     made = rate(capsys, database, "--level", "slot", "--at", "2026-11-01T02:00:00+08:00")
     k1 = made["rows"][0]
@@ -157,15 +162,15 @@ def test_what_was_set_aside_can_be_seen(database: str, capsys: pytest.CaptureFix
     out = capsys.readouterr().out
     assert "undecodable" in out
     assert "\x1b[2J" not in out
-    ahead = anchor(8, utc_ms=T0 + 301_000)
-    recorder.record([letter("ev", events(moved(2, 0, "offline"), ahead)), letter("state", birth(oldest=7))])
+    ahead = anchor(8, utc_ms=T0 + 302_000)
+    recorder.record([letter("ev", events(moved(2, 0, "offline"), ahead), T0 + 1), letter("state", birth(oldest=7))])
     store.close()
     assert main(["quarantine", "--database", database, "--lang", "en"]) == 1
     assert "duplicate_identity" in capsys.readouterr().out
     assert main(["quarantine", "--database", database, "--json", "--gateway", "zz-0001"]) == 1
     made = json.loads(capsys.readouterr().out)
-    assert [one["alarm"] for one in made["alarms"]] == ["duplicate_identity", "anchor_ahead", "lost"]
+    assert [one["alarm"] for one in made["alarms"]] == ["anchor_ahead", "duplicate_identity", "lost"]
     assert made["alarms"][2]["detail"] == "journal j1: 2 of seqs 5 to 6: no longer in the journal"
-    assert [one["seq"] for one in made["aside"] if one["reason"].startswith("duplicate")] == [2]
+    assert [one["seq"] for one in made["aside"] if one["code"] == "duplicate_identity"] == [2]
     assert "\\x1b[2J{" in [one["payload"] for one in made["aside"]]
     assert main(["quarantine", "--database", database, "--json", "--gateway", "zz-0002"]) == 0

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from center.alarms import alarms
 from center.decode import Incoming, decode
-from center.history import recall
 from center.rate import Rules, month_span
 from center.record import Outgoing, Recorder
 from center.report import When, as_json, report
 from center.store import Store, Unavailable
+from center.timeline import Claim
 from contract import topics
 from contract.messages import Ack, Command, Goodbye, Will, encode
 from contract.topics import Origin
-from tests.center.agents import World, world
+from tests.center.agents import SLOTS, World, world
 from tests.center.letters import CITY, GATEWAY, T0, anchor, beat, birth, event, events, letter, moved, register
 from tests.postgres import Postgres
 
@@ -41,6 +41,11 @@ def acks(said: list[Outgoing]) -> list[tuple[str, int]]:
 def reasons(store: Store) -> list[str]:
     with store.read() as reader:
         return [one.reason for one in reader.aside()]
+
+
+def codes(store: Store) -> list[str]:
+    with store.read() as reader:
+        return [one.code for one in reader.aside()]
 
 
 def figures(store: Store, at: int) -> dict[str, Any]:
@@ -225,7 +230,7 @@ def test_strangers_are_set_aside(store: Store) -> None:
 
 def test_a_broken_event_does_not_block_its_journal_but_its_time_is_unknown(store: Store) -> None:
     """A poisoned event with a readable seq is acknowledged, and is a hole for what it might have said."""
-    rows = (anchor(1), moved(2, 10, "online"), moved(3, 20, "sideways"), moved(4, 60, "online"))
+    rows = (anchor(1), moved(2, 10, "online"), moved(3, -1, "online"), moved(4, 60, "online"))
     said = Recorder(store).record(
         [letter("hb", beat(15, 2)), letter("ev", events(*rows)), letter("hb", beat(90, 4))],
     )
@@ -234,15 +239,16 @@ def test_a_broken_event_does_not_block_its_journal_but_its_time_is_unknown(store
 
 
 def test_one_seq_with_two_contents_is_a_duplicate_identity(store: Store) -> None:
-    """The first copy stays, the second is set aside, and the span proves nothing; another spelling is no conflict."""
+    """The first copy stands, the second is evidence and never read; another spelling is no conflict."""
     recorder = Recorder(store)
     recorder.record([letter("ev", events(anchor(1), moved(2, 10, "online"))), letter("hb", beat(90, 2))])
     spaced = msgspec.json.format(events(moved(2, 10, "online")), indent=2)
     recorder.record([letter("ev", spaced)])
     assert reasons(store) == []
-    assert acks(recorder.record([letter("ev", events(moved(2, 10, "offline")))])) == [("j1", 2)]
-    assert reasons(store) == ["duplicate_identity: one seq with two contents"]
-    assert figures(store, T0 + 100)["total"]["unknown_ms"] == 200
+    assert acks(recorder.record([letter("ev", events(moved(2, 10, "offline")), T0 + 1)])) == [("j1", 2)]
+    assert reasons(store) == ["one seq with two contents"]
+    assert codes(store) == ["duplicate_identity"]
+    assert figures(store, T0 + 100)["total"]["on_ms"] == 80
 
 
 def test_a_card_that_lost_its_last_row_proves_nothing_of_it(store: Store) -> None:
@@ -273,27 +279,36 @@ def test_what_gateways_write_cannot_forge_a_log_line(store: Store, caplog: pytes
 
 
 def test_an_unknown_kind_is_kept_and_blocks_nothing(store: Store) -> None:
-    """A kind of a later version is stored, noted and acknowledged, and is no hole."""
+    """A kind of a later version is stored and acknowledged, and is no hole."""
     rows = (anchor(1), moved(2, 10, "online"), event(3, "novelty"))
     said = Recorder(store).record([letter("ev", events(*rows)), letter("hb", beat(90, 3))])
     assert acks(said) == [("j1", 3)]
-    assert reasons(store) == ["unknown kind of event: novelty"]
+    assert reasons(store) == []
     assert figures(store, T0 + 100)["total"]["on_ms"] == 80
 
 
-def test_a_claim_for_each_seq_is_kept_and_the_widest_suffice_where_nothing_is_missing(store: Store) -> None:
-    """Claims of one seq become one; all are read for a gateway with a hole, else one for each run."""
-    recorder = Recorder(store)
-    recorder.record([letter("ev", events(anchor(1), moved(2, 0, "online")))])
-    for seq in (3, 5, 4):
-        recorder.record([letter("hb", beat(seq * 10 + at, seq)) for at in (2, 0, 1)])
-        recorder.record([letter("ev", events(event(seq)))])
-        with store.read() as reader:
-            past = recall(reader, [GATEWAY], (0, 2 * T0))[GATEWAY]
-        settled = [(c.seq_high, c.settled_to) for c in past.history.claims]
-        assert sorted(settled) == {3: [(3, 32)], 5: [(3, 32), (5, 52)], 4: [(5, 52)]}[seq]
+def test_words_of_a_newer_agent_are_kept_as_they_are(store: Store) -> None:
+    """An unknown reason costs nothing; an unknown state is neither online nor offline, its word can be read later."""
+    rows = (anchor(1), moved(2, 10, "online"), moved(3, 20, "asleep", reason="HIBERNATES"), moved(4, 60, "offline"))
+    verdict = {"clause": "smell", "standing": "MET", "level": "E9"}
+    capability = {
+        "gateway": GATEWAY,
+        "boot": "b1",
+        "policy": "p",
+        "slots": [{"slot": "k1", "at": 1, "verdicts": [verdict]}],
+    }
+    document = msgspec.json.encode(capability)
+    rows = (*rows, moved(5, 80, "offline", "k2", reason="NOT_YET_KNOWN"))
+    said = Recorder(store).record(
+        [letter("ev", events(*rows)), letter("cap", document), letter("hb", beat(90, 5, offline=("k1", "k2")))]
+    )
+    assert acks(said) == [("j1", 5)]
+    assert reasons(store) == []
+    made = figures(store, T0 + 100)["total"]
+    assert (made["on_ms"], made["off_ms"]) == (10, 30 + 10)
     with store.read() as reader:
-        assert sorted(c.seq_high for _, c in reader.claims([GATEWAY])) == [3, 4, 5]
+        assert {h.to for _, h in reader.events([GATEWAY], None)} == {"", "online", "asleep", "offline"}
+        assert reader.document(GATEWAY, "cap") == document
 
 
 def test_an_unusable_database_is_said_and_nothing_is_answered(tmp_path: Path) -> None:
@@ -355,7 +370,7 @@ def test_an_event_that_the_database_refuses_costs_no_other(url: str) -> None:
     rows = (anchor(1), event(2, "anchor", **unsure), event(3), event(4, session="s\0"), event(5))
     assert acks(Recorder(store).record([letter("ev", events(*rows))]))[-1] == ("j1", 5)
     with store.read() as reader:
-        assert sorted(h.seq for _, h, _ in reader.events([GATEWAY], None)) == [1, 3, 5]
+        assert sorted(h.seq for _, h in reader.events([GATEWAY], None)) == [1, 3, 5]
         assert sorted(one.seq for one in reader.aside()) == [2, 4]
     store.close()
 
@@ -388,15 +403,17 @@ def test_goodbye_and_will_in_any_order(store: Store) -> None:
         assert reader.sessions([GATEWAY]) == {GATEWAY: ("s1", True)}
 
 
-def test_receipts_are_the_same_in_any_order(store: Store) -> None:
-    """Messages near to each other make one interval, whichever came to the store first."""
-    moments = [T0, T0 + 80_000, T0 + 160_000, T0 + 400_000, T0 + 480_000]
-    for order in (moments, moments[::-1], [moments[n] for n in (0, 2, 4, 1, 3)]):
-        for moment in order:
-            with store.write() as tx:
-                tx.add_receipt(str(order), moment, moment)
-        with store.read() as reader:
-            assert reader.receipts([str(order)]) == {str(order): ((T0, T0 + 160_000), (T0 + 400_000, T0 + 480_000))}
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4), (4, 3, 2, 1, 0), (0, 2, 4, 1, 3)])
+def test_heartbeats_near_to_one_another_are_one_stretch_in_any_order(store: Store, order: tuple[int, ...]) -> None:
+    """Alike and at most 90 s apart, whichever came to the store first; of a stranger only that it was heard is kept."""
+    moments = [0, 80_000, 160_000, 400_000, 480_000]
+    for n in order:
+        beats = [letter("hb", beat(moments[n] + 9, 1), T0 + moments[n], gateway=g) for g in (GATEWAY, "zz-0002")]
+        Recorder(store).record(beats)
+    with store.read() as reader:
+        found = sorted((s.first_ms - T0, s.last_ms - T0, s.at_lo, s.at_hi) for _, s in reader.beats([GATEWAY]))
+        assert found == [(0, 160_000, 9, 160_009), (400_000, 480_000, 400_009, 480_009)]
+        assert reader.refused(["zz-0002"]) == {"zz-0002": ((T0, T0 + 160_000), (T0 + 400_000, T0 + 480_000))}
 
 
 def test_a_flood_is_kept_on_record(store: Store) -> None:
@@ -427,8 +444,15 @@ def letters(w: World) -> list[Incoming]:
             *(_row(c.seq, c.session, c.boot, c.at, "", "", True, w) for c in w.closings),
         )
     ]
+
+    def states(c: Claim) -> dict[str, list[str]]:
+        last = {h.slot: h.to for h in w.held if h.to and h.session == c.session and h.seq <= c.seq_high}
+        by_word = {word: [s for s in SLOTS if last.get(s, "unknown") == word] for word in ("offline", "unknown")}
+        return {word: slots for word, slots in by_word.items() if slots}
+
     beats = (
-        {"boot": c.boot, "session": c.session, "store": "j1", "at": c.settled_to, "n": 3}
+        states(c)
+        | {"boot": c.boot, "session": c.session, "store": "j1", "at": c.settled_to, "n": 3}
         | {"watching_since": c.watching_since, "settled_to": c.settled_to, "seq_high": c.seq_high}
         for c in w.claims
     )

@@ -18,11 +18,15 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from center import timeline
+from center.alarms import FINDINGS
 from center.history import recall
 from center.intervals import Intervals, intersection, normal, total
+from center.notary import Judged, judge
+from center.rate import Rules
 from center.store import Store
+from center.testimony import CONTRADICTION
 from contract.vocabulary import Availability
-from scripts.stage import GATEWAY
+from scripts.stage import CITY, GATEWAY
 from simulator.faults import read_log
 from simulator.truth import intervals
 from tests.chaos.site import Failed, Site
@@ -143,13 +147,14 @@ class Held(NamedTuple):
 
 def held(site: Site) -> Held:
     with contextlib.closing(sqlite3.connect(f"file:{site.database}?mode=ro", uri=True, timeout=30)) as db:
-        events = db.execute("SELECT store, seq, payload FROM events WHERE gateway = ?", (GATEWAY,))
+        events = db.execute(_EVENTS, (GATEWAY,))
         found = {(store, seq): json.loads(payload) for store, seq, payload in events}
         gaps = [f"{store} {low}..{high}: {why}" for store, low, high, why in db.execute(_GAPS, (GATEWAY,))]
-        aside = [reason for (reason,) in db.execute("SELECT reason FROM quarantine")]
+        aside = [reason for (reason,) in db.execute("SELECT reason FROM quarantine WHERE code NOT IN (?, ?)", FINDINGS)]
     return Held(found, gaps, aside)
 
 
+_EVENTS = "SELECT store, seq, payload FROM events WHERE gateway = ? AND kind <> '' ORDER BY received_ms DESC"
 _GAPS = "SELECT store, from_seq, to_seq, why FROM lost WHERE gateway = ?"
 
 
@@ -252,14 +257,22 @@ class Truth(NamedTuple):
     lies: list[Lie]
     overlaps: int
     """Moments that the center holds for online and offline at once: intervals of them."""
+    contradictions: list[str]
+    """What the center believes this honest gateway to have contradicted."""
 
 
 def known(site: Site) -> dict[str, timeline.Known]:
+    return judged(site).known
+
+
+def judged(site: Site) -> Judged:
     store = Store(str(site.database), create=False)
     try:
         with store.read() as reader:
-            past = recall(reader, [GATEWAY], (0, int(time.time() * 1000) + 86_400_000))
-            return timeline.known(past[GATEWAY].history)
+            past = recall(reader, [GATEWAY], (0, int(time.time() * 1000) + 86_400_000))[GATEWAY]
+            rules = Rules()
+            testimony = past.testimony._replace(up=reader.uptime(CITY))
+            return judge(testimony, rules.dark_after_ms, rules.within_ms)
     finally:
         store.close()
 
@@ -279,7 +292,8 @@ def truth(site: Site) -> Truth:
     to_ms = int(time.time() * 1000)
     lies: list[Lie] = []
     sure_ms = wrong_ms = overlaps = 0
-    for slot, its in known(site).items():
+    found = judged(site)
+    for slot, its in found.known.items():
         spans = intervals(log, slot, from_ms, to_ms)
         for state, believed, opposite in (
             ("online", its.on, Availability.OFFLINE),
@@ -291,7 +305,9 @@ def truth(site: Site) -> Truth:
             wrong_ms += total(wrong)
             lies += _lies(slot, state, wrong, tolerance_ms(site))
         overlaps += len(intersection(its.on, its.off))
-    return Truth(sure_ms / max(1, (to_ms - from_ms) * len(site.cast)), wrong_ms / max(1, sure_ms), lies, overlaps)
+    against_itself = [one.text for one in found.findings if one.code == CONTRADICTION]
+    known_ratio = sure_ms / max(1, (to_ms - from_ms) * len(site.cast))
+    return Truth(known_ratio, wrong_ms / max(1, sure_ms), lies, overlaps, against_itself)
 
 
 def _lies(slot: str, state: str, wrong: Intervals, tolerated_ms: int) -> Iterator[Lie]:

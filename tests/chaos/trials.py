@@ -81,6 +81,7 @@ def truthfulness(name: str, what: str, found: Truth, least_known: float) -> list
         Figure(name, f"{what}: longest such span", worst / 1000, "s", None),
         Figure(name, f"{what}: changes noticed late, of the time known", 100 * found.wrong_ratio, "%", None),
         Figure(name, f"{what}: intervals both online and offline", found.overlaps, "", 0),
+        Figure("T7", f"{what}: contradictions seen in an honest gateway", len(found.contradictions), "", 0),
         Figure(name, f"{what}: time unknown", 100 * (1 - found.known_ratio), "%", 100 * (1 - least_known)),
     ]
 

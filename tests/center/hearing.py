@@ -1,0 +1,49 @@
+"""Messages straight into what the notary judges, without a store: the definition that the store is held to."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from center.beats import Stretch, joined, stretch
+from center.decode import Batch, Incoming, Item, Poison, decode, origin
+from center.intervals import Intervals
+from center.testimony import Closing, Testimony
+from center.timeline import AnchorPoint, Claim, Held, Lost
+from contract.messages import Anchor, Coverage, Gap, Heartbeat
+
+
+def hear(messages: Iterable[Incoming], up: Intervals) -> Testimony:
+    """Of one gateway."""
+    beats: list[Stretch] = []
+    copies: dict[tuple[str, int], list[tuple[int, bytes, Item | None]]] = defaultdict(list)
+    for m in messages:
+        source = origin(m.topic)
+        assert source
+        match decode(source, m.payload):
+            case Heartbeat() as beat:
+                beats.append(stretch(beat, m.received_ms))
+            case Batch() as batch:
+                for one in (*batch.items, *batch.poison):
+                    item, raw = (None, one.payload) if isinstance(one, Poison) else (one, one.raw)
+                    if one.seq:
+                        copies[batch.store, one.seq].append((m.received_ms, raw, item))
+    held: list[Held] = []
+    closings: list[Closing] = []
+    anchors: list[AnchorPoint] = []
+    gaps: list[tuple[int, int, str, Lost]] = []
+    for (store, seq), several in sorted(copies.items()):
+        at_ms, _, first = min(several, key=lambda copy: copy[:2])
+        if first is None:
+            continue
+        if isinstance(first.event, Coverage):
+            e = first.event
+            closings.append(Closing(seq, Claim(store, e.session, e.boot, e.from_, e.to, e.seq_high, at_ms, 0)))
+            continue
+        held.append(Held(store, seq, first.session, first.boot, first.slot, first.at, first.state, at_ms))
+        if isinstance(first.event, Anchor):
+            anchors.append(AnchorPoint(first.boot, first.at, first.event.utc_ms, at_ms, first.event.err_ms))
+        if isinstance(first.event, Gap):
+            e = first.event
+            gaps.append((e.from_seq, e.to_seq, store, Lost(e.boot, e.from_, e.to)))
+    readable = {(h.store, h.seq) for h in held} | {(c.claim.store, c.seq) for c in closings}
+    missing = tuple(g for f, t, store, g in gaps if any((store, seq) not in readable for seq in range(f, t + 1)))
+    return Testimony(tuple(held), (), tuple(closings), tuple(joined(beats)), tuple(anchors), missing, up=up)

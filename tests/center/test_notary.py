@@ -1,0 +1,80 @@
+"""What a gateway cannot do with any message, and what an honest one need not fear."""
+
+import os
+from collections.abc import Iterator
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from center.decode import Incoming
+from center.intervals import EMPTY, Intervals, difference, intersection, normal
+from center.notary import Judged, judge
+from center.testimony import CONTRADICTION, claims_of
+from center.timeline import Claim, History, Known, known
+from center.zero import LATENCY_MS
+from tests.center.hearing import hear
+from tests.center.letters import T0
+from tests.center.villains import MINUTE, Box, Villain
+
+EXAMPLES = 10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else 150
+many = settings(max_examples=EXAMPLES, deadline=None)
+randoms = st.integers(0, 2**48).map(Random)
+UP = ((T0 - 60 * MINUTE, T0 + 1000 * MINUTE),)
+DARK_AFTER, WITHIN = 180_000, 30 * MINUTE
+SLACK = 90_000
+"""So far the center's own clock of a boot may still be refined, and by an anchor that came later LATENCY_MS."""
+
+
+def judged(messages: list[Incoming], up: Intervals = UP) -> Judged:
+    return judge(hear(messages, up), DARK_AFTER, WITHIN)
+
+
+def of(made: Judged, slot: str) -> Known:
+    return made.known.get(slot, Known())
+
+
+@many
+@given(randoms)
+def test_no_message_turns_off_or_late_time_into_on(rnd: Random) -> None:
+    """Whatever is said from some minute on: what was Off then is never On, nor what was not On 30 minutes later."""
+    box = Box(rnd)
+    honest = box.run()
+    since = rnd.randint(1, box.minutes)
+    lies = Villain(rnd, box, since).lies(rnd.randint(1, 12))
+    everything = honest + lies
+    final = judged(everything)
+    for cut in sorted(rnd.sample(range(since, box.minutes + 60), 3)):
+        now = T0 + cut * MINUTE
+        then = judged([m for m in everything if m.received_ms <= now])
+        true = judged([m for m in honest if m.received_ms <= now])
+        for slot in final.known:
+            told_off = normal((b + LATENCY_MS, e - LATENCY_MS) for b, e in of(then, slot).off)
+            assert intersection(of(final, slot).on, told_off) == EMPTY
+            past = ((0, now - 2 * WITHIN - SLACK),)
+            told = normal((b - LATENCY_MS, e + LATENCY_MS) for b, e in (*of(then, slot).on, *of(true, slot).on))
+            assert difference(intersection(of(final, slot).on, past), told) == EMPTY
+
+
+@many
+@given(randoms)
+def test_an_honest_gateway_contradicts_nothing_and_keeps_its_figure(rnd: Random) -> None:
+    """Restarts, crashes closed by the next session, lost heartbeats, undated boots: no alarm, and today's figure."""
+    box = Box(rnd)
+    honest = box.run()
+    made = judged(rnd.sample(honest, len(honest)))
+    assert [f for f in made.findings if f.code == CONTRADICTION] == []
+    t = hear(honest, UP)
+    plain = known(History(t.held, tuple(_claims(honest)), t.anchors, t.gaps))
+    for slot in plain:
+        dated = [boot for boot, *_ in box.sessions if any(a.boot == boot for a in t.anchors)]
+        assert difference(plain[slot].on, of(made, slot).on) == EMPTY
+        assert difference(plain[slot].off, of(made, slot).off) == EMPTY
+        if len(dated) == len(box.sessions):
+            assert plain[slot] == of(made, slot)
+
+
+def _claims(messages: list[Incoming]) -> Iterator[Claim]:
+    t = hear(messages, UP)
+    yield from claims_of(t.beats)
+    yield from (one.claim for one in t.closings)
