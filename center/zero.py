@@ -126,7 +126,7 @@ class Clock:
             near = [a for a in anchors if before < a.at and (last or a.at < end) and _near(a, epoch)]
             seen |= set(near)
             inside = [s for s in stretches if begin <= s.at_lo < end]
-            known_ms = min((s.first_ms for s in inside), default=EVER) + HELD_MS
+            known_ms = min((s.first_ms for s in inside), default=EVER) + IN_A_ROW_MS + HELD_MS
             sure = self._in_turn([a for a in near if a.err_ms < UNSURE_MS] or near)
             yield from _pieces(begin, end, sure, _steps(inside, epoch), known_ms)
         self.refused += (a for a in anchors if a not in seen and a.err_ms < UNSURE_MS)
@@ -209,17 +209,19 @@ def _near(a: AnchorPoint, epoch: Epoch) -> bool:
 
 
 def _steps(stretches: Sequence[Stretch], epoch: Epoch) -> list[tuple[int, int]]:
-    """(at, zero by the center's clock from there on), falling: the least that had been seen by then."""
-    rows = sorted((s.at_lo, s.first_ms - s.at_lo) for s in stretches if 0 <= s.zero_ms - epoch.zero_ms <= OFF_MS)
+    """(at, zero by the center's clock from there on), falling: the least that had been seen by then.
+
+    The first is the least of those that Z came about by.
+    """
+    rows = sorted((s for s in stretches if 0 <= s.zero_ms - epoch.zero_ms <= OFF_MS), key=lambda s: (s.at_lo, s))
     steps: list[tuple[int, int]] = []
-    for at, zero_ms in rows:
+    for s in rows:
+        zero_ms = s.first_ms - s.at_lo
         if not steps:
-            steps.append((at, zero_ms))
+            steps.append((s.at_lo, zero_ms))
         elif zero_ms < steps[-1][1]:
-            if len(steps) == 1 and at <= rows[0][0] + HELD_MS:
-                steps[0] = (steps[0][0], zero_ms)
-            else:
-                steps.append((at, zero_ms))
+            known_before = s.first_ms > rows[0].first_ms + IN_A_ROW_MS + HELD_MS
+            steps = [*steps, (s.at_lo, zero_ms)] if known_before else [(steps[0][0], zero_ms)]
     return steps
 
 

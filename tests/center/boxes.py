@@ -228,7 +228,7 @@ class Kitchen:
 
     def send(self, leaf: str, payload: bytes) -> None:
         late = self.faults.undisciplined and leaf == "ev"
-        delay = 7_000_000 if late else self.rnd.choice((5, 5, 5, 800, 40_000, 7_000_000))
+        delay = 7_000_000 if late else self.rnd.choice((5, 5, 5, 800, 40_000, self.rnd.randint(10**6, 7 * 10**6)))
         self.messages.append(letter(leaf, payload, self.utc + delay))
 
     def run(self) -> World:
