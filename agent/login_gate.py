@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 NAME = "logins.json"
 EARLIER_NAME = "learnt.json"
 """Where the record was kept before it had a file of its own."""
-GRACE_S = 60.0
+GRACE_S, MAX_EXCUSED = 60.0, 2
+"""So long after an accepted login a refusal is excused, and so many of them in a row: see LoginGate.met."""
 FIRST_S = 1.0
 """How long others wait for the end of a login that is tried for the first time; most looks take 0.1 s."""
 LOCK_S = 2.0
@@ -84,6 +85,7 @@ class LoginGate:
         self._back: set[_Login] = set()
         """Those that came back and were not refused."""
         self._worked_s: dict[_Login, float] = {}
+        self._excused: dict[_Login, int] = {}
         self._told: set[_Login] = set()
         self._refused_here: set[_Login] = set()
 
@@ -140,8 +142,8 @@ class LoginGate:
     def met(self, camera: Camera, which: Which, how: LoginMet) -> None:
         """How a login that was let through went; LoginMet() where none was asked for or nothing came of it.
 
-        A refusal within a minute of an accepted login is no wrong password: some domes answer 401 for seconds after a
-        session has ended.
+        A refusal within a minute of an accepted login need be no wrong password: some domes answer 401 for seconds
+        after a session has ended. Two are excused, a look and the hurried one after it; a third may lock the account.
         """
         if (credentials := which(camera)) is None:
             return
@@ -153,7 +155,8 @@ class LoginGate:
                 self._back.add(login)
             if how.worked:
                 self._worked_s[login] = now_s
-            if how.failed and not 0 <= now_s - self._worked_s.get(login, -math.inf) < GRACE_S:
+                self._excused.pop(login, None)
+            if how.failed and not self._is_excused(login, now_s):
                 self._refused_here.add(login)
                 self._back.discard(login)
                 for record in self._records:
@@ -166,9 +169,15 @@ class LoginGate:
                     record.step(login, lambda _: None)
                 elif guard.trying_at is not None:
                     record.step(login, lambda found: found and found.after(LoginMet(), now_s))
-        if how.worked and guards:
+        if how.worked and (guards or login in self._told):
             self._told.discard(login)
             self._works(camera)
+
+    def _is_excused(self, login: _Login, now_s: float) -> bool:
+        if not 0 <= now_s - self._worked_s.get(login, -math.inf) < GRACE_S:
+            return False
+        self._excused[login] = self._excused.get(login, 0) + 1
+        return self._excused[login] <= MAX_EXCUSED
 
     def _tell(self, camera: Camera, login: _Login) -> None:
         if login not in self._told and (refusal := self._standing(login)):

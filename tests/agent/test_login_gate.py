@@ -207,9 +207,33 @@ def test_a_refusal_right_after_an_accepted_login_is_no_wrong_password(tmp_path: 
     clock.now_s += 4
     refuse(door)
     assert may(door)
+    door.met(CAMERA, onvif_login, WORKED)
     clock.now_s += 90
     refuse(door)
     assert not may(door)
+
+
+def test_a_password_changed_at_the_camera_is_shown_three_times(tmp_path: Path, clock: Clock) -> None:
+    """A look and the hurried one after it are excused soon after an accepted login; the third refusal pauses."""
+    door = gate(tmp_path, clock)
+    door.met(CAMERA, onvif_login, WORKED)
+    for _ in range(3):
+        clock.now_s += 5
+        refuse(door)
+    assert not may(door)
+
+
+def test_a_login_that_works_for_another_process_ends_the_pause_here(tmp_path: Path, clock: Clock) -> None:
+    """A person tried it by hand: the agent goes on at once, and asks what it could not ask meanwhile."""
+    works = list[Camera]()
+    door = LoginGate(tmp_path / "logins.json", now=clock, works=works.append)
+    refuse(door)
+    by_hand = gate(tmp_path, clock, forced=True)
+    assert may(by_hand)
+    by_hand.met(CAMERA, onvif_login, WORKED)
+    assert may(door)
+    door.met(CAMERA, onvif_login, WORKED)
+    assert works == [CAMERA]
 
 
 def test_begin_and_end_of_a_refusal_are_told_once(tmp_path: Path, clock: Clock) -> None:

@@ -85,6 +85,17 @@ def test_five_inspections_during_a_pause_send_no_login(site: Site, capsys: pytes
     assert site.logins == refused
 
 
+def test_the_slots_of_a_recorder_share_one_refusal(site: Site) -> None:
+    """Eight slots of one device, ONVIF and RTSP, show a wrong password no more often than one slot does."""
+    slot = site.config.read_text().splitlines()[-1].removeprefix("cameras: [").removesuffix("]")
+    slots = ", ".join(slot.replace("slot: stove", f"slot: s{n}, stream_path: /s{n}") for n in range(8))
+    text = "\n".join([*site.config.read_text().splitlines()[:-1], f"cameras: [{slots}]"])
+    site.config.write_text(text + "\n")
+    for _ in range(3):
+        site.inspect()
+    assert 1 <= site.logins <= 2
+
+
 def test_login_now_tries_it_once(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     """A person may have the refused login tried; the refusal is added to what is known, and tried nowhere else."""
     site.inspect()
