@@ -73,6 +73,7 @@ class Reading:
         self.unaddressed: dict[str, tuple[str, int, str]] = {}
         self.whole_units: list[tuple[str, int, str, tuple[Any, ...]]] = []
         self.tables = 0
+        self.regions: set[str] = set()
 
     def read(self, table: Table) -> None:
         rows = iter(table.rows)
@@ -188,6 +189,7 @@ class Reading:
 
     def _region(self, sheet: str, line: int, values: list[Value]) -> None:
         self._put("regions", sheet, line, tuple(values))
+        self.regions.add(str(values[0]))
         *texts, place = values
         told = dict(zip(Region._fields, (str(text or "") for text in texts), strict=False))
         self._known.tree.add(Region(**told, place=int(place or 0)))

@@ -86,8 +86,6 @@ def kinds(policy: Policy) -> dict[str, str]:
 def _stage(registrar: Registrar, files: Sequence[File], order: Order, findings: Findings, progress: Progress) -> None:
     stage = _Stage(registrar)
     shipped = list(regions_of(order.regions)) if order.regions else []
-    for region in shipped:
-        stage.put("regions", "", 0, tuple(region))
     tree = Tree([*registrar.regions(), *shipped])
     today = f"{local(order.now_ms):%Y-%m-%d}"
     known = Known(tree, kinds(order.policy), today, registrar.addresses(), registrar.units())
@@ -101,6 +99,9 @@ def _stage(registrar: Registrar, files: Sequence[File], order: Order, findings: 
             findings.take(unfit)
         if reading.tables == before and not findings.problems:
             findings.wrong(Place(), "no_header")
+    for region in shipped:
+        if region.code not in reading.regions:  # what a sheet says of a place is newer
+            stage.put("regions", "", 0, tuple(region))
     if not findings.problems:
         _address(registrar, reading, tree, stage)
         _expand(registrar, reading, findings, stage)

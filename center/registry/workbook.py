@@ -10,6 +10,7 @@ from datetime import date, datetime, time, timedelta
 from typing import BinaryIO, Protocol
 
 from center.registry.problems import Findings, Place, Problem, Unfit
+from center.registry.sheets import REGIONS
 from center.registry.source import MAX_ROWS, Progress, Row, Table
 
 MAX_UNPACKED = 1_200_000_000
@@ -21,6 +22,8 @@ _FORMULA = re.compile(rb'<(?:\w+:)?c\b[^>]*?\br="([A-Z]+)([0-9]+)"[^>]*>\s*<(?:\
 _OVERLAP = 400
 """Bytes that a formula's cell may be cut by the end of a chunk."""
 MAX_FORMULAS = 5
+FIRST = (REGIONS.zh, REGIONS.name)
+"""The sheet of the localities is read before those that name them, wherever it stands."""
 
 
 def tables(data: BinaryIO, findings: Findings, progress: Progress) -> Iterator[Table]:
@@ -31,8 +34,7 @@ def tables(data: BinaryIO, findings: Findings, progress: Progress) -> Iterator[T
     data.seek(0)
     try:
         book = CalamineWorkbook.from_filelike(data)
-        names = book.sheet_names
-        for name in names:
+        for name in sorted(book.sheet_names, key=lambda name: name not in FIRST):
             sheet = book.get_sheet_by_name(name)
             yield Table(name, _rows(name, sheet, findings, progress), True, sheet.start[1] if sheet.start else 0)
     except PasswordError:

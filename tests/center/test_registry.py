@@ -4,6 +4,7 @@ import io
 import threading
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from center.cli import main
@@ -326,3 +327,23 @@ def test_an_unfit_file_on_the_command_line(tmp_path: Path, url: str, capsys: pyt
     err = capsys.readouterr().err
     assert "第2行: 区县 (county) 的值 4.1E+05 已被 Excel 变成数" in err
     assert "文件有误，未作任何更改" in err
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_template_is_read_as_it_is_filled_in(tmp_path: Path, lang: str) -> None:
+    """Empty it changes nothing but the regions; a zone of one's own on its last sheet is known on the others."""
+    template, database = tmp_path / "t.xlsx", str(tmp_path / "center.db")
+    assert main(["registry", "template", str(template), "--lang", lang]) == 0
+    assert main(["registry", "check", str(template), "--database", database]) == 0
+    filled = openpyxl.load_workbook(template)
+    units, regions = (filled["单位" if lang == "zh" else "units"], filled["区划" if lang == "zh" else "regions"])
+    regions.append(["410199", "郑东新区", "", "zone", "4101", "4101", "", "", "", "0"])
+    for column, text in enumerate(("U1", "第一小学", "郑东新区", "学校食堂"), 1):
+        units.cell(2, column).value = text
+    filled.save(template)
+    assert main(["registry", "import", str(template), "--database", database]) == 0
+    assert main(["registry", "import", str(template), "--database", database]) == 0
+    store = Store(database)
+    with store.read() as reader:
+        assert reader.units() == {"U1"}
+        assert reader.registry_version() == 1
