@@ -15,6 +15,7 @@ from pathlib import Path
 from center import alarms
 from center.audit import audit
 from center.calendar import Gap
+from center.days import command as days
 from center.intake import Intake
 from center.line import Options, Unusable
 from center.order import NOT_SENT, VERBS, give
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     aside.add_argument("--json", action="store_true")
     aside.set_defaults(act=_quarantine)
     command.add(commands, shared, POLICY)
+    days.add(commands, shared, POLICY, _rules)
     return parser
 
 

@@ -89,8 +89,21 @@ Part = tuple[Piece, Figures, Count]
 
 def _positions(reader: Reader, tree: Tree, when: When, rules: Rules) -> Iterator[list[Part]]:
     """The parts of one position after the other, each in one place."""
-    cities, uptime, hours = reader.addresses(), _Uptime(reader), _Hours(reader, tree, when, rules)
-    found = reader.positions()
+    hours = _Hours(reader, tree, when, rules)
+    for position, heard in _heard(reader, when, rules):
+        yield list(_parts(position, heard, hours, when, rules))
+
+
+def told(reader: Reader, when: When, rules: Rules) -> Iterator[tuple[Position, Known, Intervals]]:
+    """Every position, city by city, with what is known of it within the span and when it was dark."""
+    for position, heard in _heard(reader, when, rules):
+        yield position, *_together(position, heard)
+
+
+def _heard(reader: Reader, when: When, rules: Rules) -> Iterator[tuple[Position, dict[str, "_Heard"]]]:
+    """Every position, by the city that it is heard in now, with the gateways that it is or was heard at."""
+    cities, uptime = reader.addresses(), _Uptime(reader)
+    found = sorted(reader.positions(), key=lambda p: cities.get(p.bounds[-1].gateway, "") if p.bounds else "")
     for i in range(0, len(found), POSITIONS_AT_ONCE):
         chunk = found[i : i + POSITIONS_AT_ONCE]
         gateways = sorted({bound.gateway for position in chunk for bound in position.bounds})
@@ -98,8 +111,7 @@ def _positions(reader: Reader, tree: Tree, when: When, rules: Rules) -> Iterator
             gateway: _Heard(past, uptime[cities.get(gateway, "")], when, rules)
             for gateway, past in recall(reader, gateways, when.span).items()
         }
-        for position in chunk:
-            yield list(_parts(position, heard, hours, when, rules))
+        yield from ((position, heard) for position in chunk)
 
 
 class _Uptime(dict[str, Intervals]):

@@ -69,6 +69,7 @@ OWNERS = {
     "rich": {"agent/show.py", "center/show.py"},
     "sqlalchemy": {"center/store"},
     "alembic": {"center/store"},
+    "duckdb": {"center/days/engine.py"},
     "python_calamine": {"center/registry/workbook.py"},
     "xlsxwriter": {"center/registry/writing.py"},
     "av": {"simulator/video.py"},

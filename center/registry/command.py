@@ -63,7 +63,7 @@ def _policy_arguments(parser: argparse.ArgumentParser, policy: str) -> None:
     )
 
 
-def _loaded(load: Any, name: str) -> Any:
+def loaded(load: Any, name: str) -> Any:
     try:
         return load(name)
     except ConfigError as error:
@@ -76,7 +76,7 @@ def _loaded(load: Any, name: str) -> Any:
 
 
 def _template(options: argparse.Namespace) -> int:
-    policy, regions = _loaded(load_policy, options.policy), _loaded(load_regions, options.regions or REGIONS)
+    policy, regions = loaded(load_policy, options.policy), loaded(load_regions, options.regions or REGIONS)
     try:
         writing.template(options.out, policy, regions, options.lang)
     except OSError as error:
@@ -100,13 +100,13 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _take_over(options: argparse.Namespace) -> int:
-    policy = _loaded(load_policy, options.policy)
+    policy = loaded(load_policy, options.policy)
     store = Store(options.database)
     try:
         with ExitStack() as stack, Bar(word("reading", options.lang)) as bar:
             files = [File(_name(path), stack.enter_context(_opened(path))) for path in options.file]
             order = Order(
-                options.by or _somebody(),
+                options.by or somebody(),
                 time.time_ns() // 1_000_000,
                 policy,
                 _regions(store, options.regions),
@@ -126,7 +126,7 @@ def _take_over(options: argparse.Namespace) -> int:
 def _regions(store: Store, name: str) -> Regions | None:
     with store.read() as reader:
         wanted = name or ("" if reader.regions() else REGIONS)
-    found: Regions | None = _loaded(load_regions, wanted) if wanted else None
+    found: Regions | None = loaded(load_regions, wanted) if wanted else None
     return found
 
 
@@ -141,7 +141,7 @@ def _name(path: Path) -> str:
     return os.fsencode(path.name).decode(errors="replace")
 
 
-def _somebody() -> str:
+def somebody() -> str:
     """Who is logged in, before sudo."""
     try:
         return os.environ.get("SUDO_USER") or getpass.getuser()

@@ -1,0 +1,86 @@
+"""The readings of the online rate (在线率) of one position in one month, and its outages. Pure.
+
+time: ms online of ms assessed. days: camera-days whose share of ms online is at least theta, of camera-days assessed.
+spot: published instants at which it was online, of those assessed. The SQL of center/sql says the same of a province.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+from center.intervals import Intervals, Span, intersection, total
+from center.rate import Figures
+from center.timeline import Known
+
+DAY_MS = 86_400_000
+
+
+class Rule(NamedTuple):
+    """`theta`: least share of a day. `instants`: of each day, evenly from its midnight on."""
+
+    theta: Fraction = Fraction(99, 100)
+    instants: int = 24
+
+
+class Readings(NamedTuple):
+    """Sums. `time` holds E, On and Off in ms; `planned` ms were approved to be left out."""
+
+    time: Figures = Figures()
+    days: int = 0
+    days_online: int = 0
+    spots: int = 0
+    spots_online: int = 0
+    planned: int = 0
+
+
+class Outages(NamedTuple):
+    """Times told offline without a break, each of its assessed ms. `ended`: those over before the month's end."""
+
+    number: int = 0
+    ms: int = 0
+    longest_ms: int = 0
+    ended: int = 0
+    ended_ms: int = 0
+
+
+def readings(assessed: Intervals, whole: Intervals, known: Known, span: Span, rule: Rule) -> Readings:
+    """`assessed`: E; `whole`: E with what was approved to be left out. `span`: the month, begins at a midnight."""
+    days = days_online = spots = spots_online = 0
+    on = intersection(known.on, assessed)
+    for day in _days(span):
+        e, its_on = intersection(assessed, (day,)), intersection(on, (day,))
+        if e:
+            days += 1
+            days_online += total(its_on) >= rule.theta * total(e)
+            spots += _instants(e, day[0], rule)
+            spots_online += _instants(its_on, day[0], rule)
+    off = total(intersection(known.off, assessed))
+    figures = Figures(1 if assessed else 0, total(assessed), total(on), off)
+    return Readings(figures, days, days_online, spots, spots_online, total(whole) - total(assessed))
+
+
+def _days(span: Span) -> Iterator[Span]:
+    return ((begin, begin + DAY_MS) for begin in range(span[0], span[1], DAY_MS))
+
+
+def _instants(spans: Intervals, midnight: int, rule: Rule) -> int:
+    """How many of the day's instants lie in these."""
+    step = DAY_MS // rule.instants
+    return sum(-(-(end - midnight) // step) - -(-(begin - midnight) // step) for begin, end in spans)
+
+
+def outages(off: Intervals, assessed: Intervals, span: Span) -> Outages:
+    """`off`: as told, so that one that lasts over a night that is not assessed is one."""
+    found = Outages()
+    for begin, end in intersection(off, (span,)):
+        ms = total(intersection(assessed, ((begin, end),)))
+        if ms:
+            ended = end < span[1]
+            found = Outages(
+                found.number + 1,
+                found.ms + ms,
+                max(found.longest_ms, ms),
+                found.ended + ended,
+                found.ended_ms + ms * ended,
+            )
+    return found
