@@ -92,7 +92,7 @@ class JournalStatus(Struct, frozen=True, kw_only=True):
 
     `durable`: events survive a power cut now. `trouble`: what is wrong with the disk, "" = nothing.
 
-    `lost`: journals that were damaged and set aside since the start.
+    `lost`: journals that were set aside since the start (damaged, or of another version or program).
     """
 
     durable: bool

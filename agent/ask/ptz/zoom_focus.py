@@ -47,14 +47,14 @@ FOCUS_LOOKS = 4
 def zoom(eye: Eye, fine: Eye, head: Steering, faults: Faults, deadline: Deadline) -> ZoomSeen | NotSeen:
     """Zoom in (out, where it stands at its long end) and compare size and detail; `fine` gives the main stream's."""
     for way in (+1, -1):
-        start, before = eye.look(), _average(fine)
-        growth = _Growth(start.view, eye.overlay)
+        start, before = eye.look(), average(fine)
+        growth = Growth(start.view, eye.overlay)
         _zoom(eye, head, way, growth, deadline)
-        scale = growth.add(settle(eye, head, faults).view) or _seen_again(eye, head, way, growth, faults, deadline)
+        scale = growth.add(settle(eye, head, faults).view) or seen_again(eye, head, way, growth, faults, deadline)
         if scale is None:
             return NotSeen(reason=Reason.MALFORMED, detail="too little in the picture to measure the zoom by")
         if max(scale, 1 / scale) >= ZOOM_SEEN:
-            return _compared(before, fine, scale)
+            return compared(before, fine, scale)
         if deadline.passed():
             return NotSeen(reason=Reason.TIMED_OUT, detail="nothing grew in the time allowed")
     faults.add("ignores")
@@ -66,7 +66,7 @@ class _Told(NamedTuple):
     scale: float
 
 
-class _Growth:
+class Growth:
     """How much larger things have become since the start, told in steps: far apart, two views have little in common."""
 
     def __init__(self, start: View, overlay: Overlay) -> None:
@@ -101,7 +101,7 @@ class _Growth:
         return len(self.sizes) > 6 and self.sizes[-1] >= ZOOM_SEEN and max(lately) - min(lately) < 0.01
 
 
-def _zoom(eye: Eye, head: Steering, way: int, growth: _Growth, deadline: Deadline) -> None:
+def _zoom(eye: Eye, head: Steering, way: int, growth: Growth, deadline: Deadline) -> None:
     """Zoom until things are ZOOM_WANTED times as large (or small), or nothing more happens."""
     share = FIRST
     head.enlarge(way * share)
@@ -118,9 +118,7 @@ def _zoom(eye: Eye, head: Steering, way: int, growth: _Growth, deadline: Deadlin
             head.enlarge(way * share)
 
 
-def _seen_again(
-    eye: Eye, head: Steering, way: int, growth: _Growth, faults: Faults, deadline: Deadline
-) -> float | None:
+def seen_again(eye: Eye, head: Steering, way: int, growth: Growth, faults: Faults, deadline: Deadline) -> float | None:
     """The scale after zooming back to what can be told: where pictures come late, the steps between are missed.
 
     None where nothing can be told in BACK_S, or nothing is left of the zoom.
@@ -136,10 +134,10 @@ def _seen_again(
     return None
 
 
-def _compared(before: Frame, fine: Eye, scale: float) -> ZoomSeen | NotSeen:
+def compared(before: Frame, fine: Eye, scale: float) -> ZoomSeen | NotSeen:
     """Detail of the larger picture against the smaller one enlarged; people and steam may be in the way for a while."""
     for _ in range(COMPARISONS):
-        after = _average(fine)
+        after = average(fine)
         small, large = (before, after) if scale >= 1 else (after, before)
         if found := registration.enlarged(
             registration.view(small, registration.MANY_FEATURES), registration.view(large, registration.MANY_FEATURES)
@@ -149,7 +147,7 @@ def _compared(before: Frame, fine: Eye, scale: float) -> ZoomSeen | NotSeen:
     return NotSeen(reason=Reason.MALFORMED, detail="it zooms, and too little in the picture to compare detail by")
 
 
-def _average(eye: Eye) -> Frame:
+def average(eye: Eye) -> Frame:
     total = eye.look().frame.astype(np.uint16)
     for _ in range(AVERAGED - 1):
         total += eye.look().frame

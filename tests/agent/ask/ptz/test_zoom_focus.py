@@ -36,7 +36,7 @@ def seen(zoom: float, phase: float) -> View:
 def test_growth_is_told_from_the_last_view_where_the_key_view_is_too_far() -> None:
     """A step that is too large from the key view is told from the view seen since."""
     start, between, after = seen(1.0, 0.1), seen(1.19, 0.15), seen(1.65, 0.3)
-    growth = zoom_focus._Growth(start, Overlay())
+    growth = zoom_focus.Growth(start, Overlay())
     assert growth.add(after) is None
     assert growth.blind == 1
     growth.add(between)
@@ -74,16 +74,16 @@ def steered(persona: str, facing: float) -> Iterator[tuple[Unit, Steering, Eye]]
 def test_a_zoom_that_ran_out_of_sight_is_brought_back_into_it() -> None:
     """A lens that has run so far that nothing can be told is zoomed back to where its detail can be compared."""
     with steered("ptz-340", 204.0) as (unit, head, eye):
-        growth, before = zoom_focus._Growth(eye.look().view, eye.overlay), zoom_focus._average(eye)
+        growth, before = zoom_focus.Growth(eye.look().view, eye.overlay), zoom_focus.average(eye)
         unit.mount.go(None, None, 0.65)
         time.sleep(1.5)
         gone = unit.mount.pose(unit.clock()).zoom
         assert growth.add(settle(eye, head, Faults()).view) is None
-        scale = zoom_focus._seen_again(eye, head, +1, growth, Faults(), eye.deadline)
+        scale = zoom_focus.seen_again(eye, head, +1, growth, Faults(), eye.deadline)
         zoomed = unit.mount.pose(unit.clock()).zoom
         assert scale == pytest.approx(zoomed, rel=0.03)
         assert zoom_focus.ZOOM_SEEN < zoomed < gone
-        found = zoom_focus._compared(before, eye, zoomed)
+        found = zoom_focus.compared(before, eye, zoomed)
         assert isinstance(found, ZoomSeen)
         assert found.scale == pytest.approx(zoomed, rel=0.03)
         assert found.detail_ratio >= DETAIL
