@@ -86,6 +86,8 @@ def _me() -> Holder:
 
 def _sign(handle: int) -> None:
     """A disk that takes no byte costs the name only."""
+    if fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+        return
     try:
         os.ftruncate(handle, 0)
         os.pwrite(handle, msgspec.json.encode(_me()), 0)
@@ -94,7 +96,12 @@ def _sign(handle: int) -> None:
 
 
 def _read(handle: int) -> str:
-    """The holder in words. Its PID means nothing in another namespace (a container's), so that is said."""
+    """The holder in words: by the kernel, or by the file, which a holder on a full or read-only disk could not sign.
+
+    The kernel names only whom this PID namespace has; the PID of another one (a container's) is said to be such.
+    """
+    if pid := _by_kernel(os.fstat(handle)):
+        return f"PID {pid}"
     try:
         holder = msgspec.json.decode(os.pread(handle, _MAX_BYTES, 0), type=Holder)
     except (OSError, *BROKEN_JSON):
@@ -102,3 +109,13 @@ def _read(handle: int) -> str:
     if holder.pids == _me().pids:
         return f"PID {holder.pid}"
     return f"PID {holder.pid} in another container, host {holder.host!r}"
+
+
+def _by_kernel(status: os.stat_result) -> int:
+    """The PID that holds a lock on this file (proc_locks(5)); 0 = none that can be seen from here."""
+    where = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    try:
+        held = [line.split() for line in Path("/proc/locks").read_text(encoding="ascii").splitlines()]
+    except OSError:
+        return 0
+    return next((max(0, int(words[4])) for words in held if words[1] == "FLOCK" and words[5] == where), 0)

@@ -29,7 +29,7 @@ class Peer:
 
     def __init__(self, sock: socket.socket, number: int, heard: list[bytes], stop: threading.Event) -> None:
         self.sock, self.number, self.stop = sock, number, stop
-        self._heard = heard
+        self.heard = heard
 
     def read(self) -> bytes:
         """One whole request, noted; b"" when the client is gone."""
@@ -42,8 +42,8 @@ class Peer:
         length = re.search(rb"(?i)content-length: *(\d+)", head)
         while length and len(body) < int(length[1]):
             body += self.sock.recv(65536)
-        self._heard.append(head + b"\r\n\r\n" + body)
-        return self._heard[-1]
+        self.heard.append(head + b"\r\n\r\n" + body)
+        return self.heard[-1]
 
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)

@@ -1,6 +1,7 @@
 """One agent at a time in a state directory."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -9,10 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from agent.cli import main
 from agent.state_lock import StateLock, Taken
+from tests.support.disks import Ext4
+from tests.support.root import root
 from tests.support.waiting import until
 
 
@@ -71,15 +75,19 @@ def test_a_child_that_lives_on_holds_no_lock(tmp_path: Path) -> None:
         child.kill()
 
 
-@pytest.mark.root
-@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root: makes a PID namespace")
+@root
+@pytest.mark.skipif(not shutil.which("unshare"), reason="needs unshare (util-linux)")
 def test_an_agent_of_another_container_is_named_as_such(tmp_path: Path) -> None:
-    """Its PID means another process here; two agents that are both PID 1 are told apart."""
-    with (
-        running(tmp_path, "unshare", "--pid", "--fork", "--kill-child", "--mount-proc"),
-        pytest.raises(Taken, match=r"\(PID 1 in another container, host '.+'\)"),
-    ):
-        StateLock(tmp_path / "state")
+    """Two agents that are both PID 1 are told apart; the host names a container's agent by the PID that it has there."""
+    apart = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+    run = (sys.executable, "-m", "agent", "run", "--config", str(config(tmp_path)))
+    with running(tmp_path, *apart) as first:
+        second = subprocess.run([*apart, *run], capture_output=True, text=True, check=False)
+        assert second.returncode == 2
+        assert re.search(r"another agent runs \(PID 1 in another container, host '.+'\)", second.stderr)
+        (child,) = psutil.Process(first.pid).children()
+        with pytest.raises(Taken, match=rf"\(PID {child.pid}\)"):
+            StateLock(tmp_path / "state")
 
 
 def test_where_no_lock_can_be_had_the_agent_runs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -98,6 +106,18 @@ def test_what_the_file_says_is_not_believed(tmp_path: Path) -> None:
     with pytest.raises(Taken, match=rf"\(PID {os.getpid()}\)"):
         StateLock(tmp_path)
     (tmp_path / "agent.lock").write_bytes(b"garbage")
-    with pytest.raises(Taken, match="PID unknown"):
+    with pytest.raises(Taken, match=rf"\(PID {os.getpid()}\)"):
         StateLock(tmp_path)
     one.release()
+
+
+@root
+def test_on_a_read_only_disk_the_lock_holds_and_names_the_holder(tmp_path: Path) -> None:
+    """What an earlier agent wrote into the file there is not taken for who runs."""
+    with Ext4(tmp_path / "card", 8) as card:
+        (card.point / "agent.lock").write_text('{"pid":1,"pids":"x","host":"y"}')
+        card.remount("ro")
+        one = StateLock(card.point)
+        with pytest.raises(Taken, match=rf"\(PID {os.getpid()}\)"):
+            StateLock(card.point)
+        one.release()

@@ -21,6 +21,8 @@ from contract.topics import Origin
 from tests.center.agents import SLOTS, World, world
 from tests.center.letters import CITY, GATEWAY, T0, anchor, beat, birth, event, events, letter, moved, register
 from tests.postgres import Postgres
+from tests.support.disks import Tmpfs
+from tests.support.root import root
 
 ACK = topics.down(CITY, GATEWAY, "ack")
 
@@ -311,22 +313,22 @@ def test_words_of_a_newer_agent_are_kept_as_they_are(store: Store) -> None:
         assert reader.document(GATEWAY, "cap") == document
 
 
+@root
 def test_an_unusable_database_is_said_and_nothing_is_answered(tmp_path: Path) -> None:
     """When nothing can be committed, nothing is acknowledged; the same messages are stored once it can."""
-    store, full = (Store(str(tmp_path / "center.db")) for _ in range(2))
-    register(store, "k1")
-    recorder, message = Recorder(store), [letter("ev", events(event(1)))]
-    with full.write() as tx:
-        tx._c.exec_driver_sql("PRAGMA max_page_count = 1")
-    small = Recorder(full)
-    bulk = [letter("ev", events(*(event(n * 100 + i, what="x" * 200) for i in range(100)))) for n in range(1, 100)]
-    with pytest.raises(Unavailable):
-        small.record(bulk)
-    with full.read() as reader:
-        assert reader.events([GATEWAY], None) == []
-    full.close()
-    assert acks(recorder.record(message)) == [("j1", 1)]
-    store.close()
+    with Tmpfs(tmp_path / "disk", "2m") as disk:
+        store = Store(str(disk.point / "center.db"))
+        register(store, "k1")
+        recorder, message = Recorder(store), [letter("ev", events(event(1)))]
+        disk.fill()
+        bulk = [letter("ev", events(*(event(n * 100 + i, what="x" * 200) for i in range(100)))) for n in range(1, 100)]
+        with pytest.raises(Unavailable):
+            recorder.record(bulk)
+        with store.read() as reader:
+            assert reader.events([GATEWAY], None) == []
+        disk.relieve()
+        assert acks(recorder.record(message)) == [("j1", 1)]
+        store.close()
 
 
 def test_a_database_server_that_goes_and_comes_back(postgres: Postgres) -> None:

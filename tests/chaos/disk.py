@@ -121,7 +121,7 @@ def durable(site: Site) -> bool:
     except (OSError, sqlite3.Error, KeyError):
         return False
     center = evidence.held(site).events
-    newest = max(center, key=lambda key: (center[key]["at"], key[1]))
+    newest = max(center, key=lambda key: (center[key]["at"], key[1]), default=("", 0))
     return newest[0] in seen.high and seen.high[newest[0]] >= newest[1]
 
 

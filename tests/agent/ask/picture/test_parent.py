@@ -258,7 +258,7 @@ class _Early(evil.Peer):
     """A peer that is sent media before the reply to PLAY, and none after it."""
 
     def __init__(self, peer: evil.Peer, media: bytes) -> None:
-        super().__init__(peer.sock, peer.number, peer._heard, peer.stop)
+        super().__init__(peer.sock, peer.number, peer.heard, peer.stop)
         self._media, self._played = media, False
 
     def read(self) -> bytes:

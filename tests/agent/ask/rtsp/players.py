@@ -32,12 +32,12 @@ def clip(
     encoder.thread_count, encoder.gop_size = 1, gop
     quiet = {"x265-params": f"pools=none:frame-threads=1:log-level=none:repeat-headers=1:keyint={gop}"}
     encoder.options = {"preset": "ultrafast", "tune": "zerolatency", **(quiet if codec == "H265" else {})}
-    encoded = [packet for n in range(pictures) for packet in encoder.encode(_ramp(width, height, n))]
+    encoded = [packet for n in range(pictures) for packet in encoder.encode(ramp(width, height, n))]
     encoded += encoder.encode(None)
     return tuple(tuple(units(bytes(packet))) for packet in encoded)
 
 
-def _ramp(width: int, height: int, number: int) -> av.VideoFrame:
+def ramp(width: int, height: int, number: int) -> av.VideoFrame:
     frame = av.VideoFrame(width, height, "yuv420p")
     for plane in frame.planes:
         row = bytes((x * 5 + number * 8) % 256 for x in range(plane.line_size))

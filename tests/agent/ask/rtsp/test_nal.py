@@ -37,7 +37,7 @@ def encoded(options: str) -> list[list[bytes]]:
     encoder = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt = 320, 240, "yuv420p"
     encoder.options = {"preset": "ultrafast", "x264-params": f"repeat-headers=1:scenecut=0:{options}"}
-    frames = [packet for n in range(40) for packet in encoder.encode(players._ramp(320, 240, n))]
+    frames = [packet for n in range(40) for packet in encoder.encode(players.ramp(320, 240, n))]
     return [list(players.units(bytes(packet))) for packet in [*frames, *encoder.encode(None)]]
 
 
