@@ -78,7 +78,7 @@ def test_a_child_that_lives_on_holds_no_lock(tmp_path: Path) -> None:
 @root
 @pytest.mark.skipif(not shutil.which("unshare"), reason="needs unshare (util-linux)")
 def test_an_agent_of_another_container_is_named_as_such(tmp_path: Path) -> None:
-    """Two agents that are both PID 1 are told apart; the host names a container's agent by the PID that it has there."""
+    """Two agents that are both PID 1 are told apart; the host names a container's agent by its PID there."""
     apart = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
     run = (sys.executable, "-m", "agent", "run", "--config", str(config(tmp_path)))
     with running(tmp_path, *apart) as first:
