@@ -48,7 +48,7 @@ def default_lang() -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `canteen-agent`."""
-    arguments = _parser().parse_args(argv)
+    arguments = command_line().parse_args(argv)
     try:
         return int(arguments.act(arguments))
     except ConfigError as error:
@@ -64,7 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """All commands and their options."""
     words: dict[str, Any] = {"choices": ("zh", "en"), "help": "language of what is shown 显示语言"}
     parser = argparse.ArgumentParser(prog="canteen-agent", description="互联网+明厨亮灶 edge agent")
     parser.add_argument("--lang", default=default_lang(), **words)

@@ -161,30 +161,3 @@ def test_each_library_has_one_owner() -> None:
         if not any(file == owner or file.startswith(f"{owner}/") for owner in owners)
     ]
     assert not broken, broken
-
-
-def private(file: Path) -> Iterator[str]:
-    """Where the file reaches for a private attribute or name of something else; `self` and `cls` may."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        names, of = list[str](), ""
-        if isinstance(node, ast.Attribute):
-            names, of = [node.attr], ast.unparse(node.value)
-        elif isinstance(node, ast.ImportFrom):
-            names = [one.name for one in node.names]
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("setattr"):
-            names = [str(one.value).rpartition(".")[2] for one in node.args if isinstance(one, ast.Constant)]
-        for name in names:
-            if name.startswith("_") and not name.startswith("__") and of not in PRIVATE_TO and name not in TUPLES:
-                yield f"{file.relative_to(ROOT)}:{getattr(node, 'lineno', 0)} reaches for {of and of + '.'}{name}"
-
-
-PRIVATE_TO = {"self", "cls", "os"}
-"""Whose private names are their own; os._exit is a published one."""
-TUPLES = {"_replace", "_asdict", "_fields", "_make"}
-"""What a NamedTuple publishes."""
-
-
-def test_tests_reach_for_nothing_private() -> None:
-    """What a test needs is a door of the product, or its public side shows it."""
-    broken = [one for file in sorted((ROOT / "tests").rglob("*.py")) for one in private(file)]
-    assert not broken, "\n".join(broken)

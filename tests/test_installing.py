@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent import settings
-from agent.cli import _parser
+from agent.cli import command_line
 from scripts import page
 
 ROOT = Path(__file__).parents[1]
@@ -55,7 +55,7 @@ def test_every_command_of_ours_on_the_page_exists() -> None:
     ours = [one.removeprefix("sudo canteen-agent ") for one in page.commands(CHINESE) if "sudo canteen-agent" in one]
     assert len(ours) >= 6
     for words in ours:
-        assert _parser().parse_args(shlex.split(words)).act
+        assert command_line().parse_args(shlex.split(words)).act
 
 
 def test_the_page_and_the_unit_mean_the_same_places() -> None:
