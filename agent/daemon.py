@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from agent import limits, login_gate, status
 from agent.ask.attempt import boot_ms
 from agent.ask.box import clocks
+from agent.ask.look import WAIT_S
 from agent.clock import BoxClock
 from agent.learnt import LearntFile
 from agent.login_gate import LoginGate
@@ -77,8 +78,15 @@ class Daemon:
             deadline_s=look.deadline,
             hurry_s=self._policy.online.confirm_after.value,
         )
-        patience_s = look.deadline + STUCK_GRACE_S
-        return Loop(f"look-{slot.name}", task, wake=slot.look_now, tell=self.session.fault, patience_s=patience_s)
+        return Loop(
+            f"look-{slot.name}",
+            task,
+            wake=slot.look_now,
+            tell=self.session.fault,
+            patience_s=look.deadline + STUCK_GRACE_S,
+            turn=task.turn,
+            longest_turn_s=WAIT_S,
+        )
 
     def rest(self) -> Rest:
         """All that is imported while the first looks are on their way."""

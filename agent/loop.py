@@ -7,6 +7,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, Protocol, TypeVar
 
 from agent.ask.attempt import boot_ms
@@ -51,7 +52,8 @@ class Loop(Threaded, Generic[T]):
     """Runs one task on a thread of its own. All but `start` and `revive` may be called from any thread.
 
     `wake`: set by anybody who wants a run now. `tell(what)` is called once for a row of failures. A run that takes
-    longer than `patience_s`, or begins so late, is missed: nobody can say what was meanwhile.
+    longer than `patience_s`, or begins so late, is missed: nobody can say what was meanwhile. `turn()` is waited for
+    before each run, `longest_turn_s` at most, and held during it.
     """
 
     def __init__(
@@ -63,12 +65,15 @@ class Loop(Threaded, Generic[T]):
         wake: threading.Event | None = None,
         first_in_s: float = 0.0,
         patience_s: float = math.inf,
+        turn: Callable[[], AbstractContextManager[object]] = nullcontext,
+        longest_turn_s: float = 0.0,
         now: Callable[[], int] = boot_ms,
     ) -> None:
         super().__init__(name, self._main)
         self.name, self._task, self._tell, self._now = name, task, tell, now
         self._wake = wake or threading.Event()
         self._first_in_ms, self._patience_ms = int(first_in_s * 1000), patience_s * 1000
+        self._turn, self._longest_turn_ms = turn, (longest_turn_s + patience_s) * 1000
         self._lock = threading.Lock()
         self._due_ms: int | None = None
         """When the next run should begin, boot ms; None while one is in flight."""
@@ -106,6 +111,15 @@ class Loop(Threaded, Generic[T]):
         began_ms = self._now()
         self.late_ms = max(0, began_ms - due_ms)
         if self.late_ms > self._patience_ms:
+            with self._lock:
+                self._task.missed(due_ms, Reason.AGENT_FAULT)
+        with self._turn():
+            return self._in_turn(due_ms)
+
+    def _in_turn(self, due_ms: int) -> int:
+        """The run itself. It stays overdue while others of ours are where it goes, and nobody is to blame for that."""
+        began_ms = self._now()
+        if began_ms - due_ms > self.late_ms + self._longest_turn_ms:
             with self._lock:
                 self._task.missed(due_ms, Reason.AGENT_FAULT)
         self._since_ms, self._due_ms = began_ms, None

@@ -1,10 +1,11 @@
 """Looks at one camera, again and again, each slot on a grid of its own; a change is hurried to its second look."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from agent.ask.attempt import boot_ms
 from agent.ask.box import neighbours
-from agent.ask.look import LOGIN_REFUSED, look
+from agent.ask.look import LOGIN_REFUSED, look, turn
 from agent.decide import schedule
 from agent.learnt import LearntFile
 from agent.login_gate import LoginGate
@@ -38,6 +39,10 @@ class LookTask(Task[Look]):
         self._slot, self._slots, self._learnt, self._door = slot, slots, learnt, door
         self._interval_s, self._deadline_s, self._hurry_ms = interval_s, deadline_s, int(hurry_s * 1000)
         self._now, self._began_ms = now, 0
+
+    def turn(self) -> AbstractContextManager[object]:
+        """Waits until nobody of ours is at the device, WAIT_S at most."""
+        return turn(self._slot.camera)
 
     def run(self) -> Look:
         self._began_ms = self._now()

@@ -131,6 +131,6 @@ class PictureTask(Round):
 
 def _shows_nothing(picture: NotSeen) -> bool:
     """Whether this stream, by its own fault, will not show a picture the next time either."""
-    if picture.reason is Reason.UNASKED:
-        return bool(picture.attempts)  # checked, and its codec is none we read
+    if picture.finding == Finding.NO_DECODER:
+        return True
     return picture.reason in (Reason.UNSUPPORTED, Reason.MALFORMED) or picture.finding == Finding.NO_MEDIA

@@ -3,8 +3,10 @@
 Only the literal address of the enrolment is ever dialled, no name is ever looked up. Protocols must not be known here.
 """
 
+import contextlib
 import errno
 import socket
+import time
 from typing import Self, TypeVar
 
 from agent.ask.attempt import Deadline, HungUp, Trouble
@@ -17,6 +19,7 @@ T = TypeVar("T")
 
 CONNECT_S = 3.0
 """Longest wait for a connection: SYN and two repetitions (RFC 6298: after 1 s and 3 s)."""
+PART_S = 0.5
 _READ = 16_384
 _THEIRS = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT})
 
@@ -61,6 +64,17 @@ class Wire:
 
     def close(self) -> None:
         self._socket.close()
+
+    def part(self) -> None:
+        """Close, once the camera has seen that we go, or after PART_S: one that takes a single client is free then."""
+        end = time.monotonic() + PART_S
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+            while (left := end - time.monotonic()) > 0:
+                self._socket.settimeout(left)
+                if not self._socket.recv(_READ):
+                    break
+        self.close()
 
     def __enter__(self) -> Self:
         return self

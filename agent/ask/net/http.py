@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Self
 
 from agent.ask.attempt import Deadline, HungUp, Trouble
-from agent.ask.net import connection
+from agent.ask.net import connection, gate
 from agent.ask.net.message import (
     MAX_HEADERS,
     MAX_LINE,
@@ -73,6 +73,7 @@ class Session:
             "Accept-Encoding": "identity",
         }
         self._wire: connection.Wire | None = None
+        self._turn: gate.Turn | None = None
 
     def post(
         self,
@@ -107,13 +108,22 @@ class Session:
             except Trouble as trouble:
                 if not isinstance(trouble, HungUp) or kept.inbox.heard:
                     raise
-        self._wire = connection.connect(self._camera, self._port, deadline, tls=self._camera.tls != "off")
+        if self._turn is None:
+            self._turn = gate.take(self._camera, gate.HTTP, deadline)
+        try:
+            self._wire = connection.connect(self._camera, self._port, deadline, tls=self._camera.tls != "off")
+        except BaseException:
+            self.close()
+            raise
         return self._exchange(self._wire, message, cap, login=login)
 
     def close(self) -> None:
         if self._wire:
             self._wire.close()
             self._wire = None
+        if self._turn:
+            self._turn.end()
+            self._turn = None
 
     def __enter__(self) -> Self:
         return self
@@ -133,8 +143,7 @@ class Session:
             return reply
         finally:
             if not keep:
-                wire.close()
-                self._wire = None
+                self.close()
 
 
 def post(

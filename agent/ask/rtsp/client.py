@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Self
 
 from agent.ask.attempt import Deadline, HungUp, Trouble, ask
-from agent.ask.net import connection, digest
+from agent.ask.net import connection, digest, gate
 from agent.ask.net.message import USER_AGENT, Inbox, Reading, Reply, content_length, read_head, request, safe_path
 from agent.ask.rtsp import sdp
 from agent.model import Backchannel, Camera, Credentials, NotSeen, Seen
@@ -70,7 +70,12 @@ class Rtsp:
         self._cseq = 0
         self._login: tuple[digest.Challenge, int] | None = None
         """The challenge whose answer was accepted, and how often it was answered."""
-        self._wire = connection.connect(camera, camera.ports.rtsp, deadline)
+        self._turn = gate.take(camera, gate.RTSP, deadline)
+        try:
+            self._wire = connection.connect(camera, camera.ports.rtsp, deadline)
+        except BaseException:
+            self._turn.end()
+            raise
 
     def options(self) -> Reply:
         """OPTIONS without login: any reply proves that RTSP lives."""
@@ -85,7 +90,8 @@ class Rtsp:
         return self._describe(path, require_backchannel=require_backchannel).body
 
     def close(self) -> None:
-        self._wire.close()
+        self._wire.part()
+        self._turn.end()
 
     def __enter__(self) -> Self:
         return self
@@ -172,7 +178,7 @@ class Rtsp:
         return self._wire.read(read_reply(self._wire.inbox))
 
     def _reconnect(self) -> None:
-        self._wire.close()
+        self._wire.part()
         self._wire = connection.connect(self._camera, self._camera.ports.rtsp, self._deadline)
 
 

@@ -1,0 +1,138 @@
+"""One visitor per device: a turn is held while a connection to it is open, whichever process or thread opened it.
+
+A turn is a name of the kernel's (an abstract Unix socket of our network namespace), so it ends with its holder however
+that dies, and the daemon, its children and every command share it. What is said over the connection must not be known
+here.
+"""
+
+import logging
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from agent.ask.attempt import Deadline, Trouble
+from agent.model import Camera
+from contract.vocabulary import Reason
+
+log = logging.getLogger(__name__)
+
+RTSP, HTTP = "rtsp", "http"
+LOOK_S = 60.0
+"""A look waits at most this long for its turn, then goes on without: better two visitors than no word at all."""
+_PAUSE_S = 0.01
+_LONG_S = 10.0
+_TELL_S = 3600.0
+
+
+class NoTurn(Trouble):
+    """Other visits of ours held the device until the deadline: nothing was asked, and nothing is known."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.UNASKED, "another visit of ours held the device all the while")
+
+
+class _Held(threading.local):
+    """The turns of one thread: all its connections to a device are one visit."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+
+
+_of_threads = _Held()
+_lock = threading.Lock()
+_told: dict[str, float] = {}
+"""Address -> when it was last said that looks wait for each other there, monotonic seconds."""
+
+
+class Turn:
+    """Held until `end`, which the thread that took it calls."""
+
+    def __init__(self, key: str, name: socket.socket | None) -> None:
+        self._key, self._name = key, name
+        counts = _of_threads.counts
+        counts[key] = counts.get(key, 0) + 1
+
+    def end(self) -> None:
+        if not self._key:
+            return
+        counts = _of_threads.counts
+        counts[self._key] = counts.get(self._key, 1) - 1
+        if counts[self._key] <= 0:
+            del counts[self._key]
+        self._key = ""
+        if self._name:
+            self._name.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+
+def take(camera: Camera, kind: str, deadline: Deadline) -> Turn:
+    """The device's turn for RTSP or HTTP, at once where this thread has it. Raises NoTurn, Trouble(TIMED_OUT)."""
+    key = f"{kind}/{camera.address}"
+    if key in _of_threads.counts:
+        return Turn(key, None)
+    name = _waited(key, deadline.left(), look=False)
+    if name is None:
+        raise NoTurn
+    return Turn(key, name)
+
+
+def take_for_look(camera: Camera) -> Turn:
+    """The device's turn for RTSP, before all other visitors; never raises, see LOOK_S."""
+    key, began = f"{RTSP}/{camera.address}", time.monotonic()
+    if key in _of_threads.counts:
+        return Turn(key, None)
+    name = _waited(key, LOOK_S, look=True)
+    _tell(camera, time.monotonic() - began)
+    return Turn(key, name)
+
+
+def _waited(key: str, seconds: float, *, look: bool) -> socket.socket | None:
+    """The name, None when it was not to be had in time. Whoever does not look lets those who do go first."""
+    end, first = time.monotonic() + seconds, f"{key}/look"
+    flag: socket.socket | None = None
+    try:
+        while True:
+            if (look or not _is_bound(first)) and (name := _bound(key)):
+                return name
+            if time.monotonic() >= end:
+                return None
+            flag = flag or (_bound(first) if look else None)
+            time.sleep(_PAUSE_S)
+    finally:
+        if flag:
+            flag.close()
+
+
+def _bound(key: str) -> socket.socket | None:
+    name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        name.bind(f"\0canteen-agent/{key}")
+    except OSError:
+        name.close()
+        return None
+    return name
+
+
+def _is_bound(key: str) -> bool:
+    if name := _bound(key):
+        name.close()
+        return False
+    return True
+
+
+def _tell(camera: Camera, waited_s: float) -> None:
+    now = time.monotonic()
+    with _lock:
+        if waited_s < _LONG_S or now - _told.get(camera.address, -_TELL_S) < _TELL_S:
+            return
+        _told[camera.address] = now
+    log.warning("%s: looks wait %.0f s for each other there; its slots are looked at less often", camera.slot, waited_s)

@@ -1,0 +1,135 @@
+"""One visitor per device, among threads and processes, whatever becomes of the one that has the turn."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from agent.ask.attempt import Deadline
+from agent.ask.look import look
+from agent.ask.net import gate
+from agent.model import Camera, Seen
+from tests import evil
+
+SDP = b"v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+DESCRIBED = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: %d\r\n\r\n%s" % (len(SDP), SDP)
+HOLDER = """
+import sys
+from agent.ask.attempt import Deadline
+from agent.ask.net import gate
+from agent.model import Camera
+held = gate.take(Camera(slot="a", address=sys.argv[1]), "rtsp", Deadline(5))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def camera() -> Camera:
+    return Camera(slot="a", address=evil.loopback())
+
+
+class OneClient:
+    """An RTSP server that hangs up on a second client and remembers how many it ever had at once."""
+
+    def __init__(self) -> None:
+        self.now = self.most = self.turned_away = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, peer: evil.Peer) -> None:
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            alone = self.now == 1
+            self.turned_away += not alone
+        try:
+            while alone and peer.read():
+                time.sleep(0.02)
+                peer.send(DESCRIBED)
+        finally:
+            with self._lock:
+                self.now -= 1
+
+
+def test_looks_of_all_slots_of_a_device_follow_one_another() -> None:
+    """Twelve slots of a device that takes one client, looked at all at once: all stream, and none met another."""
+    server = OneClient()
+    with evil.Server(server) as device:
+        cameras = [device.camera(slot=f"s{n}", stream_path="/main") for n in range(12)]
+        seen: list[object] = []
+        threads = [
+            threading.Thread(target=lambda one=one: seen.append(look(one, log_in=False).stream)) for one in cameras
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [type(one) for one in seen] == [Seen] * 12
+    assert (server.most, server.turned_away) == (1, 0)
+
+
+def test_a_look_goes_before_other_visitors(camera: Camera) -> None:
+    """Whoever waited before a look came is let in after it."""
+    order: list[str] = []
+    first = gate.take(camera, gate.RTSP, Deadline(5))
+
+    def other() -> None:
+        with gate.take(camera, gate.RTSP, Deadline(20)):
+            order.append("other")
+
+    def looking() -> None:
+        with gate.take_for_look(camera):
+            order.append("look")
+
+    waiting = [threading.Thread(target=other), threading.Thread(target=looking)]
+    waiting[0].start()
+    time.sleep(0.1)
+    waiting[1].start()
+    time.sleep(0.3)
+    first.end()
+    for thread in waiting:
+        thread.join()
+    assert order == ["look", "other"]
+
+
+def test_a_visit_that_finds_no_turn_says_so(camera: Camera) -> None:
+    """At its deadline a visitor is told that the device was held by us; the other protocol and thread are free."""
+    failures: list[gate.NoTurn] = []
+
+    def other() -> None:
+        gate.take(camera, gate.HTTP, Deadline(1)).end()
+        try:
+            gate.take(camera, gate.RTSP, Deadline(0.2))
+        except gate.NoTurn as none:
+            failures.append(none)
+
+    with gate.take(camera, gate.RTSP, Deadline(1)), gate.take(camera, gate.RTSP, Deadline(1)):
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    assert len(failures) == 1
+    gate.take(camera, gate.RTSP, Deadline(0.2)).end()
+
+
+@pytest.fixture
+def holder(camera: Camera) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, camera.address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_turn_ends_with_the_process_that_had_it(camera: Camera, holder: subprocess.Popen[str]) -> None:
+    """Another process's turn is minded, and is over the moment that process is killed."""
+    with pytest.raises(gate.NoTurn):
+        gate.take(camera, gate.RTSP, Deadline(0.2))
+    holder.kill()
+    holder.wait()
+    gate.take(camera, gate.RTSP, Deadline(2)).end()
