@@ -11,7 +11,7 @@ import pytest
 from agent.ask.attempt import Deadline
 from agent.ask.look import look
 from agent.ask.net import gate
-from agent.model import Camera, Seen
+from agent.model import Camera, Ports, Seen
 from tests import evil
 
 SDP = b"v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
@@ -58,11 +58,14 @@ def test_looks_of_all_slots_of_a_device_follow_one_another() -> None:
     """Twelve slots of a device that takes one client, looked at all at once: all stream, and none met another."""
     server = OneClient()
     with evil.Server(server) as device:
-        cameras = [device.camera(slot=f"s{n}", stream_path="/main") for n in range(12)]
+        ports = Ports(onvif=evil.closed_port(device.address)[1], rtsp=device.port)
+        cameras = [Camera(slot=f"s{n}", address=device.address, ports=ports, stream_path="/main") for n in range(12)]
         seen: list[object] = []
-        threads = [
-            threading.Thread(target=lambda one=one: seen.append(look(one, log_in=False).stream)) for one in cameras
-        ]
+
+        def looks(camera: Camera) -> None:
+            seen.append(look(camera, log_in=False).stream)
+
+        threads = [threading.Thread(target=looks, args=(camera,)) for camera in cameras]
         for thread in threads:
             thread.start()
         for thread in threads:
