@@ -136,3 +136,17 @@ def test_whatever_ends_our_own_link_makes_all_unknown_and_none_offline(site: Sit
             assert site.seen() == [OURS, OURS]
         assert "offline" not in site.log()
         mend()
+
+
+def test_a_switch_that_goes_silent_makes_all_unknown_and_none_offline(site: Site) -> None:
+    """Our carrier stays up and every neighbour is mute at once: that is our own side, whatever it is."""
+    with site.agent():
+        until(lambda: site.seen() == [ONLINE, ONLINE])
+        site.outside("addr", "flush", "dev", "port")
+        until(lambda: site.seen() == [OURS, OURS])
+        time.sleep(5)  # several looks, each of which would be confirmed
+        assert site.seen() == [OURS, OURS]
+        for one in ("10.78.0.2", *site.addresses):
+            site.outside("addr", "add", f"{one}/24", "dev", "port")
+        until(lambda: site.seen() == [ONLINE, ONLINE])
+        assert "offline" not in site.log()

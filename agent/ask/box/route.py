@@ -3,12 +3,14 @@
 A monitor without a link does not judge. What a camera's silence means otherwise must not be known here.
 """
 
+import ipaddress
 import socket
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from agent.ask.attempt import boot_ms
+from agent.ask.box import link, neighbours
 from agent.ask.box.nics import addresses
 from agent.model import Camera, Look, NotSeen, Seen
 from contract.vocabulary import Reason
@@ -30,10 +32,14 @@ def weighed(camera: Camera, look: Look) -> Look:
     does not answer ARP (EHOSTUNREACH), which is how a camera without power looks. Of an IPv6 way only the route counts.
     """
     if isinstance(look.tcp, Seen):
+        ports, onvif = look.tcp.value, camera.ports.onvif
         look = replace(look, nic=_reached(camera.address))
+        link.heard(look.nic, camera.address, onvif if onvif in ports else ports[0])
     if not any(_unreachable(one) for one in (look.tcp, look.stream)):
         return look
     excuse = _excuse(camera.address, look.nic or camera.nic)
+    if not excuse and not isinstance(look.tcp, Seen) and not _refused(look):
+        excuse = _silent(camera.address)
     if not excuse:
         return look
     return replace(look, **{name: _blamed(getattr(look, name), excuse) for name in ("tcp", "clock", "stream")})
@@ -41,6 +47,20 @@ def weighed(camera: Camera, look: Look) -> Look:
 
 def _unreachable(one: object) -> bool:
     return isinstance(one, NotSeen) and one.reason is Reason.UNREACHABLE
+
+
+def _refused(look: Look) -> bool:
+    """Whether the camera itself said no to a connection: then the way to it is in order."""
+    return any(isinstance(one, NotSeen) and "refused" in one.detail for one in (look.tcp, look.clock, look.stream))
+
+
+def _silent(address: str) -> str:
+    """Why the camera's silence may be that of its link: with everybody else on it."""
+    try:
+        nic = _nics.get(_source(address), "")
+    except OSError:
+        return ""
+    return link.mute(nic, address) if nic and neighbours.on_link(address) else ""
 
 
 def _blamed(one: NotSeen, excuse: str) -> NotSeen:
@@ -75,8 +95,18 @@ def _excuse(address: str, nic: str) -> str:
         return f"the way leads over {way or ours}" + (f", the camera was last reached over {nic}" if nic else "")
     if not up[ours]:
         return f"{way} has no carrier"
+    if not nic and (twin := _twin(address, way)):
+        return f"{way} and {twin} are both in the subnet of {address}: the camera may hang on the one not asked"
     since_ms = _settled_for_ms(way)
     return f"the carrier of {way} changed {since_ms / 1000:.0f} s ago" if since_ms < SETTLE_MS else ""
+
+
+def _twin(address: str, way: str) -> str:
+    """Another interface with a carrier in the camera's subnet; "" = none."""
+    ip = ipaddress.ip_address(address)
+    there = (one for one in addresses() if one.up and not one.point_to_point and ip in one.network)
+    names = (one.name.partition(":")[0] for one in there)
+    return next((name for name in names if name != way), "")
 
 
 def _source(address: str) -> str:

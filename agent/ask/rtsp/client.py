@@ -68,6 +68,8 @@ class Rtsp:
         self._deadline = deadline
         self._permit = permit(log_in)
         self._cseq = 0
+        self._answered = False
+        """Whether the last request was: who does not answer is not waited for when we go."""
         self._login: tuple[digest.Challenge, int] | None = None
         """The challenge whose answer was accepted, and how often it was answered."""
         self._turn = gate.take(camera, gate.RTSP, deadline)
@@ -90,7 +92,7 @@ class Rtsp:
         return self._describe(path, require_backchannel=require_backchannel).body
 
     def close(self) -> None:
-        self._wire.part()
+        self._wire.part() if self._answered else self._wire.close()
         self._turn.end()
 
     def __enter__(self) -> Self:
@@ -171,8 +173,11 @@ class Rtsp:
     def _exchange(self, method: str, url: str, headers: Mapping[str, str]) -> Reply:
         self._cseq += 1
         ours = {"CSeq": str(self._cseq), "User-Agent": USER_AGENT}
+        self._answered = False
         self._wire.send(request(method, url, "RTSP/1.0", {**ours, **headers}), login="Authorization" in headers)
-        return self._reply()
+        reply = self._reply()
+        self._answered = True
+        return reply
 
     def _reply(self) -> Reply:
         return self._wire.read(read_reply(self._wire.inbox))
