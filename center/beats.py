@@ -80,6 +80,9 @@ def both(a: Stretch, b: Stretch) -> Stretch:
 
 def joined(stretches: Iterable[Stretch]) -> list[Stretch]:
     """Those alike and near to one another as one."""
+    stretches = list(stretches)
+    if len(stretches) < 2:
+        return stretches
     found: dict[Alike, list[Stretch]] = defaultdict(list)
     for one in sorted(stretches, key=lambda s: (s.first_ms, s.last_ms)):
         mine = found[one.alike]

@@ -5,6 +5,7 @@ The line's thread only sorts into lanes; one worker owns the store. What a messa
 
 import logging
 import queue
+import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,18 +14,23 @@ from typing import NamedTuple
 import msgspec
 
 from center.decode import Incoming
+from center.echo import EVERY_S, Echo
 from center.lanes import Lanes, Put
 from center.line import Line, Options, State
 from center.record import Outgoing, Recorder
 from center.store import Store, Unavailable
 from contract.messages import CenterState
-from contract.topics import CENTER_STATE, parse_ack
+from contract.topics import CENTER_STATE, down, parse_ack
 
 log = logging.getLogger(__name__)
 CHECKPOINT_S = 10.0
 STALLED_S = 30.0
 """A worker that did not come round for so long, by either clock, may not have heard: that is no gateway's silence."""
+STEP_S = 2.0
+"""Our own clock was set by more than this: what was received about then dates no boot."""
 RETRY_S = 1.0
+NOWHERE = "0000"
+"""In place of a city, in the topic of a worker that serves all of them."""
 UP, DOWN = (msgspec.json.encode(CenterState(state=state)) for state in ("up", "down"))
 
 
@@ -32,6 +38,14 @@ class _Turned(NamedTuple):
     """The connection came up, or went, at this time (UTC ms)."""
 
     up: bool
+    at_ms: int
+
+
+class _Echoed(NamedTuple):
+    """Our own echo was read from the socket at this time: on a clock that never jumps, and UTC ms."""
+
+    name: str
+    now_s: float
     at_ms: int
 
 
@@ -44,10 +58,13 @@ class Intake:
         self._clock_ms = clock_ms
         self._recorder = Recorder(store)
         self._lanes = Lanes()
-        self._turns: queue.SimpleQueue[_Turned] = queue.SimpleQueue()
+        self._turns: queue.SimpleQueue[_Turned | _Echoed] = queue.SimpleQueue()
+        self._echo = Echo()
+        self._echo_topic = down((options.cities or (NOWHERE,))[0], f"center-{secrets.token_hex(4)}", "ack")
+        self._echo_due = 0.0
         self._stopping = threading.Event()
         self._worker = threading.Thread(target=self._work, name="intake")
-        self._up_since: int | None = None
+        self._connected = False
         self._checkpoint, self._checkpoint_ms = time.monotonic(), clock_ms()
         self._overfull = False
         self._line = Line(options, _topics(options.cities), self._take, self._turned, State(CENTER_STATE, UP, DOWN))
@@ -75,6 +92,9 @@ class Intake:
     # ---- the line's thread
 
     def _take(self, topic: str, payload: bytes, retained: bool) -> bool:
+        if topic == self._echo_topic:
+            self._turns.put(_Echoed(payload.decode("ascii", "replace"), time.monotonic(), self._clock_ms()))
+            return True
         if topic == CENTER_STATE:
             self._contradict(payload)
             return True
@@ -106,6 +126,8 @@ class Intake:
             self._publish(self._record(self._lanes.batch(1)))
             while not self._turns.empty():
                 self._turn(self._turns.get())
+            if self._connected and time.monotonic() >= self._echo_due:
+                self._send_echo()
             if time.monotonic() - self._checkpoint >= CHECKPOINT_S:
                 self._keep_uptime()
                 self._note_floods()
@@ -130,23 +152,34 @@ class Intake:
         for answer in answers:
             self._line.publish(answer.topic, answer.payload, retain=answer.retained)
 
-    def _turn(self, turned: _Turned) -> None:
+    def _turn(self, turned: _Turned | _Echoed) -> None:
+        if isinstance(turned, _Echoed):
+            self._echo.heard(*turned)
+            return
         self._keep_uptime()
-        self._up_since = turned.at_ms if turned.up else None
-        self._keep_uptime()
+        self._echo.lost()
+        self._connected, self._echo_due = turned.up, time.monotonic()
+
+    def _send_echo(self) -> None:
+        """On a path that we subscribe to, so that it queues behind all that waits for us."""
+        name = secrets.token_hex(8)
+        self._echo_due = time.monotonic() + EVERY_S
+        self._echo.sent(name, time.monotonic(), self._clock_ms())
+        self._line.publish(self._echo_topic, name.encode(), retain=False)
 
     def _keep_uptime(self) -> None:
-        """Checkpoints the time in which we could hear: outside it, silence is nobody's fault."""
+        """Checkpoints the time in which we could hear in time: outside it, silence is nobody's fault."""
         now, now_ms = time.monotonic(), self._clock_ms()
         passed_s, told_s = now - self._checkpoint, (now_ms - self._checkpoint_ms) / 1000
         self._checkpoint, self._checkpoint_ms = now, now_ms
-        if self._up_since is None:
+        if passed_s > STALLED_S or abs(told_s - passed_s) > STEP_S:  # stalled; the clock was set, or we were frozen
+            self._echo.lost()
+        until_ms, since_ms = self._echo.up_to_ms(now, now_ms), self._echo.up_since_ms
+        if until_ms is None or since_ms is None:
             return
-        if passed_s > STALLED_S or abs(told_s - passed_s) > STALLED_S:  # stalled; the clock was set, or we were frozen
-            self._up_since = now_ms
         try:
             with self._store.write() as tx:
-                tx.put_uptime(self._up_since, now_ms, self._cities)
+                tx.put_uptime(since_ms, until_ms, self._cities)
         except Unavailable as trouble:
             log.warning("uptime not stored: %s", trouble)
 

@@ -9,10 +9,14 @@ from enum import Enum
 
 from center.decode import Incoming
 
-LANE_MESSAGES, LANE_BYTES = 1000, 4_000_000
-"""One gateway's; a healthy one has at most 200 events unacknowledged, and few other messages."""
-ALL_MESSAGES, ALL_BYTES = 20_000, 64_000_000
+FAIR_MESSAGES, FAIR_BYTES = 1000, 4_000_000
+"""One gateway's share: a healthy one has at most 200 events unacknowledged, and few other messages."""
+LANE_BYTES = 80_000_000
+"""One gateway's at most: more than a whole journal that it tells again after weeks (64 MB)."""
+ALL_MESSAGES, ALL_BYTES = 400_000, 320_000_000
 """When so much waits, nothing more is read: the broker keeps the rest for our session."""
+CROWDED = 0.25
+"""Where so much of that waits, who is above its share has to send again."""
 BATCH, SHARE = 500, 50
 """Messages of one transaction at most, and how many of them may be of one gateway."""
 
@@ -43,7 +47,7 @@ class Lanes:
         name, size = lane_of(incoming.topic), len(incoming.payload)
         with self._changed:
             lane = self._lanes.get(name)
-            if lane and (len(lane.waiting) >= LANE_MESSAGES or lane.size + size > LANE_BYTES):
+            if lane and self._above(lane, size):
                 self._excess[name] = self._excess.get(name, 0) + 1
                 return Put.EXCESS
             if not self._room(size):
@@ -55,6 +59,13 @@ class Lanes:
             self._count(lane, 1, size)
             self._changed.notify_all()
             return Put.TAKEN
+
+    def _above(self, lane: "_Lane", size: int) -> bool:
+        """A gateway is slowed by its own backlog, and loses nothing: what is not taken is not acknowledged."""
+        if lane.size + size > LANE_BYTES:
+            return True
+        crowded = self._messages >= CROWDED * ALL_MESSAGES or self._bytes >= CROWDED * ALL_BYTES
+        return crowded and (len(lane.waiting) >= FAIR_MESSAGES or lane.size + size > FAIR_BYTES)
 
     def _room(self, size: int) -> bool:
         return self._messages < ALL_MESSAGES and self._bytes + size <= ALL_BYTES

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from center.beats import NEAR_MS, Stretch
-from center.intervals import EMPTY, Intervals, Span, difference, intersection, normal, total, union
+from center.intervals import EMPTY, Intervals, Span, between, difference, intersection, normal, total, union
 from center.live import Live
 from center.one_run import OneRun
 from center.presence import Presence
@@ -71,12 +71,14 @@ def _clocks(t: Testimony) -> dict[str, Clock]:
     anchors: dict[str, list[AnchorPoint]] = defaultdict(list)
     zeros: dict[str, int] = {}
     for s in t.beats:
-        beats[s.alike.boot].append(s)
+        if not t.up or between(t.up, s.first_ms, s.last_ms + 1):  # what came while the center was not up moves no Z
+            beats[s.alike.boot].append(s)
     for a in t.anchors:
         anchors[a.boot].append(a)
     for c in t.before:
         zeros[c.boot] = min(zeros.get(c.boot, EVER), c.zero_ms)
-    return {boot: Clock(beats[boot], anchors[boot], zeros.get(boot)) for boot in {*beats, *anchors, *zeros}}
+    boots = {*(s.alike.boot for s in t.beats), *anchors, *zeros}
+    return {boot: Clock(beats[boot], anchors[boot], zeros.get(boot)) for boot in boots}
 
 
 def _life(t: Testimony, clocks: dict[str, Clock]) -> Intervals:

@@ -1,6 +1,8 @@
 import threading
 
-from center.lanes import ALL_MESSAGES, BATCH, LANE_BYTES, LANE_MESSAGES, SHARE, Lanes, Put
+import pytest
+
+from center.lanes import BATCH, CROWDED, FAIR_MESSAGES, LANE_BYTES, SHARE, Lanes, Put
 from tests.center.letters import T0, letter
 
 
@@ -8,11 +10,18 @@ def fill(lanes: Lanes, gateway: str, messages: int, size: int = 1) -> list[Put]:
     return [lanes.put(letter("hb", b"x" * size, T0 + n, gateway)) for n in range(messages)]
 
 
-def test_a_flood_fills_its_own_lane_only() -> None:
-    """Beyond its share nothing more of a gateway is taken, and it is counted; the others find room as before."""
+def test_a_journal_of_weeks_finds_room() -> None:
+    """A gateway that tells a whole journal again (64 MB) is taken in full, while nothing else waits."""
+    assert set(fill(Lanes(), "zz-0001", 2_000, 32_000)) == {Put.TAKEN}
+
+
+def test_a_flood_fills_its_own_lane_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where much waits, nothing more is taken of who is above its share, and it is counted; the others find room."""
+    monkeypatch.setattr("center.lanes.ALL_MESSAGES", 4 * FAIR_MESSAGES)
+    assert CROWDED == 1 / 4
     lanes = Lanes()
-    put = fill(lanes, "zz-flood", LANE_MESSAGES + 7)
-    assert put.count(Put.TAKEN) == LANE_MESSAGES
+    put = fill(lanes, "zz-flood", FAIR_MESSAGES + 7)
+    assert put.count(Put.TAKEN) == FAIR_MESSAGES
     assert put[-7:] == [Put.EXCESS] * 7
     assert fill(lanes, "zz-0001", 1) == [Put.TAKEN]
     assert lanes.excess() == {"4101/zz-flood": 7}
@@ -28,7 +37,7 @@ def test_a_lane_is_bounded_in_bytes_too() -> None:
 def test_gateways_are_served_in_turn() -> None:
     """One that waits behind a flood is in the very next batch, and the flood has no more than its share of it."""
     lanes = Lanes()
-    fill(lanes, "zz-flood", LANE_MESSAGES)
+    fill(lanes, "zz-flood", FAIR_MESSAGES)
     fill(lanes, "zz-0001", 2)
     batch = [one.topic.split("/")[3] for one in lanes.batch(1)]
     assert batch[:4] == ["zz-flood", "zz-0001", "zz-flood", "zz-0001"]
@@ -49,10 +58,11 @@ def test_each_lane_keeps_its_order_and_nothing_taken_is_lost() -> None:
         assert mine == list(range(T0, T0 + 400))
 
 
-def test_when_all_is_full_the_reader_waits_and_goes_on() -> None:
+def test_when_all_is_full_the_reader_waits_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """With every lane together at the limit nothing is dropped: there is room again as soon as a batch was taken."""
+    monkeypatch.setattr("center.lanes.ALL_MESSAGES", 20_000)
     lanes = Lanes()
-    for n in range(ALL_MESSAGES // 500):
+    for n in range(20_000 // 500):
         assert fill(lanes, f"zz-{n:04}", 500).count(Put.TAKEN) == 500
     assert fill(lanes, "zz-last", 1) == [Put.FULL]
     assert lanes.excess() == {}
