@@ -219,6 +219,7 @@ class Trial:
         after = self.box.files()
         left = {path for path in after.keys() - before.keys() if not RESIDUE.fullmatch(path)}
         gone = {path for path in before.keys() - after.keys() if not RESIDUE.fullmatch(path)}
+        gone.discard("opt")  # dpkg takes a folder that it finds empty
         changed = {path for path in before.keys() & after.keys() if before[path] != after[path]}
         changed = {path for path in changed if not RESIDUE.fullmatch(path)}
         if left or gone or changed:
