@@ -125,9 +125,11 @@ class Daemon:
         self._clock.poll()
         for look in self._looks.values():
             look.start()
+        from agent.reporting import tell_problems  # after the first looks were sent on their way
+
         log.info("watching %d cameras as %s", len(self._slots), self._settings.gateway.id)
         rest = self.rest()
-        rest.reporter.tell_problems()
+        tell_problems(self._settings, self.session)
         rest.uplink.start()
         for loop in rest.rounds:
             loop.start()

@@ -18,9 +18,10 @@ from agent.decide import soundness
 from agent.login_gate import LoginGate, Refusal
 from agent.loop import Loop
 from agent.model import Look, NotSeen, Seen
+from agent.records import Inspected
 from agent.session import Session
 from agent.settings import Settings
-from agent.slot import Inspected, Slot
+from agent.slot import Slot
 from agent.slots import Slots
 from agent.status import (
     CameraStatus,
@@ -79,17 +80,6 @@ class Reporter:
         for name, look in self._looks.items():
             starts += [look.unfinished_since, self._slots[name].unsettled_since]  # in this order: see the latter
         return [since for since in starts if since is not None]
-
-    # ---- for the journal ----------------------------------------------------------------------
-
-    def tell_problems(self) -> None:
-        """Journal those of the configuration in place of which the last good one runs."""
-        problems = self._settings.problems
-        for problem in problems[:MAX_TOLD]:
-            log.warning("not used: %s", problem)
-            self._session.fault(f"the new configuration is not used: {problem}"[:1000])
-        if problems:
-            log.warning("%d problems in the new configuration: the last good one runs; mend it, restart", len(problems))
 
     # ---- for the center -----------------------------------------------------------------------
 
@@ -253,3 +243,13 @@ class Reporter:
             reason=lost.reason if lost else None,
             detail=lost.detail if lost else "",
         )
+
+
+def tell_problems(settings: Settings, session: Session) -> None:
+    """Journal those of the configuration in place of which the last good one runs."""
+    problems = settings.problems
+    for problem in problems[:MAX_TOLD]:
+        log.warning("not used: %s", problem)
+        session.fault(f"the new configuration is not used: {problem}"[:1000])
+    if problems:
+        log.warning("%d problems in the new configuration: the last good one runs; mend it, restart", len(problems))

@@ -6,75 +6,24 @@ How anything is seen stands in `ask`, what it means in `decide`; who looks when 
 import logging
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from agent.decide import availability, soundness
 from agent.decide.availability import Change
-from agent.decide.soundness import PictureChange
 from agent.learnt import Learnt, LearntFile
 from agent.model import Camera, Capabilities, Device, DiscoveredDevice, Evidence, Look, Movement, NotSeen, Picture, Seen
+from agent.records import Asking, Changes, Checked, Checks, Inspected, Observation, PictureState, Unwatched
 from agent.session import Session
 from contract.messages import Identity, SlotVerdicts
 from contract.policy import Policy
-from contract.vocabulary import PTZ_FAULT, Reason
+from contract.vocabulary import Reason
 
 if TYPE_CHECKING:
     from agent.decide.roster import Presence, Sighting
 
 log = logging.getLogger(__name__)
-
-FIRST_WAIT_MS = 60_000
-"""Between two suggestions to ask a camera."""
-
-
-# ---- what is observed, beside Look, Evidence and Movement ---------------------------------------
-
-
-class Unwatched(Struct, frozen=True, kw_only=True):
-    """Nobody could see the camera from boot ms `since` on; `reason` as in availability.stuck."""
-
-    since: int
-    reason: Reason
-
-
-class Checked(Struct, frozen=True, kw_only=True):
-    """One check of a camera's picture over `source` (sub, main); None = it was due and not made.
-
-    `decodable`: whether a picture could be made of its stream; None = not told. `signature`: small and gray.
-    """
-
-    picture: Seen[Picture] | NotSeen | None
-    source: str = "main"
-    decodable: bool | None = None
-    signature: bytes = b""
-
-
-Changes = tuple[Change | PictureChange, ...]
-Observation: TypeAlias = "Look | Unwatched | Checked | Evidence | Movement | Sighting"
-
-
-# ---- what is known ------------------------------------------------------------------------------
-
-
-class PictureState(Struct, frozen=True, kw_only=True):
-    """What is known of one slot's picture. `seen_at`: boot ms of the last check that showed one.
-
-    `last`: of the last check; None before the first.
-    """
-
-    state: soundness.State = {}
-    seen_at: int | None = None
-    last: Seen[Picture] | NotSeen | None = None
-
-
-class Inspected(Struct, frozen=True, kw_only=True):
-    """The last judgement of one slot."""
-
-    verdicts: SlotVerdicts
-    device: Device | None
 
 
 class Slot:
@@ -107,23 +56,12 @@ class Slot:
         """MAC of another device that stood at its address when it was last looked at."""
         # of its picture
         self.picture = PictureState()
-        self.signatures: dict[str, bytes] = {}
-        """Source -> small gray picture that the next check is compared with."""
-        self.unusable_path = ""
-        """Of its sub-stream, where that shows nothing: the main stream is checked instead."""
-        self.undecodable = False
-        """By the last check that could tell."""
-        self.checked_at = 0
-        self.check_due: int | None = None
-        """Boot ms at which it is to be checked before the next round."""
+        self.checks = Checks()
         self._sight = availability.CLEAR
         self._checking_since: int | None = None
         """When a check's result came that is not taken in yet, boot ms."""
         # of questions and movements
-        self.wanted = False
-        """It is to be asked soon."""
-        self.not_before, self.wait_ms = 0, FIRST_WAIT_MS
-        """When a suggestion to ask it counts again (boot ms), and how long the next one waits."""
+        self.asking = Asking()
         self.inspected: Inspected | None = None
         self.ptz_fault_since: int | None = None
         self.moved_on: int | None = None
@@ -205,7 +143,7 @@ class Slot:
         elif picture:
             self.picture, reason = replace(self.picture, last=picture), picture.reason
         if picture and (isinstance(picture, Seen) or picture.attempts):  # else there was no time for it
-            self.checked_at = self._now()
+            self.checks.at = self._now()
         return (*changes, *self._decodable(check.decodable, reason))
 
     def _pictured(self, seen: Seen[Picture], check: Checked) -> Changes:
@@ -214,7 +152,7 @@ class Slot:
 
         before, picture = self.picture, replace(seen, value=rules_picture.judged(seen.value, self._policy))
         if check.signature and not picture.value.faults:
-            self.signatures[check.source] = check.signature
+            self.checks.signatures[check.source] = check.signature
         state, changes = soundness.step(before.state, picture, self._policy)
         for one in changes:
             self._session.picture(self.name, one)
@@ -277,15 +215,9 @@ class Slot:
         return ()
 
     def _moved(self, movement: Movement) -> Changes:
-        """A ptz fault is raised by a movement that shows it, and cleared by one that was made and does not."""
-        since, metrics = self.ptz_fault_since, dict.fromkeys(movement.faults, 1.0)
-        if movement.faults and since is None:
-            self.ptz_fault_since = self._now()
-            change = PictureChange(fault=PTZ_FAULT, from_=self.ptz_fault_since, to=None, metrics=metrics)
-        elif since is not None and not movement.faults and _was_moved(movement):
-            self.ptz_fault_since = None
-            change = PictureChange(fault=PTZ_FAULT, from_=since, to=self._now(), metrics=metrics)
-        else:
+        """Its ptz fault, raised or cleared."""
+        self.ptz_fault_since, change = soundness.moved(self.ptz_fault_since, movement, self._now())
+        if change is None:
             return ()
         self._session.picture(self.name, change)
         return (change,)
@@ -323,7 +255,3 @@ class Slot:
 def _who(one: Identity | DiscoveredDevice) -> str:
     """MAC, endpoint reference and serial number in one line."""
     return " ".join(filter(None, (one.mac, one.epr, one.serial)))
-
-
-def _was_moved(movement: Movement) -> bool:
-    return any(isinstance(part, Seen) for part in (movement.rotation, movement.zoom, movement.focus))

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from agent.decide.availability import Change
-from agent.decide.soundness import PictureChange
 from agent.learnt import LearntFile
 from agent.model import Camera, DiscoveredDevice
+from agent.records import FIRST_WAIT_MS, Changes
 from agent.session import Session
-from agent.slot import FIRST_WAIT_MS, Slot
+from agent.slot import Slot
 from contract.policy import Policy
 from contract.vocabulary import Availability
 
@@ -86,30 +86,30 @@ class Slots(Mapping[str, Slot]):
         """Ask these soon, whatever was asked before."""
         with self._lock:
             for name in names:
-                self._slots[name].wanted = True
+                self._slots[name].asking.wanted = True
         self.ask_now.set()
 
     def suggest(self, name: str) -> None:
         """Ask this one if it has not been asked lately; each repetition waits twice as long."""
-        now, slot = self._now(), self._slots[name]
+        now, asking = self._now(), self._slots[name].asking
         with self._lock:
-            if now < slot.not_before or slot.wanted:
+            if now < asking.not_before or asking.wanted:
                 return
-            slot.not_before, slot.wait_ms = now + slot.wait_ms, min(2 * slot.wait_ms, LONGEST_WAIT_MS)
-            slot.wanted = True
+            asking.not_before, asking.wait_ms = now + asking.wait_ms, min(2 * asking.wait_ms, LONGEST_WAIT_MS)
+            asking.wanted = True
         self.ask_now.set()
 
     def answered(self, name: str) -> None:
         """Its questions were answered: a suggestion need not wait."""
         with self._lock:
-            self._slots[name].not_before, self._slots[name].wait_ms = 0, FIRST_WAIT_MS
+            self._slots[name].asking.not_before, self._slots[name].asking.wait_ms = 0, FIRST_WAIT_MS
 
     def take_wanted(self) -> list[Camera]:
         """Those to be asked now, once."""
         with self._lock:
-            wanted = [slot for slot in self._slots.values() if slot.wanted]
+            wanted = [slot for slot in self._slots.values() if slot.asking.wanted]
             for slot in wanted:
-                slot.wanted = False
+                slot.asking.wanted = False
         return [slot.camera for slot in wanted]
 
     # ---- a picture is checked or its camera is moved, not both ----------------------------------
@@ -138,7 +138,7 @@ class Slots(Mapping[str, Slot]):
             self._spared.discard(name)
 
 
-def came_back(changes: Iterable[Change | PictureChange]) -> bool:
+def came_back(changes: Changes) -> bool:
     """Whether a camera that was offline is online again: it may have another firmware."""
     return any(
         isinstance(one, Change) and (one.from_, one.to) == (Availability.OFFLINE, Availability.ONLINE)

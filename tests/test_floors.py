@@ -25,6 +25,7 @@ FLOORS = {
     "status": 3,
     "clock": 3,
     "loop": 3,
+    "records": 3,
     "slot": 4,
     "acceptance": 4,
     "slots": 5,

@@ -7,9 +7,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from agent.decide.rules_picture import HIDES
-from agent.model import Picture, Seen
+from agent.model import Movement, Picture, Seen
 from contract.policy import Policy
-from contract.vocabulary import PictureFault
+from contract.vocabulary import PTZ_FAULT, PictureFault
 
 _NEEDS = {
     PictureFault.BLUR: "edge_width_px",
@@ -98,3 +98,20 @@ def _decided(
     if course.since is None:
         return replace(course, since=first), PictureChange(fault=fault, from_=first, to=None, metrics=metrics)
     return replace(course, since=None), PictureChange(fault=fault, from_=course.since, to=first, metrics=metrics)
+
+
+# ---- the head -----------------------------------------------------------------------------------
+
+
+def moved(since: int | None, movement: Movement, at: int) -> tuple[int | None, PictureChange | None]:
+    """Since when a ptz fault is held after a movement judged at boot ms `at`, None = not held; and the change.
+
+    It is raised by a movement that shows it, and cleared by one that was made and does not.
+    """
+    metrics = dict.fromkeys(movement.faults, 1.0)
+    if movement.faults and since is None:
+        return at, PictureChange(fault=PTZ_FAULT, from_=at, to=None, metrics=metrics)
+    made = any(isinstance(part, Seen) for part in (movement.rotation, movement.zoom, movement.focus))
+    if since is not None and made and not movement.faults:
+        return None, PictureChange(fault=PTZ_FAULT, from_=since, to=at, metrics=metrics)
+    return since, None

@@ -12,7 +12,8 @@ from agent.login_gate import LoginGate
 from agent.loop import Task
 from agent.model import Camera, Look, NotSeen, Seen
 from agent.permit import Permit, onvif_login, stream_login
-from agent.slot import Slot, Unwatched
+from agent.records import Unwatched
+from agent.slot import Slot
 from agent.slots import Slots, came_back
 from contract.text import tidy
 from contract.vocabulary import Reason

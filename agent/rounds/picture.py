@@ -12,7 +12,8 @@ from agent.login_gate import LoginGate
 from agent.loop import Round
 from agent.model import Camera, NotSeen, Seen
 from agent.permit import LoginMet, stream_login
-from agent.slot import Checked, Slot
+from agent.records import Checked
+from agent.slot import Slot
 from agent.slots import Slots
 from contract.policy import Policy
 from contract.reasons import Finding
@@ -46,14 +47,14 @@ class PictureTask(Round):
 
     def run(self) -> None:
         now = boot_ms()
-        due = {slot.name for slot in self._slots.values() if slot.check_due is not None and slot.check_due <= now}
+        due = {slot.name for slot in self._slots.values() if slot.checks.due is not None and slot.checks.due <= now}
         if now >= self._round_due:
             self._round_due = now + self._interval_ms
             due.update(slot.name for slot in self._slots.viewable)
         self.check(due)
 
     def next_ms(self, ended_ms: int) -> int:
-        earlier = (slot.check_due for slot in self._slots.values() if slot.check_due is not None)
+        earlier = (slot.checks.due for slot in self._slots.values() if slot.checks.due is not None)
         return min([self._round_due, *earlier])
 
     # ---- checks ---------------------------------------------------------------------------------
@@ -61,11 +62,11 @@ class PictureTask(Round):
     def check(self, due: Collection[str]) -> None:
         """Everybody due; those that had to wait longest come first, for the deadline may not suffice for all."""
         for name in due:
-            self._slots[name].check_due = None
+            self._slots[name].checks.due = None
         untold = set(due)
         shown = [slot for slot in self._slots.viewable if slot.name in due and not self._door.is_barred(slot.name)]
         with self._slots.checking(slot.name for slot in shown) as allowed:
-            batch = sorted((slot for slot in shown if slot.name in allowed), key=lambda slot: slot.checked_at)
+            batch = sorted((slot for slot in shown if slot.name in allowed), key=lambda slot: slot.checks.at)
             try:
                 for source, group in self._by_source(batch).items():
                     for name in self._check(group, source, self._deadline_s * len(group) / len(batch)):
@@ -79,7 +80,7 @@ class PictureTask(Round):
         groups: dict[str, list[Camera]] = {}
         for slot in batch:
             small = self._learnt.recall_sub(slot.camera)
-            if small and slot.unusable_path != small.stream_path:
+            if small and slot.checks.unusable_path != small.stream_path:
                 groups.setdefault("sub", []).append(small)
             else:
                 groups.setdefault("main", []).append(self._learnt.recall(slot.camera))
@@ -88,7 +89,7 @@ class PictureTask(Round):
     def _check(self, group: Sequence[Camera], source: str, deadline_s: float) -> Iterator[str]:
         """The slots, each when its result is taken."""
         by_slot, undecodable = {camera.slot: camera for camera in group}, set[str]()
-        remembered = {name: self._slots[name].signatures.get(source, b"") for name in by_slot}
+        remembered = {name: self._slots[name].checks.signatures.get(source, b"") for name in by_slot}
         signatures: dict[str, bytes] = {}
         log_in = self._door.allowed(group, stream_login)
 
@@ -110,8 +111,8 @@ class PictureTask(Round):
         for name, picture in results:
             slot = self._slots[name]
             if source == "sub" and isinstance(picture, NotSeen) and _shows_nothing(picture):
-                slot.unusable_path = by_slot[name].stream_path
-                slot.check_due = boot_ms() + self._confirm_ms
+                slot.checks.unusable_path = by_slot[name].stream_path
+                slot.checks.due = boot_ms() + self._confirm_ms
             decodable = True if isinstance(picture, Seen) else False if name in undecodable else None
             signature = signatures.get(name, b"")
             self._take(slot, Checked(picture=picture, source=source, decodable=decodable, signature=signature))
@@ -121,12 +122,12 @@ class PictureTask(Round):
         """A picture that cannot be decoded is confirmed at once, then checked often until it is back."""
         slot.apply(check)
         if check.decodable is False:
-            slot.check_due = boot_ms() + (RETRY_MS if slot.undecodable else self._confirm_ms)
-            slot.undecodable = True
+            slot.checks.due = boot_ms() + (RETRY_MS if slot.checks.undecodable else self._confirm_ms)
+            slot.checks.undecodable = True
         elif check.decodable:
-            slot.undecodable = False
-        elif slot.undecodable:
-            slot.check_due = boot_ms() + RETRY_MS
+            slot.checks.undecodable = False
+        elif slot.checks.undecodable:
+            slot.checks.due = boot_ms() + RETRY_MS
 
 
 def _shows_nothing(picture: NotSeen) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.model import Camera
-from agent.slot import FIRST_WAIT_MS
+from agent.records import FIRST_WAIT_MS
 from agent.slots import LONGEST_WAIT_MS
 from tests.agent.rounds.house import House
 from tests.support.waiting import until

@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.decide.soundness import PictureChange, State, held, sound, step
-from agent.model import Picture, Seen
+from agent.decide.soundness import PictureChange, State, held, moved, sound, step
+from agent.model import Movement, Picture, Rotation, Seen
 from contract.vocabulary import PictureFault
 from tests.agent.decide.builders import POLICY
 
@@ -92,3 +92,15 @@ def test_faults_do_not_mix(shown: list[set[PictureFault]]) -> None:
     together = course([visit(at, *sorted(faults)) for at, faults in enumerate(shown)])[1]
     alone = course([visit(at, *(faults & {BLUR})) for at, faults in enumerate(shown)])[1]
     assert [change for change in together if change.fault is BLUR] == alone
+
+
+def test_a_ptz_fault_is_raised_by_a_movement_that_shows_it_and_cleared_by_one_that_was_made() -> None:
+    """A movement that could not be made clears nothing, and a fault that goes on is not raised again."""
+    drifts = Movement(faults=("drifts",))
+    turned = Movement(rotation=Seen(value=Rotation(span_deg=None, closed=True, method="recurrence")))
+    since, change = moved(None, drifts, 5)
+    assert (since, change) == (5, PictureChange(fault="ptz", from_=5, to=None, metrics={"drifts": 1.0}))
+    for movement in (drifts, Movement()):
+        assert moved(5, movement, 9) == (5, None)
+    assert moved(5, turned, 9) == (None, PictureChange(fault="ptz", from_=5, to=9, metrics={}))
+    assert moved(None, turned, 9) == (None, None)

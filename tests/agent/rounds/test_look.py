@@ -14,8 +14,8 @@ import pytest
 from agent.ask.attempt import boot_ms
 from agent.loop import Loop
 from agent.model import Camera, ClockReading, Look, NotSeen, Seen, Stream
+from agent.records import Checked
 from agent.rounds.look import LookTask
-from agent.slot import Checked
 from contract.messages import Transition
 from contract.vocabulary import Availability, Reason
 from tests.agent.rounds.house import House

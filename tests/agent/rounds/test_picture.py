@@ -112,24 +112,24 @@ def test_a_fault_is_raised_and_cleared_by_visits_that_agree(room: Room) -> None:
 def test_a_view_with_a_fault_is_not_remembered(room: Room) -> None:
     """The next check is compared with the last sound one: another view stays a fault until the old one is back."""
     room.check()
-    remembered = {name: slot.signatures["sub"] for name, slot in room.slots.items()}
+    remembered = {name: slot.checks.signatures["sub"] for name, slot in room.slots.items()}
     assert all(remembered.values())
     room.canteen.fault("one", "dark")
     room.check()
-    assert room.slots["one"].signatures["sub"] == remembered["one"]
-    assert room.slots["two"].signatures["sub"]
+    assert room.slots["one"].checks.signatures["sub"] == remembered["one"]
+    assert room.slots["two"].checks.signatures["sub"]
 
 
 def test_what_the_sub_stream_cannot_show_the_main_stream_confirms(room: Room) -> None:
     """After one undecodable sub-stream the main stream is visited, at once: it is what everybody opens."""
     room.canteen.fault("one", "rtsp-undecodable")
     assert room.check() == {"one": False, "two": True}
-    assert room.slots["one"].check_due
+    assert room.slots["one"].checks.due
     assert room.check("one") == {"one": False}
     room.house.hide("one")
-    room.slots["one"].check_due = None
+    room.slots["one"].checks.due = None
     assert room.check("one") == {"one": None}  # its stream is gone; when it is back, it is not to wait for a round
-    assert room.slots["one"].check_due
+    assert room.slots["one"].checks.due
     room.house.stream("one")
     room.canteen.fault("one", "none")
     assert room.check("one") == {"one": True}
