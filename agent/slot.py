@@ -47,7 +47,6 @@ class Slot:
         self._policy, self._session, self._learnt, self._changed, self._now = policy, session, learnt, changed, now
         self._lock = threading.RLock()
         self.look_now = threading.Event()
-        # of looks
         self.state = availability.START
         self.last_look: Look | None = None
         self.changed_at: int | None = None
@@ -181,20 +180,8 @@ class Slot:
 
     def learn(self, told: Capabilities) -> None:
         """Keep where the camera's stream is; a look follows where that is news, or why it is not known."""
-        uri, small = told.stream_uri, told.sub_stream_uri
-        if told.refused:
-            self.look_now.set()
-        if isinstance(uri, NotSeen):
-            return
-        learnt = Learnt(
-            address=self.camera.address,
-            stream_port=uri.value.port,
-            stream_path=uri.value.path,
-            sub_port=small.value.port if isinstance(small, Seen) else 0,
-            sub_path=small.value.path if isinstance(small, Seen) else "",
-            auth=told.auth,
-        )
-        if self._learnt.learn(self.camera, learnt):
+        where = _where(self.camera.address, told)
+        if told.refused or (where and self._learnt.learn(self.camera, where)):
             self.look_now.set()
 
     def _judged(self, evidence: Evidence) -> Changes:
@@ -237,19 +224,35 @@ class Slot:
             self._changed.set()
         before, self.presence = self.presence, (sighting.presence, sighting.rivals)
         if self.presence != before:
-            self._tell(sighting, _who(identity))
+            _tell(self._session, self.camera, sighting, identity)
         return ()
 
-    def _tell(self, sighting: "Sighting", enrolled: str) -> None:
-        from agent.decide.roster import Presence
 
-        if sighting.presence is Presence.IDENTITY_CHANGED and sighting.device:
-            other = _who(sighting.device)
-            self._session.identity_changed(self.name, enrolled, other)
-            told = "%s: another device stands at %s (%s); no login there until its identity is in the settings"
-            log.warning(told, self.name, self.camera.address, other)
-        if sighting.rivals:
-            self._session.conflict(self.name, enrolled, sighting.rivals)
+def _where(address: str, told: Capabilities) -> Learnt | None:
+    """Where ONVIF says that the streams are; None where it does not."""
+    uri, small = told.stream_uri, told.sub_stream_uri
+    if isinstance(uri, NotSeen):
+        return None
+    return Learnt(
+        address=address,
+        stream_port=uri.value.port,
+        stream_path=uri.value.path,
+        sub_port=small.value.port if isinstance(small, Seen) else 0,
+        sub_path=small.value.path if isinstance(small, Seen) else "",
+        auth=told.auth,
+    )
+
+
+def _tell(session: Session, camera: Camera, sighting: "Sighting", enrolled: Identity) -> None:
+    from agent.decide.roster import Presence
+
+    if sighting.presence is Presence.IDENTITY_CHANGED and sighting.device:
+        other = _who(sighting.device)
+        session.identity_changed(camera.slot, _who(enrolled), other)
+        told = "%s: another device stands at %s (%s); no login there until its identity is in the settings"
+        log.warning(told, camera.slot, camera.address, other)
+    if sighting.rivals:
+        session.conflict(camera.slot, _who(enrolled), sighting.rivals)
 
 
 def _who(one: Identity | DiscoveredDevice) -> str:
