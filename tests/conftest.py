@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 import requests_file  # noqa: F401 - with these loaded, the capability child's stand-ins for requests are not used in
 import requests_toolbelt.multipart.decoder  # noqa: F401 - this process, whose other tests need zeep with the real ones
+from hypothesis import settings
+
+settings.register_profile("whatever the machine does besides", deadline=None)
+settings.load_profile("whatever the machine does besides")
 
 
 @pytest.fixture(scope="session")
