@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.ask.attempt import Trouble
-from agent.ask.net.digest import Challenge, attempts_left, authorization, challenges, choose
+from agent.ask.net.digest import Challenge, attempts_left, authorization, challenges, choose, forgives_s
 from agent.model import Credentials
 from contract.vocabulary import Reason
 
@@ -174,3 +174,26 @@ def test_no_challenge_can_hurt(headers: list[str]) -> None:
     except Trouble:
         return
     assert not set(authorization(challenge, MUFASA, "GET", "/")) & set("\r\n\0")
+
+
+@pytest.mark.parametrize(
+    ("text", "header", "seconds"),
+    [
+        ("", "", None),
+        ("Sender not authorized", "", None),
+        ("You still have 29 attempt(s)", "", None),
+        ("", "120", 120),
+        ("", "Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("The account is locked for 5 minutes", "", 300),
+        ("Login failed, please try again in 30 seconds.", "", 30),
+        ("Account locked. Retry after 1 hour", "", 3600),
+        ("账号已锁定，请5分钟后重试", "", 300),
+        ("账户被锁定，剩余 1800 秒", "", 1800),
+        ("<userCheck><lockStatus>lock</lockStatus><unlockTime>1800</unlockTime></userCheck>", "", 1800),
+        ("<userCheck><lockStatus>unlock</lockStatus><unlockTime>0</unlockTime></userCheck>", "", None),
+        ("locked", "99999999999", None),
+    ],
+)
+def test_when_a_camera_says_that_it_forgives(text: str, header: str, seconds: float | None) -> None:
+    """Retry-After in seconds, words of a lock with a time, Hikvision's own element; else it is not known."""
+    assert forgives_s(text, header) == seconds
