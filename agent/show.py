@@ -117,15 +117,9 @@ def _plain(text: str) -> str:
 
 def discovered(found: "Round", lang: str) -> None:
     zh = lang == "zh"
-    table = _table(
-        *(
-            ("地址", "端口", "名称", "型号", "MAC", "EPR")
-            if zh
-            else ("address", "port", "name", "hardware", "MAC", "EPR")
-        )
-    )
+    table = _table(*(("地址", "端口", "名称", "型号", "MAC") if zh else ("address", "port", "name", "hardware", "MAC")))
     for one in found.found:
-        cells = (one.address, str(one.port), one.name, one.hardware, one.mac or one.claimed_mac, one.epr)
+        cells = (one.address, str(one.port), one.name or one.epr, one.hardware, one.mac or one.claimed_mac)
         table.add_row(*map(_plain, cells))
     odd = [f"{one.address}: {note}" for one in found.found for note in one.notes]
     links = ", ".join(found.interfaces) or ("无" if zh else "none")

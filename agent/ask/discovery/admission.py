@@ -15,10 +15,15 @@ from agent.ask.onvif import xaddr
 from agent.model import DiscoveredDevice
 
 PER_SOURCE = 8
+FIRSTS = 600
+"""Datagrams read in one round from senders of whom nothing was taken yet: what comes later tells little more, and 200
+cameras that answer every probe send 3,000."""
 STRANGERS = 1_000
 NEIGHBOURS = 1_000
-"""Datagrams read in one round: from senders without and with an entry in the ARP table; together 2,000."""
+"""Further datagrams read in one round: from senders without and with an entry in the ARP table."""
 MAX_DEVICES = 200
+FIRST_SHARE = 0.6
+"""Of the room for what is new, at the begin of a round."""
 _SOURCES = 4_096
 _NOTES = 8
 
@@ -27,15 +32,17 @@ class Admission:
     """Admits or rejects a datagram before it is parsed.
 
     `share` (0..1) is the part of the round's budget released so far: it grows with time, so that a burst cannot spend
-    what later answers need. `vouched` = the datagram carries an id that only this known address was sent.
+    what later answers need. `vouched` = the datagram carries an id that only this known address was sent;
+    `taken`: something of this sender's was taken already.
     """
 
     def __init__(self) -> None:
         self._sources: Counter[tuple[str, bool]] = Counter()
-        self._strangers = 0
-        self._neighbours = 0
+        self._firsts = self._strangers = self._neighbours = 0
 
-    def admit(self, sender: str, size: int, *, share: float, vouched: bool, neighbour: bool) -> Rejection | None:
+    def admit(
+        self, sender: str, size: int, *, share: float, vouched: bool, neighbour: bool, taken: bool = False
+    ) -> Rejection | None:
         if size > MAX_DATAGRAM_BYTES:
             return Rejection.OVERSIZE
         source = (sender, vouched)
@@ -44,7 +51,14 @@ class Admission:
         self._sources[source] += 1
         if self._sources[source] > PER_SOURCE:
             return Rejection.SURPLUS
+        if not (vouched or taken) and self._firsts < FIRSTS * _early(share):
+            self._firsts += 1
+            return None
         return None if vouched else self._within_pot(neighbour, share)
+
+    def had_no_room(self, sender: str, *, vouched: bool) -> None:
+        """What this sender said could not be taken: it does not count against the sender, who may say it again."""
+        self._sources[sender, vouched] -= 1
 
     def _within_pot(self, neighbour: bool, share: float) -> Rejection | None:
         if neighbour:
@@ -54,6 +68,11 @@ class Admission:
             return Rejection.FLOOD
         self._strangers += 1
         return None
+
+
+def _early(share: float) -> float:
+    """Nothing where the budget is overdrawn (0)."""
+    return max(share, FIRST_SHARE) if share else 0.0
 
 
 class DeviceTable:
@@ -81,12 +100,17 @@ class DeviceTable:
         if old is None:
             if self._at_address[new.address] >= PER_SOURCE:
                 return False
-            if not vouched and len(self._devices) >= MAX_DEVICES * share:
+            another = self._at_address[new.address] > 0
+            if not vouched and len(self._devices) >= MAX_DEVICES * (share if another else _early(share)):
                 return False
             self._at_address[new.address] += 1
         self._devices[key] = new if old is None else _merge(old, new)
         self._votes.setdefault(key, Counter())[new.epr] += 10 * PER_SOURCE if vouched else 1
         return True
+
+    def holds(self, address: str) -> bool:
+        """Whether anything of this sender was taken."""
+        return self._at_address[address] > 0
 
     def devices(self, macs: Mapping[str, str]) -> tuple[DiscoveredDevice, ...]:
         """At most 200: first those that proved their address, then those on our links, then the rest as they came."""

@@ -83,9 +83,9 @@ def parse(data: bytes) -> Reply | Rejection:
     """What one datagram says. Never raises, whatever the bytes; namespaces and declared encodings are not trusted."""
     if len(data) > MAX_DATAGRAM_BYTES:
         return Rejection.OVERSIZE
-    if b"<!DOCTYPE" in data:
-        return Rejection.DOCTYPE
     text = _envelope_of(_decode(data))
+    if b"<!DOCTYPE" in data or "<!DOCTYPE" in text:
+        return Rejection.DOCTYPE
     reader = _Reader()
     try:
         reader.read(text)
@@ -114,13 +114,19 @@ def scope_value(scopes: Sequence[str], name: str) -> str:
 
 
 def _decode(data: bytes) -> str:
-    """UTF-8, else GB18030 whatever is declared: Chinese firmwares mix them up."""
+    """UTF-16 where it shows, UTF-8, else GB18030 whatever is declared: Chinese firmwares mix them up."""
+    if wide := next((codec for start, codec in _WIDE if data.startswith(start)), ""):
+        return data.decode(wide, "replace").removeprefix("\ufeff")
     for codec in ("utf-8-sig", "gb18030"):
         try:
             return data.decode(codec)
         except UnicodeDecodeError:
             continue
     return data.decode("utf-8", "replace")
+
+
+_WIDE = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"), (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
+"""How UTF-16 begins, with a byte order mark and without (XML 1.0, F.1)."""
 
 
 def _envelope_of(text: str) -> str:

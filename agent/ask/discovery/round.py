@@ -28,6 +28,7 @@ _PAUSE_S = 0.02
 _BATCH = 64
 _ARP_AGE_S = 0.25
 _NOTED_STRANGERS = 5
+_NOTED_CROWD = 4_096
 
 
 class DiscoveryOptions(Struct, frozen=True, kw_only=True):
@@ -106,6 +107,8 @@ class _Sweep:
         self._tickets: dict[str, list[bytes]] = {address: [] for address in targets.known}
         self._elsewhere: dict[str, None] = {}
         self._unsent: dict[str, None] = {}
+        self._crowded: dict[str, None] = {}
+        """Senders of answers for which there was no room."""
         self._macs: Mapping[str, str] = {}
         self._macs_read_s = -1.0
         self._began_s = self._spent_s = 0.0
@@ -134,6 +137,10 @@ class _Sweep:
 
     def notes(self) -> list[str]:
         notes = [f"probes could not be sent from {trouble}" for trouble in self._unsent]
+        if left := [one for one in self._crowded if not self.table.holds(one)]:
+            notes.append(
+                f"answers of {len(left)} senders were not used, more than one round reads: {', '.join(left[:5])}"
+            )
         if self._elsewhere:
             notes.append("answered from outside the links and subnets asked, not used: " + ", ".join(self._elsewhere))
         return notes
@@ -177,9 +184,10 @@ class _Sweep:
             share=0.0 if self._overdrawn() else share,
             vouched=vouched,
             neighbour=sender in self._neighbours(),
+            taken=self.table.holds(sender),
         )
         if why is not None:
-            return why
+            return self._crowd(sender, why)
         reply = parse(data)
         if isinstance(reply, Rejection):
             return reply
@@ -188,7 +196,16 @@ class _Sweep:
         if reply.relates_to and not reply.relates_to & self._asked:
             return Rejection.FOREIGN_RELATES_TO
         added = self.table.add(sender, reply.matches, network, share=share, vouched=vouched)
-        return None if added else Rejection.FLOOD
+        return None if added else self._no_room(sender, vouched=vouched)
+
+    def _no_room(self, sender: str, *, vouched: bool) -> Rejection:
+        self._admission.had_no_room(sender, vouched=vouched)
+        return self._crowd(sender, Rejection.FLOOD)
+
+    def _crowd(self, sender: str, why: Rejection) -> Rejection:
+        if why is Rejection.FLOOD and len(self._crowded) < _NOTED_CROWD:
+            self._crowded[sender] = None
+        return why
 
     def _from_elsewhere(self, sender: str) -> Rejection:
         if len(self._elsewhere) < _NOTED_STRANGERS:

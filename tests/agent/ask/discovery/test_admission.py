@@ -2,7 +2,16 @@
 
 import ipaddress
 
-from agent.ask.discovery.admission import MAX_DEVICES, NEIGHBOURS, PER_SOURCE, STRANGERS, Admission, DeviceTable
+from agent.ask.discovery.admission import (
+    FIRST_SHARE,
+    FIRSTS,
+    MAX_DEVICES,
+    NEIGHBOURS,
+    PER_SOURCE,
+    STRANGERS,
+    Admission,
+    DeviceTable,
+)
 from agent.ask.discovery.messages import MAX_DATAGRAM_BYTES, Match, Rejection
 
 LAN = ipaddress.IPv4Network("10.0.0.0/8")
@@ -41,10 +50,10 @@ def test_an_oversize_datagram_is_refused_before_it_counts() -> None:
 
 
 def test_a_burst_spends_only_what_is_released() -> None:
-    """At a quarter of the share a quarter of the strangers is admitted; a later one finds room again."""
+    """At a quarter of the share a part of the strangers is admitted; a later one finds room again."""
     admission = Admission()
     admitted = sum(admit(admission, address(number), share=0.25) for number in range(2000))
-    assert admitted == STRANGERS / 4
+    assert admitted == FIRSTS * FIRST_SHARE + STRANGERS / 4
     assert admit(admission, address(5000), share=0.3)
 
 
@@ -57,6 +66,20 @@ def test_neighbours_and_vouched_senders_have_room_of_their_own() -> None:
     assert admit(admission, address(20_001), neighbour=True)
     assert admit(admission, address(20_002), vouched=True)
     assert STRANGERS + NEIGHBOURS == 2_000
+
+
+def test_two_hundred_cameras_that_answer_every_probe_are_all_taken() -> None:
+    """Fifteen waves of answers, always in the same order: whoever was not taken yet goes before more of the others."""
+    admission, table = Admission(), DeviceTable()
+    for wave in range(15):
+        share = 0.25 + 0.75 * wave / 14
+        for number in range(200):
+            sender = address(number)
+            why = admission.admit(sender, 800, share=share, vouched=False, neighbour=False, taken=table.holds(sender))
+            said = [match(f"urn:uuid:{number}")]
+            if why is None and not table.add(sender, said, LAN, share=share, vouched=False):
+                admission.had_no_room(sender, vouched=False)
+    assert len(table.devices({})) == 200
 
 
 def test_forged_datagrams_do_not_use_up_a_known_senders_vouched_share() -> None:

@@ -184,9 +184,14 @@ def test_what_is_no_reply_of_a_camera_is_named(data: bytes, why: Rejection) -> N
 
 
 def test_a_doctype_in_another_encoding_expands_nothing() -> None:
-    """UTF-16 hides a DOCTYPE from the byte check; such a datagram is not read at all."""
+    """UTF-16 hides a DOCTYPE from no check; and what is honest in it is read."""
     bomb = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">]><ProbeMatches>&a;onvif</ProbeMatches>'
-    assert parse(bomb.encode("utf-16")) is Rejection.MALFORMED
+    assert parse(bomb.encode("utf-16")) is Rejection.DOCTYPE
+    honest = (
+        bomb.partition("<!DOCTYPE")[0] + "<ProbeMatches><ProbeMatch><Types>dn:onvif</Types></ProbeMatch></ProbeMatches>"
+    )
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
+        assert isinstance(parse(honest.encode(encoding)), Reply), encoding
 
 
 @pytest.mark.parametrize(
