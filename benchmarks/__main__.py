@@ -44,13 +44,20 @@ def _picture_cost(quick: bool) -> list[Figure]:
     return picture_cost.figures(quick)
 
 
+def _center(quick: bool) -> list[Figure]:
+    from benchmarks import province
+
+    return province.figures(quick)
+
+
 NAMED: dict[str, Callable[[bool], list[Figure]]] = {
     "picture": _picture,
     "movement": _movement,
     "picture-cost": _picture_cost,
+    "center": _center,
 }
 """Only where named. On two idle cores picture takes 3 minutes (`--quick` 1), movement 2 hours (3 minutes), picture-cost
-5 minutes (2)."""
+5 minutes (2), center 5 minutes (1)."""
 
 
 def _names() -> str:

@@ -110,11 +110,11 @@ def month(folder: Path, span: Span, rules: Rules, rule: Rule) -> list[Row]:
         _covered(connection, rules)
         _run(connection, "2_assessed.sql")
         connection.execute(
-            "CREATE TEMP TABLE online (position VARCHAR, piece INTEGER, on_ms BIGINT, off_ms BIGINT,"
+            "CREATE TEMP TABLE online (service INTEGER, on_ms BIGINT, off_ms BIGINT,"
             " days_online BIGINT, spots_online BIGINT)"
         )
         connection.execute(
-            "CREATE TEMP TABLE outages (position VARCHAR, piece INTEGER, outages BIGINT, ms BIGINT,"
+            "CREATE TEMP TABLE outages (service INTEGER, outages BIGINT, ms BIGINT,"
             " longest_ms BIGINT, ended BIGINT, ended_ms BIGINT)"
         )
         for part in sorted((folder / "spans").iterdir()) if (folder / "spans").is_dir() else ():

@@ -1,5 +1,5 @@
 -- E = (S ∩ month ∩ W) \ X of every time of service in one place, in ms, camera-days and spot instants.
--- Reads: settings, days, places, assessed_as, windows, windows_whole. Makes: served, hours, assessed_days, assessed.
+-- Reads: settings, days, places, assessed_as, windows, windows_whole. Makes: served, ids, hours, assessed_days, assessed.
 
 -- Many are in service all month and share their windows: `alike` numbers each kind of them, which is worked out once.
 CREATE OR REPLACE TEMP TABLE served AS
@@ -10,9 +10,12 @@ WITH clipped AS (
     WHERE p.since_ms < s.until_ms AND coalesce(p.until_ms, s.until_ms) > s.month_from_ms
       AND p.since_ms < coalesce(p.until_ms, s.until_ms)
 )
-SELECT position, piece, scope, scope_whole, since_ms, until_ms,
+SELECT *, CAST(row_number() OVER () AS INTEGER) AS service,
+       CAST(dense_rank() OVER (ORDER BY position) AS INTEGER) AS id,
        CAST(dense_rank() OVER (ORDER BY scope, scope_whole, since_ms, until_ms) AS INTEGER) AS alike
 FROM clipped;
+
+CREATE OR REPLACE TEMP TABLE ids AS SELECT DISTINCT position, id FROM served;
 
 CREATE OR REPLACE TEMP TABLE hours AS
 SELECT k.alike, w.day, greatest(w.from_ms, k.since_ms) AS from_ms, least(w.to_ms, k.until_ms) AS to_ms

@@ -10,5 +10,5 @@ SELECT p.position, p.piece, p.zone, p.unit, p.unit_name, p.kind, p.region, p.reg
 FROM served v
 JOIN places p ON p.position = v.position AND p.piece = v.piece
 JOIN assessed a ON a.alike = v.alike
-LEFT JOIN online o ON o.position = v.position AND o.piece = v.piece
-LEFT JOIN outages x ON x.position = v.position AND x.piece = v.piece;
+LEFT JOIN online o ON o.service = v.service
+LEFT JOIN outages x ON x.service = v.service;
