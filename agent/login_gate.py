@@ -144,6 +144,7 @@ class LoginGate:
 
         A refusal within a minute of an accepted login need be no wrong password: some domes answer 401 for seconds
         after a session has ended. Two are excused, a look and the hurried one after it; a third may lock the account.
+        A camera that counts its attempts down means what it says.
         """
         if (credentials := which(camera)) is None:
             return
@@ -156,7 +157,7 @@ class LoginGate:
             if how.worked:
                 self._worked_s[login] = now_s
                 self._excused.pop(login, None)
-            if how.failed and not self._is_excused(login, now_s):
+            if how.failed and not (how.attempts_left is None and self._is_excused(login, now_s)):
                 self._refused_here.add(login)
                 self._back.discard(login)
                 for record in self._records:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from agent.model import Camera, Credentials
 
 FEW_LEFT = 5
-"""A camera that says so few attempts are left before it locks is not tried again for a while (Dahua starts at 30)."""
+"""Where a camera says that so few attempts are left no other way is tried in the same visit (Dahua starts at 30)."""
 
 
 class LoginMet(Struct, frozen=True, kw_only=True):

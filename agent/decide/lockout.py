@@ -6,12 +6,14 @@ Dahua and Hikvision lock an account after a handful of wrong passwords, and then
 from msgspec import Struct
 from msgspec.structs import replace
 
-from agent.permit import FEW_LEFT, LoginMet
+from agent.permit import LoginMet
 
 MINUTE_S, DAY_S = 60.0, 86_400.0
 FIRST_PAUSE_S = 30 * MINUTE_S
 SHORT_PAUSES_S = (1 * MINUTE_S, 5 * MINUTE_S, 15 * MINUTE_S)
-"""At a camera that says how many attempts are left (not few), or that it forgives soon: each pause costs its rate."""
+"""At a camera that says how many attempts are left, or that it forgives soon: each pause costs its rate."""
+OWNERS = 3
+"""So many attempts are the owner's: where no more are left it is not tried again for a day."""
 FORGIVING_S = 60 * MINUTE_S
 """A camera that says that it forgives within this time locks nobody out for long."""
 FORGIVEN_AFTER_S = 5.0
@@ -83,7 +85,7 @@ class Guard(Struct, frozen=True, kw_only=True):
         left, visits = self._left(met), self.visits + 1
         in_a_row = self.in_a_row + met.failed
         forgiving = met.forgives_s is not None and met.forgives_s <= FORGIVING_S
-        patient = forgiving or (left is not None and left > FEW_LEFT)
+        patient = forgiving or (left is not None and left > OWNERS)
         wait_s = min(FIRST_PAUSE_S * 2 ** min(in_a_row - 1, 10), DAY_S)
         if patient:
             wait_s = _short_pause_s(visits)

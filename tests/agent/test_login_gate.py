@@ -223,6 +223,19 @@ def test_a_password_changed_at_the_camera_is_shown_three_times(tmp_path: Path, c
     assert not may(door)
 
 
+def test_a_camera_that_counts_down_is_believed_at_once(tmp_path: Path, clock: Clock) -> None:
+    """However soon after an accepted login: one try after a minute, and the last three attempts are the owner's."""
+    door = gate(tmp_path, clock)
+    door.met(CAMERA, onvif_login, WORKED)
+    clock.now_s += 5
+    refuse(door, how=LoginMet(failed=1, attempts_left=4))
+    assert not may(door)
+    clock.now_s += 61
+    refuse(door, how=LoginMet(failed=1, attempts_left=3))
+    clock.now_s += 86_000
+    assert not may(door)
+
+
 def test_a_login_that_works_for_another_process_ends_the_pause_here(tmp_path: Path, clock: Clock) -> None:
     """A person tried it by hand: the agent goes on at once, and asks what it could not ask meanwhile."""
     works = list[Camera]()

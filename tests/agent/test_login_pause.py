@@ -177,6 +177,27 @@ def test_the_agent_names_a_refused_login(site: Site) -> None:
     assert WRONG not in text
 
 
+def test_a_password_put_right_at_the_camera_is_found_soon_where_that_is_safe(tmp_path: Path) -> None:
+    """A camera that counts attempts down is tried again after a minute, once, and is online again."""
+    with Canteen([CameraSpec(slot="stove", persona="dahua-bullet", password=PASSWORD)]) as canteen:
+        site = Site(canteen, tmp_path)
+        site.password.write_text(PASSWORD)
+        with (tmp_path / "log").open("wb") as log:
+            agent = subprocess.Popen(
+                [tool("canteen-agent"), "run", "--config", str(site.config)], stdout=log, stderr=subprocess.STDOUT
+            )
+        try:
+            until(lambda: site.status().get("availability") == "online", "is online")
+            canteen.fault("stove", "wrong-password")
+            until(lambda: site.status()["reason"] == "REFUSED", "is refused")
+            canteen.fault("stove", "none")
+            until(lambda: site.status()["availability"] == "online", "is online again", patience_s=240)
+        finally:
+            agent.terminate()
+            agent.wait(30)
+        assert json.loads((site.state / "logins.json").read_text())["guards"] == {}
+
+
 def test_status_shows_a_pause_to_a_person(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     """The table names since when the login is refused, when it is tried again and how to end that."""
     with (site.folder / "log").open("wb") as log:

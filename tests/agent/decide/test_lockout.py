@@ -44,12 +44,13 @@ def may(guard: Guard, now_s: float) -> bool:
         (refused(1000, forgives_s=300), 1000 + 305, True),
         (refused(1000, left=0, forgives_s=300), 1000 + 305, True),
         (refused(1000, forgives_s=2 * HOUR_S), 1000 + 2 * HOUR_S, False),
-        (refused(1000, left=5), 1000 + DAY_S - 1, False),
-        (refused(1000, left=5), 1000 + DAY_S, True),
+        (refused(1000, left=4), 1000 + 60, True),
+        (refused(1000, left=3), 1000 + DAY_S - 1, False),
+        (refused(1000, left=3), 1000 + DAY_S, True),
     ],
 )
 def test_pauses(guard: Guard, now_s: float, allowed: bool) -> None:
-    """Half an hour after a refusal, then twice as long, three a day at most, and a day when few attempts are left.
+    """Half an hour after a refusal, then twice as long, three a day at most; a day when only the owner's are left.
 
     One try at 1, 5 and 15 minutes where the camera counts attempts itself or forgives soon, never before it does.
     """
@@ -58,8 +59,8 @@ def test_pauses(guard: Guard, now_s: float, allowed: bool) -> None:
 
 def test_what_a_camera_said_once_is_counted_on() -> None:
     """A camera that named its attempts and is silent at the next refusal has one less."""
-    guard = refused(1000, left=7).after(LoginMet(failed=1), 2000)
-    assert guard.attempts_left == 6
+    guard = refused(1000, left=5).after(LoginMet(failed=1), 2000)
+    assert guard.attempts_left == 4
     assert may(guard, 2300)
     assert not may(guard.after(LoginMet(failed=1), 3000), 3000 + DAY_S - 1)
 
