@@ -21,6 +21,7 @@ class Kind(StrEnum):
     ACL = "acl"
     MQTT = "mqtt"
     DUPLICATE = "duplicate_identity"
+    MTU = "path_mtu"
 
 
 class Failure(NamedTuple):
@@ -78,6 +79,12 @@ ADVICE: dict[Kind, dict[str, str]] = {
     Kind.MQTT: {
         "en": "the broker answers but does not let us in: it may be overloaded, or no MQTT broker",
         "zh": "服务器有应答但未接受连接：可能过载，或不是 MQTT 服务器",
+    },
+    Kind.MTU: {
+        "en": "small messages arrive and large ones do not: the path drops large packets in silence (path MTU); lower "
+        "the MTU of the uplink (to 1280, say) or set net.ipv4.tcp_mtu_probing=1",
+        "zh": "小消息能到、大消息不到：线路静默丢弃大包（路径 MTU）；请把上行接口 MTU 调低（如 1280），"
+        "或设置 net.ipv4.tcp_mtu_probing=1",
     },
     Kind.DUPLICATE: {
         "en": "another box uses this gateway's identity (a copied card?): find it and enrol it anew",

@@ -33,6 +33,17 @@ MAX_UNCONFIRMED = 20
 WILL_DELAY_S = 45
 """MQTT 5: a line that is back so soon was never reported as lost."""
 _SESSION_S = 60
+_PACKET_HEAD = 32
+"""Of a PUBLISH, beside topic and payload: fixed header, packet id, properties."""
+_TOO_LARGE = 149
+_NO_RETAIN, _NO_QOS = 154, 155
+"""MQTT 5.0, 3.2.2.2: Retain not supported, QoS not supported."""
+ROOM_S = 5.0
+MAX_SEGMENT = 1_220
+"""Bytes of a TCP segment: it fits into the least packet that every path carries (IPv6: 1,280 bytes, RFC 8200, 5). Where
+a path drops larger ones and says nothing, connections are made and nothing of substance ever arrives."""
+BULKY = 16_000
+"""Payload bytes from which on a message may itself be why a line ends. No batch of events is larger than twice that."""
 _KEEPALIVE = 141
 _TAKEN_OVER = 142
 """MQTT 5.0, 3.14.2.1: another connection with our client id has begun."""
@@ -66,6 +77,31 @@ def thread_name(account: Account) -> str:
     return f"paho-mqtt-client-{account.username}"
 
 
+class Limits(NamedTuple):
+    """What a broker takes, as far as it said so (MQTT 5.0, 3.2.2.3) or it was found out.
+
+    `packet`: bytes of the largest packet, 0 = any; `retain`, `qos`: whether it keeps messages, and the surest way it
+    takes them; `window`: publishes without PUBACK.
+    """
+
+    packet: int = 0
+    retain: bool = True
+    qos: int = 1
+    window: int = MAX_UNCONFIRMED
+
+    def payload(self, topic: str) -> int:
+        """Bytes of the largest payload on this topic, 0 = any."""
+        return max(1, self.packet - len(topic.encode()) - _PACKET_HEAD) if self.packet else 0
+
+
+class Unwilling(Failed):
+    """The broker refuses our will as it is: it keeps no messages, or takes none so surely. `limits`: what it takes."""
+
+    def __init__(self, failure: Failure, limits: Limits) -> None:
+        super().__init__(failure)
+        self.limits = limits
+
+
 class Will(NamedTuple):
     """What the broker says for us when the line breaks."""
 
@@ -79,6 +115,25 @@ class _Sent(NamedTuple):
     at: float
     size: int
     info: mqtt.MQTTMessageInfo
+
+
+class _Client(mqtt.Client):
+    """Sends no segment that a path might swallow."""
+
+    def _create_socket_connection(self) -> socket.socket:
+        error: OSError | None = None
+        for family, kind, protocol, _, address in socket.getaddrinfo(self._host, self._port, 0, socket.SOCK_STREAM):
+            sock = socket.socket(family, kind, protocol)
+            try:
+                sock.settimeout(self._connect_timeout)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, MAX_SEGMENT)
+                sock.connect(address)
+            except OSError as failed:
+                error = failed
+                sock.close()
+            else:
+                return sock
+        raise error or OSError("no address to connect to")
 
 
 class Line:
@@ -96,8 +151,10 @@ class Line:
         newest: bool,
         heard: Callable[[Message], None],
         moved: Callable[[], None],
+        limits: Limits = Limits(),  # noqa: B008 - it never changes
     ) -> None:
-        """`newest`: speak MQTT 5, else 3.1.1."""
+        """`newest`: speak MQTT 5, else 3.1.1. `limits`: what is known of the broker's."""
+        self.limits = limits
         self._endpoint, self._account, self._newest = endpoint, account, newest
         self._heard, self._moved = heard, moved
         self._infos: list[_Sent] = []
@@ -105,6 +162,7 @@ class Line:
         self._answered = threading.Event()
         self._accepted = False
         self._refusal: Failure | None = None
+        self._unwilling: Limits | None = None
         self._too_new = self._closing = False
         self.ended = threading.Event()
         self.why = ""
@@ -112,6 +170,9 @@ class Line:
         self.taken_over = False
         """The broker said that another connection has our client id."""
         self.silent = False
+        self._too_large = 0
+        self.large_lost = False
+        """What is small was confirmed and what is large was not."""
         """It ended because nothing was heard any more."""
         self.forbidden = ""
         """What the broker did not permit, in its words; MQTT 3.1.1 cannot say it."""
@@ -121,7 +182,7 @@ class Line:
         self._client = self._make(will)
 
     def _make(self, will: Will) -> mqtt.Client:
-        client = mqtt.Client(
+        client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._account.username,
             clean_session=None if self._newest else True,
@@ -130,7 +191,7 @@ class Line:
         )
         client.username_pw_set(self._account.username, self._account.password() if self._account.password else None)
         delay = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=WILL_DELAY_S) if self._newest else None
-        client.will_set(will.topic, will.payload, 1, True, properties=delay)
+        client.will_set(will.topic, will.payload, self.limits.qos, self.limits.retain, properties=delay)
         client.connect_timeout = CONNACK_S
         client.max_inflight_messages_set(MAX_UNCONFIRMED)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
@@ -151,6 +212,8 @@ class Line:
         if self._accepted:
             return
         self.close(0.0)
+        if self._unwilling and self._refusal:
+            raise Unwilling(self._refusal, self._unwilling)
         if self._refusal:
             raise Failed(self._refusal)
         if self._too_new:
@@ -210,15 +273,34 @@ class Line:
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False, expiry_s: int = 0) -> bool:
         """QoS 1. `expiry_s`: the broker need not deliver it later (MQTT 5; 0: always). False: the line is broken."""
+        self._await_room()
         expiry = _properties(PacketTypes.PUBLISH, MessageExpiryInterval=expiry_s) if expiry_s and self._newest else None
         try:
-            info = self._client.publish(topic, payload, 1, retain, properties=expiry)
+            kept = retain and self.limits.retain
+            info = self._client.publish(topic, payload, self.limits.qos, kept, properties=expiry)
         except ValueError:  # longer than MQTT allows
             return False
         if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:  # queued all the same, but this client will not reconnect
             return False
         self._infos.append(_Sent(time.monotonic(), len(payload), info))
         return True
+
+    def _await_room(self) -> None:
+        """Where the broker takes fewer publishes at a time than we have under way otherwise."""
+        end = time.monotonic() + ROOM_S
+        while self.limits.window < MAX_UNCONFIRMED and self.full and not self.ended.is_set() and time.monotonic() < end:
+            time.sleep(0.01)
+
+    @property
+    def full(self) -> bool:
+        """Whether so many publishes wait for their PUBACK that no more may follow."""
+        return self.unconfirmed >= self.limits.window
+
+    @property
+    def bulk(self) -> int:
+        """Bytes of the largest payload that is on its way, 0 where none is so large that the line may end for it."""
+        largest = max((one.size for one in self._waiting()), default=self._too_large)
+        return largest if largest >= BULKY else 0
 
     @property
     def unconfirmed(self) -> int:
@@ -238,6 +320,7 @@ class Line:
             patience_s = DEAF_S + sum(one.size for one in waiting) / SLOWEST_BPS
             if time.monotonic() - max(waiting[0].at, self._confirmed_at) > patience_s:
                 self.silent = True
+                self.large_lost = bool(self.confirmed) and min(one.size for one in waiting) > MAX_SEGMENT
                 self._end(f"nothing was confirmed for {patience_s:.0f} s")
                 self._hang_up()
 
@@ -249,9 +332,13 @@ class Line:
 
     # ---- paho's callbacks, on its thread ------------------------------------------------------
 
-    def _on_connect(self, _: mqtt.Client, __: Any, ___: Any, code: Any, ____: Any) -> None:
+    def _on_connect(self, _: mqtt.Client, __: Any, ___: Any, code: Any, said: Any) -> None:
         if not code.is_failure:
+            self.limits = _as_said(self.limits, said)
             self._accepted = True
+        elif code.value in (_NO_RETAIN, _NO_QOS):
+            taken = {"retain": False} if code.value == _NO_RETAIN else {"qos": 0}
+            self._refusal, self._unwilling = failures.refusal(code.value, str(code)), self.limits._replace(**taken)
         elif self._newest and failures.too_new(code.value):
             self._too_new = True
             self.why = str(code)
@@ -270,8 +357,12 @@ class Line:
         self._answered.set()
         self._moved()
 
-    def _on_publish(self, _: mqtt.Client, __: Any, ___: int, code: Any, ____: Any) -> None:
-        if code is not None and code.is_failure:
+    def _on_publish(self, _: mqtt.Client, __: Any, mid: int, code: Any, ____: Any) -> None:
+        if code is not None and code.value == _TOO_LARGE:
+            self._too_large = max((one.size for one in self._infos if one.info.mid == mid), default=BULKY)
+            self._end(f"publish: {code}")
+            self._hang_up()
+        elif code is not None and code.is_failure:
             self.forbidden = f"publish: {code}"
         else:
             self.confirmed += 1
@@ -288,6 +379,17 @@ class Line:
             self._heard(Message(message.topic, bytes(message.payload), message.retain))
         except Exception:  # it would end paho's thread, and the line would hang for ever
             log.exception("a message from the broker could not be worked")
+
+
+def _as_said(known: Limits, said: Any) -> Limits:
+    """With what the CONNACK says; MQTT 3.1.1 says nothing."""
+    packet = getattr(said, "MaximumPacketSize", 0)
+    return Limits(
+        packet=min(filter(None, (packet, known.packet)), default=0),
+        retain=known.retain and bool(getattr(said, "RetainAvailable", 1)),
+        qos=min(known.qos, getattr(said, "MaximumQoS", 1)),
+        window=min(known.window, getattr(said, "ReceiveMaximum", MAX_UNCONFIRMED)),
+    )
 
 
 def _published(info: mqtt.MQTTMessageInfo) -> bool:

@@ -7,8 +7,9 @@ import random
 import time
 
 from agent.tell import documents
+from agent.tell.database import Row
 from agent.tell.journal import Journal
-from agent.tell.line import MAX_UNCONFIRMED, Line
+from agent.tell.line import Line
 
 WINDOW = 200
 """Events sent and not yet acknowledged by the center, at most, of each store."""
@@ -61,11 +62,20 @@ class Sender:
         flow.oldest, flow.progress_at, flow.patience_s = oldest, now, NO_PROGRESS_S
 
     def _send_batches(self, line: Line, flow: _Flow, store: str, oldest: int, evicted: bool) -> None:
-        while line.unconfirmed < MAX_UNCONFIRMED:
+        while not line.full:
             rows = self._journal.batch(store, max(flow.sent, oldest - 1), oldest - 1 + WINDOW)
             if not rows:
                 return
-            batch = documents.events(store, [row.body for row in rows], oldest if evicted else 0)
+            rows, batch = self._fitted(line, store, rows, oldest if evicted else 0)
             if not line.publish(self._topic, batch):
                 return  # the line just broke; on the next one all is sent again
             flow.sent = rows[-1].seq
+
+    def _fitted(self, line: Line, store: str, rows: tuple[Row, ...], oldest: int) -> tuple[tuple[Row, ...], bytes]:
+        """So many of the events as the broker takes at a time, one at least."""
+        limit = line.limits.payload(self._topic)
+        while True:
+            batch = documents.events(store, [row.body for row in rows], oldest)
+            if not limit or len(batch) <= limit or len(rows) == 1:
+                return rows, batch
+            rows = rows[: len(rows) // 2]

@@ -10,8 +10,9 @@ import msgspec
 
 from agent.tell.backoff import Backoff
 from agent.tell.failures import ADVICE, Failed, Failure, Kind
+from agent.tell.fitting import fitted
 from agent.tell.journal import Journal
-from agent.tell.line import Account, Line, Message, TooNew, Will, thread_name
+from agent.tell.line import BULKY, Account, Limits, Line, Message, TooNew, Unwilling, Will, thread_name
 from agent.tell.preflight import Endpoint
 from agent.tell.sending import Sender
 from agent.threads import ThreadEntry
@@ -80,6 +81,10 @@ class Uplink:
         self._newest = newest
         self._old_fashioned = set[str]() if newest else {one.where for one in endpoints}
         """Endpoints that speak MQTT 3.1.1 only."""
+        self._limits: dict[str, Limits] = {}
+        """Endpoint -> what was found out that its broker takes."""
+        self._owed: list[tuple[str, bytes]] = []
+        """Documents of the greeting that go behind the events."""
         self._sender = Sender(journal, self._up("ev"))
         self._answered = False
         """Whether it is known on this line how far the center is in our store: until then no event tells it more."""
@@ -186,6 +191,10 @@ class Uplink:
         line = self._make_line(endpoint)
         try:
             line.open()
+        except Unwilling as failed:
+            self._fail(endpoint, failed.failure)
+            self._limits[endpoint.where] = failed.limits
+            return True
         except TooNew as failed:
             self._fail(endpoint, failed.failure)
             self._old_fashioned.add(endpoint.where)
@@ -219,6 +228,7 @@ class Uplink:
             newest=endpoint.where not in self._old_fashioned,
             heard=self.hear,
             moved=self._journal.grown.set,
+            limits=self._limits.get(endpoint.where, Limits()),
         )
 
     def _welcome(self, line: Line, endpoint: Endpoint) -> None:
@@ -248,6 +258,8 @@ class Uplink:
         self._backoff.lived(line.lived_s, time.monotonic())
         self._silent = line.silent
         ended = f"connection to {endpoint.where} lost"
+        if line.bulk and not line.forbidden and not line.taken_over:
+            self._send_less(line, endpoint)
         if self._somebody_else(line):
             self._backoff.thrown_out()
             self._blame(Failure(Kind.DUPLICATE, line.why), ended)
@@ -255,16 +267,26 @@ class Uplink:
         else:
             if line.lived_s >= SHORT_S:
                 self._backoff.undisturbed()
-            if line.forbidden:
+            if line.large_lost:
+                self._blame(Failure(Kind.MTU, line.why), ended)
+            elif line.forbidden:
                 self._blame(Failure(Kind.ACL, line.forbidden), ended)
             else:
                 self._say(f"{ended}: {line.why}")
         self._rotate()
 
     def _somebody_else(self, line: Line) -> bool:
-        hung_up = line.confirmed > 0 and not line.forbidden and not line.silent
+        hung_up = line.confirmed > 0 and not (line.forbidden or line.silent or line.bulk)
         self._short = self._short + 1 if hung_up and line.lived_s < SHORT_S else 0
         return line.taken_over or self._short >= SUSPICIOUS
+
+    def _send_less(self, line: Line, endpoint: Endpoint) -> None:
+        """The line ended while something large was on its way, which may be why: half as much next time."""
+        known = self._limits.get(endpoint.where, Limits())
+        packet = max(BULKY, line.bulk // 2)
+        self._limits[endpoint.where] = known._replace(packet=min(filter(None, (packet, known.packet))))
+        said = "the line ended with %d bytes on their way: nothing above %d is sent to %s"
+        log.warning(said, line.bulk, packet, endpoint.where)
 
     def _tell_duplicate(self, line: Line) -> None:
         now = time.monotonic()
@@ -284,12 +306,27 @@ class Uplink:
         """Send a snapshot now if the line is up; drop it otherwise, the next one replaces it."""
         line = self._line
         if line and self.connected.is_set():
-            line.publish(self._up(leaf), payload, retain=retain, expiry_s=EXPIRY_S.get(leaf, 0))
+            self._publish(line, leaf, payload, retain=retain)
+
+    def _publish(self, line: Line, leaf: str, payload: bytes, *, retain: bool) -> None:
+        """As much of it as the broker takes, in as many parts as that needs."""
+        topic = self._up(leaf)
+        parts = fitted(leaf, payload, line.limits.payload(topic))
+        if not parts:
+            log.warning("%s has %d bytes, more than the broker takes: not sent", leaf, len(payload))
+        for part in parts:
+            line.publish(topic, part, retain=retain, expiry_s=EXPIRY_S.get(leaf, 0))
 
     def _say_hello(self, line: Line) -> None:
+        """The birth at once; the documents after it wait until events are on their way."""
         self._greeted = self._session()
-        for leaf, document in self._greet():
-            line.publish(self._up(leaf), document, retain=True)
+        (leaf, birth), *self._owed = self._greet()
+        self._publish(line, leaf, birth, retain=True)
+
+    def _pay(self, line: Line) -> None:
+        while self._owed and not line.full:
+            leaf, document = self._owed.pop(0)
+            self._publish(line, leaf, document, retain=True)
 
     def _pump_forever(self) -> None:
         while not self._stopping.is_set():
@@ -310,8 +347,11 @@ class Uplink:
             self._say_hello(line)
         if line.forbidden and self.problem is not Kind.ACL:
             self._blame(Failure(Kind.ACL, line.forbidden), "the broker refuses a topic")
-        if self._center_up and (self._answered or time.monotonic() >= self._wait_until):
+        may_tell = self._answered or time.monotonic() >= self._wait_until
+        if self._center_up and may_tell:
             self._sender.send(line)
+        if may_tell or not self._journal.pending:
+            self._pay(line)
 
     # ---- hearing, on the line's thread --------------------------------------------------------
 
