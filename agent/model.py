@@ -468,9 +468,9 @@ class Rotation(Struct, frozen=True, kw_only=True):
 
 
 class ZoomSeen(Struct, frozen=True, kw_only=True):
-    """What the lens showed while it zoomed.
+    """`scale`: how much larger the same things became; `detail_ratio`: fine detail that mere enlarging cannot give.
 
-    `scale`: how much larger the same things became; `detail_ratio`: detail gained beyond enlargement (1 = none).
+    Of the share of fine detail that the smaller picture had at its own finest; 0 = none.
     """
 
     scale: float

@@ -75,13 +75,6 @@ class Ratio(_Entry, frozen=True, kw_only=True):
     unit: Literal["1"]
 
 
-class Gain(_Entry, frozen=True, kw_only=True):
-    """How much more there is than before: 1 = no more."""
-
-    value: Annotated[float, Meta(gt=1)]
-    unit: Literal["1"]
-
-
 class Switch(_Entry, frozen=True, kw_only=True):
     value: bool
     unit: Literal["bool"]
@@ -152,7 +145,8 @@ class Capability(_Strict, frozen=True, kw_only=True):
     accept_panoramic: Switch
     accept_nonstandard_degrees: Switch
     accept_digital_zoom: Switch
-    min_detail_ratio: Gain
+    min_detail_ratio: Ratio
+    max_digital_ratio: Ratio
     """Detail at edges gained beyond enlargement, from which on a zoom is the lens's and no cut-out."""
     two_way_audio_ways: Ways
     min_talk_correlation: Ratio

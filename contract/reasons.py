@@ -27,6 +27,7 @@ class Finding(StrEnum):
     STANDS_STILL = "STANDS_STILL"
     HARDLY_CHANGED = "HARDLY_CHANGED"
     DIGITAL_ONLY = "DIGITAL_ONLY"
+    LITTLE_DETAIL = "LITTLE_DETAIL"
     DECLARED_ONLY = "DECLARED_ONLY"
     DECLARED_NOT_OFFERED = "DECLARED_NOT_OFFERED"
     SETUP_FAILED = "SETUP_FAILED"
@@ -110,6 +111,12 @@ _FINDINGS: dict[str, _Words] = {
     Finding.DIGITAL_ONLY: _Words(
         "变焦只是放大画面，没有增加细节（数字变焦）。需要光学变焦的摄像机。",
         "Zooming only enlarges the picture and adds no detail (digital zoom). A camera with an optical zoom is needed.",
+    ),
+    Finding.LITTLE_DETAIL: _Words(
+        "画面放大后增加的细节太少，无法断定是光学变焦还是数字变焦：变焦幅度小、画面平淡或压缩过强。请对准细节丰富处、"
+        "提高码率后重新检测。",
+        "The enlarged picture gained too little detail to tell a lens from a digital zoom: it zooms little, or the "
+        "view is plain or strongly compressed. Aim at something with detail, raise the bit rate and inspect again.",
     ),
     Finding.DECLARED_ONLY: _Words(
         "设备声明有音频输出，但尚未在视频流中见到对讲通道。请核对取流地址和密码后重新检测。",

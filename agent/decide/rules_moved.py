@@ -16,6 +16,8 @@ STANDS_DEG = 2.0
 """A head that turned less did not turn: the picture is measured no finer."""
 GROWS = 1.05
 """Magnification below which nothing grew."""
+COMPARED = 1.4
+"""Magnification from which on a lens shows so much more than a cut-out that they are told apart."""
 BLURS, UNTOUCHED = 0.75, 0.8
 """Sharpness left, as a share: up to the first the focus moved, from the second on it did not; people and steam, too,
 change a picture by what lies between."""
@@ -52,16 +54,21 @@ def zoom(declared: Verdict, seen: Seen[ZoomSeen] | NotSeen, policy: Policy) -> V
     if isinstance(seen, NotSeen):
         return declared
     found = seen.value
-    words = f"zoomed: {found.scale:g} times as large, detail at edges {found.detail_ratio:g} of mere enlargement"
+    words = f"zoomed: {found.scale:g} times as large, new fine detail {found.detail_ratio:g}"
     verified = replace(
         declared, level=Level.E4, standing=Standing.MET, measured=found.scale, unit="x", reason="", proof=(words,)
     )
     if found.scale < GROWS:
         return replace(verified, standing=Standing.NOT_MET, reason=Finding.STANDS_STILL)
-    optical = found.detail_ratio >= policy.capability.min_detail_ratio.value
-    if optical or policy.capability.accept_digital_zoom.value:
+    capability = policy.capability
+    if capability.accept_digital_zoom.value:
         return verified
-    return replace(verified, standing=Standing.NOT_MET, reason=Finding.DIGITAL_ONLY)
+    told = found.scale >= COMPARED
+    if told and found.detail_ratio >= capability.min_detail_ratio.value:
+        return verified
+    if told and found.detail_ratio <= capability.max_digital_ratio.value:
+        return replace(verified, standing=Standing.NOT_MET, reason=Finding.DIGITAL_ONLY)
+    return replace(verified, standing=Standing.UNPROVEN, reason=Finding.LITTLE_DETAIL)
 
 
 def focus(declared: Verdict, seen: Seen[FocusSeen] | NotSeen) -> Verdict:

@@ -58,10 +58,11 @@ def _exposed(shot: Shot, width: int, height: int, phase: float) -> Image.Image:
 
 
 def _cut_out(image: Image.Image, zoom: float) -> Image.Image:
-    """The middle, enlarged: no detail is added."""
+    """The middle, enlarged and sharpened, as cameras do: it looks crisp, and no detail is added."""
     (w, h), share = image.size, 1 / zoom
     box = (w * (1 - share) / 2, h * (1 - share) / 2, w * (1 + share) / 2, h * (1 + share) / 2)
-    return image.resize((w, h), Image.Resampling.BILINEAR, box=box)
+    enlarged = image.resize((w, h), Image.Resampling.BICUBIC, box=box)
+    return enlarged.filter(ImageFilter.UnsharpMask(radius=1.2, percent=60, threshold=0))
 
 
 def _turned(shot: Shot, phase: float) -> Shot:

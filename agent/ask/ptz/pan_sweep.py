@@ -55,6 +55,9 @@ def rotate(eye: Eye, head: Steering, faults: Faults, deadline: Deadline) -> Rota
     if first.end is second.end is End.NEVER:
         faults.add("ignores")
         return Rotation(span_deg=0.0, closed=False, method="matching")
+    bent = registration.bend([*first.sweep.matches, *second.sweep.matches])
+    for one in (first, second):
+        one.sweep.straighten(bent)
     return _told(second if second.end is not End.NEVER else first, first.sweep.turns, head, from_deg)
 
 

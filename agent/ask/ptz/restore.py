@@ -6,7 +6,7 @@ from functools import partial
 
 from agent.ask.attempt import Deadline, Trouble
 from agent.ask.net.snapshot import Stills
-from agent.ask.ptz import registration
+from agent.ask.ptz import detail, registration
 from agent.ask.ptz.commands import Steering, means_of
 from agent.ask.ptz.intent import Intent
 from agent.ask.ptz.settle import Faults, quietly, settle
@@ -35,7 +35,8 @@ class Ways:
 
     def __init__(self, eye: Eye, head: Steering, before: Glance, intent: Intent, faults: Faults) -> None:
         self._eye, self._head, self._before, self._intent, self._faults = eye, head, before, intent, faults
-        self._sharp = registration.sharpness(before.frame)
+        self._tiles = detail.telling(before.frame)
+        self._sharp = detail.sharpness(before.frame, self._tiles)
 
     @property
     def known(self) -> bool:
@@ -106,7 +107,7 @@ class Ways:
     def _in_focus(self) -> bool:
         """Whether the picture is as sharp as before; zoom and turn let an autofocus search for a while."""
         until_s = time.monotonic() + SETTLE_S
-        while registration.sharpness(self._eye.look().frame) < SHARP * self._sharp:
+        while detail.sharpness(self._eye.look().frame, self._tiles) < SHARP * self._sharp:
             if time.monotonic() > until_s:
                 return False
         return True

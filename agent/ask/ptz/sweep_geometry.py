@@ -38,6 +38,7 @@ class _Link(NamedTuple):
 
     turn: Turn | None
     took_s: float
+    found: registration.Match | None = None
 
 
 class Sweep:
@@ -45,6 +46,9 @@ class Sweep:
 
     def __init__(self, start: View, at_s: float, overlay: Overlay) -> None:
         self._overlay = overlay
+        self.bent = 0.0
+        """How much the lens bends lines, as far as it has been told."""
+        self._asked = False
         self._seen_so_far: list[tuple[View, float]] = []
         self._begin(start, at_s)
 
@@ -59,6 +63,7 @@ class Sweep:
         self._began_s = at_s
         self._key, self._key_at_s = start, at_s
         self._partial: Turn | None = None
+        self._found: registration.Match | None = None
         self._moves: Floats = np.zeros((4, 2))
         self._last_at_s = at_s
         self._still_since_s: float | None = at_s
@@ -110,15 +115,15 @@ class Sweep:
             self.moved, self._still_since_s = True, None
         elif self._still_since_s is None:
             self._still_since_s = self._last_at_s
-        self._partial, self._moves = registration.turn(found), found.moves
+        self._partial, self._found, self._moves = registration.turn(found, self.bent), found, found.moves
         if found.moved >= KEY_SHIFT:
             self._step(now, at_s)
 
     def _step(self, key: View, at_s: float) -> None:
         """The view becomes the key view."""
-        self._links.append(_Link(self._partial, at_s - self._key_at_s))
+        self._links.append(_Link(self._partial, at_s - self._key_at_s, self._found))
         self._key, self._key_at_s = key, at_s
-        self._partial, self._moves = None, np.zeros((4, 2))
+        self._partial, self._found, self._moves = None, None, np.zeros((4, 2))
 
     def _blind(self, now: View, at_s: float) -> None:
         """Nothing matches: too plain, too fast, or somebody in the way. A view with features starts the chain anew."""
@@ -147,6 +152,22 @@ class Sweep:
         """Seconds of turning over which nothing could be matched."""
         return sum(link.took_s for link in self._links if not link.turn)
 
+    def straighten(self, bent: float) -> None:
+        """Reckon with a lens that bends lines so much (registration.bend)."""
+        if bent == self.bent:
+            return
+        self.bent = bent
+        self._links = [
+            one._replace(turn=registration.turn(one.found, bent)) if one.found else one for one in self._links
+        ]
+        if self._found:
+            self._partial = registration.turn(self._found, bent)
+
+    @property
+    def matches(self) -> list[registration.Match]:
+        """Of its links, by which the lens is told."""
+        return [link.found for link in self._links if link.found]
+
     def axis(self, row: float) -> Floats:
         """The axis of the turn, a unit vector in the first view's frame, for a focal length."""
         total = (
@@ -172,7 +193,12 @@ class Sweep:
             return None
         rounds = max(round((turned - beyond) / FULL_DEG), 1)  # with few pictures a second the first may be missed
         around = rounds * FULL_DEG + beyond
-        return around if self._agrees(turned, around) else None
+        if self._agrees(turned, around):
+            return around
+        if not self._asked:  # a bent lens makes a whole turn seem less
+            self._asked = True
+            self.straighten(registration.bend(self.matches))
+        return None
 
     def closed(self, lens: Lens) -> float | None:
         """Degrees turned, if the first and the last view overlap behind the camera's back; more exact than `turned`."""
@@ -189,7 +215,9 @@ class Sweep:
     def _between(self, a: View, b: View, row: float) -> float | None:
         """Degrees from one view to an overlapping one, along the axis of this sweep."""
         found = self._overlay.match(a, b)
-        return float(registration.at(registration.turn(found).vectors, row) @ self.axis(row)) if found else None
+        return (
+            float(registration.at(registration.turn(found, self.bent).vectors, row) @ self.axis(row)) if found else None
+        )
 
     def _agrees(self, turned: float, expected: float) -> bool:
         """Whether two figures of one turn are the same within what chaining may have lost."""
@@ -197,8 +225,8 @@ class Sweep:
         return abs(turned - expected) <= slack * FULL_DEG
 
     def error_deg(self, lens: Lens) -> float:
-        """How wrong `turned` may be: twice the lens's standard error, 1 % of bent lines, and half of the gaps."""
+        """How wrong `turned` may be: twice the lens's standard error, what a bend may hide, and half of the gaps."""
         turned, last = self.turned(lens.row), len(registration.FOCALS) - 1
         wide, long = (self.turned(min(max(lens.row + side * lens.spread, 0), last)) for side in (-2, 2))
         whole_s = sum(link.took_s for link in self._links) or 1.0
-        return abs(long - wide) / 2 + 0.01 * turned + 0.5 * turned * self.gaps_s / whole_s
+        return abs(long - wide) / 2 + registration.BEND_ERROR * turned + 0.5 * turned * self.gaps_s / whole_s

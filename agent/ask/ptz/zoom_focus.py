@@ -10,14 +10,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from agent.ask.attempt import Deadline
-from agent.ask.ptz import registration
+from agent.ask.ptz import detail, registration
 from agent.ask.ptz.commands import TIMEOUT_S, Steering
+from agent.ask.ptz.detail import Halves, Tile
 from agent.ask.ptz.overlay import Overlay
 from agent.ask.ptz.pan_sweep import FASTEST, FIRST, PATIENCE_S, RENEW_S
-from agent.ask.ptz.registration import Frame, View
+from agent.ask.ptz.registration import View
 from agent.ask.ptz.settle import SETTLE_S, Faults, quietly, settle
 from agent.ask.ptz.viewfinder import Eye
 from agent.model import FocusSeen, NotSeen, Span, ZoomSeen
@@ -30,7 +32,7 @@ ZOOM_STEP = 1.2
 MAX_BLIND = 4
 ZOOM_S, BACK_S = 8.0, 15.0
 """Longest zoom, and longest way back to what can be told."""
-AVERAGED = 5
+AVERAGED = 6
 """Pictures averaged before detail is compared, so that noise does not count as detail."""
 COMPARISONS = 3
 """Tries to compare detail, each with pictures of its own."""
@@ -58,7 +60,7 @@ def zoom(eye: Eye, fine: Eye, head: Steering, faults: Faults, deadline: Deadline
         if deadline.passed():
             return NotSeen(reason=Reason.TIMED_OUT, detail="nothing grew in the time allowed")
     faults.add("ignores")
-    return ZoomSeen(scale=1.0, detail_ratio=1.0)
+    return ZoomSeen(scale=1.0, detail_ratio=0.0)
 
 
 class _Told(NamedTuple):
@@ -134,24 +136,23 @@ def seen_again(eye: Eye, head: Steering, way: int, growth: Growth, faults: Fault
     return None
 
 
-def compared(before: Frame, fine: Eye, scale: float) -> ZoomSeen | NotSeen:
-    """Detail of the larger picture against the smaller one enlarged; people and steam may be in the way for a while."""
+def compared(before: Halves, fine: Eye, scale: float) -> ZoomSeen | NotSeen:
+    """Detail of the larger picture beyond the smaller one's; people and steam may be in the way for a while."""
     for _ in range(COMPARISONS):
         after = average(fine)
         small, large = (before, after) if scale >= 1 else (after, before)
-        if found := registration.enlarged(
-            registration.view(small, registration.MANY_FEATURES), registration.view(large, registration.MANY_FEATURES)
-        ):
-            gain = registration.detail_ratio(small, large, found)
-            return ZoomSeen(scale=round(found.scale, 2), detail_ratio=math.floor(gain * 100) / 100)
+        views = [registration.view(one.whole, registration.MANY_FEATURES) for one in (small, large)]
+        found = registration.enlarged(*views)
+        if found and found.scale >= ZOOM_SEEN and (gain := detail.gained(small, large, found.scale)) is not None:
+            return ZoomSeen(scale=round(found.scale, 2), detail_ratio=math.floor(gain * 1000) / 1000)
     return NotSeen(reason=Reason.MALFORMED, detail="it zooms, and too little in the picture to compare detail by")
 
 
-def average(eye: Eye) -> Frame:
-    total = eye.look().frame.astype(np.uint16)
-    for _ in range(AVERAGED - 1):
-        total += eye.look().frame
-    return np.asarray(total // AVERAGED, np.uint8)
+def average(eye: Eye) -> Halves:
+    """Of AVERAGED pictures. Raises Trouble."""
+    grays = [cv2.cvtColor(eye.look().frame, cv2.COLOR_BGR2GRAY).astype(np.float32) for _ in range(AVERAGED)]
+    half = AVERAGED // 2
+    return Halves(np.mean(grays[:half], axis=0, dtype=np.float32), np.mean(grays[half:], axis=0, dtype=np.float32))
 
 
 # ---- focus --------------------------------------------------------------------------------------
@@ -171,7 +172,8 @@ class FocusKept(NamedTuple):
 
 def focus(eye: Eye, head: Steering, kept: FocusKept, deadline: Deadline) -> FocusSeen | NotSeen:
     """Move the focus until the picture blurs, then put it back as `kept` says and wait until it is sharp again."""
-    rested = _at_rest(eye)
+    tiles = detail.telling(eye.look().frame)
+    rested = _at_rest(eye, tiles)
     before, usual = min(rested), statistics.median(rested)
     if kept.mode == "AUTO":
         quietly(partial(head.set_autofocus, "MANUAL"))  # some refuse Move otherwise
@@ -180,18 +182,20 @@ def focus(eye: Eye, head: Steering, kept: FocusKept, deadline: Deadline) -> Focu
     try:
         for there, undo in moves:
             there()
-            lowest = min(lowest, _lowest(eye, before, deadline))
+            lowest = min(lowest, _lowest(eye, tiles, before, deadline))
             quietly(head.halt_focus)
             if lowest <= BLURRED * before:
                 break
             undo()  # back to where it was, before the other way is tried
-            _sharp_again(eye, usual)
+            _sharp_again(eye, tiles, usual)
             quietly(head.halt_focus)
     finally:
         restore_focus(head, kept, undo)
     if lowest > BLURRED * before and deadline.passed():
         return NotSeen(reason=Reason.TIMED_OUT, detail="nothing blurred in the time allowed")
-    return FocusSeen(before=round(before, 3), moved=round(lowest, 3), restored=round(_sharp_again(eye, usual), 3))
+    return FocusSeen(
+        before=round(before, 3), moved=round(lowest, 3), restored=round(_sharp_again(eye, tiles, usual), 3)
+    )
 
 
 def _nothing() -> None:
@@ -250,31 +254,31 @@ def _end(span: Span, side: int, share: float) -> float:
     return share * (end if end is not None else float(side))
 
 
-def _at_rest(eye: Eye) -> list[float]:
+def _at_rest(eye: Eye, tiles: list[Tile]) -> list[float]:
     """The sharpness of as many pictures as a move is judged by: steam and people change it too."""
     until_s, seen = time.monotonic() + FOCUS_S, list[float]()
     while time.monotonic() < until_s or len(seen) < FOCUS_LOOKS:
-        seen.append(registration.sharpness(eye.look().frame))
+        seen.append(detail.sharpness(eye.look().frame, tiles))
     return seen
 
 
-def _sharpness(eye: Eye) -> float:
-    return statistics.median(registration.sharpness(eye.look().frame) for _ in range(3))
+def _sharpness(eye: Eye, tiles: list[Tile]) -> float:
+    return statistics.median(detail.sharpness(eye.look().frame, tiles) for _ in range(3))
 
 
-def _lowest(eye: Eye, before: float, deadline: Deadline) -> float:
+def _lowest(eye: Eye, tiles: list[Tile], before: float, deadline: Deadline) -> float:
     """The least sharpness within FOCUS_S; no longer than until the blur is plain."""
     until_s, looks, lowest = time.monotonic() + FOCUS_S, 0, before
     while (time.monotonic() < until_s or looks < FOCUS_LOOKS) and not deadline.passed():
-        lowest, looks = min(lowest, registration.sharpness(eye.look().frame)), looks + 1
+        lowest, looks = min(lowest, detail.sharpness(eye.look().frame, tiles)), looks + 1
         if lowest <= BLURRED * before:
             break
     return lowest
 
 
-def _sharp_again(eye: Eye, before: float) -> float:
+def _sharp_again(eye: Eye, tiles: list[Tile], before: float) -> float:
     """The sharpness once it is what it was, or after SETTLE_S."""
     until_s, now = time.monotonic() + SETTLE_S, 0.0
     while now < 0.85 * before and time.monotonic() < until_s:
-        now = _sharpness(eye)
+        now = _sharpness(eye, tiles)
     return now

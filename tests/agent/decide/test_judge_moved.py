@@ -52,14 +52,16 @@ def zoomed(scale: float, detail_ratio: float) -> Seen[ZoomSeen]:
 
 
 def test_optical_zoom_is_met_and_digital_zoom_only_where_the_policy_accepts_it() -> None:
-    """Zoom needs the detail that the policy asks for, unless `accept_digital_zoom`; without growth it is not met."""
+    """Zoom needs the detail that the policy asks for, unless `accept_digital_zoom`; between limits nothing is said."""
     assert verdict(Clause.ZOOM) == ("MET", "E1", "", None)
-    assert verdict(Clause.ZOOM, zoom=zoomed(1.7, 2.6)) == ("MET", "E4", "", 1.7)
-    digital = zoomed(1.7, 0.9)
+    assert verdict(Clause.ZOOM, zoom=zoomed(1.7, 0.2)) == ("MET", "E4", "", 1.7)
+    digital = zoomed(1.7, 0.04)
     assert verdict(Clause.ZOOM, zoom=digital) == ("NOT_MET", "E4", "DIGITAL_ONLY", 1.7)
-    least = POLICY.capability.min_detail_ratio.value
+    least, most = POLICY.capability.min_detail_ratio.value, POLICY.capability.max_digital_ratio.value
     assert verdict(Clause.ZOOM, zoom=zoomed(1.7, least))[0] == "MET"
-    assert verdict(Clause.ZOOM, zoom=zoomed(1.7, least - 0.01))[2] == "DIGITAL_ONLY"
+    assert verdict(Clause.ZOOM, zoom=zoomed(1.7, most))[2] == "DIGITAL_ONLY"
+    for unclear in (zoomed(1.7, (least + most) / 2), zoomed(1.2, 0.9), zoomed(1.2, 0.0)):
+        assert verdict(Clause.ZOOM, zoom=unclear)[:3] == ("UNPROVEN", "E4", "LITTLE_DETAIL")
     assert verdict(Clause.ZOOM, zoom=zoomed(1.0, 1.0))[:3] == ("NOT_MET", "E4", "STANDS_STILL")
     accepting = replace(POLICY.capability.accept_digital_zoom, value=True)
     lenient = replace(POLICY, capability=replace(POLICY.capability, accept_digital_zoom=accepting))
@@ -94,12 +96,12 @@ def test_what_moving_showed_is_explained(lang: str) -> None:
     """Each finding of a movement has its words, and a zoom that was tried no longer hears that ONVIF cannot tell."""
     movement = Movement(
         rotation=swept(348.0, error_deg=5.0),
-        zoom=zoomed(1.7, 0.9),
+        zoom=zoomed(1.7, 0.04),
         focus=Seen(value=FocusSeen(before=100.0, moved=92.0, restored=99.0)),
     )
     words = {v.clause: explain(v, lang) for v in judge(replace(MOVES, movement=movement), POLICY)}
     for clause, reason in ((Clause.ROTATION_360, "TOO_CLOSE"), (Clause.ZOOM, "DIGITAL"), (Clause.FOCUS, "STANDS")):
         assert words[clause]
         assert reason not in words[clause]
-    met = replace(MOVES, movement=Movement(zoom=zoomed(1.7, 2.6)))
+    met = replace(MOVES, movement=Movement(zoom=zoomed(1.7, 0.2)))
     assert "ONVIF" not in explain(of(judge(met, POLICY), Clause.ZOOM), lang)

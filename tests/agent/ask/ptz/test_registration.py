@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 
-import cv2
 import numpy as np
 import pytest
 
 from agent.ask.ptz import registration
 from agent.ask.ptz.overlay import Overlay
-from agent.ask.ptz.registration import Frame
 from agent.ask.ptz.sweep_geometry import STILL_S, Sweep
 from simulator.kitchen.darkroom import develop
 from simulator.shot import Shot
@@ -110,7 +108,7 @@ def test_a_span_without_overlap_is_measured(span: float, fov: float) -> None:
     sweep, lens = _end(span, fov)
     assert sweep.closed(lens) is None
     assert sweep.recurred(lens) is None
-    assert abs(sweep.turned(lens.row) - span) <= sweep.error_deg(lens) <= 0.06 * span
+    assert abs(sweep.turned(lens.row) - span) <= sweep.error_deg(lens) <= 0.12 * span
 
 
 def test_the_start_recurs_only_when_passed() -> None:
@@ -152,72 +150,28 @@ def test_a_gap_in_the_chain_widens_the_error() -> None:
     lens = registration.lens(gapped.turns)
     assert lens
     assert gapped.gaps_s > 0.0
-    assert gapped.error_deg(lens) > 2 * whole.error_deg(lens)
+    assert gapped.error_deg(lens) > whole.error_deg(lens) + 1.0
 
 
-# ---- zoom and focus -----------------------------------------------------------------------------
-
-
-def coded(frame: Frame, quality: int = 80) -> Frame:
-    again = registration.decoded(cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes())
-    assert again is not None
-    return again
-
-
-@pytest.mark.parametrize(
-    ("noise", "enlarging"), [(1.0, cv2.INTER_LINEAR), (4.0, cv2.INTER_CUBIC), (2.0, cv2.INTER_LANCZOS4)]
-)
-def test_optical_zoom_adds_detail_and_digital_zoom_none(noise: float, enlarging: int) -> None:
-    """Detail at edges tells a lens from a cut-out, by whatever filter the cut-out was enlarged, noise or not."""
-    scale, size = 1.64, (640, 360)
-    before = coded(panorama.look(20, noise=noise, size=size))
-    long = 2 * np.degrees(np.arctan(np.tan(np.radians(FOV / 2)) / scale))
-    optical = coded(panorama.look(20, fov=long, noise=noise, seed=1, size=size))
-    raw = panorama.look(20, noise=noise, seed=2, size=size)
-    width, height = round(size[0] / scale), round(size[1] / scale)
-    left, top = (size[0] - width) // 2, (size[1] - height) // 2
-    digital = coded(cv2.resize(raw[top : top + height, left : left + width], size, interpolation=enlarging))
-    start = registration.view(before)
-    through_lens, cut_out = (
-        registration.match(start, registration.view(optical)),
-        registration.match(start, registration.view(digital)),
-    )
-    assert through_lens
-    assert cut_out
-    assert registration.detail_ratio(before, optical, through_lens) > 2.0
-    assert registration.detail_ratio(before, digital, cut_out) < 1.25
-
-
-def test_sharpness_falls_with_focus() -> None:
-    """Blur lowers sharpness, noise or not; a change of light does not."""
-    for noise in (1.0, 6.0):
-        sharp = panorama.look(20, noise=0.0)
-        blurred = cv2.GaussianBlur(sharp, (0, 0), 2.5)
-        grain = np.random.default_rng(2).normal(0, noise, sharp.shape)
-        before, after = (registration.sharpness(np.clip(f + grain, 0, 255).astype(np.uint8)) for f in (sharp, blurred))
-        assert after < 0.6 * before
-    dimmed = (sharp * 0.6).astype(np.uint8)
-    assert registration.sharpness(dimmed) == pytest.approx(registration.sharpness(sharp), rel=0.15)
+@pytest.mark.parametrize(("bent", "fov"), [(0.0, 60.0), (0.0, 90.0), (0.05, 60.0), (0.15, 90.0)])
+def test_a_lens_that_bends_lines_makes_no_angle_wrong_by_more_than_is_said(bent: float, fov: float) -> None:
+    """A span through a bent lens, which seems a fifth too small, is measured within the error it claims."""
+    pans = way(7.0, 200.0, fov)
+    shots = [registration.view(panorama.look(pan, fov=fov, bent=bent, seed=n)) for n, pan in enumerate(pans)]
+    sweep = Sweep(shots[0], 0.0, Overlay())
+    for number, shot in enumerate(shots[1:], 1):
+        sweep.add(shot, 0.3 * number)
+    sweep.straighten(registration.bend(sweep.matches))
+    lens = registration.lens(sweep.turns)
+    assert lens
+    assert sweep.turned(lens.row) == pytest.approx(200.0, abs=sweep.error_deg(lens))
+    assert sweep.error_deg(lens) < 0.12 * 200
+    assert (sweep.bent >= 0.1) is (bent == 0.15)
 
 
 def test_what_is_no_jpeg_is_no_frame() -> None:
     """Junk decodes to nothing."""
     assert registration.decoded(b"\xff\xd8 not really") is None
-
-
-@pytest.mark.parametrize("noise", [0.0, 2.0, 4.0])
-def test_sharpness_falls_with_the_focus_however_noisy_the_picture(noise: float) -> None:
-    """By night a sensor's noise is as fine as the edges; it must not make up for those that a lost focus takes."""
-    rng = np.random.default_rng(int(noise))
-
-    def taken(blur_px: float) -> float:
-        scene = panorama.look(40).astype(np.float32) * 0.15 + 20
-        soft = cv2.GaussianBlur(scene, (0, 0), blur_px) if blur_px else scene
-        return registration.sharpness(np.clip(soft + rng.normal(0, noise, soft.shape), 0, 255).astype(np.uint8))
-
-    sharp = taken(0.0)
-    assert taken(2.5) < 0.6 * sharp
-    assert taken(0.0) > 0.95 * sharp
 
 
 @pytest.mark.parametrize(
