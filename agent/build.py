@@ -100,5 +100,6 @@ def uplink(
         greet=reporter.greeting,
         command=Commands(slots).obey,
         passed=clock.passed,
+        witness=clock.witness,
         duplicate=session.duplicate_identity,
     )

@@ -37,6 +37,11 @@ class BoxClock:
         self._clock = Clock(floor=deciding.floor(_kept(file), boot))
         self._health = ClockHealth(synced=False)
         self._saved_at = boot_ms()
+        self._center: int | None = None
+
+    def witness(self, utc_ms: int) -> None:
+        """The center's clock says so at this moment."""
+        self._center = utc_ms - boot_ms()
 
     def poll(self) -> bool:
         """Read both clocks; journal an anchor, and the beginning or end of distrust, where there is one.
@@ -45,7 +50,7 @@ class BoxClock:
         """
         health, (at, utc_ms) = clocks.clock(), clocks.both_ms()
         before = self._clock
-        now = Reading(at=at, utc_ms=utc_ms, synced=health.synced, err_ms=health.err_ms or 0)
+        now = Reading(at=at, utc_ms=utc_ms, synced=health.synced, err_ms=health.err_ms or 0, center=self._center)
         self._clock, anchoring = deciding.step(before, now)
         doubt = self._clock.doubt
         self._health = msgspec.structs.replace(health, untrusted=doubt or "")

@@ -124,6 +124,8 @@ class Facts:
         self._refused: dict[str, list[Span]] = defaultdict(list)
         self._aside: list[Spoilt] = []
         self._topics: dict[tuple[str, str], str] = {}
+        self._now_ms = 0
+        """Receipt of the newest message read, UTC ms."""
         self._acks: dict[tuple[str, str, str], None] = {}
         self._says: list[Outgoing] = []
 
@@ -156,6 +158,7 @@ class Facts:
             self._message(source, incoming, message)
 
     def _message(self, source: Origin, incoming: Incoming, message: Message) -> None:
+        self._now_ms = max(self._now_ms, incoming.received_ms)
         gateway, now_ms = source.gateway, incoming.received_ms
         match message:
             case Birth():
@@ -316,7 +319,7 @@ class Facts:
         return [self._ack(*key) for key in self._acks] + self._says
 
     def _ack(self, city: str, gateway: str, store: str) -> Outgoing:
-        ack = Ack(store=store, seq=self.journals[gateway, store].acked)
+        ack = Ack(store=store, seq=self.journals[gateway, store].acked, utc_ms=self._now_ms)
         return Outgoing(topics.down(city, gateway, "ack"), msgspec.json.encode(ack), retained=True)
 
 

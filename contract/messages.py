@@ -332,10 +332,15 @@ class Capability(Struct, frozen=True, kw_only=True):
 
 
 class Ack(Struct, frozen=True, kw_only=True):
-    """Everything of this store up to and including seq is durably stored by the center."""
+    """Everything of this store up to and including seq is durably stored by the center.
+
+    `utc_ms`: the center's clock at that moment, a witness for a box whose own clock may be lied to; 0 = not said. One
+    that the broker has kept (retain flag) is none.
+    """
 
     store: ShortId
     seq: SeqHigh
+    utc_ms: UtcMs = 0
 
 
 class Command(Struct, frozen=True, kw_only=True, omit_defaults=True):

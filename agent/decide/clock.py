@@ -16,6 +16,8 @@ LEAP_MS = 3_600_000
 PATIENCE_MS = 600_000
 GRACE_MS = 300_000
 """So long after a start nobody needs to have set the clock yet."""
+WITNESS_MS = 300_000
+"""How far the center's clock and ours may lie apart and agree, the way of its word included."""
 BEHIND_MS = 60_000
 """An undisciplined clock may be so far before the last certain time; it is told with an error as large."""
 FAR_MS = 5 * 366 * 86_400_000
@@ -34,6 +36,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     utc_ms: int
     synced: bool
     err_ms: int = 0
+    center: int | None = None
+    """The center's UTC less our boot time, as its last acknowledgement told it; None = it never did."""
 
     @property
     def offset(self) -> int:
@@ -90,6 +94,9 @@ def step(clock: Clock, now: Reading) -> tuple[Clock, Anchoring | None]:
 
     A disciplined clock anchors at once, and again when it has moved. An undisciplined one anchors only where no
     disciplined one ever did in this run, and only if it contradicts nothing that is certain; else events stay undated.
+
+    Who disciplines it may be wrong, too, or lie (a receiver 1,024 weeks back, a spoofed server): below what is certain,
+    and against the center's own clock, its word is not believed however long it stands.
     """
     clock = replace(clock, leapt=_leapt(clock, now), unsynced_since=_unsynced_since(clock, now))
     contradiction = _contradiction(clock, now)
@@ -107,15 +114,24 @@ def step(clock: Clock, now: Reading) -> tuple[Clock, Anchoring | None]:
 
 
 def _contradiction(clock: Clock, now: Reading) -> ClockDoubt | None:
+    if now.center is not None:
+        return _against(now.offset - now.center)
     if clock.leapt and now.at - clock.leapt[1] < PATIENCE_MS:
         return ClockDoubt.LEAPT
-    if now.synced:
-        return None
     if now.utc_ms < clock.floor.by(now.at) - BEHIND_MS:
         return ClockDoubt.BEHIND
+    if now.synced:
+        return None
     if now.utc_ms > clock.floor.by(now.at) + FAR_MS:
         return ClockDoubt.AHEAD
     return ClockDoubt.LEAPT if clock.sure and _moved(clock, now) else None
+
+
+def _against(witness_ms: int) -> ClockDoubt | None:
+    """What it means that our clock is so far ahead of the center's."""
+    if abs(witness_ms) <= WITNESS_MS:
+        return None
+    return ClockDoubt.BEHIND if witness_ms < 0 else ClockDoubt.AHEAD
 
 
 def _leapt(clock: Clock, now: Reading) -> tuple[int, int] | None:

@@ -50,6 +50,7 @@ class Uplink:
     `greet` returns what is published, retained, at each connection and whenever `session` changes: (leaf, encoded
     document) pairs, the birth first. `command` carries out one command and returns its result; it must not block for
     long. `duplicate` is told when another box uses this gateway's identity, at most once an hour.
+    `witness(utc_ms)` is told the center's clock with each fresh acknowledgement.
     `passed(utc_ms)`: whether a command's last moment is over, as far as the box knows the time. `newest` False: speak
     MQTT 3.1.1 from the start, where MQTT 5 is spoken otherwise until a broker refuses it.
     """
@@ -69,13 +70,14 @@ class Uplink:
         command: Callable[[Command], Result],
         passed: Callable[[int], bool] = passed_by_the_wall_clock,
         duplicate: Callable[[str], None] = lambda _: None,
+        witness: Callable[[int], None] = lambda _: None,
         newest: bool = True,
     ) -> None:
         self._endpoints = list(endpoints)
         self._city, self._gateway, self._session = city, gateway, session
         self._account = Account(username, password, keepalive_s)
         self._journal = journal
-        self._passed = passed
+        self._passed, self._witness = passed, witness
         self._greet, self._command, self._duplicate = greet, command, duplicate
         self._line: Line | None = None
         self._newest = newest
@@ -365,7 +367,10 @@ class Uplink:
         if len(message.payload) > MAX_DOWN_BYTES:
             log.warning("ignored a message of %d bytes on %s", len(message.payload), message.topic)
         elif message.topic == self._down("ack"):
-            self._take_ack(msgspec.json.decode(message.payload, type=Ack))
+            ack = msgspec.json.decode(message.payload, type=Ack)
+            if ack.utc_ms and not message.retain:
+                self._witness(ack.utc_ms)
+            self._take_ack(ack)
         elif message.topic == topics.CENTER_STATE:
             self._center_up = msgspec.json.decode(message.payload, type=CenterState).state == "up"
             if self._center_up and not message.retain:  # it has come this moment

@@ -1,5 +1,6 @@
 """What is believed of the wall clock: first by example, then whatever it does."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,13 +101,41 @@ def test_a_leap_must_stand_before_it_is_believed(off: int, synced: bool) -> None
     assert (clock.doubt if synced else None, told) == (None, [])
 
 
-def test_a_leap_of_a_disciplined_clock_that_stands_is_believed() -> None:
-    """After ten minutes a source that insists is right, even before what was certain: it may have been wrong then."""
-    stays = [reading(at, -DAY, synced=True) for at in range(2000, PATIENCE_MS + 20_000, 10_000)]
-    clock, told = run(fresh(), reading(1000, synced=True), *stays)
-    assert [one.utc_ms - one.at - TRUE for one in told] == [0, -DAY]
+def standing(off: int, center: int | None = None) -> list[Reading]:
+    """A disciplined clock that is off by `off` ms for a little longer than patience lasts; what the center's is off."""
+    at_s = range(2000, PATIENCE_MS + 20_000, 10_000)
+    told = None if center is None else TRUE + center
+    return [msgspec.structs.replace(reading(at, off, synced=True), center=told) for at in at_s]
+
+
+def test_a_leap_forward_of_a_disciplined_clock_that_stands_is_believed() -> None:
+    """After ten minutes a source that insists is right, where nobody speaks against it."""
+    clock, told = run(fresh(), reading(1000, synced=True), *standing(DAY))
+    assert [one.utc_ms - one.at - TRUE for one in told] == [0, DAY]
     assert clock.doubt is None
-    assert clock.floor.by(0) == TRUE - DAY
+    assert clock.floor.by(0) == TRUE + DAY
+
+
+@pytest.mark.parametrize("off", [-DAY, -1024 * 7 * DAY])
+def test_below_what_is_certain_nobody_is_believed_however_long(off: int) -> None:
+    """A time source 1,024 weeks back (or a spoofed one) anchors nothing and lowers nothing, however long it stands."""
+    clock, told = run(fresh(), reading(1000, synced=True), *standing(off))
+    assert [one.utc_ms - one.at - TRUE for one in told] == [0]
+    assert clock.doubt is ClockDoubt.BEHIND
+    assert clock.floor.by(0) == TRUE
+    clock, told = run(clock, reading(PATIENCE_MS + 30_000, synced=True))
+    assert (told, clock.doubt) == ([], None)
+
+
+@pytest.mark.parametrize(("off", "doubt"), [(-DAY, ClockDoubt.BEHIND), (DAY, ClockDoubt.AHEAD)])
+def test_the_centers_clock_outweighs_whoever_sets_ours(off: int, doubt: ClockDoubt) -> None:
+    """What the center's acknowledgements say is a witness: against it no source is believed, with it any, at once."""
+    clock, told = run(fresh(), reading(1000, synced=True), *standing(off, center=0))
+    assert [one.utc_ms - one.at - TRUE for one in told] == [0]
+    assert clock.doubt is doubt
+    clock, told = run(fresh(), reading(1000, DECADE, synced=True), *standing(0, center=0)[:2])
+    assert [one.utc_ms - one.at - TRUE for one in told] == [DECADE, 0], "a floor that was a lie is left"
+    assert clock.doubt is None
 
 
 def test_nobody_needs_to_have_set_the_clock_at_once() -> None:
