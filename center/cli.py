@@ -22,8 +22,8 @@ from center.order import NOT_SENT, VERBS, give
 from center.rate import Rules, moment_ms, month_of, month_span
 from center.registry import command
 from center.registry.command import Misuse
-from center.report import LEVELS, Report, When, as_json, report
-from center.show import grid, minute, rate_table, summary, word
+from center.report import LEVELS, Report, When, as_json, report, standing
+from center.show import grid, minute, now, rate_table, summary, word
 from center.store import Store, Unavailable
 from contract import __version__
 from contract.messages import CITY_PATTERN
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--database", required=True, metavar="PATH", help="SQLite file, or a database URL")
     shared.add_argument("--lang", choices=("zh", "en"), default=argparse.SUPPRESS)
-    _serve_arguments(commands.add_parser("serve", parents=[shared], help="receive, store, acknowledge, print the rate"))
+    _serve_arguments(commands.add_parser("serve", parents=[shared], help="receive, store, acknowledge, print how all stands"))
     rate = commands.add_parser("rate", parents=[shared], help="online rate of a month")
     rate.add_argument("--month", metavar="YYYY-MM", help="in Asia/Shanghai; default: the running month")
     rate.add_argument("--level", choices=tuple(LEVELS), default="city")
@@ -170,17 +170,18 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _watch(intake: Intake, store: Store, rules: Rules, stop: threading.Event, options: argparse.Namespace) -> None:
-    """Prints the two lines every `--print-interval` until told to stop."""
+    """Prints how everything stands every `--print-interval` until told to stop; reports are made by `rate`."""
     due = time.monotonic()
     while intake.alive and not stop.wait(0.5):
         if options.print_interval > 0 and time.monotonic() >= due:
             due = time.monotonic() + options.print_interval
             try:
-                made = _report(store, None, None, "province", rules)
-            except (Misuse, Unavailable) as trouble:
+                with store.read() as reader:
+                    line = now(standing(reader, _now_ms(), rules), _now_ms(), options.lang)
+            except Unavailable as trouble:
                 _err(str(trouble))
             else:
-                _out(*summary(made, options.lang))
+                _out(line)
 
 
 # ---- rate ---------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from center.beats import Stretch, stretch
 from center.decode import Batch, Incoming, Item, Message, Poison, decode, digest, origin
 from center.intervals import Span
 from center.journals import Gone, Journal, Journals
-from center.model import AnchorRow, ClosingRow, DocumentRow, EventRow, LostRow, SessionRow, Spoilt
+from center.model import AnchorRow, ClosingRow, DocumentRow, EventRow, LostRow, SessionRow, Spoilt, StandingRow
 from center.store import Reader, Writer
 from center.timeline import AHEAD_MS
 from contract import topics
@@ -120,6 +120,7 @@ class Facts:
         self._lost: list[LostRow] = []
         self._beats: dict[str, list[Stretch]] = defaultdict(list)
         self._sessions: dict[tuple[str, str], SessionRow] = {}
+        self._standing: dict[tuple[str, str], StandingRow] = {}
         self._documents: list[DocumentRow] = []
         self._refused: dict[str, list[Span]] = defaultdict(list)
         self._aside: list[Spoilt] = []
@@ -164,6 +165,7 @@ class Facts:
             case Birth():
                 self._birth(source, incoming, message)
             case Goodbye():
+                self._stands(StandingRow(gateway, "", message.session, state="left", received_ms=now_ms))
                 self._session(SessionRow(gateway, message.session, left_ms=now_ms, why=tidy(message.why)))
             case Will():
                 self._session(SessionRow(gateway, message.session, lost_ms=now_ms))
@@ -198,6 +200,12 @@ class Facts:
             why=row.why or before.why,
         )
 
+    def _stands(self, row: StandingRow) -> None:
+        key = (row.gateway, row.slot)
+        before = self._standing.get(key)
+        if before is None or row.store != before.store or row.newness >= before.newness:
+            self._standing[key] = row
+
     def _is_born(self, gateway: str, session: str) -> bool:
         return (gateway, session) in self._memory.born or (gateway, session) in self.born
 
@@ -213,6 +221,7 @@ class Facts:
     def _heartbeat(self, source: Origin, incoming: Incoming, beat: Heartbeat) -> None:
         gateway, now_ms = source.gateway, incoming.received_ms
         self._session(SessionRow(gateway, beat.session, now_ms))
+        self._stands(StandingRow(gateway, "", beat.session, received_ms=now_ms))
         self._beats[gateway].append(stretch(beat, now_ms))
         if not self._is_born(gateway, beat.session):
             self._ask_for_birth(source, now_ms, REBIRTH_EVERY_MS)
@@ -260,6 +269,10 @@ class Facts:
                 self.journals.add(gateway, store, e.from_seq, e.to_seq)
         if item.state and item.state != "unknown" and (gateway, item.slot) not in self._memory.seen:
             self.seen.add((gateway, item.slot))
+        if item.state:
+            stands = StandingRow(gateway, item.slot, item.session, store, item.seq, item.state, at=item.at)
+            reason, level = str(item.event.reason or ""), str(item.event.level)
+            self._stands(stands._replace(received_ms=incoming.received_ms, reason=reason, level=level))
         if fresh:
             self._question(gateway, incoming, item)
 
@@ -308,6 +321,7 @@ class Facts:
         tx.add_beats(self._beats)
         tx.add_sessions(self._sessions.values())
         tx.add_sightings(self.seen)
+        tx.put_standing(self._standing.values())
         tx.put_documents(self._documents)
         for gateway, spans in self._refused.items():
             tx.add_refused(gateway, spans)

@@ -111,6 +111,25 @@ class SessionRow(NamedTuple):
     why: str = ""
 
 
+class StandingRow(NamedTuple):
+    """The newest word of a slot; slot "": the gateway's last sign of life, `state` "left" where it said goodbye."""
+
+    gateway: str
+    slot: str
+    session: str
+    store: str = ""
+    seq: int = 0
+    state: str = ""
+    reason: str = ""
+    level: str = ""
+    at: int = 0
+    received_ms: int = 0
+
+    @property
+    def newness(self) -> tuple[int, int]:
+        return self.seq, self.received_ms
+
+
 class DocumentRow(NamedTuple):
     gateway: str
     kind: str

@@ -217,6 +217,14 @@ def _live(past: Past, life: Intervals, now_ms: int, rules: Rules) -> dict[str, s
     return current(History(t.held, claims), past.session)
 
 
+def standing(reader: Reader, now_ms: int, rules: Rules) -> Count:
+    """This moment as it is kept, whatever the size of the province."""
+    words = reader.standing(now_ms, now_ms - rules.dark_after_ms, rules.kinds)
+    online, offline, never = (words.get(word, 0) for word in ("online", "offline", ""))
+    every = sum(words.values())
+    return Count(every, online, offline, every - online - offline - never, never)
+
+
 # ---- for programs -------------------------------------------------------------------------------
 
 

@@ -64,12 +64,17 @@ def word(name: str, lang: str, *words: str) -> str:
     return TEXTS[name][0 if lang == "zh" else 1].format(*words)
 
 
-def summary(made: Report, lang: str) -> Iterator[str]:
-    """Two lines: this moment, and the month so far."""
-    counts, f = made.total.counts, made.total.figures
+def now(counts: Count, moment: int, lang: str) -> str:
+    """One line: how everything stands."""
     parts = [f"{word(name, lang)} {getattr(counts, name)}" for name in Count._fields]
     share = f"{word('share', lang)} {percent(counts.online, counts.registered)}"
-    yield f"{local(made.moment).isoformat(' ', 'seconds')}  {'  '.join(parts)}  {share}"
+    return f"{local(moment).isoformat(' ', 'seconds')}  {'  '.join(parts)}  {share}"
+
+
+def summary(made: Report, lang: str) -> Iterator[str]:
+    """Two lines: this moment, and the month so far."""
+    f = made.total.figures
+    yield now(made.total.counts, made.moment, lang)
     until = f"{word('month', lang)} {made.month} {word('until', lang)} {local(made.span[1]):%Y-%m-%d %H:%M:%S}"
     rate = f"{word('time', lang)} {percent(f.on, f.assessed)} ({f.on}/{f.assessed} ms)"
     evidence = f"{word('evidence', lang)} {percent(f.assessed - f.unknown, f.assessed)}"

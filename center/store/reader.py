@@ -48,6 +48,21 @@ Copy = tuple[str, str, int, int]
 _REGISTRY_VERSION = sa.select(sa.func.coalesce(sa.func.max(imports.c.id), 0))
 
 
+_STANDING = """
+SELECT CASE WHEN s.slot IS NULL THEN '' WHEN g.received_ms >= :since AND g.state <> 'left' AND g.session = s.session
+       THEN s.state ELSE 'unknown' END AS word, count(*)
+FROM positions p
+LEFT JOIN bindings b ON b.position = p.position AND b.since_ms =
+     (SELECT max(x.since_ms) FROM bindings x WHERE x.position = p.position AND x.since_ms <= :now)
+LEFT JOIN standing s ON s.gateway = b.gateway AND s.slot = b.slot
+LEFT JOIN standing g ON g.gateway = b.gateway AND g.slot = ''
+LEFT JOIN units u ON u.unit = p.unit AND u.since_ms =
+     (SELECT max(y.since_ms) FROM units y WHERE y.unit = p.unit AND y.since_ms <= :now)
+WHERE p.since_ms <= :now AND (p.until_ms IS NULL OR p.until_ms > :now) {kinds}
+GROUP BY word
+"""
+
+
 class Reader:
     def __init__(self, connection: Connection) -> None:
         self._c = connection
@@ -223,6 +238,17 @@ class Reader:
         columns = "t.gateway, t.session"
         rows = bulk.lookup(self._c, sessions, ("gateway", "session"), keys, columns, "t.born_ms IS NOT NULL")
         return {(gateway, session) for gateway, session in rows}
+
+    def standing(self, now_ms: int, alive_since_ms: int, kinds: Iterable[str]) -> dict[str, int]:
+        """Word -> positions in service now; "": never seen, "unknown": also where the gateway is silent or has left."""
+        chosen = sorted(kinds)
+        where = "AND u.kind IN :kinds" if chosen else ""
+        counted = sa.text(_STANDING.format(kinds=where))
+        parameters: dict[str, object] = {"now": now_ms, "since": alive_since_ms}
+        if chosen:
+            counted = counted.bindparams(sa.bindparam("kinds", expanding=True))
+            parameters["kinds"] = chosen
+        return {word: count for word, count in self._c.execute(counted, parameters)}  # noqa: C416
 
     def sightings(self, gateways: Sequence[str]) -> set[tuple[str, str]]:
         rows = self._rows(sa.select(sightings.c.gateway, sightings.c.slot).where(sightings.c.gateway.in_(gateways)))

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision: what these tables are."""
 
 meta = sa.MetaData()
@@ -96,6 +96,12 @@ receipts = _table("receipts", _key("gateway"), _key("from_ms", _BIG), _whole("to
 refused = _table("refused", _key("gateway"), _key("from_ms", _BIG), _whole("to_ms"))
 """When messages of a gateway came that was not registered yet."""
 uptime = _table("uptime", _key("cities"), _key("from_ms", _BIG), _whole("to_ms"))
+standing = _table(
+    "standing",
+    *(_key("gateway"), _key("slot"), _text("session"), _text("store"), _whole("seq"), _text("state")),
+    *(_text("reason"), _text("level"), _whole("at"), _whole("received_ms")),
+)
+"""The newest word of each slot; slot "": of the gateway, `received_ms` its last sign of life, `state` "left" or ""."""
 quarantine = sa.Table(
     "quarantine",
     meta,

@@ -50,4 +50,11 @@ ASIDE_THEN = (
     " count = quarantine.count + excluded.count"
 )
 FINDING_THEN = f"DO UPDATE SET reason = excluded.reason, {oldest('quarantine', 'first_ms')}"
+STANDING = ("gateway", "slot", "session", "store", "seq", "state", "reason", "level", "at", "received_ms")
+STANDING_THEN = (
+    "DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in STANDING[2:])
+    + " WHERE (excluded.store = standing.store AND excluded.seq > standing.seq)"
+    " OR ((excluded.store <> standing.store OR excluded.seq = 0) AND excluded.received_ms >= standing.received_ms)"
+)
 NOTHING = "DO NOTHING"

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from center.beats import NEAR_MS, Alike, Stretch, joined
 from center.intervals import Span, normal
-from center.model import AnchorRow, ClosingRow, DocumentRow, EventRow, LostRow, SessionRow, Spoilt
+from center.model import AnchorRow, ClosingRow, DocumentRow, EventRow, LostRow, SessionRow, Spoilt, StandingRow
 from center.store import bulk
 from center.store import statements as s
 from center.store.reader import Copy, Reader
@@ -25,6 +25,7 @@ from center.store.schema import (
     refused,
     sessions,
     sightings,
+    standing,
     uptime,
 )
 
@@ -103,6 +104,10 @@ class Writer(Reader):
 
     def add_sessions(self, rows: Iterable[SessionRow]) -> None:
         self._put(sessions, s.SESSION, list(rows), s.SESSION_THEN)
+
+    def put_standing(self, rows: Iterable[StandingRow]) -> None:
+        """Of one store the higher seq is newer; of two, what came later."""
+        self._put(standing, s.STANDING, list(rows), s.STANDING_THEN)
 
     def put_documents(self, rows: Iterable[DocumentRow]) -> None:
         newest = {row[:2]: row for row in sorted(rows, key=lambda row: row.received_ms)}
