@@ -59,7 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--database", required=True, metavar="PATH", help="SQLite file, or a database URL")
     shared.add_argument("--lang", choices=("zh", "en"), default=argparse.SUPPRESS)
-    _serve_arguments(commands.add_parser("serve", parents=[shared], help="receive, store, acknowledge, print how all stands"))
+    serving = "receive, store, acknowledge, print how all stands"
+    _serve_arguments(commands.add_parser("serve", parents=[shared], help=serving))
     rate = commands.add_parser("rate", parents=[shared], help="online rate of a month")
     rate.add_argument("--month", metavar="YYYY-MM", help="in Asia/Shanghai; default: the running month")
     rate.add_argument("--level", choices=tuple(LEVELS), default="city")
