@@ -8,7 +8,7 @@ import math
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from agent.ask.attempt import boot_ms
 from agent.threads import Threaded, describe, whereabouts
@@ -17,6 +17,19 @@ from contract.vocabulary import Reason
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+class Turn(Protocol):
+    """What a run waited for. `longest_pause_ms`: the longest time in which nobody looked whether it was free."""
+
+    @property
+    def longest_pause_ms(self) -> int: ...
+
+
+class AtOnce(NamedTuple):
+    """The turn of a task that waits for nobody."""
+
+    longest_pause_ms: int = 0
 
 
 class Task(Protocol[T]):
@@ -65,7 +78,7 @@ class Loop(Threaded, Generic[T]):
         wake: threading.Event | None = None,
         first_in_s: float = 0.0,
         patience_s: float = math.inf,
-        turn: Callable[[], AbstractContextManager[object]] = nullcontext,
+        turn: Callable[[], AbstractContextManager[Turn]] = lambda: nullcontext(AtOnce()),
         longest_turn_s: float = 0.0,
         now: Callable[[], int] = boot_ms,
     ) -> None:
@@ -113,13 +126,16 @@ class Loop(Threaded, Generic[T]):
         if self.late_ms > self._patience_ms:
             with self._lock:
                 self._task.missed(due_ms, Reason.AGENT_FAULT)
-        with self._turn():
-            return self._in_turn(due_ms)
+        with self._turn() as turn:
+            return self._in_turn(due_ms, turn.longest_pause_ms > self._patience_ms)
 
-    def _in_turn(self, due_ms: int) -> int:
-        """The run itself. It stays overdue while others of ours are where it goes, and nobody is to blame for that."""
+    def _in_turn(self, due_ms: int, stood_still: bool) -> int:
+        """The run itself. It stays overdue while others of ours are where it goes, and nobody is to blame for that.
+
+        Unless this process stood still meanwhile: then nobody waited either.
+        """
         began_ms = self._now()
-        if began_ms - due_ms > self.late_ms + self._longest_turn_ms:
+        if stood_still or began_ms - due_ms > self.late_ms + self._longest_turn_ms:
             with self._lock:
                 self._task.missed(due_ms, Reason.AGENT_FAULT)
         self._since_ms, self._due_ms = began_ms, None

@@ -9,7 +9,7 @@ from agent.ask.look import LOGIN_REFUSED, look, turn
 from agent.decide import schedule
 from agent.learnt import LearntFile
 from agent.login_gate import LoginGate
-from agent.loop import Task
+from agent.loop import Task, Turn
 from agent.model import Camera, Look, NotSeen, Seen
 from agent.permit import Permit, onvif_login, stream_login
 from agent.records import Unwatched
@@ -41,7 +41,7 @@ class LookTask(Task[Look]):
         self._interval_s, self._deadline_s, self._hurry_ms = interval_s, deadline_s, int(hurry_s * 1000)
         self._now, self._began_ms = now, 0
 
-    def turn(self) -> AbstractContextManager[object]:
+    def turn(self) -> AbstractContextManager[Turn]:
         """Waits until nobody of ours is at the device, WAIT_S at most."""
         return turn(self._slot.camera)
 

@@ -12,7 +12,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from agent.ask.attempt import Deadline, Trouble
+from agent.ask.attempt import Deadline, Trouble, boot_ms
 from agent.model import Camera
 from contract.vocabulary import Reason
 
@@ -49,8 +49,13 @@ _told: dict[str, float] = {}
 class Turn:
     """Held until `end`, which the thread that took it calls."""
 
-    def __init__(self, key: str, name: socket.socket | None) -> None:
+    def __init__(self, key: str, name: socket.socket | None, longest_pause_ms: int = 0) -> None:
         self._key, self._name = key, name
+        self.longest_pause_ms = longest_pause_ms
+        """While it was waited for: the longest time in which nobody looked whether it was free, boot ms.
+
+        Much more than _PAUSE_S says that this process stood still, or the box slept: that was no waiting.
+        """
         counts = _of_threads.counts
         counts[key] = counts.get(key, 0) + 1
 
@@ -79,7 +84,7 @@ def take(camera: Camera, kind: str, deadline: Deadline) -> Turn:
     key = f"{kind}/{camera.address}"
     if key in _of_threads.counts:
         return Turn(key, None)
-    name = _waited(key, deadline.left(), look=False)
+    name, _ = _waited(key, deadline.left(), look=False)
     if name is None:
         raise NoTurn
     return Turn(key, name)
@@ -90,23 +95,29 @@ def take_for_look(camera: Camera) -> Turn:
     key, began = f"{RTSP}/{camera.address}", time.monotonic()
     if key in _of_threads.counts:
         return Turn(key, None)
-    name = _waited(key, LOOK_S, look=True)
+    name, longest_pause_ms = _waited(key, LOOK_S, look=True)
     _tell(camera, time.monotonic() - began)
-    return Turn(key, name)
+    return Turn(key, name, longest_pause_ms)
 
 
-def _waited(key: str, seconds: float, *, look: bool) -> socket.socket | None:
-    """The name, None when it was not to be had in time. Whoever does not look lets those who do go first."""
+def _waited(key: str, seconds: float, *, look: bool) -> tuple[socket.socket | None, int]:
+    """The name, None when it was not to be had in time, and the longest pause between two attempts, boot ms.
+
+    Whoever does not look lets those who do go first.
+    """
     end, first = time.monotonic() + seconds, f"{key}/look"
+    tried_ms, longest_ms = boot_ms(), 0
     flag: socket.socket | None = None
     try:
         while True:
             if (look or not _is_bound(first)) and (name := _bound(key)):
-                return name
+                return name, longest_ms
             if time.monotonic() >= end:
-                return None
+                return None, longest_ms
             flag = flag or (_bound(first) if look else None)
             time.sleep(_PAUSE_S)
+            tried_ms, before_ms = boot_ms(), tried_ms
+            longest_ms = max(longest_ms, tried_ms - before_ms)
     finally:
         if flag:
             flag.close()
