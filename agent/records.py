@@ -39,8 +39,14 @@ class Checked(Struct, frozen=True, kw_only=True):
     signature: bytes = b""
 
 
+class Provisional(Struct, frozen=True, kw_only=True):
+    """Evidence whose picture is still to be decoded: shown meanwhile, and nothing is told to have changed since."""
+
+    evidence: Evidence
+
+
 Changes = tuple[Change | PictureChange, ...]
-Observation: TypeAlias = "Look | Unwatched | Checked | Evidence | Movement | Sighting"
+Observation: TypeAlias = "Look | Unwatched | Checked | Evidence | Provisional | Movement | Sighting"
 
 
 # ---- what is known ------------------------------------------------------------------------------
@@ -62,6 +68,8 @@ class Inspected(Struct, frozen=True, kw_only=True):
 
     verdicts: SlotVerdicts
     device: Device | None
+    provisional: bool = False
+    """Its picture was still to be decoded."""
 
 
 class Checks:

@@ -14,7 +14,7 @@ from agent.decide import availability, soundness
 from agent.decide.availability import Change
 from agent.learnt import Learnt, LearntFile
 from agent.model import Camera, Capabilities, Device, DiscoveredDevice, Evidence, Look, Movement, NotSeen, Picture, Seen
-from agent.records import Asking, Changes, Checked, Checks, Inspected, Observation, PictureState, Unwatched
+from agent.records import Asking, Changes, Checked, Checks, Inspected, Observation, PictureState, Provisional, Unwatched
 from agent.session import Session
 from contract.messages import Identity, SlotVerdicts
 from contract.policy import Policy
@@ -108,6 +108,8 @@ class Slot:
                     changes = self._checked(seen)
                 case Evidence():
                     changes = self._judged(seen)
+                case Provisional():
+                    changes = self._judged(seen.evidence, provisional=True)
                 case Movement():
                     changes = self._moved(seen)
                 case _:
@@ -184,7 +186,7 @@ class Slot:
         if told.refused or (where and self._learnt.learn(self.camera, where)):
             self.look_now.set()
 
-    def _judged(self, evidence: Evidence) -> Changes:
+    def _judged(self, evidence: Evidence, *, provisional: bool = False) -> Changes:
         """With what an earlier movement proved of this very camera."""
         from agent.decide.judge import judge
         from agent.decide.proof import with_proof
@@ -192,11 +194,12 @@ class Slot:
         known = with_proof(evidence, self._learnt.proof(self.name), self.camera.address)
         device = evidence.capabilities.device
         verdicts = SlotVerdicts(slot=self.name, at=self._now(), verdicts=judge(known, self._policy))
+        known_device = device.value if isinstance(device, Seen) else None
         before, self.inspected = (
             self.inspected,
-            Inspected(verdicts=verdicts, device=device.value if isinstance(device, Seen) else None),
+            Inspected(verdicts=verdicts, device=known_device, provisional=provisional),
         )
-        if before:
+        if before and not before.provisional:
             self._session.capability_changes(self.name, before.verdicts.verdicts, verdicts.verdicts)
         self._changed.set()
         return ()

@@ -15,6 +15,7 @@ from agent.learnt import LearntFile
 from agent.login_gate import LoginGate
 from agent.loop import Round
 from agent.model import Camera, Evidence, Seen
+from agent.records import Provisional
 from agent.slots import Slots
 from agent.threads import describe, whereabouts
 
@@ -69,7 +70,7 @@ class CapabilityTask(Round):
         slot = self._slots[evidence.slot]
         slot.learn(evidence.capabilities)
         if slot.inspected is None:
-            slot.apply(evidence)
+            slot.apply(Provisional(evidence=evidence))
         if isinstance(evidence.capabilities.stream_uri, Seen):
             self._slots.answered(evidence.slot)
 

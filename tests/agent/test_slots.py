@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
-from agent.model import Camera
-from agent.records import FIRST_WAIT_MS
+from agent.model import Camera, Evidence, Look, Picture, Seen, Stream
+from agent.records import FIRST_WAIT_MS, Provisional
 from agent.slots import LONGEST_WAIT_MS
+from contract.messages import CapabilityChanged
 from tests.agent.rounds.house import House
 from tests.support.waiting import until
 
@@ -91,3 +93,20 @@ def test_an_address_names_all_its_slots(house: House) -> None:
     """The channels of a recorder are several slots at one address."""
     assert [slot.name for slot in house.slots.at("127.0.0.2")] == ["a", "b"]
     assert house.slots.at("127.0.0.3") == []
+
+
+def test_no_verdict_changes_for_a_picture_that_was_still_to_be_decoded(house: House) -> None:
+    """What is shown before the picture is decoded is no verdict that something is told to have changed from."""
+    slot = house.slots["a"]
+    look = Look(at=1, took_s=0.0, tcp=Seen(value=(554,)), stream=Seen(value=Stream(path="/", media=())))
+    early = Evidence(slot="a", look=look)
+    whole = structs.replace(early, picture=Seen(value=Picture(source="main", width=1920, height=1080)))
+    slot.apply(Provisional(evidence=early))
+    shown = slot.inspected
+    slot.apply(whole)
+    assert shown is not None
+    assert slot.inspected is not None
+    assert shown.verdicts.verdicts != slot.inspected.verdicts.verdicts
+    assert house.told(CapabilityChanged) == []
+    slot.apply(early)
+    assert house.told(CapabilityChanged)

@@ -14,7 +14,7 @@ from agent.ask.attempt import Deadline, Trouble, ask, boot_ms
 from agent.ask.children import lines
 from agent.ask.children.child import Tell, serve
 from agent.ask.picture.capture import Footage, film, photograph
-from agent.ask.picture.decoder_client import Decoder, Developed
+from agent.ask.picture.decoder_client import Decoded, Decoder
 from agent.ask.picture.parent import SNAPSHOT, Answer, Job
 from agent.model import Credentials, NotSeen, Picture, Seen
 from agent.permit import Permit
@@ -99,19 +99,19 @@ class _Rounds:
         fetched = ask(lambda: _fetch(job, deadline, permit), deadline=deadline)
         if isinstance(fetched, NotSeen):
             return Answer(slot=slot, picture=fetched, undecodable=fetched.finding == Finding.NO_MEDIA)
-        developed = self._developed(job, fetched.value)
-        if developed.reason:
-            unseen = _unseen(fetched, developed.reason, developed.detail)
-            return Answer(slot=slot, picture=unseen, undecodable=developed.reason is Reason.MALFORMED)
-        picture = _picture(job.source, fetched.value, developed)
+        decoded = self._decoded(job, fetched.value)
+        if decoded.reason:
+            unseen = _unseen(fetched, decoded.reason, decoded.detail)
+            return Answer(slot=slot, picture=unseen, undecodable=decoded.reason is Reason.MALFORMED)
+        picture = _picture(job.source, fetched.value, decoded)
         seen = Seen(value=picture, at=fetched.at, took_s=fetched.took_s, attempts=fetched.attempts)
-        return Answer(slot=slot, picture=seen, signature=developed.signature, thumbnail=developed.thumbnail)
+        return Answer(slot=slot, picture=seen, signature=decoded.signature, thumbnail=decoded.thumbnail)
 
-    def _developed(self, job: Job, footage: Footage) -> Developed:
+    def _decoded(self, job: Job, footage: Footage) -> Decoded:
         try:
-            return self._decoder.develop(footage, job.reference, measured=job.measured, thumbnail=job.thumbnail)
+            return self._decoder.decode(footage, job.reference, measured=job.measured, thumbnail=job.thumbnail)
         except Trouble as trouble:
-            return Developed(reason=trouble.reason, detail=trouble.detail)
+            return Decoded(reason=trouble.reason, detail=trouble.detail)
 
 
 def _fetch(job: Job, deadline: Deadline, permit: Permit) -> Footage:
@@ -128,15 +128,15 @@ def _unseen(fetched: Seen[Footage], reason: Reason, detail: str) -> NotSeen:
     return NotSeen(reason=reason, detail=tidy(detail), at=fetched.at, took_s=fetched.took_s, attempts=fetched.attempts)
 
 
-def _picture(source: str, footage: Footage, developed: Developed) -> Picture:
+def _picture(source: str, footage: Footage, decoded: Decoded) -> Picture:
     """The decoder's answer as text from outside: a picture may have taken it over."""
     return Picture(
         source=source,
-        width=developed.width,
-        height=developed.height,
+        width=decoded.width,
+        height=decoded.height,
         codec=footage.codec,
-        metrics={tidy(name, 40): value for name, value in list(developed.metrics.items())[:MAX_METRICS]},
-        upscaled=developed.upscaled,
+        metrics={tidy(name, 40): value for name, value in list(decoded.metrics.items())[:MAX_METRICS]},
+        upscaled=decoded.upscaled,
     )
 
 

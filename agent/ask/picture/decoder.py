@@ -55,7 +55,7 @@ class NoMemory(Exception):
     """A large picture that may be sound, but not with the memory we have."""
 
 
-class Decoded(NamedTuple):
+class DecodedTake(NamedTuple):
     """Pictures of one take. `width`, `height`: as coded and cropped, not turned. `first`: the first one in full, BGR.
 
     `frames`: BGR, those very large reduced, all of one size; `indices`: which pictures of the take they are.
@@ -71,7 +71,7 @@ class Decoded(NamedTuple):
 # ---- decoding -----------------------------------------------------------------------------------
 
 
-def decode(codec: str, data: bytes, pictures: int) -> Decoded:
+def decode(codec: str, data: bytes, pictures: int) -> DecodedTake:
     """Up to SHOWN of the `pictures` in `data`, an Annex B stream (H264, H265) or one JPEG.
 
     Raises Undecodable, TooLarge, NoMemory.
@@ -84,7 +84,7 @@ def decode(codec: str, data: bytes, pictures: int) -> Decoded:
         raise NoMemory from None
 
 
-def _film(codec: str, data: bytes, pictures: int) -> Decoded:
+def _film(codec: str, data: bytes, pictures: int) -> DecodedTake:
     film = _opened(codec, data)
     width, height = int(film.get(cv2.CAP_PROP_FRAME_WIDTH)), int(film.get(cv2.CAP_PROP_FRAME_HEIGHT))
     _check_size(width, height)
@@ -93,7 +93,7 @@ def _film(codec: str, data: bytes, pictures: int) -> Decoded:
         raise NoMemory if width * height > SURE_PX else Undecodable
     first = shown[0][1]
     fit = [(i, _reduced(frame)) for i, frame in shown if frame.shape == first.shape]
-    return Decoded(first.shape[1], first.shape[0], first, [frame for _, frame in fit], [i for i, _ in fit])
+    return DecodedTake(first.shape[1], first.shape[0], first, [frame for _, frame in fit], [i for i, _ in fit])
 
 
 def _retrieved(film: cv2.VideoCapture, wanted: list[int]) -> Iterator[tuple[int, Frame]]:
@@ -132,7 +132,7 @@ def _reduced(frame: Frame) -> Frame:
     return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _jpeg(data: bytes) -> Decoded:
+def _jpeg(data: bytes) -> DecodedTake:
     """Decoded at a half, a quarter or an eighth where that leaves enough: the smaller, the cheaper."""
     width, height = jpeg_size(data)
     _check_size(width, height)
@@ -142,7 +142,7 @@ def _jpeg(data: bytes) -> Decoded:
     if frame is None:
         raise Undecodable
     first = np.asarray(frame, np.uint8)
-    return Decoded(width, height, first, [first], [0])
+    return DecodedTake(width, height, first, [first], [0])
 
 
 def jpeg_size(data: bytes) -> tuple[int, int]:
@@ -223,7 +223,7 @@ def thumbnail(frame: Frame) -> bytes:
 # ---- the process --------------------------------------------------------------------------------
 
 
-def develop(job: Mapping[str, Any], takes: Sequence[bytes]) -> dict[str, Any]:
+def decode_all(job: Mapping[str, Any], takes: Sequence[bytes]) -> dict[str, Any]:
     """The answer to one job, ready for JSON; see decoder_client.py for both."""
     try:
         return _seen(job, list(_decoded(job, takes)))
@@ -237,7 +237,7 @@ def develop(job: Mapping[str, Any], takes: Sequence[bytes]) -> dict[str, Any]:
         return {"reason": "AGENT_FAULT", "detail": f"{type(error).__name__} in the decoder"}
 
 
-def _decoded(job: Mapping[str, Any], takes: Sequence[bytes]) -> Iterator[Decoded]:
+def _decoded(job: Mapping[str, Any], takes: Sequence[bytes]) -> Iterator[DecodedTake]:
     """The first take, and those after it that can be decoded too."""
     first, *others = [partial(decode, job["codec"], data, len(t)) for data, t in zip(takes, job["times"], strict=True)]
     yield first()
@@ -246,7 +246,7 @@ def _decoded(job: Mapping[str, Any], takes: Sequence[bytes]) -> Iterator[Decoded
             yield other()
 
 
-def _seen(job: Mapping[str, Any], takes: Sequence[Decoded]) -> dict[str, Any]:
+def _seen(job: Mapping[str, Any], takes: Sequence[DecodedTake]) -> dict[str, Any]:
     metrics, first = _measured(job, takes), takes[0]
     whole = first.first.shape[1] == first.width
     return {
@@ -259,7 +259,7 @@ def _seen(job: Mapping[str, Any], takes: Sequence[Decoded]) -> dict[str, Any]:
     }
 
 
-def _measured(job: Mapping[str, Any], takes: Sequence[Decoded]) -> dict[str, float]:
+def _measured(job: Mapping[str, Any], takes: Sequence[DecodedTake]) -> dict[str, float]:
     """What measure.py measures, where that is asked for; `frames` measured, and the `span_s` from first to last."""
     shown = [
         (times[i], group, frame)
@@ -286,7 +286,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))  # from here on nothing can be opened
     while line := sys.stdin.buffer.readline():
         job = json.loads(line)
-        answer = develop(job, [sys.stdin.buffer.read(size) for size in job["sizes"]])
+        answer = decode_all(job, [sys.stdin.buffer.read(size) for size in job["sizes"]])
         results.write(json.dumps(answer).encode() + b"\n")
         results.flush()
 

@@ -23,7 +23,7 @@ _QUIET = {"OPENCV_VIDEOIO_DEBUG": "0", "OPENCV_LOG_LEVEL": "OFF", "OPENCV_FFMPEG
 """A broken stream fills a log with its complaints."""
 
 
-class Developed(msgspec.Struct, frozen=True, kw_only=True):
+class Decoded(msgspec.Struct, frozen=True, kw_only=True):
     """What the decoder saw: a picture of `width` x `height`, or a `reason` why there is none."""
 
     width: int = 0
@@ -58,11 +58,11 @@ class Decoder:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the process, so that it loads while cameras are visited; `develop` does so where it is not running."""
+        """Start the process, so that it loads while cameras are visited; `decode` does so where it is not running."""
         with self._lock, contextlib.suppress(OSError):
             self._running()
 
-    def develop(self, footage: Footage, reference: bytes, *, measured: bool, thumbnail: bool = False) -> Developed:
+    def decode(self, footage: Footage, reference: bytes, *, measured: bool, thumbnail: bool = False) -> Decoded:
         """What the pictures show; `reference`: an earlier signature, b"" = none. `measured`: with the numbers of
         measure.py. `thumbnail`: hand one back.
 
@@ -80,7 +80,7 @@ class Decoder:
         with self._lock:
             try:
                 answer = self._exchange(question)
-                return msgspec.json.decode(answer, type=Developed)
+                return msgspec.json.decode(answer, type=Decoded)
             except (OSError, msgspec.DecodeError) as error:
                 self._end()
                 raise Trouble(Reason.AGENT_FAULT, f"decoder: {type(error).__name__}") from None

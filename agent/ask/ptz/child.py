@@ -18,7 +18,7 @@ from agent.ask.children.child import Tell, serve
 from agent.ask.net.snapshot import Stills
 from agent.ask.ptz import intent as intents
 from agent.ask.ptz import pan_sweep, registration, restore
-from agent.ask.ptz.commands import Means, Steering, prepare
+from agent.ask.ptz.commands import Motors, Steering, prepare
 from agent.ask.ptz.intent import Intent, Order, Report
 from agent.ask.ptz.settle import Faults
 from agent.ask.ptz.viewfinder import Eye, Glance
@@ -69,8 +69,8 @@ class Visit:
         self._camera, self._told = order.camera, order.capabilities
         self._file, self._away_s = Path(order.intent_file), order.max_away_s
         self._prepare = Deadline(PREPARE_S)
-        self._means = Means(order.camera, order.capabilities)
-        self._head = Steering(order.camera, self._means, auth=order.capabilities.auth, deadline=self._prepare)
+        self._motors = Motors(order.camera, order.capabilities)
+        self._head = Steering(order.camera, self._motors, auth=order.capabilities.auth, deadline=self._prepare)
         self._eyes: list[Eye] = []
         self._faults = Faults()
         _steering.append(self._head)
@@ -87,7 +87,7 @@ class Visit:
             self._head.close()
 
     def _visit(self) -> Movement:
-        if not (self._means.pan or self._means.zoom or self._means.focus):
+        if not (self._motors.pan or self._motors.zoom or self._motors.focus):
             return Movement()
         self._head.set_clock()
         eye, fine = self._opened(self._sub()), self._opened(self._main())
@@ -101,7 +101,7 @@ class Visit:
         found, restored = Movement(), False
         whole, away = Deadline(self._away_s), Deadline(max(self._away_s - RETURN_S, self._away_s / 2))
         self._head.deadline = eye.deadline = fine.deadline = whole
-        ways = restore.Ways(eye, self._head, before, intent, self._faults)
+        ways = restore.RestorePath(eye, self._head, before, intent, self._faults)
         try:
             found = self._moved(found, eye, fine, ways, away)
         finally:
@@ -111,18 +111,18 @@ class Visit:
                 intents.erase(self._file, self._camera.slot)
         return structs.replace(found, restored=restored, faults=tuple(sorted(self._faults)))
 
-    def _moved(self, found: Movement, eye: Eye, fine: Eye, ways: restore.Ways, away: Deadline) -> Movement:
+    def _moved(self, found: Movement, eye: Eye, fine: Eye, ways: restore.RestorePath, away: Deadline) -> Movement:
         """Focus, zoom, turn, as far as there are motors and a way back; the longest last."""
         head, faults = self._head, self._faults
         no_way = NotSeen(reason=Reason.UNASKED, detail="not moved: nothing is known to come back to")
-        if self._means.focus:
+        if self._motors.focus:
             blur = partial(focus, eye, head, ways.focus, away)
             found = structs.replace(found, focus=_seen(blur) if ways.focus.known else no_way)
-        if self._means.zoom:
+        if self._motors.zoom:
             enlarge = partial(zoom, eye, fine, head, faults, away)
             found = structs.replace(found, zoom=_seen(enlarge) if ways.known else no_way)
             ways.back()
-        if self._means.pan:
+        if self._motors.pan:
             turn = partial(pan_sweep.rotate, eye, head, faults, away)
             found = structs.replace(found, rotation=_seen(turn) if ways.known else no_way)
         return found
@@ -135,7 +135,7 @@ class Visit:
         return uri.value.profile if isinstance(uri, Seen) else self._main()
 
     def _main(self) -> str:
-        return self._means.profile.token if self._means.profile else ""
+        return self._motors.profile.token if self._motors.profile else ""
 
     def _opened(self, profile: str) -> Eye:
         eye = Eye(Stills(self._camera, self._head.snapshot_place(profile), log_in=self._head.snapshots), self._prepare)
@@ -163,21 +163,21 @@ class Visit:
 
     def _written_down(self) -> Intent:
         """What stands, on disk: once before a temporary preset is made, and once with it. Raises Trouble."""
-        means, head = self._means, self._head
+        motors, head = self._motors, self._head
         intent = Intent(
             slot=self._camera.slot,
             at=boot_ms(),
-            services=tuple(means.services.values()),
+            services=tuple(motors.services.values()),
             auth=head.way or self._told.auth,
-            profile=self._main() if means.turns else "",
-            position=head.status() if means.positions else None,
-            source=means.source if means.focus else "",
-            autofocus=head.autofocus() if means.focus else "",
-            focus=head.focus_position() if means.focus else None,
+            profile=self._main() if motors.turns else "",
+            position=head.status() if motors.positions else None,
+            source=motors.source if motors.focus else "",
+            autofocus=head.autofocus() if motors.focus else "",
+            focus=head.focus_position() if motors.focus else None,
         )
         try:
             intents.write(self._file, intent)
-            if means.pan or means.zoom:
+            if motors.pan or motors.zoom:
                 intent = structs.replace(intent, preset=head.keep_place())
                 intents.write(self._file, intent)
         except OSError as error:

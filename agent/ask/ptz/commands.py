@@ -52,7 +52,7 @@ OPERATIONS = {
 _UNIT = Span(low=-1.0, high=1.0)
 
 
-class Means:
+class Motors:
     """What of a camera's declared capabilities is used to move it; everything may be missing."""
 
     def __init__(self, camera: Camera, told: Capabilities) -> None:
@@ -88,12 +88,12 @@ def _first(spaces: list[Space], kind: str, axis: str) -> Space | None:
 class Steering:
     """One camera's motors, until `deadline`. Commands raise Trouble; none is ever repeated by itself."""
 
-    def __init__(self, camera: Camera, means: Means, *, auth: str, deadline: Deadline) -> None:
-        self.means = means
+    def __init__(self, camera: Camera, motors: Motors, *, auth: str, deadline: Deadline) -> None:
+        self.motors = motors
         self._camera = camera
         self._login = Login(auth)
         self.deadline = deadline
-        self._conversation = self._talk(means.services)
+        self._conversation = self._talk(motors.services)
         self._lock = threading.Lock()
         self._over = False
         self._timeouts = True
@@ -128,18 +128,18 @@ class Steering:
 
     @property
     def _token(self) -> str:
-        return self.means.profile.token if self.means.profile else ""
+        return self.motors.profile.token if self.motors.profile else ""
 
     # ---- head and zoom --------------------------------------------------------------------------
 
     def turn(self, share: float) -> None:
         """Pan at a share (-1..1) of the full speed, for TIMEOUT_S unless renewed; tilt and zoom stay."""
-        x = _part(self.means.pan.x if self.means.pan else _UNIT, share)
+        x = _part(self.motors.pan.x if self.motors.pan else _UNIT, share)
         self._move({"PanTilt": {"x": x, "y": 0.0}})
 
     def enlarge(self, share: float) -> None:
         """Zoom at a share (-1..1) of the full speed, likewise."""
-        self._move({"Zoom": {"x": _part(self.means.zoom.x if self.means.zoom else _UNIT, share)}})
+        self._move({"Zoom": {"x": _part(self.motors.zoom.x if self.motors.zoom else _UNIT, share)}})
 
     def _move(self, velocity: Mapping[str, Any]) -> None:
         arguments = {"ProfileToken": self._token, "Velocity": velocity}
@@ -167,14 +167,14 @@ class Steering:
             self._order("ptz", "ContinuousMove", {"ProfileToken": self._token, "Velocity": velocity})
 
     def _zeros(self) -> list[dict[str, Any]]:
-        zeros: list[dict[str, Any]] = [{"PanTilt": {"x": 0.0, "y": 0.0}}] if self.means.pan else []
-        return zeros + ([{"Zoom": {"x": 0.0}}] if self.means.zoom else [])
+        zeros: list[dict[str, Any]] = [{"PanTilt": {"x": 0.0, "y": 0.0}}] if self.motors.pan else []
+        return zeros + ([{"Zoom": {"x": 0.0}}] if self.motors.zoom else [])
 
     def last_stop(self) -> None:
         """The dead-man's: no command may follow, and the head is stopped over a connection of its own."""
         self._lock.acquire(timeout=COMMAND_S)
         self._over = True
-        talk, within = self._talk(self.means.services), Deadline(COMMAND_S)
+        talk, within = self._talk(self.motors.services), Deadline(COMMAND_S)
         talk.skew_s = self._conversation.skew_s
         arguments = {"ProfileToken": self._token, "PanTilt": True, "Zoom": True}
         try:
@@ -250,13 +250,13 @@ class Steering:
         self._order("imaging", "Stop", self._imaging())
 
     def _imaging(self) -> dict[str, Any]:
-        return {"VideoSourceToken": self.means.source}
+        return {"VideoSourceToken": self.motors.source}
 
     # ---- pictures -------------------------------------------------------------------------------
 
     def snapshot_place(self, profile: str) -> Place:
         """Where snapshots of a media profile are fetched. Raises Trouble."""
-        media2 = "media" not in self.means.services and "media2" in self.means.services
+        media2 = "media" not in self.motors.services and "media2" in self.motors.services
         uri = self._do(
             "media2" if media2 else "media", "GetSnapshotUri", {"ProfileToken": profile}, media_replies.stream_uri
         )
@@ -275,13 +275,13 @@ class Steering:
         return self._login.way
 
 
-def means_of(intent: Intent) -> Means:
-    """The means that an intent names: enough to put a camera back with nothing else known."""
-    means = Means(Camera(slot=intent.slot, address="0.0.0.0"), Capabilities())
-    means.profile = Profile(token=intent.profile, media="media", source=intent.source)
-    means.turns, means.source = bool(intent.profile), intent.source
-    means.services = {service.name: service for service in intent.services}
-    return means
+def motors_of(intent: Intent) -> Motors:
+    """The motors that an intent names: enough to put a camera back with nothing else known."""
+    motors = Motors(Camera(slot=intent.slot, address="0.0.0.0"), Capabilities())
+    motors.profile = Profile(token=intent.profile, media="media", source=intent.source)
+    motors.turns, motors.source = bool(intent.profile), intent.source
+    motors.services = {service.name: service for service in intent.services}
+    return motors
 
 
 def prepare() -> None:

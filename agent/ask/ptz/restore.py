@@ -7,7 +7,7 @@ from functools import partial
 from agent.ask.attempt import Deadline, Trouble
 from agent.ask.net.snapshot import Stills
 from agent.ask.ptz import detail, registration
-from agent.ask.ptz.commands import Steering, means_of
+from agent.ask.ptz.commands import Steering, motors_of
 from agent.ask.ptz.intent import Intent
 from agent.ask.ptz.settle import Faults, quietly, settle
 from agent.ask.ptz.sweep_geometry import STILL
@@ -30,7 +30,7 @@ DELAY_S = 1.0
 SETTLE_S = 15.0
 
 
-class Ways:
+class RestorePath:
     """The ways back of one camera while we can see it."""
 
     def __init__(self, eye: Eye, head: Steering, before: Glance, intent: Intent, faults: Faults) -> None:
@@ -80,7 +80,7 @@ class Ways:
 
     @property
     def _position(self) -> PtzStatus | None:
-        return self._intent.position if self._head.means.positions else None
+        return self._intent.position if self._head.motors.positions else None
 
     def _arrives(self) -> bool:
         """Whether the view becomes the view before; watched until it does, or the head stands."""
@@ -122,7 +122,7 @@ def put_back(camera: Camera, intent: Intent, within_s: float, begun: Callable[[S
     Returns whether the camera took the commands, stands and, where it tells its position, stands where it stood.
     """
     deadline = Deadline(within_s)
-    head = Steering(camera, means_of(intent), auth=intent.auth, deadline=deadline)
+    head = Steering(camera, motors_of(intent), auth=intent.auth, deadline=deadline)
     begun(head)
     try:
         head.set_clock()

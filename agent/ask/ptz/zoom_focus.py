@@ -207,7 +207,7 @@ def restore_focus(head: Steering, kept: FocusKept, undo: Callable[[], None] = _n
     quietly(head.halt_focus)
     if kept.mode != "AUTO":
         position = kept.position
-        options = head.means.focus
+        options = head.motors.focus
         if position is not None and (options is None or options.absolute):
             quietly(partial(head.focus, Absolute={"Position": position}))
         else:
@@ -218,7 +218,7 @@ def restore_focus(head: Steering, kept: FocusKept, undo: Callable[[], None] = _n
 
 def _moves(head: Steering, kept: FocusKept) -> list[tuple[Callable[[], None], Callable[[], None]]]:
     """Ways to lose focus, the gentlest first, each with what undoes it."""
-    options = head.means.focus
+    options = head.motors.focus
     if options is None:
         return []
     if options.absolute and kept.position is not None:

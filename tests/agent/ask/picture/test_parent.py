@@ -24,7 +24,7 @@ from agent.ask.children import parent as children
 from agent.ask.picture import decoder
 from agent.ask.picture import parent as pictures
 from agent.ask.picture.capture import Footage
-from agent.ask.picture.decoder_client import PROGRAM, Decoder, Developed
+from agent.ask.picture.decoder_client import PROGRAM, Decoded, Decoder
 from agent.ask.picture.parent import Job
 from agent.ask.rtsp.depacketize import Take
 from agent.model import Camera, Credentials, NotSeen, Picture, Seen
@@ -134,7 +134,7 @@ def test_a_decoder_names_no_fault() -> None:
         dark = seen(check([server.camera()], measured=True)["s1"])
     assert dark.metrics
     assert dark.faults == ()
-    assert "faults" not in Developed.__struct_fields__
+    assert "faults" not in Decoded.__struct_fields__
 
 
 def test_a_small_picture_leaves_the_decoder_only_when_asked_for(canteen: Canteen) -> None:
@@ -532,10 +532,10 @@ FILM = Footage("H264", (Take(b"".join(b"\0\0\0\1" + unit for p in clip(320, 240)
 
 @contextmanager
 def started(patience_s: float = 8.0) -> Iterator[tuple[Decoder, psutil.Process]]:
-    """A decoder that has developed a film, and its process."""
+    """A decoder that has decoded a film, and its process."""
     one = Decoder(patience_s)
     try:
-        assert one.develop(FILM, b"", measured=False).width == 320
+        assert one.decode(FILM, b"", measured=False).width == 320
         yield one, next(p for p in psutil.Process().children() if PROGRAM in p.cmdline())
     finally:
         one.close()
@@ -555,10 +555,10 @@ def test_a_decoder_that_dies_is_replaced() -> None:
         for delay_s, sign in ((0.2, signal.SIGSEGV), (0.4, signal.SIGCONT)):
             threading.Timer(delay_s, process.send_signal, (sign,)).start()
         with pytest.raises(Trouble) as caught:
-            one.develop(FILM, b"", measured=False)
+            one.decode(FILM, b"", measured=False)
         assert caught.value.reason is Reason.AGENT_FAULT
         assert str(-signal.SIGSEGV) in caught.value.detail
-        assert one.develop(FILM, b"", measured=False).width == 320
+        assert one.decode(FILM, b"", measured=False).width == 320
 
 
 def test_a_decoder_that_hangs_is_killed() -> None:
@@ -566,9 +566,9 @@ def test_a_decoder_that_hangs_is_killed() -> None:
     with started(4.0) as (one, process):
         process.suspend()
         with pytest.raises(Trouble) as caught:
-            one.develop(FILM, b"", measured=False)
+            one.decode(FILM, b"", measured=False)
         assert (caught.value.reason, "4 s" in caught.value.detail) == (Reason.AGENT_FAULT, True)
-        assert one.develop(FILM, b"", measured=False).width == 320
+        assert one.decode(FILM, b"", measured=False).width == 320
 
 
 def test_a_crash_costs_one_camera_its_turn() -> None:

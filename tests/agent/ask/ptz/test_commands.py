@@ -13,7 +13,7 @@ from agent.ask.net.http import Place
 from agent.ask.net.snapshot import Stills
 from agent.ask.onvif.endpoints import snapshot
 from agent.ask.ptz import commands
-from agent.ask.ptz.commands import Means, Steering
+from agent.ask.ptz.commands import Motors, Steering
 from agent.model import Camera, Capabilities, Credentials
 from contract.vocabulary import Reason
 from simulator.canteen import CameraSpec
@@ -25,7 +25,7 @@ from tests.agent.ask.onvif import questioned
 def steered(persona: str) -> Iterator[tuple[Unit, Camera, Steering]]:
     with questioned.enrolled(CameraSpec(slot="stove", persona=persona)) as (unit, camera, told):
         commands.prepare()
-        head = Steering(camera, Means(camera, told), auth=told.auth, deadline=Deadline(20.0))
+        head = Steering(camera, Motors(camera, told), auth=told.auth, deadline=Deadline(20.0))
         head.set_clock()
         yield unit, camera, head
         head.close()
@@ -98,12 +98,12 @@ def test_a_position_is_reported_and_gone_back_to() -> None:
 def test_means_follow_the_declarations() -> None:
     """Nothing declared, nothing moved; a space from Min to Max alike is none."""
     camera = Camera(slot="stove", address="127.0.0.9")
-    nothing = Means(camera, Capabilities())
+    nothing = Motors(camera, Capabilities())
     assert (nothing.pan, nothing.zoom, nothing.focus, nothing.profile) == (None, None, None, None)
     with steered("ptz-180") as (_, _, head):
-        assert head.means.pan
-        assert head.means.zoom is None
-        assert head.means.focus is None
+        assert head.motors.pan
+        assert head.motors.zoom is None
+        assert head.motors.focus is None
 
 
 # ---- single pictures ----------------------------------------------------------------------------
@@ -112,7 +112,7 @@ def test_means_follow_the_declarations() -> None:
 def test_snapshots_come_over_one_login() -> None:
     """The challenge is answered once and its answer used again."""
     with steered("hikvision-dome") as (unit, camera, head):
-        stills = Stills(camera, head.snapshot_place(head.means.profile.token if head.means.profile else ""))
+        stills = Stills(camera, head.snapshot_place(head.motors.profile.token if head.motors.profile else ""))
         before = len(unit.asked)
         for _ in range(3):
             assert stills.take(Deadline(5.0)).startswith(b"\xff\xd8")
@@ -125,7 +125,7 @@ def test_snapshots_come_over_one_login() -> None:
 def test_a_refused_snapshot_login_is_sent_once() -> None:
     """A wrong password is shown once, however often a picture is wanted: cameras lock their owners out."""
     with steered("hikvision-dome") as (unit, camera, head):
-        place = head.snapshot_place(head.means.profile.token if head.means.profile else "")
+        place = head.snapshot_place(head.motors.profile.token if head.motors.profile else "")
         wrong = structs.replace(camera, credentials=Credentials("admin", "nonsense"))
         stills = Stills(wrong, place)
         before = len(unit.asked)

@@ -10,7 +10,7 @@ import pytest
 from agent.ask.attempt import Deadline
 from agent.ask.net.snapshot import Stills
 from agent.ask.ptz import registration, zoom_focus
-from agent.ask.ptz.commands import Means, Steering, prepare
+from agent.ask.ptz.commands import Motors, Steering, prepare
 from agent.ask.ptz.overlay import Overlay
 from agent.ask.ptz.registration import View
 from agent.ask.ptz.settle import Faults, settle
@@ -61,11 +61,11 @@ def steered(persona: str, facing: float) -> Iterator[tuple[Unit, Steering, Eye]]
     spec = CameraSpec(slot="stove", persona=persona, scene="steam", facing=facing, seed=3)
     with questioned.enrolled(spec) as (unit, camera, told):
         prepare()
-        means, deadline = Means(camera, told), Deadline(60.0)
-        assert means.profile
-        head = Steering(camera, means, auth=told.auth, deadline=deadline)
+        motors, deadline = Motors(camera, told), Deadline(60.0)
+        assert motors.profile
+        head = Steering(camera, motors, auth=told.auth, deadline=deadline)
         head.set_clock()
-        eye = Eye(Stills(camera, head.snapshot_place(means.profile.token)), deadline)
+        eye = Eye(Stills(camera, head.snapshot_place(motors.profile.token)), deadline)
         yield unit, head, eye
         eye.close()
         head.close()
