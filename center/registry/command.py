@@ -11,9 +11,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from center.registry import cells, writing
+from center.registry import REGIONS, cells, writing
 from center.registry.problems import Unfit
-from center.registry.take_over import File, Order, Summary, fields, take_over, titles
+from center.registry.taking_over import File, Order, Summary, fields, take_over, titles
 from center.registry.words import said, sentence
 from center.show import Bar, grid, word
 from center.store import Store
@@ -23,7 +23,6 @@ from contract.problems import ConfigError
 from contract.regions import Regions, load_regions
 
 FINE, MISUSE = 0, 2
-REGIONS = "henan"
 
 
 class Misuse(Exception):

@@ -1,18 +1,15 @@
 """What gateways send, as bytes on topics, for tests of the center."""
 
-import io
 from typing import Any
 
 import msgspec
 
+from center import registry
 from center.decode import Incoming
 from center.rate import local
-from center.registry.take_over import File, Order, take_over
 from center.store import Store
 from contract import topics
 from contract.messages import Birth, ClockHealth, Heartbeat, encode
-from contract.policy import load_policy
-from contract.regions import load_regions
 
 CITY, GATEWAY = "4101", "zz-0001"
 T0 = 1_793_462_400_000
@@ -29,8 +26,7 @@ def register(
 def enrol(store: Store, *rows: str) -> None:
     """Takes rows of the flat registry over."""
     text = "\n".join(("city,county,unit,kind,zone,slot,gateway,accepted_at", *rows, ""))
-    order = Order("test", 0, load_policy("henan-2021-45"), load_regions("henan"))
-    take_over(store, [File("test.csv", io.BytesIO(text.encode()))], order)
+    registry.take_over(store, text.encode(), "test.csv", 0)
 
 
 def letter(leaf: str, payload: bytes, at: int = T0, gateway: str = GATEWAY, *, retained: bool = False) -> Incoming:

@@ -11,7 +11,7 @@ from center.cli import main
 from center.model import Bound
 from center.rate import Figures, Rules, month_span
 from center.registry.problems import Unfit
-from center.registry.take_over import File, Order, Summary, take_over
+from center.registry.taking_over import File, Order, Summary, take_over
 from center.registry.words import said
 from center.report import When, report
 from center.store import Store

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from center.registry.cells import narrow
-from center.registry.take_over import File, Order, take_over
+from center.registry.taking_over import File, Order, take_over
 from center.registry.tree import regions_of
 from center.registry.writing import export
 from center.store import Store
