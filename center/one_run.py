@@ -29,6 +29,10 @@ class OneRun:
         self._bound = _running_max(c.settled_to for c in told)
         self._all_highs = [c.seq_high for c in session.claims]
         self._all_bound = _running_max(c.settled_to for c in session.claims)
+        self._by_slot: dict[str, tuple[list[int], list[Held]]] = defaultdict(lambda: ([], []))
+        for h in session.moves:
+            self._by_slot[h.slot][0].append(h.seq)
+            self._by_slot[h.slot][1].append(h)
         self.findings: list[Finding] = []
 
     def _bound_before(self, seq: int) -> int:
@@ -137,19 +141,17 @@ class OneRun:
 
     def _disagreeing(self, s: Stretch, low: int, high: int) -> Iterator[Held]:
         """The newest transition of each slot whose word is none of its states from `low` to `high`."""
-        newest: dict[str, Held] = {}
-        states: dict[str, set[str]] = {}
-        for h in self._session.moves:
-            if h.seq > high:
-                break
-            if h.seq <= low:
-                states[h.slot] = {h.to}
-            else:
-                states.setdefault(h.slot, {"unknown"}).add(h.to)
-            newest[h.slot] = h
-        for slot, h in newest.items():
-            if _word(s, slot) not in states[slot] and states[slot] <= {"online", "offline", "unknown"}:
-                yield h
+        offline, unknown = frozenset(s.alike.offline.split(",")), frozenset(s.alike.unknown.split(","))
+        for slot, (seqs, moves) in self._by_slot.items():
+            last = bisect_right(seqs, high) - 1
+            if last < 0:
+                continue
+            first = bisect_right(seqs, low) - 1
+            states = {"unknown"} if first < 0 else {moves[first].to}
+            states.update(h.to for h in moves[max(first, 0) : last + 1])
+            word = "offline" if slot in offline else "unknown" if slot in unknown else "online"
+            if word not in states and states <= {"online", "offline", "unknown"}:
+                yield moves[last]
 
     def _whole(self, numbers: Set[tuple[str, int]]) -> int:
         """Up to which seq this run is held without a hole, from its first one on; 0 where that is not known."""

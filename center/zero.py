@@ -9,7 +9,7 @@ nothing is dated. In a boot with a Z an anchor within five minutes of it is beli
 one is dated by its anchors alone.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -58,13 +58,37 @@ def _epochs(by_zero: list[Stretch]) -> Iterator[Epoch]:
 
 
 def _agreeing(by_zero: Sequence[Stretch]) -> Epoch | None:
-    """The least zero that heartbeats in a row agree on for long enough."""
+    """The least zero that heartbeats in a row agree on for long enough.
+
+    From one zero to the next only what is new can make a row long enough: whatever a box sends, each heartbeat is
+    looked at with its neighbours, not with all others.
+    """
+    within: list[tuple[int, int, int]] = []
+    end = 0
     for i, first in enumerate(by_zero):
-        end = bisect_right(by_zero, first.zero_ms + AGREE_MS, key=lambda s: s.zero_ms)
-        rows = [row for row in _in_a_row(by_zero[i:end]) if row[-1] - row[0] >= HELD_MS]
-        if rows:
+        new, end = end, bisect_right(by_zero, first.zero_ms + AGREE_MS, lo=end, key=lambda s: s.zero_ms)
+        added = [(s.first_ms, s.last_ms, new + n) for n, s in enumerate(by_zero[new:end])]
+        for one in added:
+            insort(within, one)
+        if any(_held_long(within, one) for one in added):
+            rows = [row for row in _in_a_row(by_zero[i:end]) if row[-1] - row[0] >= HELD_MS]
             return Epoch(min(row[1] for row in rows), max(row[2] for row in rows), first.zero_ms)
+        del within[bisect_left(within, (first.first_ms, first.last_ms, i))]
     return None
+
+
+def _held_long(within: list[tuple[int, int, int]], one: tuple[int, int, int]) -> bool:
+    """Whether its row is long enough. All others in it are shorter, or they would have been one before."""
+    begin, end, _ = one
+    while end - begin < HELD_MS:
+        low = bisect_left(within, (begin - IN_A_ROW_MS - HELD_MS, 0, 0))
+        high = bisect_right(within, (end + IN_A_ROW_MS, EVER, 0))
+        near = [(first, last) for first, last, _ in within[low:high] if last + IN_A_ROW_MS >= begin]
+        wider = min(first for first, _ in near), max(last for _, last in near)
+        if wider == (begin, end):
+            return False
+        begin, end = wider
+    return True
 
 
 def _in_a_row(stretches: Sequence[Stretch]) -> Iterator[tuple[int, int, int, int]]:
@@ -140,12 +164,16 @@ class Clock:
     def _in_turn(self, anchors: Sequence[AnchorPoint]) -> list[AnchorPoint]:
         """In the order of their receipts; none that dates anew what one before it has dated."""
         believed: list[AnchorPoint] = []
+        offsets: dict[int, int] = {}
+        ats: list[int] = []
         for a in sorted(anchors, key=lambda a: (a.received_ms, a)):
-            later = [b for b in believed if b.at >= a.at]
-            if later and abs(_offset_at(believed, a.at) - (a.utc_ms - a.at)) > STEP_MS:
+            if ats and ats[-1] >= a.at and abs(_offset_at(ats, offsets, a.at) - (a.utc_ms - a.at)) > STEP_MS:
                 self.refused += [a] if a.err_ms < UNSURE_MS else []
-            else:
-                believed.append(a)
+                continue
+            believed.append(a)
+            if a.at not in offsets:
+                offsets[a.at] = a.utc_ms - a.at
+                insort(ats, a.at)
         return believed
 
     def spans(self, begin: int, end: int) -> Iterator[Span]:
@@ -197,11 +225,9 @@ class Clock:
         return -AGREE_MS <= s.zero_ms - nearest.zero_ms <= AGREE_MS + EXPIRY_MS
 
 
-def _offset_at(believed: Sequence[AnchorPoint], at: int) -> int:
-    """Of the nearest before, else of the first."""
-    before = [a for a in believed if a.at <= at]
-    rules = max(before, key=lambda a: a.at) if before else min(believed, key=lambda a: a.at)
-    return rules.utc_ms - rules.at
+def _offset_at(ats: Sequence[int], offsets: dict[int, int], at: int) -> int:
+    """Of the nearest before, else of the first. `ats`: in order."""
+    return offsets[ats[max(0, bisect_right(ats, at) - 1)]]
 
 
 def _near(a: AnchorPoint, epoch: Epoch) -> bool:
