@@ -25,7 +25,7 @@ RETRY_S = 10.0
 class Learnt(Struct, frozen=True, kw_only=True):
     """What the capability questions taught about one slot. `auth`: none, wsse or digest; "" = not learnt.
 
-    `sub_port`, `sub_path`: its smaller stream, "" = none known.
+    `sub_port`, `sub_path`: its smaller stream, `snapshot_port`, `snapshot_path`: its JPEG; "" = none known.
     """
 
     address: str = ""
@@ -33,6 +33,8 @@ class Learnt(Struct, frozen=True, kw_only=True):
     stream_path: str = ""
     sub_port: int = 0
     sub_path: str = ""
+    snapshot_port: int = 0
+    snapshot_path: str = ""
     auth: str = ""
 
 
@@ -75,6 +77,14 @@ class LearntFile:
             return None
         ports = msgspec.structs.replace(camera.ports, rtsp=learnt.sub_port or camera.ports.rtsp)
         return msgspec.structs.replace(self.identified(camera), stream_path=learnt.sub_path, ports=ports)
+
+    def recall_snapshot(self, camera: Camera) -> tuple[Camera, str] | None:
+        """The camera with the port of its JPEG, and the path there; None where none is known."""
+        learnt = self.learnt(camera)
+        if not learnt.snapshot_path:
+            return None
+        ports = msgspec.structs.replace(camera.ports, onvif=learnt.snapshot_port or camera.ports.onvif)
+        return msgspec.structs.replace(self.identified(camera), ports=ports), learnt.snapshot_path
 
     def identified(self, camera: Camera) -> Camera:
         """The camera with all that is known of its identity, and over which interface it was last reached."""

@@ -420,6 +420,8 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     """The main stream: of the profile with most pixels."""
     sub_stream_uri: Seen[StreamUri] | NotSeen = UNASKED
     """A smaller stream of the same source, for checks that need no detail; UNASKED where there is none."""
+    snapshot: Seen[StreamUri] | NotSeen = UNASKED
+    """Where a JPEG of the main stream is fetched: port and path."""
     auth: str = ""
     """The way of authentication that worked: none, wsse, wsse-box-time, digest; "" if none did."""
     logins_failed: int = 0

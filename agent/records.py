@@ -82,6 +82,8 @@ class Checks:
         self.signatures: dict[str, bytes] = {}
         """Source -> small gray picture that the next check is compared with."""
         self.unusable_path = ""
+        self.fingerprint = 0.0
+        """Of the last snapshot."""
         """Of its sub-stream, where that shows nothing: the main stream is checked instead."""
         self.undecodable = False
         """By the last check that could tell."""

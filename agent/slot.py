@@ -79,6 +79,12 @@ class Slot:
         return self.last_look is not None and isinstance(self.last_look.stream, Seen)
 
     @property
+    def busy(self) -> bool:
+        """Whether the last look found it with no room for us."""
+        stream = self.last_look.stream if self.last_look else None
+        return isinstance(stream, NotSeen) and stream.reason is Reason.BUSY
+
+    @property
     def device(self) -> Device | None:
         """Who answered the last questions, if anybody did."""
         return self.inspected.device if self.inspected else None
@@ -233,7 +239,7 @@ class Slot:
 
 def _where(address: str, told: Capabilities) -> Learnt | None:
     """Where ONVIF says that the streams are; None where it does not."""
-    uri, small = told.stream_uri, told.sub_stream_uri
+    uri, small, still = told.stream_uri, told.sub_stream_uri, told.snapshot
     if isinstance(uri, NotSeen):
         return None
     return Learnt(
@@ -242,6 +248,8 @@ def _where(address: str, told: Capabilities) -> Learnt | None:
         stream_path=uri.value.path,
         sub_port=small.value.port if isinstance(small, Seen) else 0,
         sub_path=small.value.path if isinstance(small, Seen) else "",
+        snapshot_port=still.value.port if isinstance(still, Seen) else 0,
+        snapshot_path=still.value.path if isinstance(still, Seen) else "",
         auth=told.auth,
     )
 

@@ -76,6 +76,11 @@ class Slots(Mapping[str, Slot]):
         """Those whose stream the last look saw."""
         return [slot for slot in self._slots.values() if slot.streams]
 
+    @property
+    def showing(self) -> list[Slot]:
+        """Those whose picture may be had: by their stream, or otherwise where all their streams are taken."""
+        return [slot for slot in self._slots.values() if slot.streams or slot.busy]
+
     def at(self, address: str) -> list[Slot]:
         """Those enrolled at this address: the channels of a recorder are several."""
         return [slot for slot in self._slots.values() if slot.camera.address == address]

@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from agent.ask.attempt import boot_ms
 from agent.ask.picture import parent as pictures
+from agent.ask.picture.parent import FINGERPRINT, SNAPSHOT
 from agent.learnt import LearntFile
 from agent.login_gate import LoginGate
 from agent.loop import Round
-from agent.model import Camera, NotSeen, Seen
-from agent.permit import LoginMet, stream_login
+from agent.model import Camera, NotSeen, Picture, Seen
+from agent.permit import LoginMet, onvif_login, stream_login
 from agent.records import Checked
 from agent.slot import Slot
 from agent.slots import Slots
@@ -50,7 +51,7 @@ class PictureTask(Round):
         due = {slot.name for slot in self._slots.values() if slot.checks.due is not None and slot.checks.due <= now}
         if now >= self._round_due:
             self._round_due = now + self._interval_ms
-            due.update(slot.name for slot in self._slots.viewable)
+            due.update(slot.name for slot in self._slots.showing)
         self.check(due)
 
     def next_ms(self, ended_ms: int) -> int:
@@ -64,7 +65,7 @@ class PictureTask(Round):
         for name in due:
             self._slots[name].checks.due = None
         untold = set(due)
-        shown = [slot for slot in self._slots.viewable if slot.name in due and not self._door.is_barred(slot.name)]
+        shown = [slot for slot in self._slots.showing if slot.name in due and not self._door.is_barred(slot.name)]
         with self._slots.checking(slot.name for slot in shown) as allowed:
             batch = sorted((slot for slot in shown if slot.name in allowed), key=lambda slot: slot.checks.at)
             try:
@@ -76,9 +77,16 @@ class PictureTask(Round):
                     self._take(self._slots[name], Checked(picture=None))
 
     def _by_source(self, batch: Sequence[Slot]) -> Mapping[str, list[Camera]]:
-        """The sub-stream is cheaper and shows the same; the main stream where there is none, or it shows nothing."""
+        """The sub-stream is cheaper and shows the same; the main stream where there is none, or it shows nothing.
+
+        A camera whose streams are all taken is asked for a snapshot.
+        """
         groups: dict[str, list[Camera]] = {}
         for slot in batch:
+            if not slot.streams:
+                still = self._learnt.recall_snapshot(slot.camera)
+                groups.setdefault(SNAPSHOT, []).extend([still[0]] if still else [])
+                continue
             small = self._learnt.recall_sub(slot.camera)
             if small and slot.checks.unusable_path != small.stream_path:
                 groups.setdefault("sub", []).append(small)
@@ -91,11 +99,12 @@ class PictureTask(Round):
         by_slot, undecodable = {camera.slot: camera for camera in group}, set[str]()
         remembered = {name: self._slots[name].checks.signatures.get(source, b"") for name in by_slot}
         signatures: dict[str, bytes] = {}
-        log_in = self._door.allowed(group, stream_login)
+        which = onvif_login if source == SNAPSHOT else stream_login
+        log_in = self._door.allowed(group, which)
 
         def met(slot: str, how: LoginMet) -> None:
             if slot in log_in:
-                self._door.met(by_slot[slot], stream_login, how)
+                self._door.met(by_slot[slot], which, how)
 
         results = pictures.check(
             group,
@@ -103,6 +112,7 @@ class PictureTask(Round):
             source=source,
             measured=True,
             deadline_s=deadline_s,
+            snapshot_path={name: self._learnt.learnt(self._slots[name].camera).snapshot_path for name in by_slot},
             signatures=remembered,
             signed=signatures.__setitem__,
             met=met,
@@ -114,6 +124,8 @@ class PictureTask(Round):
                 slot.checks.unusable_path = by_slot[name].stream_path
                 slot.checks.due = boot_ms() + self._confirm_ms
             decodable = True if isinstance(picture, Seen) else False if name in undecodable else None
+            if source == SNAPSHOT and not _fresh(slot, picture):
+                decodable = None
             signature = signatures.get(name, b"")
             self._take(slot, Checked(picture=picture, source=source, decodable=decodable, signature=signature))
             yield name
@@ -128,6 +140,17 @@ class PictureTask(Round):
             slot.checks.undecodable = False
         elif slot.checks.undecodable:
             slot.checks.due = boot_ms() + RETRY_MS
+
+
+def _fresh(slot: Slot, picture: Seen[Picture] | NotSeen) -> bool:
+    """Whether a snapshot shows the present: one that is the last one byte for byte is a picture of the past.
+
+    So is the first, as far as can be told.
+    """
+    if isinstance(picture, NotSeen):
+        return False
+    before, slot.checks.fingerprint = slot.checks.fingerprint, picture.value.metrics.get(FINGERPRINT, 0.0)
+    return before not in (0.0, slot.checks.fingerprint)
 
 
 def _shows_nothing(picture: NotSeen) -> bool:

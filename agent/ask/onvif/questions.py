@@ -63,6 +63,7 @@ def ask_all(interview: Interview) -> Capabilities:
         audio_decoders=_audio_decoders(interview),
         stream_uri=_stream_uri(interview, main_profile(own)),
         sub_stream_uri=_stream_uri(interview, _sub(own)),
+        snapshot=_snapshot(interview, main_profile(own)),
     )
 
 
@@ -139,6 +140,18 @@ def _stream_uri(interview: Interview, profile: Profile | None) -> Seen[StreamUri
         if seen.value.unused:
             interview.note(f"stream URI names {seen.value.unused}: the enrolled one is used instead")
     return seen
+
+
+def _snapshot(interview: Interview, profile: Profile | None) -> Seen[StreamUri] | NotSeen:
+    """For a camera whose streams are all taken: where its picture is to be had otherwise."""
+    if profile is None:
+        return structs.replace(UNASKED, detail="no such profile known")
+
+    def read(reply: Node) -> StreamUri:
+        place = endpoints.snapshot(interview.camera, media_replies.stream_uri(reply))
+        return StreamUri(profile=profile.token, port=place.port, path=place.path)
+
+    return interview.see(Question(profile.media, "GetSnapshotUri", {"ProfileToken": profile.token}), read)
 
 
 # ---- audio --------------------------------------------------------------------------------------

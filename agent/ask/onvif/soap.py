@@ -23,6 +23,7 @@ OPERATIONS = {
         "GetVideoSources",
         "GetVideoEncoderConfigurationOptions",
         "GetStreamUri",
+        "GetSnapshotUri",
         "GetAudioSources",
         "GetAudioOutputs",
         "GetAudioDecoderConfigurations",

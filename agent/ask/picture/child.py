@@ -5,6 +5,7 @@ carries, and one that hangs costs nobody else.
 """
 
 import threading
+import zlib
 from collections.abc import Iterable
 from queue import Empty, SimpleQueue
 
@@ -15,7 +16,7 @@ from agent.ask.children import lines
 from agent.ask.children.child import Tell, serve
 from agent.ask.picture.capture import Footage, film, photograph
 from agent.ask.picture.decoder_client import Decoded, Decoder
-from agent.ask.picture.parent import SNAPSHOT, Answer, Job
+from agent.ask.picture.parent import FINGERPRINT, SNAPSHOT, Answer, Job
 from agent.model import Credentials, NotSeen, Picture, Seen
 from agent.permit import Permit
 from contract.reasons import Finding
@@ -104,6 +105,9 @@ class _Rounds:
             unseen = _unseen(fetched, decoded.reason, decoded.detail)
             return Answer(slot=slot, picture=unseen, undecodable=decoded.reason is Reason.MALFORMED)
         picture = _picture(job.source, fetched.value, decoded)
+        if job.source == SNAPSHOT:
+            crc = float(zlib.crc32(fetched.value.takes[0].data))
+            picture = structs.replace(picture, metrics={**picture.metrics, FINGERPRINT: crc})
         seen = Seen(value=picture, at=fetched.at, took_s=fetched.took_s, attempts=fetched.attempts)
         return Answer(slot=slot, picture=seen, signature=decoded.signature, thumbnail=decoded.thumbnail)
 

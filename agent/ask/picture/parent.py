@@ -24,6 +24,8 @@ MARGIN_S = 0.5
 RESERVE_S = 1.5
 """The child stops visiting so long before the deadline, so that what it brought home is decoded."""
 SNAPSHOT = "snapshot"
+FINGERPRINT = "fingerprint"
+"""Among the numbers of a snapshot: by it two that are the same byte for byte are known."""
 
 Met = Callable[[str, LoginMet], None]
 

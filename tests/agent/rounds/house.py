@@ -49,9 +49,9 @@ class House:
         for name in names or tuple(self.slots):
             self.slots[name].apply(_look(Seen(value=Stream(path="/", media=()))))
 
-    def hide(self, name: str) -> None:
+    def hide(self, name: str, reason: Reason = Reason.TIMED_OUT) -> None:
         """A look did not see this one stream."""
-        self.slots[name].apply(_look(NotSeen(reason=Reason.TIMED_OUT)))
+        self.slots[name].apply(_look(NotSeen(reason=reason)))
 
     def close(self) -> None:
         self.journal.close()

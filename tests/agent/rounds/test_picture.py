@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from agent.decide import soundness
 from agent.learnt import Learnt
@@ -13,7 +14,7 @@ from agent.permit import stream_login
 from agent.rounds.picture import PictureTask
 from agent.slot import Slot
 from contract.messages import Picture
-from contract.vocabulary import PictureFault, Reason
+from contract.vocabulary import Availability, PictureFault, Reason, Rung
 from simulator.canteen import CameraSpec, Canteen
 from tests.agent.rounds.house import POLICY, House
 from tests.support.enrolment import enrolled
@@ -214,3 +215,24 @@ def test_a_moving_camera_is_passed_over(room: Room) -> None:
     mover.join()
     assert room.check() == {"one": True, "two": True}
     assert room.changes == []
+
+
+def test_a_camera_whose_streams_are_all_taken_is_asked_for_a_snapshot(room: Room) -> None:
+    """Busy for every look: snapshots that are fresh say that it is online; until one is known, or from one that shows
+    the same bytes again, nothing follows."""
+    slot, unit = room.slots["one"], room.canteen.camera("one")
+    for _ in range(2):
+        room.house.hide("one", Reason.BUSY)
+    assert (slot.state.availability, slot.state.reason) == (Availability.UNKNOWN, Reason.BUSY)
+    assert room.check("one") == {"one": None}
+    learnt = room.learnt.learnt(slot.camera)
+    path = f"/onvif/snapshot?profile={unit.profiles[0].token}"
+    room.learnt.learn(slot.camera, replace(learnt, snapshot_port=unit.onvif_port, snapshot_path=path))
+    room.canteen.fault("one", "freeze")
+    for _ in range(2):
+        room.check("one")
+    assert room.source("one") == "snapshot"
+    room.canteen.fault("one", "none")
+    until(lambda: room.check("one") and slot.state.availability is Availability.ONLINE)
+    assert (slot.state.level, slot.state.reason) == (Rung.PICTURE, Reason.BUSY)
+    assert slot.state.held_until is not None
