@@ -20,7 +20,8 @@ from agent.ask.ptz import intent as intents
 from agent.ask.ptz import pan_sweep, registration, restore
 from agent.ask.ptz.commands import Motors, Steering, prepare
 from agent.ask.ptz.intent import Intent, Order, Report
-from agent.ask.ptz.settle import Faults
+from agent.ask.ptz.registration import Match
+from agent.ask.ptz.settle import MOST, Faults, steadily
 from agent.ask.ptz.viewfinder import Eye, Glance
 from agent.ask.ptz.zoom_focus import focus, zoom
 from agent.model import Movement, NotSeen, Seen
@@ -147,17 +148,19 @@ class Visit:
         first = last = eye.look()
         if registration.match(first.view, first.view) is None:
             raise Trouble(Reason.UNASKED, "not moved: too little in the picture to measure by")
-        way, since_s = 0.0, time.monotonic()  # a late picture shows what is there when it comes
+        steps, since_s = list[Match | None](), time.monotonic()  # a late picture shows what is there when it comes
         for turn in range(1, WATCHES + 1):
             while last.at_s < since_s + turn * WATCH_S:
                 now = eye.look()
-                step = eye.overlay.match(last.view, now.view)
-                way, last = way + (step.moved if step else 0.0), now
+                steps.append(eye.overlay.match(last.view, now.view))
+                last = now
             whole = eye.overlay.match(first.view, last.view)
-            if whole is None or whole.moved > max(DRIFT, 0.6 * way):
-                self._faults.add("drifts")
+            if whole and whole.covered >= MOST and whole.moved <= DRIFT:
                 break
-            if whole.moved <= DRIFT:
+            way = sum(step.moved for step in steps if step)
+            gone = steadily(steps) if whole is None else whole.covered >= MOST and whole.moved > max(DRIFT, 0.6 * way)
+            if gone:
+                self._faults.add("drifts")
                 break
         return last
 

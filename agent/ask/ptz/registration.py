@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 WIDTH_PX = 640
 """Frames are looked at in this width; a larger one would show noise, not structure."""
 FEATURES = 1200
+MORE = 3
+"""So many times as many are looked for, to choose from."""
 MANY_FEATURES = 3000
 """For two pictures that nothing links but their one comparison."""
 BANDS = 0.09
@@ -89,11 +91,25 @@ def view(frame: Frame, features: int = FEATURES) -> View:
     height, width = gray.shape
     mask = np.zeros_like(gray)
     mask[int(height * BANDS) : int(height * (1 - BANDS))] = 255
-    orb = cv2.ORB.create(nfeatures=features, fastThreshold=8)
-    keypoints, descriptors = orb.detectAndCompute(gray, mask)
+    orb = cv2.ORB.create(nfeatures=MORE * features, fastThreshold=8)
+    keypoints, descriptors = orb.compute(gray, _spread_out(orb.detect(gray, mask), gray.shape, features))
     points = np.array([point.pt for point in keypoints], np.float64).reshape(-1, 2)
     middle = np.array([(width - 1) / 2, (height - 1) / 2])
     return View(gray, (points - middle) / width, descriptors)
+
+
+def _spread_out(found: Sequence[cv2.KeyPoint], shape: tuple[int, ...], features: int) -> list[cv2.KeyPoint]:
+    """The strongest of each place: a pattern that is near would have most of all features, and the room none."""
+    side = PLACE * WIDTH_PX
+    most = 2 * features // max(round(shape[0] / side) * round(shape[1] / side), 1)
+    kept: dict[tuple[int, int], int] = {}
+    chosen = []
+    for point in sorted(found, key=lambda point: -point.response):
+        place = (int(point.pt[0] // side), int(point.pt[1] // side))
+        kept[place] = kept.get(place, 0) + 1
+        if kept[place] <= most:
+            chosen.append(point)
+    return chosen[:features]
 
 
 def gray_of(frame: Frame) -> Frame:

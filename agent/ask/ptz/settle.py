@@ -1,16 +1,23 @@
 """Child only: a head brought to a stop, and the ptz faults that show on the way."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from agent.ask.attempt import Trouble
 from agent.ask.ptz.commands import TIMEOUT_S, Steering
+from agent.ask.ptz.registration import Match
 from agent.ask.ptz.sweep_geometry import STILL
 from agent.ask.ptz.viewfinder import Eye, Glance
 
 SETTLE_S = 5.0
 RUNS_ON_S = 1.5
 """A view that still moves so long after Stop was answered: no delay of a picture explains that."""
+
+
+STEPS, MOST, STRAIGHT = 3, 0.4, 0.8
+"""So many steps one after the other, each seen in such a share of the view; their sum is so much of their length."""
 
 
 class Faults(set[str]):
@@ -20,17 +27,30 @@ class Faults(set[str]):
 def settle(eye: Eye, head: Steering, faults: Faults) -> Glance:
     """Stop, and watch until the view stands; a head that runs on after Stop is noted and waited for."""
     quietly(head.halt)  # the timeout of the turn ends it, if nothing else does
-    stopped_s = time.monotonic()
+    stopped_s, steps = time.monotonic(), list[Match | None]()
     before, quiet = eye.look(), 0
     while quiet < 2 and time.monotonic() < stopped_s + SETTLE_S + TIMEOUT_S:
         now = eye.look()
         found = eye.overlay.match(before.view, now.view)
         quiet = quiet + 1 if found is None or found.moved <= STILL else 0
-        if not quiet and now.at_s > stopped_s + RUNS_ON_S and "runs_on" not in faults:
+        steps.append(found)
+        if now.at_s > stopped_s + RUNS_ON_S and "runs_on" not in faults and steadily(steps):
             faults.add("runs_on")
             quietly(head.zero)
         before = now
     return before
+
+
+def steadily(steps: Sequence[Match | None]) -> bool:
+    """Whether the last STEPS pairs of pictures show the whole view moving on one way, as only a head moves it.
+
+    Somebody near, steam or noise moves a part of it, or to and fro.
+    """
+    last = [step for step in steps[-STEPS:] if step and step.moved > STILL and step.covered >= MOST]
+    if len(last) < STEPS:
+        return False
+    ways = np.array([step.moves.mean(axis=0) for step in last])
+    return bool(np.hypot(*ways.sum(axis=0)) > STRAIGHT * np.hypot(*ways.T).sum())
 
 
 def quietly(command: Callable[[], None]) -> None:
