@@ -106,6 +106,16 @@ def test_a_camera_that_moves_by_itself_is_left_alone(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == []
 
 
+def test_a_head_that_runs_on_after_stop_is_noted(tmp_path: Path) -> None:
+    """Stop is answered and the view moves on: that is said, waited for, and the head is put back all the same."""
+    with enrolled("ptz-runs-on") as (unit, camera, told):
+        movement = ptz.move(camera, told, max_away_s=90.0, intent_file=tmp_path / "moving.json")
+        assert movement.faults == ("runs_on",)
+        assert isinstance(movement.rotation, Seen)
+        assert movement.restored
+        assert pan(unit) == pytest.approx(0.0, abs=0.5)
+
+
 def test_a_frozen_picture_proves_nothing(tmp_path: Path) -> None:
     """Where the picture stands still though its clock runs, the camera is not moved and not called stuck."""
     with enrolled("ptz-ignores") as (unit, camera, told):
