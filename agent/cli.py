@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 EX_CONFIG = 78
 MAX_AWAY_S = 120.0
+PIN_S = 8.0
+"""For fetching a certificate."""
 DEFAULT_CONFIG = Path("/etc/canteen-agent/agent.yaml")
 
 
@@ -101,6 +103,13 @@ def command_line() -> argparse.ArgumentParser:
     inspect.add_argument("--username")
     inspect.add_argument("--password-file", type=Path)
     inspect.add_argument("--rtsp-port", type=int, default=554)
+    inspect.add_argument(
+        "--tls", choices=("off", "verify", "pin"), default="off", help="how ONVIF is spoken 是否用 TLS"
+    )
+    inspect.add_argument(
+        "--tls-pin", default="", metavar="HEX", help="SHA-256 of the certificate; without: it is shown"
+    )
+    inspect.add_argument("--path", default="/onvif/device_service", help="path of the ONVIF device service 服务路径")
     inspect.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
     inspect.add_argument("--policy", help="a shipped policy or a file; default: henan-2021-45, or the configuration's")
     inspect.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds for all cameras together")
@@ -344,17 +353,37 @@ def _writing() -> Iterator[None]:
 
 def _camera(arguments: argparse.Namespace) -> Camera:
     host, _, port = arguments.address.partition(":")
+    if not arguments.path.startswith("/"):
+        raise Misuse("--path must begin with /, such as /onvif/device_service")
     try:
-        return Camera(
+        camera = Camera(
             slot="camera",
             address=host,
-            ports=Ports(onvif=_port(port or "80"), rtsp=_port(str(arguments.rtsp_port))),
+            ports=Ports(
+                onvif=_port(port or ("80" if arguments.tls == "off" else "443")), rtsp=_port(str(arguments.rtsp_port))
+            ),
             credentials=_credentials(arguments),
+            onvif_path=arguments.path,
+            tls=arguments.tls,
+            tls_pin=arguments.tls_pin,
         )
     except ValueError:
         raise Misuse(
             "--address must be an IPv4 address such as 192.168.1.64 or 192.168.1.64:8000, ports 1 to 65535"
         ) from None
+    return _pinned(camera) if camera.tls == "pin" else camera
+
+
+def _pinned(camera: Camera) -> Camera:
+    """With the pin that the certificate has now, which is printed, where none was given."""
+    from agent.ask.attempt import Deadline
+    from agent.ask.inspection import certificate
+
+    shown = certificate(camera, Deadline(PIN_S))
+    if not shown:
+        raise Misuse(f"nobody speaks TLS at {camera.address} port {camera.ports.onvif}: check address and port")
+    print(f"tls_pin: {shown}", file=sys.stderr)
+    return camera if camera.tls_pin else msgspec.structs.replace(camera, tls_pin=shown)
 
 
 def _port(text: str) -> int:

@@ -159,9 +159,13 @@ class DiscoveredDevice(Struct, frozen=True, kw_only=True):
 
 
 class ClockReading(Struct, frozen=True, kw_only=True):
-    """The camera's own clock. `skew_s` = camera minus box, seconds; None when the reply carried no usable time."""
+    """The camera's own clock. `skew_s` = camera minus box, seconds; None when the reply carried no usable UTC time.
+
+    `local_skew_s`: its local time read as UTC, minus the box's, where that is all it tells.
+    """
 
     skew_s: float | None
+    local_skew_s: float | None = None
 
 
 class Stream(Struct, frozen=True, kw_only=True):

@@ -30,7 +30,7 @@ from contract.messages import (
     Verdict,
     ViewNotRestored,
 )
-from contract.vocabulary import Availability
+from contract.vocabulary import Availability, Clause
 
 
 class _Run:
@@ -174,11 +174,14 @@ class Session:
                 return f"{run.store}:{seq}" if seq else ""
 
     def capability_changes(self, slot: str, before: Iterable[Verdict], after: Iterable[Verdict]) -> None:
-        """One event per clause whose standing differs; none where there was no verdict before."""
+        """One event per capability whose standing differs; none where there was no verdict before.
+
+        Whether the camera is online is told by transitions.
+        """
         old = {verdict.clause: verdict.standing for verdict in before}
         for verdict in after:
             standing = old.get(verdict.clause, verdict.standing)
-            if standing is not verdict.standing:
+            if standing is not verdict.standing and verdict.clause is not Clause.ONLINE:
                 self._append(
                     CapabilityChanged,
                     self._now(),

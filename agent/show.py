@@ -139,7 +139,8 @@ def inspected(camera: Camera, evidence: Evidence, verdicts: Sequence[Verdict], l
         word = name(Availability.OFFLINE if offline else verdict.standing, lang)
         standing = f"[{COLOURS[verdict.standing]}]{word}[/]"
         level = f"{verdict.level} {name(verdict.level, lang)}"
-        table.add_row(name(verdict.clause, lang), standing, level, _plain(explain(verdict, lang)))
+        cause = f" [{verdict.proof[0]}]" if verdict.standing is Standing.UNKNOWN and verdict.proof else ""
+        table.add_row(name(verdict.clause, lang), standing, level, _plain(explain(verdict, lang) + cause))
     _show(_plain(f"{camera.name or camera.slot}  {camera.address}  {who}"), table)
 
 

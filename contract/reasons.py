@@ -45,6 +45,9 @@ class Finding(StrEnum):
     NO_KEYFRAME = "NO_KEYFRAME"
     NO_DECODER = "NO_DECODER"
     UDP_ONLY = "UDP_ONLY"
+    USE_TLS = "USE_TLS"
+    REDIRECTED = "REDIRECTED"
+    ONVIF_SILENT = "ONVIF_SILENT"
 
 
 class _Words(NamedTuple):
@@ -202,6 +205,23 @@ _FINDINGS: dict[str, _Words] = {
         "摄像机只肯经 UDP 送视频，网关和平台经 TCP 取流。请在摄像机网页 配置→网络 中允许 RTP over RTSP，或升级固件。",
         "The camera sends video over UDP only; gateway and platform fetch it over TCP. Allow TCP (RTP over RTSP) in "
         "its web page, Configuration > Network, or update its firmware.",
+    ),
+    Finding.USE_TLS: _Words(
+        "设备的 ONVIF 只接受 HTTPS（TLS）。请在配置中为该摄像机填写 HTTPS 端口（通常为 443）和 tls: pin；"
+        "inspect --tls pin 会显示证书指纹。",
+        "ONVIF is spoken over HTTPS (TLS) only. Enter the HTTPS port (443 as a rule) and `tls: pin` for this camera; "
+        "inspect --tls pin shows the certificate's fingerprint.",
+    ),
+    Finding.REDIRECTED: _Words(
+        "设备把请求转到另一处；为安全起见未跟随。请核对依据中的目标：同一地址的，把其端口和路径写入配置；"
+        "其他地址的，该处才是摄像机。",
+        "The device sends us elsewhere, which is not followed. See the target: on the same address, enter its port and "
+        "path in the configuration; on another one, that is where the camera is.",
+    ),
+    Finding.ONVIF_SILENT: _Words(
+        "摄像机能连通，但所填端口上没有 ONVIF 应答。请在摄像机网页中启用 ONVIF，并核对 ONVIF 端口（onvif_port）。",
+        "The camera is there, but ONVIF does not answer on the port given. Enable ONVIF in its web page, and check the "
+        "ONVIF port (onvif_port).",
     ),
 }
 

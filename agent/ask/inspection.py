@@ -10,9 +10,10 @@ from queue import SimpleQueue
 import msgspec
 from msgspec import structs
 
-from agent.ask.attempt import Trouble
+from agent.ask.attempt import Deadline, Trouble
 from agent.ask.children import parent as children
 from agent.ask.look import LOGIN_REFUSED, look
+from agent.ask.net import connection
 from agent.ask.onvif import jobs
 from agent.ask.onvif.jobs import Job
 from agent.ask.rtsp import client as rtsp
@@ -115,6 +116,11 @@ def inspect(
         threading.Thread(target=work, name="inspection", daemon=True).start()
     for _ in by_slot:
         yield done.get()
+
+
+def certificate(camera: Camera, deadline: Deadline) -> str:
+    """SHA-256 (hex) of the certificate at the camera's ONVIF port; "" where nobody speaks TLS there."""
+    return connection.certificate(camera, camera.ports.onvif, deadline)
 
 
 def _looked_at(evidence: Evidence, camera: Camera, door: Door, *, sound: bool) -> Evidence:

@@ -23,7 +23,15 @@ def judge(evidence: Evidence, policy: Policy) -> tuple[Verdict, ...]:
 
     Only UNSUPPORTED counts against a capability; any other way of not having seen is UNKNOWN, with its reason.
     """
-    return tuple(RULES[clause](evidence, policy) for clause in Clause)
+    return tuple(_blamed(RULES[clause](evidence, policy), evidence) for clause in Clause)
+
+
+def _blamed(verdict: Verdict, evidence: Evidence) -> Verdict:
+    """Where the camera is there and ONVIF alone cannot be connected to, power and cable are not the cause."""
+    reached = evidence.look is not None and isinstance(evidence.look.tcp, Seen)
+    if verdict.clause is not Clause.ONLINE and verdict.reason == Reason.UNREACHABLE and reached:
+        return replace(verdict, reason=Finding.ONVIF_SILENT)
+    return verdict
 
 
 def online(evidence: Evidence, policy: Policy) -> Verdict:
@@ -40,7 +48,8 @@ def online(evidence: Evidence, policy: Policy) -> Verdict:
     state, rung, reason = availability.read(look, policy)
     steps = {"TCP": look.tcp, "clock": look.clock, "DESCRIBE": look.stream}
     proof = tuple(scope.not_seen(n, o) if isinstance(o, NotSeen) else f"{n}: answered" for n, o in steps.items())
-    verdict = replace(base, measured=rung.value, reason=reason or "", proof=proof)
+    said = look.stream.finding if isinstance(look.stream, NotSeen) and look.stream.reason is reason else ""
+    verdict = replace(base, measured=rung.value, reason=said or reason or "", proof=proof)
     if state is Availability.ONLINE:
         return _opened(verdict, evidence.picture) if rung is Rung.STREAMS else replace(verdict, standing=Standing.MET)
     if state is Availability.OFFLINE:

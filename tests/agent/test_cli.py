@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
+from tests import evil
+from tests.agent.ask.onvif.devices import ENVELOPE, FAULT, http
 
 
 @pytest.mark.parametrize(
@@ -119,3 +121,26 @@ def test_a_credential_without_its_folder_is_told(
     monkeypatch.setattr("sys.stdin", io.StringIO("x\n"))
     assert main(["credential", "camera", "--config", str(tmp_path / "no" / "agent.yaml")]) == 2
     assert str(tmp_path / "no") in capsys.readouterr().err
+
+
+def test_a_camera_behind_tls_is_inspected_and_its_pin_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--tls pin` without a pin prints the certificate's and asks at `--path`; a wrong pin is hostile."""
+    files = evil.certificate(tmp_path)
+    fault = http(ENVELOPE.format(FAULT.format("ActionNotSupported", "no")), 500)
+    with evil.Server(evil.over_tls(files, evil.answers(fault))) as server:
+        words = ["inspect", "--json", "--address", f"{server.address}:{server.port}", "--rtsp-port", str(server.port)]
+        main([*words, "--tls", "pin", "--path", "/here"])
+        told = capsys.readouterr()
+        pin = told.err.partition("tls_pin: ")[2].strip()
+        assert pin == evil.pin(files)
+        assert json.loads(told.out)["evidence"]["capabilities"]["services"]["reason"] == "UNSUPPORTED"
+        assert any(request.startswith(b"POST /here ") for request in server.requests)
+        main([*words, "--tls", "pin", "--tls-pin", "00" * 32])
+        assert json.loads(capsys.readouterr().out)["evidence"]["capabilities"]["profiles"]["reason"] == "HOSTILE"
+
+
+def test_tls_where_nobody_speaks_it_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """A pin that cannot be had is a misuse that names address and port."""
+    address, port = evil.closed_port(evil.loopback())
+    assert main(["inspect", "--address", f"{address}:{port}", "--tls", "pin"]) == 2
+    assert f"nobody speaks TLS at {address} port {port}" in capsys.readouterr().err

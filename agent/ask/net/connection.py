@@ -106,6 +106,18 @@ def connect(camera: Camera, port: int, deadline: Deadline, *, tls: bool = False)
         raise
 
 
+def certificate(camera: Camera, port: int, deadline: Deadline) -> str:
+    """SHA-256 (hex) of the certificate shown at that port; "" where nobody speaks TLS there. Nothing is sent in it."""
+    from agent.ask.net import tls
+
+    try:
+        with dial(camera.address, port, deadline) as sock:
+            sock.settimeout(deadline.left())
+            return tls.fingerprint(sock)
+    except (OSError, Trouble):
+        return ""
+
+
 def _secured(sock: socket.socket, camera: Camera, deadline: Deadline) -> socket.socket:
     from agent.ask.net import tls  # 3 MB and 4 ms that most cameras do not ask for
 

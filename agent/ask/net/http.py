@@ -3,6 +3,7 @@
 No redirect is followed, no proxy asked, no compression or multipart read. SOAP and logins must not be known here.
 """
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple, Self
 
@@ -20,8 +21,10 @@ from agent.ask.net.message import (
     read_head,
     request,
     safe_path,
+    shown,
 )
 from agent.model import Camera
+from contract.reasons import Finding
 from contract.text import tidy
 from contract.vocabulary import Reason
 
@@ -138,7 +141,7 @@ class Session:
         keep = False
         try:
             wire.send(message, login=login)
-            reply, framed = wire.read(read_reply(wire.inbox, cap))
+            reply, framed = wire.read(read_reply(wire.inbox, cap, tolerant=message.startswith(b"POST")))
             keep = framed and wire.inbox.empty and not _closes(reply)
             return reply
         finally:
@@ -174,7 +177,7 @@ def _closes(reply: Reply) -> bool:
 def _checked(head: Reply) -> Reply:
     """The head, when it breaks no rule. Raises Trouble(HOSTILE)."""
     if 300 <= head.status < 400:
-        raise Trouble(Reason.HOSTILE, f"redirect ({head.status}), not followed")
+        raise _redirected(head)
     for name, value in head.headers:
         if name in _ALLOWED and value.lower() not in _ALLOWED[name]:
             raise Trouble(Reason.HOSTILE, tidy(f"encoded answer: {value}", 80))
@@ -183,8 +186,22 @@ def _checked(head: Reply) -> Reply:
     return head
 
 
-def read_reply(inbox: Inbox, cap: int) -> Reading[tuple[Reply, bool]]:
-    """A reply with its body, and whether the body's end was marked (RFC 9112, 6.3)."""
+def _redirected(head: Reply) -> Trouble:
+    """Never followed; told with its target, for a person may have to enter what it says."""
+    target = shown(head.first("location"))
+    finding = Finding.USE_TLS if target.lower().startswith("https:") else Finding.REDIRECTED
+    return Trouble(Reason.HOSTILE, tidy(f"redirect ({head.status}) to {target or 'nowhere'}, not followed"), finding)
+
+
+_ENVELOPE_END = re.compile(rb"</(?:[A-Za-z0-9._-]{1,40}:)?Envelope\s*>\s*$")
+"""Where a SOAP answer ends, whatever its headers say of its length."""
+
+
+def read_reply(inbox: Inbox, cap: int, *, tolerant: bool = False) -> Reading[tuple[Reply, bool]]:
+    """A reply with its body, and whether the body's end was marked (RFC 9112, 6.3).
+
+    `tolerant`: an envelope tells its own end, so one without Content-Length, or with a wrong one, is read all the same.
+    """
     head = _checked((yield from read_head(inbox, b"HTTP")))
     if head.status in _NO_BODY:
         return head, True
@@ -192,8 +209,13 @@ def read_reply(inbox: Inbox, cap: int) -> Reading[tuple[Reply, bool]]:
         return head._replace(body=(yield from _chunked(inbox, cap))), True
     length = content_length(head, cap)
     if length is None:
-        return head._replace(body=(yield from inbox.rest(cap))), False
-    return head._replace(body=(yield from inbox.exactly(length))), True
+        return head._replace(body=(yield from inbox.rest(cap, _ENVELOPE_END if tolerant else None))), False
+    if not tolerant:
+        return head._replace(body=(yield from inbox.exactly(length))), True
+    body = yield from inbox.at_most(length, _ENVELOPE_END)
+    if len(body) < length and not _ENVELOPE_END.search(body[-200:]):
+        raise Trouble(Reason.MALFORMED, f"connection closed within the answer: {len(body)} of {length} bytes came")
+    return head._replace(body=body), len(body) == length
 
 
 def _chunked(inbox: Inbox, cap: int) -> Reading[bytes]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Mapping
 from typing import NamedTuple, TypeVar
 
 from agent.ask.attempt import HungUp, Trouble
+from contract.text import tidy
 from contract.vocabulary import Reason
 
 T = TypeVar("T")
@@ -20,6 +21,8 @@ MAX_JUNK = 4_096
 MAX_LINE = 8_192
 MAX_HEADERS = 64
 MAX_INTERIM = 4
+_TAIL = 200
+"""Where the end of an answer is looked for: its last bytes."""
 _STATUS = {name: re.compile(rb"%s/(\d\.\d)[ \t]+(\d{3})(?!\d)" % name) for name in (b"HTTP", b"RTSP")}
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*")
 
@@ -67,13 +70,19 @@ class Inbox:
             yield from self._more()
         return self._take(size)
 
-    def rest(self, cap: int) -> Reading[bytes]:
-        """All until the end. Raises Trouble(HOSTILE) beyond `cap` bytes."""
-        while not self._ended:
+    def rest(self, cap: int, end: re.Pattern[bytes] | None = None) -> Reading[bytes]:
+        """All until the end, or until what came ends in `end`. Raises Trouble(HOSTILE) beyond `cap` bytes."""
+        while not (self._ended or (end and self._ends_in(end))):
             yield
             if len(self._buffer) > cap:
                 raise TooLarge(cap)
         return self._take(len(self._buffer))
+
+    def at_most(self, size: int, end: re.Pattern[bytes]) -> Reading[bytes]:
+        """The next `size` bytes, or fewer where nothing more comes, or what came ends in `end`."""
+        while len(self._buffer) < size and not (self._ended or self._ends_in(end)):
+            yield
+        return self._take(min(size, len(self._buffer)))
 
     def skip_to(self, start: re.Pattern[bytes], cap: int) -> Reading[bytes]:
         """Drop what stands before `start`, return what matched without taking it.
@@ -110,6 +119,9 @@ class Inbox:
             if self.heard:
                 raise Trouble(Reason.MALFORMED, "connection closed within the answer")
             raise HungUp("connection accepted, then closed without an answer")
+
+    def _ends_in(self, end: re.Pattern[bytes]) -> bool:
+        return bool(end.search(self._buffer, max(0, len(self._buffer) - _TAIL)))
 
     def _take(self, size: int) -> bytes:
         taken = bytes(self._buffer[:size])
@@ -150,6 +162,11 @@ class Reply(NamedTuple):
             if key == name:
                 return value
         return ""
+
+
+def shown(url: str) -> str:
+    """A URL of a camera, fit for a message: one tidy line, userinfo hidden."""
+    return re.sub(r"//[^/]*@", "//***@", tidy(url, 120))
 
 
 def safe_path(path: str) -> str:

@@ -19,6 +19,12 @@ def wrapped(sock: socket.socket, camera: Camera) -> ssl.SSLSocket:
     return _context(camera.tls).wrap_socket(sock, server_hostname=name)
 
 
+def fingerprint(sock: socket.socket) -> str:
+    """SHA-256 (hex) of the certificate that the peer shows, whatever it is. Raises OSError where that is none."""
+    with _context("pin").wrap_socket(sock) as secured:
+        return hashlib.sha256(secured.getpeercert(binary_form=True) or b"").hexdigest()
+
+
 def is_pinned(secured: socket.socket, camera: Camera) -> bool:
     """Whether the certificate is the pinned one; True where none is pinned."""
     if camera.tls != "pin" or not isinstance(secured, ssl.SSLSocket):

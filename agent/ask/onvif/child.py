@@ -105,7 +105,7 @@ def _answer(job: Job, login: Login, deadline: Deadline, said: Said) -> Answer:
         interview.close()
     met = login.met(failed_before)
     told = structs.replace(
-        told, auth=login.way, logins_failed=met.failed, attempts_left=met.attempts_left, notes=interview.notes
+        told, auth=login.auth, logins_failed=met.failed, attempts_left=met.attempts_left, notes=interview.notes
     )
     return Answer(slot=job.camera.slot, capabilities=told, login=met)
 

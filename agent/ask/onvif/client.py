@@ -7,14 +7,14 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from agent.ask.attempt import Deadline, HungUp, Trouble
-from agent.ask.box.neighbours import Stranger
 from agent.ask.net import digest
 from agent.ask.net.connection import NoConnection
 from agent.ask.net.http import CAP, Place, Session
 from agent.ask.net.message import TooLarge
 from agent.ask.onvif import endpoints, envelope, soap
-from agent.ask.onvif.envelope import Node, NotHere
-from agent.ask.onvif.login import DIGEST, NONE, WSSE, Login, Refused
+from agent.ask.onvif.envelope import Node, NotHere, Unclear
+from agent.ask.onvif.login import DIALECTS, DIGEST, WSSE_BOX_TIME, WSSE_LOCAL_TIME, Login, Refused
+from agent.ask.onvif.soap import Dialect
 from agent.model import Camera, Credentials, Service
 from contract.vocabulary import Reason
 
@@ -41,7 +41,7 @@ class Question(NamedTuple):
 class _Send(Protocol[T_co]):
     """Posts one question to one place: plain, signed with a token, or with an answer to the Digest challenge."""
 
-    def __call__(self, *, token: Any = None, answer: bool = False) -> T_co: ...
+    def __call__(self, *, token: Any = None, answer: bool = False, dialect: Dialect | None = None) -> T_co: ...
 
 
 @contextmanager
@@ -71,6 +71,8 @@ class Conversation:
         """What the device claims, once known."""
         self.skew_s = 0.0
         """The camera's clock minus the box's, for signing."""
+        self.local_skew_s: float | None = None
+        """Its local time minus the box's UTC, where it tells no UTC."""
 
     def put(self, question: Question, read: Callable[[Node], T], deadline: Deadline) -> T:
         """What `read` finds in the answer, got at the service's place or where it may be instead. Raises Trouble.
@@ -129,9 +131,39 @@ class Conversation:
         *,
         token: Any = None,
         answer: bool = False,
+        dialect: Dialect | None = None,
     ) -> T:
-        """What `read` finds in the reply to one post. A long one is fetched again, few at a time in this process."""
-        once = partial(self._posted, question, read, place, deadline, token=token, answer=answer)
+        """What `read` finds in the reply to one post, in the dialect that the camera understands.
+
+        Which one that is, is found out without a login, each tried once.
+        """
+        say = partial(self._said, question, read, place, deadline, token=token, answer=answer)
+        try:
+            return say(dialect=dialect or self._login.dialect)
+        except Unclear as unclear:
+            if token or answer:
+                raise
+            first = unclear
+        while self._login.next_dialect():
+            try:
+                return say(dialect=self._login.dialect)
+            except (Unclear, HungUp):
+                continue
+        raise first
+
+    def _said(
+        self,
+        question: Question,
+        read: Callable[[Node], T],
+        place: Place,
+        deadline: Deadline,
+        *,
+        token: Any,
+        answer: bool,
+        dialect: Dialect,
+    ) -> T:
+        """In one dialect. A long answer is fetched again, few at a time in this process."""
+        once = partial(self._posted, question, read, place, deadline, token=token, answer=answer, dialect=dialect)
         try:
             return once(cap=min(question.cap, CAP))
         except TooLarge:
@@ -149,9 +181,11 @@ class Conversation:
         *,
         token: Any,
         answer: bool,
+        dialect: Dialect,
         cap: int,
     ) -> T:
         message = soap.build(question.service, question.operation, question.arguments, token)
+        message = soap.spoken(message, dialect)
         headers = dict(message.headers)
         if answer:
             headers["Authorization"] = self._digest(place.path, message.body)
@@ -159,8 +193,12 @@ class Conversation:
             place.path, message.body, deadline=deadline, cap=cap, headers=headers, login=token is not None
         )
         try:
-            return read(envelope.read(reply.status, reply.body, question.operation))
+            found = envelope.read(reply.status, reply.body, question.operation)
+            self._login.understood()
+            return read(found)
         except Trouble as trouble:
+            if not isinstance(trouble, (Unclear, NotHere)):
+                self._login.understood()
             if trouble.reason is not Reason.REFUSED:
                 raise
             sent = token is not None or answer
@@ -170,17 +208,24 @@ class Conversation:
     # ---- login ----------------------------------------------------------------------------------
 
     def _admitted(self, question: Question, send: _Send[T]) -> T:
-        """The answer: without login where that may do, else with the way that works or is to be tried next."""
-        if question.open or not self._camera.credentials:
+        """The answer: without login where that may do, else with the way that works or is to be tried next.
+
+        Until a login has worked, a question that needs one of right is asked without it once: what is refused then
+        proves the login that follows, and a camera that wants none is shown none.
+        """
+        if question.open or not self._camera.credentials or not (self._login.way or self._login.closed):
             try:
                 answer = send()
             except Refused as refusal:
                 if not self._camera.credentials or self._login.over:
                     raise
                 self._login.wanted(refusal)
+            except (Unclear, HungUp):
+                if question.open or not self._camera.credentials or self._login.opened:
+                    raise  # it is this question that is not understood
+                self._login.closed = True
             else:
-                if not question.open:
-                    self._login.works(NONE)
+                self._login.opened = self._login.opened or not question.open
                 return answer
         if not self._log_in:
             raise Trouble(Reason.REFUSED, "login paused")
@@ -192,7 +237,14 @@ class Conversation:
             try:
                 answer = self._digested(send) if way == DIGEST else self._signed(send, way)
             except Refused as refusal:
-                if not self._login.fails(way, refusal, self.skew_s):
+                if not self._login.fails(way, refusal, self.skew_s, local=self.local_skew_s is not None):
+                    raise
+            except Trouble as trouble:
+                if trouble.reason is Reason.HOSTILE and not isinstance(trouble, TooLarge):
+                    self._login.over = trouble
+                if trouble.reason is not Reason.MALFORMED or isinstance(trouble, NotHere) or self._login.way:
+                    raise
+                if not self._login.unclear(way, trouble):
                     raise
             else:
                 self._login.works(way)
@@ -202,8 +254,13 @@ class Conversation:
         credentials = self._camera.credentials
         if credentials is None:
             raise Trouble(Reason.AGENT_FAULT, "login without credentials")
-        token = self._signature(credentials, self.skew_s if way == WSSE else 0.0)
-        return self._unrepeated(partial(send, token=token))
+        token = self._signature(credentials, self._created_skew_s(way))
+        return self._unrepeated(partial(send, token=token, dialect=DIALECTS.get(way)))
+
+    def _created_skew_s(self, way: str) -> float:
+        if way == WSSE_LOCAL_TIME:
+            return self.local_skew_s or 0.0
+        return 0.0 if way == WSSE_BOX_TIME else self.skew_s
 
     def _signature(self, credentials: Credentials, skew_s: float) -> soap.Signature:
         if skew_s not in self._signatures:
@@ -211,8 +268,11 @@ class Conversation:
         return self._signatures[skew_s]
 
     def _digested(self, send: _Send[T]) -> T:
-        """A challenge is fetched without credentials first; one that is stale or has served a while is replaced."""
-        if not self._challenge:
+        """A challenge is fetched without credentials first; one that is stale or has served a while is replaced.
+
+        A camera that refused a second answer to one nonce gets a fresh one each time: it counts what it refuses.
+        """
+        if not self._challenge or self._login.single_use:
             try:
                 return send()
             except Refused as refusal:
@@ -222,23 +282,19 @@ class Conversation:
         except Refused as refusal:
             if not (refusal.digest and (refusal.digest.stale or self._login.way)):
                 raise
+            self._login.single_use = self._login.single_use or (not refusal.digest.stale and self._nonce_uses > 1)
             self._challenged(refusal)
         return self._unrepeated(partial(send, answer=True))
 
-    def _unrepeated(self, send: _Send[T]) -> T:
+    def _unrepeated(self, send: Callable[[], T]) -> T:
         """Send a login. Until one has worked, over a fresh connection and with no silent repetition of its failure."""
         if self._login.way:
             return send()
         self.close()
         try:
             return send()
-        except (NoConnection, Refused, Stranger):
-            raise
         except HungUp:
             raise Refused("connection closed at login", sent=True) from None
-        except Trouble:
-            self._login.unclear()
-            raise
 
     def _challenged(self, refusal: Refused) -> None:
         if not refusal.digest:

@@ -4,6 +4,7 @@ The first thing asked of any camera, for it reveals nothing of ours.
 """
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from xml.parsers import expat
 
@@ -57,11 +58,16 @@ def parse_clock(reply: bytes, now: float) -> ClockReading:
         values = _Envelope().read(_utf8(reply))
     except expat.ExpatError:
         values = _mended(reply)
+    skew_s = _skew_s(values, "UTCDateTime", now)
+    return ClockReading(skew_s=skew_s, local_skew_s=_skew_s(values, "LocalDateTime", now) if skew_s is None else None)
+
+
+def _skew_s(values: Mapping[str, str], element: str, now: float) -> float | None:
     try:
-        said = datetime(*(int(values[part]) for part in _PARTS), tzinfo=UTC)  # type: ignore[arg-type, misc]
+        said = datetime(*(int(values[f"{element}/{part}"]) for part in _PARTS), tzinfo=UTC)  # type: ignore[arg-type, misc]
     except (KeyError, ValueError, OverflowError):
-        return ClockReading(skew_s=None)
-    return ClockReading(skew_s=round(said.timestamp() - now, 3))
+        return None
+    return round(said.timestamp() - now, 3)
 
 
 def _without_envelope(reply: Reply) -> Trouble:
@@ -76,7 +82,7 @@ def _mended(reply: bytes) -> dict[str, str]:
 
 
 class _Envelope:
-    """The parts of UTCDateTime in a SOAP envelope, by local name: prefixes may be undeclared, as some cameras' are."""
+    """The parts of UTCDateTime and LocalDateTime in a SOAP envelope, by local name: prefixes may be undeclared."""
 
     def __init__(self) -> None:
         self._open: list[str] = []
@@ -112,8 +118,10 @@ class _Envelope:
         self._complete = not self._open
 
     def _text(self, text: str) -> None:
-        if "UTCDateTime" in self._open[-3:-1]:
-            self._values[self._open[-1]] = self._values.get(self._open[-1], "") + text
+        for element in ("UTCDateTime", "LocalDateTime"):
+            if element in self._open[-3:-1]:
+                key = f"{element}/{self._open[-1]}"
+                self._values[key] = self._values.get(key, "") + text
 
 
 def _utf8(reply: bytes) -> bytes:

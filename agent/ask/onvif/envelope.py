@@ -28,6 +28,13 @@ _own = threading.local()
 _MAX_PREFIX = 80
 
 
+class Unclear(Trouble):
+    """Neither yes nor no: nothing intelligible, or our way of speaking was not understood. Another way may be."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Reason.MALFORMED, detail)
+
+
 class NotHere(Trouble):
     """Nothing speaks this service at this path: another path may (HTTP 404 and kin without SOAP)."""
 
@@ -55,7 +62,7 @@ def read(status: int, body: bytes, operation: str) -> Node:
     if content is None and status in NOT_HERE:
         raise NotHere(f"HTTP {status}")
     if content is None or not 200 <= status < 300:
-        raise Trouble(Reason.MALFORMED, f"HTTP {status} " + ("without SOAP" if text.strip() else "with an empty body"))
+        raise Unclear(f"HTTP {status} " + ("without SOAP" if text.strip() else "with an empty body"))
     if local(content) != f"{operation}Response":
         raise Trouble(Reason.MALFORMED, tidy(f"{local(content)} in answer to {operation}"))
     return content
@@ -158,7 +165,7 @@ def _trouble(status: int, fault: Node) -> Trouble:
     if codes & _LOGIN_CODES or reason_of(status) is Reason.REFUSED or _LOGIN.search(words):
         return Trouble(Reason.REFUSED, detail)
     if codes & _OUR_DIALECT:
-        return Trouble(Reason.MALFORMED, detail)
+        return Unclear(detail)
     if codes & _LACKS or any(code.endswith("NotSupported") for code in codes) or _SAYS_NO.search(words):
         return Trouble(Reason.UNSUPPORTED, detail)
     return Trouble(Reason.MALFORMED, detail)

@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from agent.ask.attempt import Deadline, ask, boot_ms
+from agent.ask.attempt import Deadline, Trouble, ask, boot_ms
+from agent.ask.box import clocks
+from agent.ask.net import connection
 from agent.ask.net.connection import NoConnection
+from agent.ask.net.message import TooLarge
 from agent.ask.onvif import clock as onvif_clock
 from agent.ask.onvif import endpoints, media_replies
 from agent.ask.onvif.client import Conversation, Question
@@ -12,6 +15,7 @@ from agent.ask.onvif.envelope import Node
 from agent.ask.onvif.jobs import Job
 from agent.ask.onvif.login import Login
 from agent.model import UNASKED, NotSeen, Seen, Service
+from contract.reasons import Finding
 from contract.vocabulary import Reason
 
 T = TypeVar("T")
@@ -21,6 +25,10 @@ QUESTION_S = 4.5
 """For one question, its retries and other places included: two of them are what a camera that never answers costs."""
 MAX_SILENCES = 2
 """After so many questions in a row without connection or answer the rest is not asked: the device hangs or is gone."""
+TLS_S = 2.0
+"""For finding out whether a port speaks TLS."""
+FAR_S = 86_400.0
+"""A token is not dated by a camera's clock that is further off than this, unless nobody vouches for ours."""
 CLOCK_SKEW_S = 60.0
 """A clock further off is noted."""
 _ONLY_IF_CLAIMED = ("media2", "deviceio")
@@ -40,6 +48,8 @@ class Interview:
         self._notes: dict[str, None] = {}
         self._silences = 0
         self._silent_for = Reason.TIMED_OUT
+        self._over: Trouble | None = None
+        """Why nothing is asked any more: an answer broke a safety rule, or no answer can be had this way."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -71,10 +81,24 @@ class Interview:
         within = self._deadline.within(QUESTION_S)
         session = self._conversation.session(self.camera.ports.onvif)
         seen = self._see(lambda: onvif_clock.clock(self.camera, deadline=within, session=session), within)
-        if isinstance(seen, Seen) and seen.value.skew_s is not None:
-            self._conversation.skew_s = seen.value.skew_s
-            if abs(seen.value.skew_s) > CLOCK_SKEW_S:
-                self.note(f"clock_skew {seen.value.skew_s:+.0f} s")
+        if isinstance(seen, NotSeen):
+            self._perhaps_tls(seen)
+            return
+        self._conversation.local_skew_s = seen.value.local_skew_s
+        if (skew_s := seen.value.skew_s) is not None:
+            if abs(skew_s) > CLOCK_SKEW_S:
+                self.note(f"clock_skew {skew_s:+.0f} s")
+            if abs(skew_s) <= FAR_S or not clocks.clock().synced:
+                self._conversation.skew_s = skew_s
+            else:
+                self.note("its clock is more than a day off, ours is right: logins are signed in ours")
+
+    def _perhaps_tls(self, unseen: NotSeen) -> None:
+        """Whether the port speaks TLS and nothing else, which a plain question only finds out to be unintelligible."""
+        odd = unseen.reason in (Reason.BUSY, Reason.MALFORMED, Reason.TIMED_OUT)
+        port, within = self.camera.ports.onvif, self._deadline.within(TLS_S)
+        if self.camera.tls == "off" and odd and connection.certificate(self.camera, port, within):
+            self._over = Trouble(Reason.MALFORMED, f"port {port} speaks TLS only", Finding.USE_TLS)
 
     def services(self) -> Seen[tuple[Service, ...]] | NotSeen:
         """GetServices, then GetCapabilities, merged: each is known to omit what the other lists."""
@@ -115,14 +139,21 @@ class Interview:
         if self._silences >= MAX_SILENCES:
             detail = "not asked: the camera had stopped answering"
             return NotSeen(reason=self._silent_for, detail=detail, at=boot_ms(), attempts=0)
+        if over := self._over:
+            detail = f"not asked: {over.detail}"
+            return NotSeen(reason=over.reason, detail=detail, finding=over.finding, at=boot_ms(), attempts=0)
         unconnected = False
 
         def asked() -> T:
             nonlocal unconnected
             try:
                 return question()
-            except NoConnection:
-                unconnected = True
+            except (NoConnection, TooLarge) as trouble:
+                unconnected = isinstance(trouble, NoConnection)
+                raise
+            except Trouble as trouble:
+                if trouble.reason is Reason.HOSTILE:
+                    self._over = Trouble(trouble.reason, trouble.detail, trouble.finding)
                 raise
 
         seen = ask(asked, deadline=within)

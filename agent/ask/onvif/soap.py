@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -62,6 +63,27 @@ class Message(NamedTuple):
     headers: Mapping[str, str]
     start: int = 0
     """Where in an unsigned body its Header belongs: behind the Envelope's start tag."""
+
+
+class Dialect(StrEnum):
+    """How a request is worded: SOAP 1.2, the same without `action=` and SOAPAction, or SOAP 1.1."""
+
+    SOAP12 = "1.2"
+    NO_ACTION = "1.2 without action"
+    SOAP11 = "1.1"
+
+
+_NAMESPACE_11, _NAMESPACE_12 = b"http://schemas.xmlsoap.org/soap/envelope/", b"http://www.w3.org/2003/05/soap-envelope"
+
+
+def spoken(message: Message, dialect: Dialect) -> Message:
+    """The message in that dialect (SOAP 1.1, 6.1.1; SOAP 1.2 part 2, 6.5.3)."""
+    if dialect is Dialect.SOAP12:
+        return message
+    if dialect is Dialect.NO_ACTION:
+        return message._replace(headers={"Content-Type": "application/soap+xml; charset=utf-8"})
+    headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": message.headers["SOAPAction"]}
+    return Message(message.body.replace(_NAMESPACE_12, _NAMESPACE_11), headers)
 
 
 MAX_BUILT = 256

@@ -8,7 +8,17 @@ from typing import Self
 
 from agent.ask.attempt import Deadline, HungUp, Trouble, ask
 from agent.ask.net import connection, digest, gate
-from agent.ask.net.message import USER_AGENT, Inbox, Reading, Reply, content_length, read_head, request, safe_path
+from agent.ask.net.message import (
+    USER_AGENT,
+    Inbox,
+    Reading,
+    Reply,
+    content_length,
+    read_head,
+    request,
+    safe_path,
+    shown,
+)
 from agent.ask.rtsp import sdp
 from agent.model import Backchannel, Camera, Credentials, NotSeen, Seen
 from agent.permit import Permit, permit
@@ -32,8 +42,13 @@ class Status(Trouble):
     """A reply that is not a success."""
 
     def __init__(self, reply: Reply) -> None:
-        finding = Finding.UDP_ONLY if reply.status == UNSUPPORTED_TRANSPORT else ""
-        super().__init__(_reason(reply.status), f"RTSP {reply.status} {tidy(reply.phrase, 60)}".rstrip(), finding)
+        detail, finding = f"RTSP {reply.status} {tidy(reply.phrase, 60)}".rstrip(), ""
+        if reply.status == UNSUPPORTED_TRANSPORT:
+            finding = Finding.UDP_ONLY
+        if 300 <= reply.status < 400:
+            detail = f"{detail} to {shown(reply.first('location')) or 'nowhere'}, not followed"
+            finding = Finding.REDIRECTED
+        super().__init__(_reason(reply.status), detail, finding)
         self.status = reply.status
 
 

@@ -65,7 +65,6 @@ def test_skew_is_camera_minus_box(reply: bytes) -> None:
     "reply",
     [
         answer(""),
-        answer(LOCAL_TIME),
         answer(UTC_TIME.replace("2026", "0000").replace(">3<", ">00<")),
         answer(UTC_TIME.replace(">30<", ">61<")),
         answer(UTC_TIME.replace(">8<", ">-7<")),
@@ -81,6 +80,12 @@ def test_skew_is_camera_minus_box(reply: bytes) -> None:
 def test_unusable_times_are_no_error(reply: bytes) -> None:
     """A camera without a usable UTC time, or one that wants a login even for this, answers all the same."""
     assert onvif_clock.parse_clock(reply, NOW) == ClockReading(skew_s=None)
+
+
+def test_local_time_alone_is_told_apart() -> None:
+    """Where only the local time stands, it is no UTC, but what a token may have to be signed in."""
+    reading = onvif_clock.parse_clock(answer(LOCAL_TIME), NOW)
+    assert (reading.skew_s, reading.local_skew_s) == (None, 8 * 3600 + 10.0)
 
 
 @pytest.mark.parametrize(

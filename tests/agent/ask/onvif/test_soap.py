@@ -33,6 +33,7 @@ def test_every_operation_kept_of_the_wsdl_can_be_built(service: str, operation: 
         "GetConfigurationOptions": {"ConfigurationToken": "t"},
         "GetMoveOptions": {"VideoSourceToken": "t"},
         "GetStatus": {"ProfileToken": "t"},
+        "GetSnapshotUri": {"ProfileToken": "t"},
         "GetAudioDecoderConfigurationOptions": {"ConfigurationToken": "t"},
         "GetStreamUri": {
             "StreamSetup": {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}},
