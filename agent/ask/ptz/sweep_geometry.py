@@ -17,6 +17,8 @@ STILL = 0.004
 """Things that moved less between two views (in widths) stand still: encoders and wind do that much."""
 FAR = 0.4
 """A view that shares no more with the key view is told by the view just before, where it shares more with that."""
+BACKWARD = 0.03
+"""Widths by which a view may seem to go back: noise, and a head that rebounds at its stop."""
 SLOW = 10 * STILL
 """What seems to move so little is compared with the view just before: of a far key view half is out of sight, and noise
 of the rest looks like movement."""
@@ -65,6 +67,7 @@ class Sweep:
         self._partial: Turn | None = None
         self._found: registration.Match | None = None
         self._moves: Floats = np.zeros((4, 2))
+        self._way: Floats = np.zeros(2)
         self._last_at_s = at_s
         self._still_since_s: float | None = at_s
         self._blind_since_s: float | None = None
@@ -89,9 +92,9 @@ class Sweep:
             self._add(view, at_s)
 
     def _add(self, now: View, at_s: float) -> registration.Match | None:
-        found = self._overlay.match(self._key, now)
+        found = self._onward(now, self._key, self._moves)
         if self._partial is not None and (found is None or found.covered < FAR):
-            nearer = self._overlay.match(self.last, now)
+            nearer = self._onward(now, self.last, np.zeros((4, 2)))
             if found is None or (nearer and nearer.covered > found.covered):
                 self._step(self.last, self._last_at_s)
                 found = nearer
@@ -102,6 +105,17 @@ class Sweep:
         gone_s = at_s - self._last_at_s
         self.every_s = 0.7 * self.every_s + 0.3 * gone_s if self.every_s else gone_s
         self.last, self._last_at_s = now, at_s
+        return found
+
+    def _onward(self, now: View, since: View, moves: Floats) -> registration.Match | None:
+        """The match with an earlier view from which things had moved by `moves` when last seen.
+
+        None, too, where they would have turned back, as no head does that is told to turn one way: in a row of tables
+        that are all alike the next one is easily taken for the last.
+        """
+        found = self._overlay.match(since, now)
+        if found and float((found.moves - moves).mean(axis=0) @ self._way) < -BACKWARD * float(np.hypot(*self._way)):
+            return None
         return found
 
     def _seen(self, now: View, at_s: float, found: registration.Match) -> None:
@@ -115,6 +129,8 @@ class Sweep:
             self.moved, self._still_since_s = True, None
         elif self._still_since_s is None:
             self._still_since_s = self._last_at_s
+        if moved > STILL:
+            self._way = self._way + (found.moves - self._moves).mean(axis=0)
         self._partial, self._found, self._moves = registration.turn(found, self.bent), found, found.moves
         if found.moved >= KEY_SHIFT:
             self._step(now, at_s)

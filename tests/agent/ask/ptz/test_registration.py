@@ -195,3 +195,16 @@ def test_a_head_at_its_stop_is_seen_to_stand_far_from_the_key_view(
         sweep.add(seen(pan, step), 0.25 * step)
     assert sweep.moved
     assert sweep.still_s(3.0) == 2.75
+
+
+def test_a_room_that_repeats_itself_turns_no_head_back() -> None:
+    """Where one stretch of wall looks like the next, what would be a step back is none: the turn is not made shorter."""
+    period = 30.0
+    pans = [*np.arange(0.0, 150.0, 9.0), 150.0, 150.0]
+    shots = [registration.view(panorama.look(pan % period + 40.0, seed=n)) for n, pan in enumerate(pans)]
+    sweep = Sweep(shots[0], 0.0, Overlay())
+    for number, shot in enumerate(shots[1:], 1):
+        sweep.add(shot, 0.25 * number)
+    lens = registration.lens(sweep.turns)
+    assert lens
+    assert sweep.turned(lens.row) == pytest.approx(150.0, abs=sweep.error_deg(lens))
