@@ -198,7 +198,7 @@ def test_a_head_at_its_stop_is_seen_to_stand_far_from_the_key_view(
 
 
 def test_a_room_that_repeats_itself_turns_no_head_back() -> None:
-    """Where one stretch of wall looks like the next, what would be a step back is none: the turn is not made shorter."""
+    """Where one stretch of wall looks like the next, what would be a step back is none."""
     period = 30.0
     pans = [*np.arange(0.0, 150.0, 9.0), 150.0, 150.0]
     shots = [registration.view(panorama.look(pan % period + 40.0, seed=n)) for n, pan in enumerate(pans)]
