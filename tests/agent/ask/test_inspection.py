@@ -169,4 +169,4 @@ def test_evidence_survives_the_journey() -> None:
     assert isinstance(told.device, Seen)
     assert told.device.at > 0
     assert told.device.took_s > 0
-    assert first.operation == "GetStreamUri"
+    assert first.operation == "GetSnapshotUri"
