@@ -54,18 +54,24 @@ class _Part:
     """One city's days, as CSV until they are whole."""
 
     def __init__(self, folder: Path, city: str, span: Span) -> None:
-        self.city = city
+        self.city, self._span = city, span
         (folder / city).mkdir(parents=True, exist_ok=True)
-        self._days = [
-            _Day(folder / city, begin, min(begin + DAY_MS, span[1])) for begin in range(span[0], span[1], DAY_MS)
-        ]
+        self._days = [_Day(folder / city, begin) for begin in range(span[0], span[1], DAY_MS)]
 
     def add(self, position: Position, known: Known, silence: Intervals) -> None:
         """dark: told on while nothing was heard of its gateway."""
         lit, dark = difference(known.on, silence), intersection(known.on, silence)
         for state, spans in (("on", lit), ("off", known.off), ("dark", dark)):
-            for day in self._days:
-                day.add(position.position, state, intersection(spans, (day.span,)))
+            for begin, end in intersection(spans, (self._span,)):
+                self._cut(position.position, state, begin, end)
+
+    def _cut(self, position: str, state: str, begin: int, end: int) -> None:
+        """At every midnight."""
+        number = (begin - self._span[0]) // DAY_MS
+        while begin < end:
+            midnight = min(end, self._span[0] + (number + 1) * DAY_MS)
+            self._days[number].add(position, state, begin, midnight)
+            begin, number = midnight, number + 1
 
     def close(self, connection: Any) -> list[bool]:
         """Whether each day was written."""
@@ -75,15 +81,14 @@ class _Part:
 class _Day:
     """The file takes its name once it is whole; `.sha256` beside it tells what it was made of."""
 
-    def __init__(self, folder: Path, begin: int, end: int) -> None:
-        self.span = (begin, end)
+    def __init__(self, folder: Path, begin: int) -> None:
         self._file = folder / f"{local(begin):%Y-%m-%d}.parquet"
         self._text = self._file.with_suffix(".csv.part")
         self._data = self._text.open("w", encoding="utf-8", newline="")
         self._table = csv.writer(self._data)
 
-    def add(self, position: str, state: str, spans: Intervals) -> None:
-        self._table.writerows((position, state, *span) for span in spans)
+    def add(self, position: str, state: str, begin: int, end: int) -> None:
+        self._table.writerow((position, state, begin, end))
 
     def close(self, connection: Any) -> bool:
         self._data.close()
