@@ -45,9 +45,9 @@ def _picture_cost(quick: bool) -> list[Figure]:
 
 
 def _center(quick: bool) -> list[Figure]:
-    from benchmarks import province
+    from benchmarks import intake, province
 
-    return province.figures(quick)
+    return [*intake.figures(quick), *province.figures(quick)]
 
 
 NAMED: dict[str, Callable[[bool], list[Figure]]] = {

@@ -57,8 +57,8 @@ def stretch(beat: Heartbeat, received_ms: int) -> Stretch:
         beat.boot,
         beat.watching_since,
         beat.seq_high,
-        ",".join(sorted(set(beat.offline))),
-        ",".join(sorted(set(beat.unknown))),
+        ",".join(sorted(set(beat.offline))) if beat.offline else "",
+        ",".join(sorted(set(beat.unknown))) if beat.unknown else "",
         zero_ms // CELL_MS,
         (beat.at - settled_to) // CELL_MS,
     )
