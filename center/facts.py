@@ -17,6 +17,7 @@ from center.decode import Batch, Incoming, Item, Message, Poison, decode, digest
 from center.intervals import Span
 from center.journals import Gone, Journal, Journals
 from center.model import AnchorRow, ClosingRow, DocumentRow, EventRow, LostRow, SessionRow, Spoilt, StandingRow
+from center.rate import TOO_LATE_MS
 from center.store import Reader, Writer
 from center.timeline import AHEAD_MS
 from contract import topics
@@ -42,6 +43,7 @@ ANOTHER_REBIRTH_MS = 600_000
 """How long between two such requests of a gateway that is known, but whose journal has a hole in front."""
 GONE, BEHIND = "no longer in the journal", "the center is behind its own ack"
 STRANGER = "gateway not registered in this city"
+REVOKED = "gateway revoked"
 
 
 Key = tuple[str, str, int, int]
@@ -56,11 +58,12 @@ class Outgoing(NamedTuple):
 
 
 class Registry(NamedTuple):
-    """Registered gateways with their city and their slots, as of one import."""
+    """Registered gateways with their city and their slots, as of one import. `revoked`: since when they are not."""
 
     version: int
     cities: dict[str, str]
     slots: frozenset[tuple[str, str]]
+    revoked: dict[str, int]
 
 
 class Heard(NamedTuple):
@@ -82,7 +85,7 @@ class Memory:
     """What one worker remembers from batch to batch, so as not to look it up: only what is durable."""
 
     def __init__(self) -> None:
-        self.registry = Registry(-1, {}, frozenset())
+        self.registry = Registry(-1, {}, frozenset(), {})
         self.born: set[tuple[str, str]] = set()
         self.seen: set[tuple[str, str]] = set()
         self.asked_ms: dict[str, int] = {}
@@ -91,7 +94,7 @@ class Memory:
     def refresh(self, tx: Reader) -> Registry:
         version = tx.registry_version()
         if version != self.registry.version:
-            self.registry = Registry(version, tx.addresses(), tx.bound())
+            self.registry = Registry(version, tx.addresses(), tx.bound(), tx.revoked())
         return self.registry
 
     def learn(self, facts: "Facts") -> None:
@@ -153,6 +156,8 @@ class Facts:
             if city is None and live:  # one that is registered later was not silent
                 self._refused[source.gateway].append((incoming.received_ms, incoming.received_ms))
             self._set_aside(source.gateway, incoming, Poison(STRANGER, incoming.payload))
+        elif self._registry.revoked.get(source.gateway, TOO_LATE_MS) <= incoming.received_ms:
+            self._set_aside(source.gateway, incoming, Poison(REVOKED, incoming.payload))
         elif isinstance(message, Poison):
             self._set_aside(source.gateway, incoming, message)
         else:

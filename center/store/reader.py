@@ -101,6 +101,13 @@ class Reader:
         g = gateways.c
         return dict(tuple(row) for row in self._rows(sa.select(g.gateway, g.city).order_by(g.since_ms)))
 
+    def revoked(self) -> dict[str, int]:
+        """Gateway -> since when, UTC ms, nothing of it is taken any more."""
+        g = gateways.c
+        rows = self._rows(sa.select(g.gateway, g.revoked_ms).order_by(g.since_ms))
+        newest: dict[str, int | None] = dict(tuple(row) for row in rows)
+        return {gateway: ms for gateway, ms in newest.items() if ms is not None}
+
     def bound(self) -> frozenset[tuple[str, str]]:
         """(gateway, slot) that a position is or was heard at."""
         b = bindings.c

@@ -10,6 +10,7 @@ import pytest
 from center.cli import main
 from center.model import Bound
 from center.rate import Figures, Rules, month_span
+from center.record import Recorder
 from center.registry.problems import Unfit
 from center.registry.taking_over import File, Order, Summary, take_over
 from center.registry.words import said
@@ -17,12 +18,13 @@ from center.report import When, report
 from center.store import Store
 from contract.policy import load_policy
 from contract.regions import load_regions
+from tests.center.letters import T0, anchor, beat, events, letter, moved
 from tests.postgres import Postgres
 
 FLAT = "city,county,unit,kind,zone,slot,gateway,accepted_at"
 ENDED = FLAT + ",ended_at"
 ROW = "4101,金水区,第一小学,学校食堂,灶台,kitchen-1,zz-0001,2026-09-01T08:00:00+08:00"
-DAY = 86_400_000
+DAY, HOUR = 86_400_000, 3_600_000
 POLICY, HENAN = load_policy("henan-2021-45"), load_regions("henan")
 
 
@@ -231,6 +233,20 @@ def test_what_a_row_names_must_be_registered(store: Store) -> None:
     ]
     binding = b"position,since,gateway,slot\nP9,2026-09-01,zz-0001,k1\n"
     assert refused(store, UNITS.encode(), binding) == ["line 2: there is no position P9"]
+
+
+def test_a_gateway_that_is_revoked_is_heard_no_more(store: Store) -> None:
+    """From that time on what comes under its name is set aside with the reason; what came before counts."""
+    take(store, UNITS.encode(), (POSITIONS + P1).encode())
+    take(store, b"gateway,city,revoked_at\nzz-0001,4101,2026-11-02\n")
+    recorder = Recorder(store)
+    recorder.record(
+        [letter("ev", events(anchor(1), moved(2, 0, "online")), T0), letter("hb", beat(HOUR, 2), T0 + HOUR)]
+    )
+    recorder.record([letter("ev", events(moved(3, 25 * HOUR, "offline")), T0 + 25 * HOUR)])
+    with store.read() as reader:
+        assert [one.reason for one in reader.aside()] == ["gateway revoked"]
+        assert reader.count_held("zz-0001", "j1", 1, 3) == 2
 
 
 # ---- exclusions and calendars --------------------------------------------------------------------
