@@ -11,7 +11,6 @@ from xml.parsers import expat
 from agent.ask.attempt import Deadline, Trouble
 from agent.ask.net.http import Session, post, reason_of
 from agent.ask.net.message import Reply
-from agent.ask.onvif.mending import mended
 from agent.model import Camera, ClockReading
 from contract.vocabulary import Reason
 
@@ -75,6 +74,8 @@ def _without_envelope(reply: Reply) -> Trouble:
 
 
 def _mended(reply: bytes) -> dict[str, str]:
+    from agent.ask.onvif.mending import mended  # its patterns take 7 ms of a start, and few cameras need them
+
     try:
         return _Envelope().read(mended(_utf8(reply).decode("utf-8", "replace")).encode())
     except expat.ExpatError as error:
