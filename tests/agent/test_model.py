@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.ask.ptz.commands import Means
+from agent.ask.ptz.commands import Motors
 from agent.model import (
     Camera,
     Capabilities,
@@ -41,9 +41,9 @@ def test_the_main_profile(profiles: list[Profile], main: str | None) -> None:
 def test_what_is_moved_is_what_is_judged() -> None:
     """A camera is moved by the main one of the profiles that bind its head, JPEG passed over as anywhere else."""
     listed = (profile("jpeg", 3840, encoding="JPEG", ptz="p"), profile("h264", 1920, ptz="p"), profile("other", 2560))
-    means = Means(Camera(slot="s", address="127.0.0.1"), Capabilities(profiles=Seen(value=listed)))
-    assert means.profile
-    assert means.profile.token == "h264"
+    motors = Motors(Camera(slot="s", address="127.0.0.1"), Capabilities(profiles=Seen(value=listed)))
+    assert motors.profile
+    assert motors.profile.token == "h264"
 
 
 def test_the_profiles_of_a_channel() -> None:

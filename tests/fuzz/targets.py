@@ -20,7 +20,7 @@ from agent.login_gate import LoginGate
 from agent.permit import LoginMet, onvif_login
 from agent.settings import checks, entries
 from agent.tell.wal import commits_reach
-from center.decode import Incoming, Poison, apart, decode, origin, same, single
+from center.decode import Incoming, Poison, apart, decode, origin, single
 from center.registry.problems import Findings, Unfit
 from center.registry.reading import Known, read
 from center.registry.tree import Tree, regions_of
@@ -64,7 +64,6 @@ def _upward(data: bytes) -> None:
         return
     message = decode(source, payload)
     if not isinstance(message, Poison):
-        same(payload, payload)
         msgspec.json.encode(message)
     for part in apart(Incoming(topic.decode(), payload, False, 1)):
         single(source, part.payload)

@@ -9,7 +9,7 @@ from agent.ask.attempt import Deadline, Trouble
 from agent.ask.net.http import Place
 from agent.ask.net.snapshot import Stills
 from agent.ask.picture.capture import film, photograph
-from agent.ask.ptz.commands import Means, Steering
+from agent.ask.ptz.commands import Motors, Steering
 from agent.ask.rtsp import client
 from agent.ask.talk import backchannel
 from agent.model import Camera, Capabilities
@@ -84,7 +84,7 @@ def test_the_questions_tell_how_their_login_went() -> None:
 def test_a_movement_tells_how_its_logins_went() -> None:
     """Commands and snapshots of one head together, the words of the last refusal with them."""
     camera = Camera(slot="s", address="127.0.0.1")
-    head = Steering(camera, Means(camera, Capabilities()), auth="", deadline=Deadline(1))
+    head = Steering(camera, Motors(camera, Capabilities()), auth="", deadline=Deadline(1))
     assert head.met == LoginMet()
     head.snapshots.refused(4, 90.0)
     assert head.met == LoginMet(failed=1, attempts_left=4, forgives_s=90.0)
