@@ -100,6 +100,16 @@ def take_for_look(camera: Camera) -> Turn:
     return Turn(key, name, longest_pause_ms)
 
 
+def join(camera: Camera) -> None:
+    """From now on this thread's connections to the device belong to the visit of another thread, which has its turn.
+
+    For the order that must not wait, as a dead man's stop: it goes beside whatever is open.
+    """
+    for kind in (RTSP, HTTP):
+        key = f"{kind}/{camera.address}"
+        _of_threads.counts[key] = _of_threads.counts.get(key, 0) + 1
+
+
 def _waited(key: str, seconds: float, *, look: bool) -> tuple[socket.socket | None, int]:
     """The name, None when it was not to be had in time, and the longest pause between two attempts, boot ms.
 

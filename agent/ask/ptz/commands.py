@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from msgspec import structs
 
 from agent.ask.attempt import Deadline, Trouble
+from agent.ask.net import gate
 from agent.ask.net.http import Place
 from agent.ask.onvif import clock as onvif_clock
 from agent.ask.onvif import endpoints, media_replies, ptz_replies, soap
@@ -171,7 +172,11 @@ class Steering:
         return zeros + ([{"Zoom": {"x": 0.0}}] if self.motors.zoom else [])
 
     def last_stop(self) -> None:
-        """The dead-man's: no command may follow, and the head is stopped over a connection of its own."""
+        """The dead-man's: no command may follow, and the head is stopped over a connection of its own.
+
+        It waits for no turn: the visit that it belongs to holds the device.
+        """
+        gate.join(self._camera)
         self._lock.acquire(timeout=COMMAND_S)
         self._over = True
         talk, within = self._talk(self.motors.services), Deadline(COMMAND_S)
