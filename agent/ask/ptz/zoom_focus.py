@@ -29,6 +29,9 @@ ZOOM_WANTED = 1.6
 """Magnification at which detail is compared."""
 ZOOM_SEEN = 1.08
 ZOOM_STEP = 1.2
+STOOD, _GREW = 0.4, 0.03
+"""Share of the view in which things must be as large as before, and what is as large."""
+_NEARLY = 0.1
 MAX_BLIND = 4
 ZOOM_S, BACK_S = 8.0, 15.0
 """Longest zoom, and longest way back to what can be told."""
@@ -82,10 +85,10 @@ class Growth:
     def add(self, now: View) -> float | None:
         """The scale of a view, None where it cannot be told."""
         key = self._key
-        found = self._overlay.enlarged(key.view, now)
+        found = self._told(key.view, now)
         if found is None:
             key = self._last  # what moves in the kitchen spoils a large step sooner than a small one
-            found = self._overlay.enlarged(key.view, now)
+            found = self._told(key.view, now)
         if found is None:
             self.blind += 1
             return None
@@ -95,6 +98,12 @@ class Growth:
         self._last = _Told(now, scale)
         self._key = key if 1 / ZOOM_STEP < found.scale < ZOOM_STEP else self._last
         return scale
+
+    def _told(self, since: View, now: View) -> registration.Match | None:
+        """The match with an earlier view; that nothing grew must be seen in most of it: letters never grow."""
+        found = self._overlay.enlarged(since, now)
+        stood = found is not None and abs(found.scale - 1) < _GREW
+        return None if stood and found and found.covered < STOOD else found
 
     @property
     def stands(self) -> bool:
@@ -142,9 +151,11 @@ def compared(before: Halves, fine: Eye, scale: float) -> ZoomSeen | NotSeen:
         after = average(fine)
         small, large = (before, after) if scale >= 1 else (after, before)
         views = [registration.view(one.whole, registration.MANY_FEATURES) for one in (small, large)]
-        found = registration.enlarged(*views)
-        if found and found.scale >= ZOOM_SEEN and (gain := detail.gained(small, large, found.scale)) is not None:
-            return ZoomSeen(scale=round(found.scale, 2), detail_ratio=math.floor(gain * 1000) / 1000)
+        found, times = registration.enlarged(*views), max(scale, 1 / scale)
+        if found and abs(found.scale / times - 1) < _NEARLY:
+            times = found.scale  # told by more features than `scale` was
+        if (gain := detail.gained(small, large, times)) is not None:
+            return ZoomSeen(scale=round(times, 2), detail_ratio=math.floor(gain * 1000) / 1000)
     return NotSeen(reason=Reason.MALFORMED, detail="it zooms, and too little in the picture to compare detail by")
 
 
