@@ -23,6 +23,8 @@ COLOUR_PX = (24, 14)
 TILE_PX = (8, 6)
 """Width and height of the tiles in which the view is sought again."""
 LEAST_TILES = 12
+ALIKE = 0.8
+"""Likeness from which on no part of the view is sought that might be another."""
 _NUMBERS = "!ff"
 _SAME = 0.75
 _SHIFT = 3
@@ -67,11 +69,10 @@ def compared(frame: Frame, usual: Usual, metrics: Mapping[str, float | None]) ->
     if places < LEAST_PLACES:  # hardly anything to know the view by, and nothing that could be covered
         return {**changes, "covered_ratio": 0.0}
     whole = np.kron(kept, np.ones((PLACE_PX, PLACE_PX)))
-    changes |= replaced(now, then)
-    return changes | {
-        "covered_ratio": float(1 - kept.sum() / places),
-        "view_match": view_match(now, then, whole) if kept.sum() >= LEAST_PLACES / 2 else None,
-    }
+    match = view_match(now, then, whole) if kept.sum() >= LEAST_PLACES / 2 else None
+    if match is None or match < ALIKE:  # as most visits are not, and it costs as much as all the rest
+        changes |= replaced(now, then)
+    return changes | {"covered_ratio": float(1 - kept.sum() / places), "view_match": match}
 
 
 def _beyond(usual: Usual, metrics: Mapping[str, float | None]) -> dict[str, float | None]:
