@@ -28,7 +28,6 @@ class OneRun:
         self._sinces = sorted({c.since for c in told})
         self._bound = _running_max(c.settled_to for c in told)
         self._all_highs = [c.seq_high for c in session.claims]
-        self._all_bound = _running_max(c.settled_to for c in session.claims)
         self._by_slot: dict[str, tuple[list[int], list[Held]]] = defaultdict(lambda: ([], []))
         for h in session.moves:
             self._by_slot[h.slot][0].append(h.seq)
@@ -40,10 +39,10 @@ class OneRun:
         i = bisect_left(self._highs, seq)
         return self._bound[i - 1] if i else -EVER
 
-    def _told_before(self, seq: int) -> int:
-        """The same, of claims from before the notary as well."""
-        i = bisect_left(self._all_highs, seq)
-        return self._all_bound[i - 1] if i else -EVER
+    def _told_between(self, h: Held, following: Held) -> int:
+        """How far claims that knew of `h` and of nothing after it said that its state lasted."""
+        first, end = (bisect_left(self._all_highs, one.seq) for one in (h, following))
+        return max((c.settled_to for c in self._session.claims[first:end]), default=-EVER)
 
     # ---- off: counts whenever it is told, and stands
 
@@ -52,7 +51,7 @@ class OneRun:
         latest = self._session.received_ms + AHEAD_MS
         for h, proven_to, following in self._session.reached():
             if h.to == "offline":
-                until = max(following.at, self._told_before(following.seq)) if following else proven_to
+                until = max(following.at, self._told_between(h, following)) if following else proven_to
                 spans = self._clock.told(h.at, min(proven_to, until))
                 found[h.slot] += ((begin, min(end, latest)) for begin, end in spans)
         return found
@@ -142,14 +141,16 @@ class OneRun:
     def _disagreeing(self, s: Stretch, low: int, high: int) -> Iterator[Held]:
         """The newest transition of each slot whose word is none of its states from `low` to `high`."""
         offline, unknown = frozenset(s.alike.offline.split(",")), frozenset(s.alike.unknown.split(","))
+        lasting = s.last_ms - s.first_ms > 2 * NEAR_MS  # some of it lie between two alike: what these list must be so
         for slot, (seqs, moves) in self._by_slot.items():
-            last = bisect_right(seqs, high) - 1
+            word = "offline" if slot in offline else "unknown" if slot in unknown else "online"
+            least, most = (s.alike.seq_high, s.alike.seq_high) if lasting and word != "online" else (low, high)
+            last = bisect_right(seqs, most) - 1
             if last < 0:
                 continue
-            first = bisect_right(seqs, low) - 1
+            first = bisect_right(seqs, least) - 1
             states = {"unknown"} if first < 0 else {moves[first].to}
             states.update(h.to for h in moves[max(first, 0) : last + 1])
-            word = "offline" if slot in offline else "unknown" if slot in unknown else "online"
             if word not in states and states <= {"online", "offline", "unknown"}:
                 yield moves[last]
 

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from center.decode import Incoming
-from center.intervals import EMPTY, Intervals, difference, intersection, normal
+from center.intervals import EMPTY, Intervals, difference, intersection, normal, total
 from center.notary import Judged, judge
 from center.testimony import CONTRADICTION, claims_of
 from center.timeline import Claim, History, Known, known
 from center.zero import LATENCY_MS
 from tests.center.hearing import hear
-from tests.center.letters import T0
+from tests.center.letters import T0, anchor, beat, events, letter, moved
 from tests.center.villains import MINUTE, Box, Villain
 
 EXAMPLES = 10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else 150
@@ -37,7 +37,7 @@ def of(made: Judged, slot: str) -> Known:
 @many
 @given(randoms)
 def test_no_message_turns_off_or_late_time_into_on(rnd: Random) -> None:
-    """Whatever is said from some minute on: what was Off then is never On, nor what was not On 30 minutes later."""
+    """Whatever is said from some minute on: what was Off then is never On, nor what was not On when its time was over."""
     box = Box(rnd)
     honest = box.run()
     since = rnd.randint(1, box.minutes)
@@ -51,7 +51,7 @@ def test_no_message_turns_off_or_late_time_into_on(rnd: Random) -> None:
         for slot in final.known:
             told_off = normal((b + LATENCY_MS, e - LATENCY_MS) for b, e in of(then, slot).off)
             assert intersection(of(final, slot).on, told_off) == EMPTY
-            past = ((0, now - 2 * WITHIN - SLACK),)
+            past = ((T0, now - 4 * WITHIN - SLACK),)  # twice of live time, and what was dark between
             told = normal((b - LATENCY_MS, e + LATENCY_MS) for b, e in (*of(then, slot).on, *of(true, slot).on))
             assert difference(intersection(of(final, slot).on, past), told) == EMPTY
 
@@ -78,3 +78,27 @@ def _claims(messages: list[Incoming]) -> Iterator[Claim]:
     t = hear(messages, UP)
     yield from claims_of(t.beats)
     yield from (one.claim for one in t.closings)
+
+
+def test_lists_that_last_bind_what_events_say() -> None:
+    """For an hour the heartbeats list k1 as offline while the events say online: unknown, with an alarm."""
+    told = letter("ev", events(anchor(1), moved(2, 10, "online"), moved(3, 60 * MINUTE, "offline")), T0 + 20)
+    lists = [("k1",) if 2 <= m < 58 else () for m in range(1, 60)]
+    beats = [
+        letter("hb", beat(m * MINUTE, 2, offline=offline), T0 + m * MINUTE + 40)
+        for m, offline in zip(range(1, 60), lists, strict=True)
+    ]
+    made = judged([told, *beats, letter("hb", beat(61 * MINUTE, 3, offline=("k1",)), T0 + 61 * MINUTE)])
+    assert [f.code for f in made.findings] == [CONTRADICTION]
+    assert total(of(made, "k1").on) < 4 * MINUTE
+
+
+def test_a_claim_that_knows_nothing_of_a_change_makes_no_offline_time() -> None:
+    """It contradicts, and what it covers is unknown; offline is what was told to be so, and no more."""
+    rows = (anchor(1), moved(2, 10, "offline"), moved(3, 5 * MINUTE, "online"))
+    told = [letter("ev", events(*rows), T0 + 5 * MINUTE)]
+    told += [letter("hb", beat(m * MINUTE, 3), T0 + m * MINUTE + 40) for m in range(6, 30)]
+    made = judged([*told, letter("hb", beat(30 * MINUTE, 1), T0 + 30 * MINUTE)])
+    assert CONTRADICTION in [f.code for f in made.findings]
+    assert of(made, "k1").off == ((T0 + 10, T0 + 5 * MINUTE),)
+    assert of(made, "k1").on == EMPTY
