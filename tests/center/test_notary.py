@@ -37,7 +37,7 @@ def of(made: Judged, slot: str) -> Known:
 @many
 @given(randoms)
 def test_no_message_turns_off_or_late_time_into_on(rnd: Random) -> None:
-    """Whatever is said from some minute on: what was Off then is never On, nor what was not On when its time was over."""
+    """Whatever is said from some minute on: what was Off then is never On, nor what was not On when time was over."""
     box = Box(rnd)
     honest = box.run()
     since = rnd.randint(1, box.minutes)
