@@ -269,6 +269,8 @@ def _pieces(
         high = points[i + 1] if i + 1 < len(points) else end
         if low < high:
             other = _other(steps, at, told[at] - at) if at in late else None
+            if not steps and i and abs(told[points[i - 1]] - points[i - 1] - told[at] + at) > LATENCY_MS:
+                other = told[points[i - 1]] - points[i - 1]  # without a Z, what the anchor before had dated
             yield Piece(low, high, told[at] - at, held[at] - at, EVER, other)
 
 
