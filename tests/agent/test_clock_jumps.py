@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 from center.history import recall
 from center.intervals import intersection, total
+from center.notary import judge
+from center.rate import Rules
 from center.store import Store
-from center.timeline import Known, known
-from scripts.stage import GATEWAY, Canteen, tool
+from center.timeline import Known
+from scripts.stage import CITY, GATEWAY, Canteen, tool
 from tests.clock_shim import ClockShim
 from tests.preload import needs_gcc
 from tests.support.waiting import until
@@ -21,6 +23,7 @@ from tests.support.waiting import until
 pytestmark = needs_gcc
 DECADE_S = 10 * 365 * 86_400
 EVER = (-(2**60), 2**60)
+RULES = Rules()
 SLACK_MS = 1_000
 """The wall clock is read in other processes than the boot clock, on a busy machine."""
 LOOKED_MS = 8_000
@@ -41,7 +44,8 @@ class Kitchen(NamedTuple):
         store = Store(str(self.canteen.database), create=False)
         try:
             with store.read() as reader:
-                return known(recall(reader, [GATEWAY], EVER)[GATEWAY].history).get("one", Known())
+                testimony = recall(reader, [GATEWAY], EVER)[GATEWAY].testimony._replace(up=reader.uptime(CITY))
+                return judge(testimony, RULES.dark_after_ms, RULES.within_ms).known.get("one", Known())
         finally:
             store.close()
 
