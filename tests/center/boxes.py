@@ -4,7 +4,10 @@
 """
 
 import copy
+import json
 from collections import defaultdict
+from collections.abc import Iterable, Sequence, Set
+from contextlib import suppress
 from random import Random
 from typing import Any, NamedTuple
 
@@ -38,13 +41,34 @@ class Faults(NamedTuple):
 class World(NamedTuple):
     """`claimable`: by (slot, state), the true time that some claim covers and some anchor dates, in UTC ms.
 
-    `loose`: about when boots were running that no anchor dates, but the center's own clock may, to minutes.
+    `loose`: about when boots were running that no anchor dates, but the center's own clock may, to minutes. `right`:
+    the anchors that say the truth, as (boot, boot ms, UTC ms).
     """
 
     messages: list[Incoming]
     claimable: dict[tuple[str, str], Intervals]
     end_ms: int
     loose: Intervals = ()
+    ran: Sequence[tuple[str, int, int]] = ()
+    """Boot, and when it ran, UTC ms."""
+    right: Set[tuple[str, int, int]] = frozenset()
+
+    def dated_by_center(self, arrived: Iterable[Incoming]) -> Intervals:
+        """About when boots were running of which no right anchor stands first under its number: a card that went back,
+        or was copied, gave that number away. The center's own clock dates them, by the least delay of a heartbeat.
+        """
+        first: dict[tuple[str, int], tuple[tuple[int, bytes], dict[str, Any]]] = {}
+        for message in arrived:
+            if message.topic.endswith("/up/ev"):
+                with suppress(ValueError, KeyError, TypeError):  # garbled on the way
+                    batch = json.loads(message.payload)
+                    for event in batch["events"]:
+                        said = (message.received_ms, message.payload), event
+                        key = batch["store"], event["seq"]
+                        first[key] = min(first.get(key, said), said, key=lambda one: one[0])
+        anchors = (event for _, event in first.values() if event.get("kind") == "anchor")
+        known = {a["boot"] for a in anchors if (a["boot"], a["at"], a["utc_ms"]) in self.right}
+        return normal((b - NEARLY, e + NEARLY) for boot, b, e in self.ran if boot not in known)
 
 
 class Boot(NamedTuple):
@@ -161,6 +185,7 @@ class Session:
         self.journal.add("anchor", self.boot.name, self.name, self.now, **words)
         if not wrong:
             self.k.dated.add(self.boot.name)
+            self.k.right.add((self.boot.name, self.now, utc))
 
     def publish(self) -> None:
         """From the oldest row on, in batches; what is not trimmed is published again some time."""
@@ -221,6 +246,7 @@ class Kitchen:
         self.messages: list[Incoming] = []
         self.sent: set[tuple[int, int]] = set()
         self.dated: set[str] = set()
+        self.right: set[tuple[str, int, int]] = set()
         self.proved: list[tuple[str, tuple[str, str], Intervals]] = []
         self.ran: list[tuple[str, int, int]] = []
         self._numbers = iter(range(1000))
@@ -252,7 +278,7 @@ class Kitchen:
         if self.faults.garbles:
             self._garble()
         loose = normal((b - NEARLY, e + NEARLY) for boot, b, e in self.ran if boot not in self.dated)
-        return World(self.messages, self._claimable(), self.utc, loose)
+        return World(self.messages, self._claimable(), self.utc, loose, self.ran, self.right)
 
     def _boot(self) -> Boot:
         return Boot(f"b{next(self._numbers)}", self.utc - self.rnd.randint(0, 5_000))
