@@ -21,6 +21,7 @@ from tests.center.letters import GATEWAY, T0, letter
 SLOTS = ("k1", "k2", "k3")
 STATES = ("online", "online", "offline", "unknown")
 NEARLY = 400_000
+AT_ONCE = 60_000
 EIGHT_HOURS = 8 * 3_600_000
 NOBODY = "nobody"
 """In whose name a gateway writes what no run of it saw."""
@@ -57,6 +58,17 @@ class World(NamedTuple):
         """About when boots were running of which no right anchor stands first under its number: a card that went back,
         or was copied, gave that number away. The center's own clock dates them, by the least delay of a heartbeat.
         """
+        return self._about(self._boots() - {boot for boot, _ in self._anchored(arrived)})
+
+    def dated_late(self, arrived: Iterable[Incoming]) -> Intervals:
+        """About when boots were running of which an anchor came so late that the center's own clock had dated them.
+
+        What was told as offline by either stays offline.
+        """
+        return self._about({boot for boot, late_ms in self._anchored(arrived) if late_ms > AT_ONCE})
+
+    def _anchored(self, arrived: Iterable[Incoming]) -> list[tuple[str, int]]:
+        """The boots of the right anchors that stand first under their numbers, and how late each came."""
         first: dict[tuple[str, int], tuple[tuple[int, bytes], dict[str, Any]]] = {}
         for message in arrived:
             if message.topic.endswith("/up/ev"):
@@ -66,9 +78,17 @@ class World(NamedTuple):
                         said = (message.received_ms, message.payload), event
                         key = batch["store"], event["seq"]
                         first[key] = min(first.get(key, said), said, key=lambda one: one[0])
-        anchors = (event for _, event in first.values() if event.get("kind") == "anchor")
-        known = {a["boot"] for a in anchors if (a["boot"], a["at"], a["utc_ms"]) in self.right}
-        return normal((b - NEARLY, e + NEARLY) for boot, b, e in self.ran if boot not in known)
+        return [
+            (a["boot"], received_ms - a["utc_ms"])
+            for (received_ms, _), a in first.values()
+            if a.get("kind") == "anchor" and (a["boot"], a["at"], a["utc_ms"]) in self.right
+        ]
+
+    def _boots(self) -> set[str]:
+        return {boot for boot, _, _ in self.ran}
+
+    def _about(self, boots: Set[str]) -> Intervals:
+        return normal((b - NEARLY, e + NEARLY) for boot, b, e in self.ran if boot in boots)
 
 
 class Boot(NamedTuple):
