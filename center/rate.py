@@ -147,10 +147,15 @@ def local(ms: int) -> datetime:
 
 
 def percent(numerator: int, denominator: int) -> str:
-    """Truncated, never rounded: "99.99%" is below one; "n/a" where there is nothing to assess."""
+    """As officials compute it: rounded half up to two decimals (42293/42489 is "99.54%"), but never into a pass.
+
+    "100.00%" is all, "0.00%" is none, whatever the rounding says; "n/a" where there is nothing to assess.
+    """
     if denominator == 0:
         return "n/a"
-    hundredths = numerator * 10_000 // denominator
+    hundredths = (numerator * 20_000 + denominator) // (2 * denominator)
+    if 0 < numerator < denominator:
+        hundredths = min(max(hundredths, 1), 9_999)
     return f"{hundredths // 100}.{hundredths % 100:02d}%"
 
 

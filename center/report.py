@@ -234,7 +234,7 @@ def as_json(made: Report) -> dict[str, Any]:
     {month, from, to, now, level, dark, rows: [row], total: row, point_in_time: {at, ...counts, share},
     readings: {time: ratio}} with row = {key, name, slots, E_ms, on_ms, off_ms, unknown_ms, rate, evidence, upper,
     point_in_time: counts} and ratio = {numerator, denominator, text}; times ISO 8601 in Asia/Shanghai; `to` is where
-    a running month ends for now; text is truncated, never rounded, and "n/a" where the denominator is 0.
+    a running month ends for now; text is rounded half up, never into a pass, and "n/a" where the denominator is 0.
     """
     begin, end = (local(ms).isoformat() for ms in made.span)
     now, total = local(made.moment).isoformat(), made.total

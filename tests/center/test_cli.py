@@ -55,9 +55,9 @@ def test_rate_pools_upwards_from_the_registry(database: str, capsys: pytest.Capt
     assert rows["410105"]["on_ms"] == HOUR
     assert rows["410105"]["off_ms"] == 3 * HOUR
     assert rows["410103"]["unknown_ms"] == 2 * HOUR
-    assert made["readings"] == {"time": {"numerator": HOUR, "denominator": 6 * HOUR, "text": "16.66%"}}
+    assert made["readings"] == {"time": {"numerator": HOUR, "denominator": 6 * HOUR, "text": "16.67%"}}
     total = made["total"]
-    assert total["evidence"]["text"] == "66.66%"
+    assert total["evidence"]["text"] == "66.67%"
     assert total["upper"]["text"] == "50.00%"
 
 

@@ -70,17 +70,21 @@ def test_dark_is_silence_beyond_the_grace_while_the_center_listened() -> None:
 @pytest.mark.parametrize(
     ("numerator", "denominator", "text"),
     [
-        (999_999, 1_000_000, "99.99%"),
-        (1, 1, "100.00%"),
-        (2**60 - 1, 2**60, "99.99%"),
-        (0, 5, "0.00%"),
+        (42_293, 42_489, "99.54%"),  # as a ministry printed it: the fifth decimal rounds up
         (1, 3, "33.33%"),
-        (2, 3, "66.66%"),
+        (2, 3, "66.67%"),
+        (1, 8_000, "0.01%"),  # 0.0125
+        (3, 20_000, "0.02%"),  # 0.015, half up
+        (99_999, 100_000, "99.99%"),
+        (2**60 - 1, 2**60, "99.99%"),
+        (1, 2**60, "0.01%"),
+        (1, 1, "100.00%"),
+        (0, 5, "0.00%"),
         (0, 0, "n/a"),
     ],
 )
-def test_percentages_are_truncated(numerator: int, denominator: int, text: str) -> None:
-    """Nothing below one prints as 100.00, and nothing to assess is neither 0 nor 100."""
+def test_percentages_are_rounded_but_never_into_a_pass(numerator: int, denominator: int, text: str) -> None:
+    """Half up to two decimals; 100.00 is all and 0.00 is none, and nothing to assess is neither."""
     assert percent(numerator, denominator) == text
 
 
