@@ -4,7 +4,8 @@ Pure arithmetic; what an interval means (online, in service, dark) must not be k
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 Span = tuple[int, int]
 Intervals = tuple[Span, ...]
@@ -15,12 +16,19 @@ EMPTY: Intervals = ()
 
 def normal(spans: Iterable[Span]) -> Intervals:
     """Any spans [from, to), in any order, overlapping or empty, as Intervals."""
+    ordered = [s for s in spans if s[0] < s[1]]
+    if len(ordered) < 2:
+        return tuple(ordered)
+    ordered.sort()
     merged: list[Span] = []
-    for begin, end in sorted(s for s in spans if s[0] < s[1]):
-        if merged and begin <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((begin, end))
+    low, high = ordered[0]
+    for begin, end in ordered:
+        if begin > high:
+            merged.append((low, high))
+            low, high = begin, end
+        elif end > high:
+            high = end
+    merged.append((low, high))
     return tuple(merged)
 
 
@@ -87,6 +95,9 @@ class Cover:
     def add(self, begin: int, end: int) -> None:
         if begin >= end:
             return
+        if self._begins and self._begins[-1] <= begin <= self._ends[-1]:  # the newest goes on
+            self._ends[-1] = max(end, self._ends[-1])
+            return
         i, j = bisect_left(self._ends, begin), bisect_right(self._begins, end)
         if i < j:  # these overlap or touch
             begin, end = min(begin, self._begins[i]), max(end, self._ends[j - 1])
@@ -96,3 +107,24 @@ class Cover:
         """The span that holds this moment, if any."""
         i = bisect_right(self._begins, moment) - 1
         return (self._begins[i], self._ends[i]) if i >= 0 and moment < self._ends[i] else None
+
+
+class Maxima:
+    """The greatest of any run of these numbers: a look where they rise, a few where they do not."""
+
+    def __init__(self, values: Sequence[int]) -> None:
+        self._levels = [values]
+        """Of each power of two, the greatest of so many from each place on."""
+        self._rise = all(a <= b for a, b in pairwise(values))
+
+    def most(self, begin: int, end: int) -> int:
+        """Of [begin, end), which is not empty."""
+        if self._rise:
+            return self._levels[0][end - 1]
+        level = (end - begin).bit_length() - 1
+        while len(self._levels) <= level:
+            half = 1 << len(self._levels) - 1
+            below = self._levels[-1]
+            self._levels.append([max(a, b) for a, b in zip(below, below[half:], strict=False)])
+        its = self._levels[level]
+        return max(its[begin], its[end - (1 << level)])

@@ -70,9 +70,14 @@ def _clocks(t: Testimony) -> dict[str, Clock]:
     beats: dict[str, list[Stretch]] = defaultdict(list)
     anchors: dict[str, list[AnchorPoint]] = defaultdict(list)
     zeros: dict[str, int] = {}
+    begin = end = 0
     for s in t.beats:
-        if not t.up or between(t.up, s.first_ms, s.last_ms + 1):  # what came while the center was not up moves no Z
-            beats[s.alike.boot].append(s)
+        if t.up and not begin <= s.first_ms < end:  # most came in the same time of being up as the one before
+            touched = between(t.up, s.first_ms, s.last_ms + 1)
+            if not touched:  # what came while the center was not up moves no Z
+                continue
+            begin, end = touched[0]
+        beats[s.alike.boot].append(s)
     for a in t.anchors:
         anchors[a.boot].append(a)
     for c in t.before:

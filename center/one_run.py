@@ -6,9 +6,10 @@ Pure. What other runs say of the same time must not be known here.
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
+from typing import NamedTuple
 
 from center.beats import NEAR_MS, Stretch
-from center.intervals import EMPTY, Intervals, Span, normal
+from center.intervals import EMPTY, Intervals, Maxima, Span, normal
 from center.live import Live
 from center.testimony import CONTRADICTION, Finding, Told
 from center.timeline import AHEAD_MS, Held, Run, Session
@@ -23,11 +24,16 @@ class OneRun:
         self, run: Run, session: Session, told: list[Told], line: list[tuple[int, int]], clock: Clock, live: Live
     ) -> None:
         self._run, self._session, self._told, self._clock, self._live = run, session, told, clock, live
-        self._line = line
+        self._line, self._reached = line, list(session.reached())
         self._highs = [c.seq_high for c in told]
         self._sinces = sorted({c.since for c in told})
         self._bound = _running_max(c.settled_to for c in told)
         self._all_highs = [c.seq_high for c in session.claims]
+        self._settled = Maxima([c.settled_to for c in session.claims])
+        self._seqs = [seq for seq, _ in line]
+        self._arrived = Maxima([clock.back(live.earliest(received_ms)) for _, received_ms in line])
+        """From which boot ms on what came then is in time, for each seq of the line."""
+        self._since: dict[int, _Since] = {}
         self._by_slot: dict[str, tuple[list[int], list[Held]]] = defaultdict(lambda: ([], []))
         for h in session.moves:
             self._by_slot[h.slot][0].append(h.seq)
@@ -41,15 +47,15 @@ class OneRun:
 
     def _told_between(self, h: Held, following: Held) -> int:
         """How far claims that knew of `h` and of nothing after it said that its state lasted."""
-        first, end = (bisect_left(self._all_highs, one.seq) for one in (h, following))
-        return max((c.settled_to for c in self._session.claims[first:end]), default=-EVER)
+        first, end = bisect_left(self._all_highs, h.seq), bisect_left(self._all_highs, following.seq)
+        return self._settled.most(first, end) if first < end else -EVER
 
     # ---- off: counts whenever it is told, and stands
 
     def off(self) -> dict[str, list[Span]]:
         found: dict[str, list[Span]] = defaultdict(list)
         latest = self._session.received_ms + AHEAD_MS
-        for h, proven_to, following in self._session.reached():
+        for h, proven_to, following in self._reached:
             if h.to == "offline":
                 until = max(following.at, self._told_between(h, following)) if following else proven_to
                 spans = self._clock.told(h.at, min(proven_to, until))
@@ -60,7 +66,7 @@ class OneRun:
 
     def on(self) -> dict[str, Intervals]:
         found: dict[str, list[Span]] = defaultdict(list)
-        for h, _, following in self._session.reached():
+        for h, _, following in self._reached:
             if h.to == "online":
                 for begin, end in self._in_time(h, following.at if following else EVER):
                     found[h.slot] += self._clock.spans(begin, end)
@@ -71,27 +77,51 @@ class OneRun:
         i = bisect_right(self._sinces, h.at) - 1
         if i < 0 or h.at >= until:
             return EMPTY
-        since, top, arrived = self._sinces[i], self._session.reaches[h.seq], h.received_ms
+        its = self._of_since(self._sinces[i])
         spans: list[Span] = []
-        k = bisect_left(self._line, (h.seq, 0))
-        for c in self._told[bisect_left(self._highs, h.seq) :]:
-            if c.seq_high > top:
+        first = bisect_left(self._seqs, h.seq)
+        k, stop = bisect_left(its.highs, h.seq), bisect_right(its.highs, self._session.reaches[h.seq])
+        while k < stop:
+            arrived = self._arrived.most(first, bisect_right(self._seqs, its.highs[k]))
+            if arrived >= until:
                 break
-            while k < len(self._line) and self._line[k][0] <= c.seq_high:
-                arrived = max(arrived, self._line[k][1])
-                k += 1
-            if self._clock.back(self._live.earliest(arrived)) >= until:
-                break
-            if c.since == since:
-                spans.append(self._covered(c, h.at, until, arrived))
+            begin = max(h.at, its.begins[k], arrived)
+            if begin < its.ends[k]:
+                k = min(its.lasts[k], stop - 1)
+                spans.append((begin, min(its.ends[k], until)))
+            k += 1
         return normal(spans)
 
-    def _covered(self, c: Told, begin: int, until: int, arrived: int) -> Span:
-        offset = self._clock.offset(c.settled_to)
-        steady = c.late_ms - offset + NEAR_MS <= self._live.within_ms
-        told_ms = max(c.first_ms if steady else c.last_ms, arrived)
-        end = min(c.settled_to, until, self._clock.back(c.last_ms + AHEAD_MS))
-        return max(begin, self._clock.back(self._live.earliest(told_ms))), end
+    def _of_since(self, since: int) -> "_Since":
+        """The claims that watched since then, worked out once."""
+        if since not in self._since:
+            told = [c for c in self._told if c.since == since]
+            covered = [self._covered(c) for c in told]
+            highs = [c.seq_high for c in told]
+            begins, ends = ([span[i] for span in covered] for i in (0, 1))
+            self._since[since] = _Since(highs, begins, ends, self._lasts(highs, covered))
+        return self._since[since]
+
+    def _covered(self, c: Told) -> Span:
+        """The boot ms of which this claim tells in time, if all up to its seq had come by then."""
+        steady = c.late_ms - self._clock.offset(c.settled_to) + NEAR_MS <= self._live.within_ms
+        told_ms = c.first_ms if steady else c.last_ms
+        begin = self._clock.back(self._live.earliest(told_ms))
+        return begin, min(c.settled_to, self._clock.back(c.last_ms + AHEAD_MS))
+
+    def _lasts(self, highs: Sequence[int], covered: Sequence[Span]) -> list[int]:
+        """For each claim the last one that goes on from it without a break, whatever transition they are held to.
+
+        Each begins no earlier than the one before and before its end, ends no earlier, and what it needs had come.
+        """
+        lasts = list(range(len(highs)))
+        for k in range(len(highs) - 1, 0, -1):
+            (begin, end), (its_begin, its_end) = covered[k - 1], covered[k]
+            if begin <= its_begin <= end <= its_end:
+                low, high = bisect_right(self._seqs, highs[k - 1]), bisect_right(self._seqs, highs[k])
+                if low == high or self._arrived.most(low, high) <= end:
+                    lasts[k - 1] = lasts[k]
+        return lasts
 
     # ---- doubt
 
@@ -121,7 +151,8 @@ class OneRun:
             if h.at < before.at:
                 text = f"seq {h.seq}: {h.slot} {h.to} at {h.at}, before seq {before.seq}: {before.to} at {before.at}"
                 yield h, h.at, before.at, text
-            latest[h.slot] = max(before, h, key=lambda one: (one.at, one.seq))
+            if (h.at, h.seq) >= (before.at, before.seq):
+                latest[h.slot] = h
 
     def _checksums(
         self, beats: Sequence[Stretch], numbers: Set[tuple[str, int]]
@@ -129,7 +160,10 @@ class OneRun:
         """N5: each slot's word in a heartbeat is its state at a seq from the previous heartbeat's to the next one's."""
         whole_to = self._whole(numbers)
         rows = sorted(beats, key=lambda s: (s.at_lo, s.at_hi, s))
+        states = _States(self._session.moves)
         for i, s in enumerate(rows):
+            if states.agree(s):
+                continue
             low = min(s.alike.seq_high, rows[i - 1].alike.seq_high) if i else 0
             high = max(r.alike.seq_high for r in rows[i : i + 2])
             if high > whole_to:
@@ -160,6 +194,43 @@ class OneRun:
         if not first or (first > 1 and (self._run[0], first - 1) not in numbers):
             return 0
         return self._session.reaches[first]
+
+
+class _Since(NamedTuple):
+    """Claims that watched since the same moment, by their seqs: `begins`, `ends`, `lasts` as worked out for each."""
+
+    highs: Sequence[int]
+    begins: Sequence[int]
+    ends: Sequence[int]
+    lasts: Sequence[int]
+
+
+class _States:
+    """Each slot's state at a seq, going onward: where a heartbeat's lists say just that, nothing has to be sought."""
+
+    def __init__(self, moves: Sequence[Held]) -> None:
+        self._moves, self._next = moves, 0
+        self._slots = {h.slot for h in moves}
+        self._in: dict[str, set[str]] = {"online": set(), "offline": set(), "unknown": set(self._slots)}
+        self._strange = False
+
+    def agree(self, s: Stretch) -> bool:
+        """False also where that cannot be told so quickly."""
+        moves, seq_high = self._moves, s.alike.seq_high
+        if self._next and moves[self._next - 1].seq > seq_high:
+            return False
+        while self._next < len(moves) and moves[self._next].seq <= seq_high:
+            h = moves[self._next]
+            self._next += 1
+            for slots in self._in.values():
+                slots.discard(h.slot)
+            if h.to in self._in:
+                self._in[h.to].add(h.slot)
+            else:
+                self._strange = True
+        offline = self._slots.intersection(s.alike.offline.split(","))
+        unknown = self._slots.intersection(s.alike.unknown.split(",")) - offline
+        return not self._strange and offline == self._in["offline"] and unknown == self._in["unknown"]
 
 
 def _word(s: Stretch, slot: str) -> str:
