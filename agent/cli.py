@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from contract.strict_yaml import ConfigError
 from contract.vocabulary import Standing
 
 if TYPE_CHECKING:
-    from agent.examine import Motion
+    from agent.examine import Examined, Motion
     from agent.login_gate import LoginGate
     from agent.settings import Settings
     from contract.policy import Policy
@@ -249,7 +249,6 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
     if arguments.with_pictures and not arguments.report:
         raise Misuse("--with-pictures puts pictures into the report: give --report DIR too")
-    thumbnails: dict[str, bytes] | None = {} if arguments.with_pictures else None
     gateway, folder = "", Path.cwd()
     if arguments.address:
         cameras: Sequence[Camera] = [_camera(arguments)]
@@ -276,11 +275,12 @@ def _inspect(arguments: argparse.Namespace) -> int:
             motion=_motion(arguments, cameras, folder, logins.gate),
             sound=arguments.sound,
             advance=advance,
-            thumbnails=thumbnails,
+            thumbnails=arguments.with_pictures,
         )
     logins.conclude()
     results = [
-        Inspection(camera, evidence, judge(evidence, policy)) for camera, evidence in zip(cameras, found, strict=True)
+        Inspection(camera, one.evidence, judge(one.evidence, policy))
+        for camera, one in zip(cameras, found, strict=True)
     ]
     if not arguments.json:
         for result in results:
@@ -296,10 +296,14 @@ def _inspect(arguments: argparse.Namespace) -> int:
                 gateway,
                 lang=arguments.lang,
                 clock_synced=clocks.clock().synced,
-                pictures=thumbnails,
+                pictures=_thumbnails(found) if arguments.with_pictures else None,
             )
         print(report.path, file=sys.stderr if arguments.json else sys.stdout)
     return 0 if all(v.standing is Standing.MET for _, _, verdicts in results for v in verdicts) else 1
+
+
+def _thumbnails(found: "Iterable[Examined]") -> dict[str, bytes]:
+    return {one.evidence.slot: one.thumbnail for one in found if one.thumbnail}
 
 
 def _state_dir(config: Path) -> Path | None:

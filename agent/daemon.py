@@ -84,8 +84,8 @@ class Daemon:
             wake=slot.look_now,
             tell=self.session.fault,
             patience_s=look.deadline + STUCK_GRACE_S,
-            turn=task.turn,
-            longest_turn_s=WAIT_S,
+            lock=task.lock,
+            longest_wait_s=WAIT_S,
         )
 
     def rest(self) -> Rest:

@@ -3,7 +3,7 @@
 How each is done stands in ask; here is only their order.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct, structs
@@ -11,8 +11,9 @@ from msgspec import Struct, structs
 from agent.ask import inspection
 from agent.ask.attempt import boot_ms
 from agent.ask.picture import parent as pictures
+from agent.ask.picture.parent import PictureResult
 from agent.ask.ptz import parent as ptz
-from agent.model import Camera, Capabilities, Evidence, Movement, NotSeen, Picture, Seen
+from agent.model import Camera, Capabilities, Evidence, Movement, NotSeen, Seen
 from agent.permit import Door, LoginMet, onvif_login, stream_login
 from contract.vocabulary import Reason
 
@@ -29,6 +30,13 @@ class Motion(Struct, frozen=True, kw_only=True):
     intent_file: Path
 
 
+class Examined(Struct, frozen=True, kw_only=True):
+    """What was found of one camera. `thumbnail`: a small JPEG of its picture, where one was asked for and seen."""
+
+    evidence: Evidence
+    thumbnail: bytes = b""
+
+
 def examine(
     cameras: Sequence[Camera],
     *,
@@ -38,22 +46,23 @@ def examine(
     motion: Motion | None,
     sound: bool,
     advance: Callable[[], None],
-    thumbnails: MutableMapping[str, bytes] | None = None,
-) -> list[Evidence]:
-    """The evidence of every camera, in the order given. `advance` is called once per camera and step.
+    thumbnails: bool = False,
+) -> list[Examined]:
+    """What is found of every camera, in the order given. `advance` is called once per camera and step.
 
-    `thumbnails`: filled with a small JPEG of each slot's picture; None = no picture leaves the decoder.
+    `thumbnails`: only where True does a small JPEG of each picture leave the decoder.
     """
     by_slot = {camera.slot: camera for camera in cameras}
     found: dict[str, Evidence] = {}
     for evidence in inspection.inspect(cameras, door=door, auth=auth, deadline_s=deadline_s, sound=sound):
         found[evidence.slot] = evidence
         advance()
+    shown, jpegs = [(by_slot[slot], one) for slot, one in found.items()], dict.fromkeys(found, b"")
     undecoded = set(found)
-    shown = [(by_slot[slot], one) for slot, one in found.items()]
-    for slot, picture in decode(shown, door=door, thumbnails=thumbnails):
-        found[slot] = structs.replace(found[slot], picture=picture)
-        undecoded.discard(slot)
+    for result in decode(shown, door=door, thumbnails=thumbnails):
+        found[result.slot] = structs.replace(found[result.slot], picture=result.picture)
+        jpegs[result.slot] = result.thumbnail
+        undecoded.discard(result.slot)
         advance()
     for _ in undecoded:
         advance()
@@ -61,7 +70,7 @@ def examine(
         if motion:
             found[slot] = structs.replace(evidence, movement=_moved(by_slot[slot], evidence, motion, door))
         advance()
-    return [found[camera.slot] for camera in cameras]
+    return [Examined(evidence=found[camera.slot], thumbnail=jpegs[camera.slot]) for camera in cameras]
 
 
 def _moved(camera: Camera, evidence: Evidence, motion: Motion, door: Door) -> Movement:
@@ -87,8 +96,8 @@ def decode(
     *,
     door: Door,
     deadline_s: float = PICTURES_S,
-    thumbnails: MutableMapping[str, bytes] | None = None,
-) -> Iterator[tuple[str, Seen[Picture] | NotSeen]]:
+    thumbnails: bool = False,
+) -> Iterator[PictureResult]:
     """A decoded frame of each main stream that was just seen.
 
     `door` is asked: that DESCRIBE was granted proves no login, SETUP may still ask for one.
@@ -100,14 +109,12 @@ def decode(
     ]
     by_slot = {camera.slot: camera for camera in shown}
     log_in = door.allowed(shown, stream_login)
-
-    def met(slot: str, how: LoginMet) -> None:
-        if slot in log_in:
-            door.met(by_slot[slot], stream_login, how)
-
-    return pictures.check(
-        shown, log_in=log_in, source="main", measured=False, deadline_s=deadline_s, met=met, thumbnails=thumbnails
-    )
+    for result in pictures.check(
+        shown, log_in=log_in, source="main", measured=False, deadline_s=deadline_s, thumbnails=thumbnails
+    ):
+        if result.login and result.slot in log_in:
+            door.met(by_slot[result.slot], stream_login, result.login)
+        yield result
 
 
 def at_stream(camera: Camera, told: Capabilities) -> Camera:

@@ -19,15 +19,15 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Turn(Protocol):
-    """What a run waited for. `longest_pause_ms`: the longest time in which nobody looked whether it was free."""
+class Wait(Protocol):
+    """How a run waited for its lock. `longest_pause_ms`: the longest time in which nobody asked whether it was free."""
 
     @property
     def longest_pause_ms(self) -> int: ...
 
 
-class AtOnce(NamedTuple):
-    """The turn of a task that waits for nobody."""
+class NoWait(NamedTuple):
+    """How a task waits that needs no lock."""
 
     longest_pause_ms: int = 0
 
@@ -65,8 +65,8 @@ class Loop(Threaded, Generic[T]):
     """Runs one task on a thread of its own. All but `start` and `revive` may be called from any thread.
 
     `wake`: set by anybody who wants a run now. `tell(what)` is called once for a row of failures. A run that takes
-    longer than `patience_s`, or begins so late, is missed: nobody can say what was meanwhile. `turn()` is waited for
-    before each run, `longest_turn_s` at most, and held during it.
+    longer than `patience_s`, or begins so late, is missed: nobody can say what was meanwhile. `lock()` is waited for
+    before each run, `longest_wait_s` at most, and held during it.
     """
 
     def __init__(
@@ -78,15 +78,15 @@ class Loop(Threaded, Generic[T]):
         wake: threading.Event | None = None,
         first_in_s: float = 0.0,
         patience_s: float = math.inf,
-        turn: Callable[[], AbstractContextManager[Turn]] = lambda: nullcontext(AtOnce()),
-        longest_turn_s: float = 0.0,
+        lock: Callable[[], AbstractContextManager[Wait]] = lambda: nullcontext(NoWait()),
+        longest_wait_s: float = 0.0,
         now: Callable[[], int] = boot_ms,
     ) -> None:
         super().__init__(name, self._main)
         self.name, self._task, self._tell, self._now = name, task, tell, now
         self._wake = wake or threading.Event()
         self._first_in_ms, self._patience_ms = int(first_in_s * 1000), patience_s * 1000
-        self._turn, self._longest_turn_ms = turn, (longest_turn_s + patience_s) * 1000
+        self._acquire, self._longest_wait_ms = lock, (longest_wait_s + patience_s) * 1000
         self._lock = threading.Lock()
         self._due_ms: int | None = None
         """When the next run should begin, boot ms; None while one is in flight."""
@@ -126,16 +126,16 @@ class Loop(Threaded, Generic[T]):
         if self.late_ms > self._patience_ms:
             with self._lock:
                 self._task.missed(due_ms, Reason.AGENT_FAULT)
-        with self._turn() as turn:
-            return self._in_turn(due_ms, turn.longest_pause_ms > self._patience_ms)
+        with self._acquire() as wait:
+            return self._run(due_ms, wait.longest_pause_ms > self._patience_ms)
 
-    def _in_turn(self, due_ms: int, stood_still: bool) -> int:
+    def _run(self, due_ms: int, stood_still: bool) -> int:
         """The run itself. It stays overdue while others of ours are where it goes, and nobody is to blame for that.
 
         Unless this process stood still meanwhile: then nobody waited either.
         """
         began_ms = self._now()
-        if stood_still or began_ms - due_ms > self.late_ms + self._longest_turn_ms:
+        if stood_still or began_ms - due_ms > self.late_ms + self._longest_wait_ms:
             with self._lock:
                 self._task.missed(due_ms, Reason.AGENT_FAULT)
         self._since_ms, self._due_ms = began_ms, None

@@ -12,7 +12,7 @@ from agent.decide.availability import Change
 from agent.decide.clock import Anchoring
 from agent.decide.soundness import PictureChange
 from agent.tell.database import Claim
-from agent.tell.journal import Ended, Journal, Make, Turn
+from agent.tell.journal import Ended, Journal, Make, Run
 from contract.messages import (
     AddressChanged,
     Anchor,
@@ -36,8 +36,8 @@ from contract.vocabulary import Availability, Clause
 class _Run:
     """One session in one store. `since`: its start, boot ms; every slot is unknown there."""
 
-    def __init__(self, turn: Turn, since: int) -> None:
-        self.turn, self.store = turn
+    def __init__(self, run: Run, since: int) -> None:
+        self.number, self.store = run
         self.session, self.since = secrets.token_hex(8), since
         self._words: dict[int, tuple[str, Availability]] = {}
         """What each seq says of its slot, as far as `states` has not taken it in."""
@@ -91,7 +91,7 @@ class Session:
         while True:
             run = self._run
             try:
-                self.journal.append(run.turn, self._make(run, kind, at, **fields))
+                self.journal.append(run.number, self._make(run, kind, at, **fields))
             except Ended:
                 self._renew(run)
             else:
@@ -101,7 +101,7 @@ class Session:
         return lambda seq: kind(seq=seq, boot=self.boot, session=run.session, at=at, **fields)
 
     def _begin(self) -> _Run:
-        return _Run(self.journal.turn, self._now())
+        return _Run(self.journal.run, self._now())
 
     def _renew(self, ended: _Run) -> None:
         """A new session begins now; what is known at this moment is stated in it, since nothing carries over.
@@ -113,7 +113,7 @@ class Session:
                 run, known = self._begin(), self._known()
                 stated = self._stated(run, known)
                 try:
-                    first = self.journal.append(run.turn, *stated) - len(stated) + 1
+                    first = self.journal.append(run.number, *stated) - len(stated) + 1
                 except Ended:
                     continue
                 self._stated_last = {
@@ -164,7 +164,7 @@ class Session:
         while True:
             run = self._run
             try:
-                seq = self.journal.append(run.turn, self._transition(run, slot, change.from_, change))
+                seq = self.journal.append(run.number, self._transition(run, slot, change.from_, change))
             except Ended:
                 self._renew(run)
                 stated, where = self._stated_last.get(slot, (None, ""))
@@ -229,7 +229,7 @@ class Session:
         while True:
             run = self._run
             try:
-                seq_high = self.journal.high(run.turn)
+                seq_high = self.journal.high(run.number)
             except Ended:
                 self._renew(run)
             else:
@@ -266,7 +266,7 @@ class Session:
         run, _, claim = self._settled(unsettled)
         try:
             if claim.settled_to > claim.since:
-                self.journal.checkpoint(run.turn, claim)
+                self.journal.checkpoint(run.number, claim)
         except Ended:
             self._renew(run)
 
@@ -276,7 +276,7 @@ class Session:
             run, at, claim = self._settled(unsettled)
             span = {"from_": claim.since, "to": claim.settled_to, "seq_high": claim.seq_high}
             try:
-                self.journal.finish(run.turn, self._make(run, Coverage, at, **span))
+                self.journal.finish(run.number, self._make(run, Coverage, at, **span))
             except Ended:
                 self._renew(run)
             else:

@@ -56,7 +56,7 @@ class Slot:
         # of its picture
         self.picture = PictureState()
         self.checks = Checks()
-        self._sight = availability.CLEAR
+        self._decodability = availability.DECODABLE
         self._checking_since: int | None = None
         """When a check's result came that is not taken in yet, boot ms."""
         # of questions and movements
@@ -97,7 +97,7 @@ class Slot:
         To be read after the loop's `unfinished_since`: a look's end is taken in here before it is over there.
         """
         checking_since = self._checking_since  # read before the doubt: it is handed over in that order
-        starts = (checking_since, self.state.unsettled_since, self.state.held_until, self._sight.doubt)
+        starts = (checking_since, self.state.unsettled_since, self.state.held_until, self._decodability.doubted_since)
         return min((at for at in starts if at is not None), default=None)
 
     # ---- taking in ----------------------------------------------------------------------------
@@ -125,7 +125,7 @@ class Slot:
         return changes
 
     def _looked(self, look: Look) -> Changes:
-        state, change = availability.step(self.state, look, self._policy, self._sight)
+        state, change = availability.step(self.state, look, self._policy, self._decodability)
         return self._settle(state, change, look)
 
     def _unwatched(self, gap: Unwatched) -> Changes:
@@ -138,7 +138,8 @@ class Slot:
             where = self._session.transition(self.name, change) or "not recorded"
             log.info("%s: %s -> %s %s [%s]", self.name, change.from_, change.to, change.reason or "", where)
             self.changed_at = change.at
-            self._sight = replace(self._sight, doubt=None)  # across a change no two checks are in a row
+            # across a change no two checks are in a row
+            self._decodability = replace(self._decodability, doubted_since=None)
         self.last_look = look
         self.state = state
         return (change,) if change else ()
@@ -171,18 +172,18 @@ class Slot:
 
     def _decodable(self, decodable: bool | None, reason: Reason) -> Changes:
         """The stream was fetched and could be decoded, or not (`reason`); None: the check tells neither."""
-        before = self._sight
+        before = self._decodability
         self._checking_since = self._now()  # before the doubt's own time is taken, or a claim could overtake it
         now = self._now()
-        sight = availability.glimpse(before, now, decodable=decodable, reason=reason)
+        after = availability.after_check(before, now, decodable=decodable, reason=reason)
         if decodable:
             state, change = availability.pictured(self.state, now, self._policy)
         else:
-            state, change = availability.blinded(self.state, sight, self._policy)
+            state, change = availability.undecodable(self.state, after, self._policy)
         changes = self._settle(state, change, self.last_look)
-        self._sight = sight  # after the record: a doubt is unsettled until here
+        self._decodability = after  # after the record: a doubt is unsettled until here
         self._checking_since = None
-        if (before.blind is None) != (sight.blind is None):
+        if (before.undecodable_since is None) != (after.undecodable_since is None):
             self.look_now.set()
         return changes
 

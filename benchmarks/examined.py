@@ -42,7 +42,7 @@ def _wrong(seed: int) -> list[str]:
             sound=True,
             advance=_nothing,
         )
-    found = [line for evidence in told if (line := _differs(evidence))]
+    found = [line for one in told if (line := _differs(one.evidence))]
     print(f"examined #{seed}: {len(told) - len(found)} of {len(told)} right", *found, sep="\n  ", file=sys.stderr)
     return found
 

@@ -81,7 +81,7 @@ def _compared(name: str, cameras: list[Camera], goal: float, repetitions: int) -
 
 def _ours(cameras: list[Camera], *, measured: bool) -> None:
     told = pictures.check(cameras, log_in=(), source="sub", measured=measured, deadline_s=60.0)
-    lost = [one for _, one in told if not isinstance(one, Seen)]
+    lost = [one.picture for one in told if not isinstance(one.picture, Seen)]
     assert not lost, lost
 
 

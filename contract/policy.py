@@ -80,8 +80,8 @@ class Switch(_Entry, frozen=True, kw_only=True):
     unit: Literal["bool"]
 
 
-class Ways(_Entry, frozen=True, kw_only=True):
-    """Ways of talking that count: the ONVIF backchannel, or a vendor's own path as well."""
+class TalkPaths(_Entry, frozen=True, kw_only=True):
+    """Which paths of two-way audio count: the ONVIF backchannel, or a vendor's own path as well."""
 
     value: Annotated[tuple[Literal["onvif", "vendor"], ...], Meta(min_length=1)]
     unit: Literal["list"]
@@ -148,7 +148,7 @@ class Capability(_Strict, frozen=True, kw_only=True):
     min_detail_ratio: Ratio
     max_digital_ratio: Ratio
     """Detail at edges gained beyond enlargement, from which on a zoom is the lens's and no cut-out."""
-    two_way_audio_ways: Ways
+    two_way_audio_ways: TalkPaths
     min_talk_correlation: Ratio
     """Correlation from which on a chirp counts as heard."""
     min_pixels: Pixels

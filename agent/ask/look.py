@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from agent.ask.attempt import Deadline, Trouble, ask, boot_ms
 from agent.ask.box import route
-from agent.ask.net import gate
+from agent.ask.net import device_lock
 from agent.ask.net.connection import NoConnection
 from agent.ask.onvif import clock as onvif_clock
 from agent.ask.rtsp import sdp
@@ -22,21 +22,21 @@ _CLOCK_SHARE = 0.4
 
 
 def look(camera: Camera, *, log_in: bool | Permit, deadline_s: float = 5.0, pathless: NotSeen | None = None) -> Look:
-    """Look once; never raises, never takes longer than `deadline_s` beyond waiting for the device's turn (see `turn`).
+    """Look once; never raises, never takes longer than `deadline_s` beyond waiting for the device (see `lock_device`).
 
     The clock is asked without credentials, the stream with them when the camera wants a login and `log_in` allows it.
     DESCRIBE without OPTIONS before it: it proves more, RFC 2326 does not ask for it, and some cameras close after it.
     Without a stream path RTSP is asked for its OPTIONS only: the port is in `tcp`, `stream` stays UNASKED, or has the
     reason of `pathless`: why the path could not be asked for.
-    UNREACHABLE means that our own side had a way to the camera: see own_side.
+    UNREACHABLE means that our own side had a way to the camera: see box/route.
     """
-    with gate.take_for_look(camera):
+    with device_lock.acquire_for_look(camera):
         return route.weighed(camera, _Visit(camera, permit(log_in), deadline_s, pathless).look())
 
 
-turn = gate.take_for_look
-"""The device's turn, which a look waits for: whoever holds it may look at once."""
-WAIT_S = gate.LOOK_S
+lock_device = device_lock.acquire_for_look
+"""What a look waits for: whoever holds the device's lock may look at once."""
+WAIT_S = device_lock.LOOK_S
 """How long that may take."""
 
 
@@ -75,7 +75,7 @@ class _Visit:
         def asked() -> T:
             try:
                 value = question()
-            except (NoConnection, gate.NoTurn):
+            except (NoConnection, device_lock.DeviceLocked):
                 raise
             except Trouble:
                 self._accepted.add(port)

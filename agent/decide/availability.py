@@ -18,43 +18,48 @@ _HEARD = frozenset({Reason.REFUSED, Reason.BUSY, Reason.UNSUPPORTED})
 """Failures that are themselves an intelligible answer of the camera."""
 
 
-# ---- visits to the picture ----------------------------------------------------------------------
+# ---- checks of the picture ----------------------------------------------------------------------
 
 
-class Sight(Struct, frozen=True, kw_only=True):
-    """What visits to the picture say of its being one at all. Times in boot ms.
+class Decodability(Struct, frozen=True, kw_only=True):
+    """Whether a picture can be made of the stream, as the checks so far say. Times in boot ms.
 
-    `doubt`: when it was known that a visit had fetched what no decoder makes a picture of. `blind`: that of the first,
-    once a second visit in a row agreed, until a visit shows a picture.
+    `doubted_since`: when it was known that one check fetched what no decoder makes a picture of.
+    `undecodable_since`: the same time of the first check, once a second one in a row agreed; None again as soon as a
+    check shows a picture.
     """
 
-    doubt: int | None = None
-    blind: int | None = None
+    doubted_since: int | None = None
+    undecodable_since: int | None = None
     reason: Reason = Reason.MALFORMED
     """Why it shows nothing: MALFORMED = what came cannot be decoded, TIMED_OUT = nothing came after PLAY."""
 
 
-CLEAR = Sight()
+DECODABLE = Decodability()
 
 
-def glimpse(sight: Sight, at: int, *, decodable: bool | None, reason: Reason = Reason.MALFORMED) -> Sight:
-    """The sight after a visit whose result was known at boot ms `at`; `decodable` None: it tells neither.
+def after_check(
+    before: Decodability, at: int, *, decodable: bool | None, reason: Reason = Reason.MALFORMED
+) -> Decodability:
+    """What is known after a check whose result was known at boot ms `at`; `decodable` None: the check tells neither.
 
-    One decoded picture is proof; that there is none takes two visits in a row. A visit between them that tells nothing
+    One decoded picture is proof. That there is none takes two checks in a row. A check between them that tells nothing
     (busy, no network, our own fault) begins the count anew.
     """
     if decodable:
-        return CLEAR
-    if decodable is None or sight.blind is not None:
-        return replace(sight, doubt=None)
-    return Sight(doubt=at) if sight.doubt is None else Sight(blind=sight.doubt, reason=reason)
+        return DECODABLE
+    if decodable is None or before.undecodable_since is not None:
+        return replace(before, doubted_since=None)
+    if before.doubted_since is None:
+        return Decodability(doubted_since=at)
+    return Decodability(undecodable_since=before.doubted_since, reason=reason)
 
 
 # ---- one look -----------------------------------------------------------------------------------
 
 
-def read(look: Look, policy: Policy, sight: Sight = CLEAR) -> Outcome:
-    """What this look says, with what visits to the picture said before it.
+def read(look: Look, policy: Policy, decodability: Decodability = DECODABLE) -> Outcome:
+    """What this look says, with what checks of the picture said before it.
 
     Offline only where the camera was seen not to be openable: no port accepts, the RTSP port does not accept though
     ONVIF answers, or RTSP itself says that there is no such stream. What we could not find out is unknown. So is a
@@ -62,8 +67,9 @@ def read(look: Look, policy: Policy, sight: Sight = CLEAR) -> Outcome:
     has no room for us (453, 503, accepted and hung up) has shown neither: `step` says what was before it.
     """
     outcome = _reached(look, policy)
-    if outcome[0] is Availability.ONLINE and sight.blind is not None and policy.online.needs_decodable.value:
-        return Availability.UNKNOWN, outcome[1], sight.reason
+    lost = decodability.undecodable_since is not None and policy.online.needs_decodable.value
+    if lost and outcome[0] is Availability.ONLINE:
+        return Availability.UNKNOWN, outcome[1], decodability.reason
     return outcome
 
 
@@ -142,7 +148,9 @@ class Change(Struct, frozen=True, kw_only=True):
     reason: Reason | None
 
 
-def step(state: State, look: Look, policy: Policy, sight: Sight = CLEAR) -> tuple[State, Change | None]:
+def step(
+    state: State, look: Look, policy: Policy, decodability: Decodability = DECODABLE
+) -> tuple[State, Change | None]:
     """The state after this look, and the change that it confirms, if any.
 
     A change needs two looks in a row that deny the state; it is dated by the first:
@@ -159,7 +167,7 @@ def step(state: State, look: Look, policy: Policy, sight: Sight = CLEAR) -> tupl
     found it busy until one sees its stream; then it is unknown, from that time on. Else it is unknown from the first
     look on, never offline: somebody accepted us.
     """
-    seen = _suspect(look.at, read(look, policy, sight))
+    seen = _suspect(look.at, read(look, policy, decodability))
     if state.availability is not Availability.ONLINE:
         return _stepped(state, seen)
     until = _held_until(state, seen, policy)
@@ -221,16 +229,16 @@ def stuck(state: State, at: int, reason: Reason = Reason.TIMED_OUT) -> tuple[Sta
     return _settled(outcome), _change(state, outcome, at=_denied_since(state, at))
 
 
-def blinded(state: State, sight: Sight, policy: Policy) -> tuple[State, Change | None]:
-    """Two visits in a row could make no picture of the stream: unknown at once, for they are each other's confirmation.
+def undecodable(state: State, decodability: Decodability, policy: Policy) -> tuple[State, Change | None]:
+    """Two checks in a row could make no picture of the stream: unknown at once, for they confirm each other.
 
     Dated by the moment the first of them was known: since then nothing was settled. Only what is online changes.
     """
-    needed = policy.online.needs_decodable.value
-    if sight.blind is None or not needed or state.availability is not Availability.ONLINE:
+    needed, since = policy.online.needs_decodable.value, decodability.undecodable_since
+    if since is None or not needed or state.availability is not Availability.ONLINE:
         return state, None
-    outcome = _suspect(sight.blind, (Availability.UNKNOWN, state.level, sight.reason))
-    return _settled(outcome), _change(state, outcome, at=min(sight.blind, _denied_since(state, sight.blind)))
+    outcome = _suspect(since, (Availability.UNKNOWN, state.level, decodability.reason))
+    return _settled(outcome), _change(state, outcome, at=min(since, _denied_since(state, since)))
 
 
 def pictured(state: State, at: int, policy: Policy) -> tuple[State, Change | None]:

@@ -61,8 +61,8 @@ class CapabilityTask(Round):
             for evidence in inspection.inspect(batch, door=self._door, auth=auth, deadline_s=self._deadline_s):
                 found[evidence.slot] = evidence
                 self._take(evidence)
-            for slot, picture in decode([(by_slot[slot], one) for slot, one in found.items()], door=self._door):
-                found[slot] = structs.replace(found[slot], picture=picture)
+            for result in decode([(by_slot[slot], one) for slot, one in found.items()], door=self._door):
+                found[result.slot] = structs.replace(found[result.slot], picture=result.picture)
         finally:
             self._judge(found.values())
 

@@ -5,11 +5,11 @@ from contextlib import AbstractContextManager
 
 from agent.ask.attempt import boot_ms
 from agent.ask.box import neighbours
-from agent.ask.look import LOGIN_REFUSED, look, turn
+from agent.ask.look import LOGIN_REFUSED, lock_device, look
 from agent.decide import schedule
 from agent.learnt import LearntFile
 from agent.login_gate import LoginGate
-from agent.loop import Task, Turn
+from agent.loop import Task, Wait
 from agent.model import Camera, Look, NotSeen, Seen
 from agent.permit import Permit, onvif_login, stream_login
 from agent.records import Unwatched
@@ -41,9 +41,9 @@ class LookTask(Task[Look]):
         self._interval_s, self._deadline_s, self._hurry_ms = interval_s, deadline_s, int(hurry_s * 1000)
         self._now, self._began_ms = now, 0
 
-    def turn(self) -> AbstractContextManager[Turn]:
+    def lock(self) -> AbstractContextManager[Wait]:
         """Waits until nobody of ours is at the device, WAIT_S at most."""
-        return turn(self._slot.camera)
+        return lock_device(self._slot.camera)
 
     def run(self) -> Look:
         self._began_ms = self._now()

@@ -135,7 +135,7 @@ class MovementTask(Round):
         name, camera = slot.name, slot.camera
         log.info("%s: moving it to see what it can do", name)
         with self._slots.spared(name):
-            (evidence,) = examine(
+            (examined,) = examine(
                 [self._learnt.identified(camera)],
                 door=self._door,
                 auth={name: self._learnt.learnt(camera).auth},
@@ -144,7 +144,7 @@ class MovementTask(Round):
                 sound=self._settings.sound,
                 advance=lambda: None,
             )
-        before = self._learnt.proof(name)
+        before, evidence = self._learnt.proof(name), examined.evidence
         self._learnt.keep_proof(name, proof.renewed(before, evidence, camera.address, now_s))
         slot.learn(evidence.capabilities)
         slot.apply(evidence)

@@ -12,7 +12,7 @@ from agent.learnt import LearntFile
 from agent.login_gate import LoginGate
 from agent.loop import Round
 from agent.model import Camera, NotSeen, Picture, Seen
-from agent.permit import LoginMet, onvif_login, stream_login
+from agent.permit import onvif_login, stream_login
 from agent.records import Checked
 from agent.slot import Slot
 from agent.slots import Slots
@@ -96,16 +96,10 @@ class PictureTask(Round):
 
     def _check(self, group: Sequence[Camera], source: str, deadline_s: float) -> Iterator[str]:
         """The slots, each when its result is taken."""
-        by_slot, undecodable = {camera.slot: camera for camera in group}, set[str]()
+        by_slot = {camera.slot: camera for camera in group}
         remembered = {name: self._slots[name].checks.signatures.get(source, b"") for name in by_slot}
-        signatures: dict[str, bytes] = {}
         which = onvif_login if source == SNAPSHOT else stream_login
         log_in = self._door.allowed(group, which)
-
-        def met(slot: str, how: LoginMet) -> None:
-            if slot in log_in:
-                self._door.met(by_slot[slot], which, how)
-
         results = pictures.check(
             group,
             log_in=log_in,
@@ -114,20 +108,20 @@ class PictureTask(Round):
             deadline_s=deadline_s,
             snapshot_path={name: self._learnt.learnt(self._slots[name].camera).snapshot_path for name in by_slot},
             signatures=remembered,
-            signed=signatures.__setitem__,
-            met=met,
-            undecodable=undecodable.add,
         )
-        for name, picture in results:
+        for result in results:
+            name, picture = result.slot, result.picture
+            if result.login and name in log_in:
+                self._door.met(by_slot[name], which, result.login)
             slot = self._slots[name]
             if source == "sub" and isinstance(picture, NotSeen) and _shows_nothing(picture):
                 slot.checks.unusable_path = by_slot[name].stream_path
                 slot.checks.due = boot_ms() + self._confirm_ms
-            decodable = True if isinstance(picture, Seen) else False if name in undecodable else None
+            decodable = True if isinstance(picture, Seen) else False if result.undecodable else None
             if source == SNAPSHOT and not _fresh(slot, picture):
                 decodable = None
-            signature = signatures.get(name, b"")
-            self._take(slot, Checked(picture=picture, source=source, decodable=decodable, signature=signature))
+            check = Checked(picture=picture, source=source, decodable=decodable, signature=result.signature)
+            self._take(slot, check)
             yield name
 
     def _take(self, slot: Slot, check: Checked) -> None:

@@ -40,7 +40,7 @@ class Ended(Exception):
     """The run that wants to write is over: begin a new one (a session in which every slot is unknown at first)."""
 
 
-class Turn(NamedTuple):
+class Run(NamedTuple):
     """Which run may write: a new number each time when one has ended, and the store that it writes into."""
 
     number: int
@@ -58,8 +58,8 @@ class News(NamedTuple):
 class _Wish:
     """What one caller wants appended."""
 
-    def __init__(self, turn: int, makes: tuple[Make, ...]) -> None:
-        self.turn, self.makes = turn, makes
+    def __init__(self, run: int, makes: tuple[Make, ...]) -> None:
+        self.run, self.makes = run, makes
         self.done = False
         self.seq = 0
         self.error: Exception | None = None
@@ -103,14 +103,14 @@ class Journal:
     # ---- what stands in it --------------------------------------------------------------------
 
     @property
-    def turn(self) -> Turn:
+    def run(self) -> Run:
         with self._lock:
-            return Turn(self._number, self._stores[-1].name)
+            return Run(self._number, self._stores[-1].name)
 
-    def high(self, turn: int) -> int:
+    def high(self, run: int) -> int:
         """The highest seq that this run can have written, read as one act with whether it still runs. Raises Ended."""
         with self._lock:
-            if turn != self._number:
+            if run != self._number:
                 raise Ended
             return self._stores[-1].seq_high
 
@@ -167,16 +167,16 @@ class Journal:
 
     # ---- writing ------------------------------------------------------------------------------
 
-    def append(self, turn: int, *makes: Make) -> int:
+    def append(self, run: int, *makes: Make) -> int:
         """Keep what each `make(seq)` builds, as one act; durable on return. The seq of the last one.
 
         Callers that meet share one commit. Raises Ended: nothing of it was kept.
         """
         if not makes:
-            return self.high(turn)
+            return self.high(run)
         if self._closed:  # a look that outlived the session: no claim reaches it
             return 0
-        wish = _Wish(turn, makes)
+        wish = _Wish(run, makes)
         self._wishes.append(wish)
         with self._lock:
             if not wish.done:
@@ -189,7 +189,7 @@ class Journal:
     def _fulfil(self) -> None:
         wishes = [self._wishes.popleft() for _ in range(len(self._wishes))]
         try:
-            self._attempt(lambda: self._write([one for one in wishes if one.turn == self._number]))
+            self._attempt(lambda: self._write([one for one in wishes if one.run == self._number]))
         finally:
             for one in wishes:
                 one.done = True
@@ -217,22 +217,22 @@ class Journal:
             wish.error = error
             return []
 
-    def checkpoint(self, turn: int, claim: Claim) -> None:
+    def checkpoint(self, run: int, claim: Claim) -> None:
         """Keep what is claimed so far, in place of the claim before: the next start closes the session with it."""
         with self._lock:
-            self._attempt(lambda: self._claim(turn, claim))
-            if turn != self._number:
+            self._attempt(lambda: self._claim(run, claim))
+            if run != self._number:
                 raise Ended
 
-    def _claim(self, turn: int, claim: Claim) -> None:
-        if turn == self._number:
+    def _claim(self, run: int, claim: Claim) -> None:
+        if run == self._number:
             self._commit(lambda: self._base.put_claim(self._stores[-1].number, claim))
 
-    def finish(self, turn: int, make: Make) -> None:
+    def finish(self, run: int, make: Make) -> None:
         """The session ends with this coverage event; nothing is left to close."""
-        self.append(turn, make)
+        self.append(run, make)
         with self._lock:
-            if turn == self._number:
+            if run == self._number:
                 self._attempt(lambda: self._commit(lambda: self._base.put_claim(self._stores[-1].number, None)))
 
     def trim(self, store: str, seq: int) -> None:

@@ -77,7 +77,7 @@ def _write(file: Path, slots: list[str], count: int, group: int) -> float:
             to = Availability.OFFLINE if states[slot] is Availability.ONLINE else Availability.ONLINE
             makes.append(_make(slot, states[slot], to, i * step_ms + rnd.randrange(step_ms)))
             states[slot] = to
-        journal.append(journal.turn.number, *makes)
+        journal.append(journal.run.number, *makes)
         made += len(makes)
     journal.close()
     return sum(one.stat().st_size for one in file.parent.glob(f"{file.name}*")) / 1e6

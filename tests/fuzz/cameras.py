@@ -24,7 +24,7 @@ from agent.ask.picture.capture import film, photograph
 from agent.ask.rtsp import client as rtsp
 from agent.ask.rtsp import rtp, sdp
 from agent.ask.rtsp.depacketize import CODECS, Reel
-from agent.ask.rtsp.session import Session
+from agent.ask.rtsp.session import RtspSession
 from agent.ask.talk import g711
 from tests.fuzz.network import CAMERA, PASSWORD, camera_says
 
@@ -196,7 +196,7 @@ def try_rtsp(data: bytes) -> None:
 
 def try_rtsp_session(data: bytes) -> None:
     with camera_says(data) as line:
-        with suppress(Trouble), Session(CAMERA, Deadline(DEADLINE_S), log_in=True) as session:
+        with suppress(Trouble), RtspSession(CAMERA, Deadline(DEADLINE_S), log_in=True) as session:
             for channel, track in enumerate(session.open()[:4]):
                 session.setup(track, 2 * channel)
             session.play()

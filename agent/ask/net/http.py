@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Self
 
 from agent.ask.attempt import Deadline, HungUp, Trouble
-from agent.ask.net import connection, gate
+from agent.ask.net import connection, device_lock
 from agent.ask.net.message import (
     MAX_HEADERS,
     MAX_LINE,
@@ -28,7 +28,7 @@ from contract.reasons import Finding
 from contract.text import tidy
 from contract.vocabulary import Reason
 
-__all__ = ["CAP", "Place", "Reply", "Session", "post"]
+__all__ = ["CAP", "HttpConnection", "Place", "Reply", "post"]
 
 CAP = 128 * 1024
 """Largest body read. A megabyte of XML attributes is enough to keep a SOAP library busy for 20 s."""
@@ -63,7 +63,7 @@ def reason_of(status: int) -> Reason:
     return _REASONS.get(status, Reason.MALFORMED)
 
 
-class Session:
+class HttpConnection:
     """Posts to one port of one camera over one kept-alive connection, one request at a time; not for two threads."""
 
     def __init__(self, camera: Camera, port: int) -> None:
@@ -76,7 +76,7 @@ class Session:
             "Accept-Encoding": "identity",
         }
         self._wire: connection.Wire | None = None
-        self._turn: gate.Turn | None = None
+        self._lock: device_lock.DeviceLock | None = None
 
     def post(
         self,
@@ -111,8 +111,8 @@ class Session:
             except Trouble as trouble:
                 if not isinstance(trouble, HungUp) or kept.inbox.heard:
                     raise
-        if self._turn is None:
-            self._turn = gate.take(self._camera, gate.HTTP, deadline)
+        if self._lock is None:
+            self._lock = device_lock.acquire(self._camera, device_lock.HTTP, deadline)
         try:
             self._wire = connection.connect(self._camera, self._port, deadline, tls=self._camera.tls != "off")
         except BaseException:
@@ -124,9 +124,9 @@ class Session:
         if self._wire:
             self._wire.close()
             self._wire = None
-        if self._turn:
-            self._turn.end()
-            self._turn = None
+        if self._lock:
+            self._lock.release()
+            self._lock = None
 
     def __enter__(self) -> Self:
         return self
@@ -159,9 +159,9 @@ def post(
     cap: int = CAP,
     headers: Mapping[str, str] | None = None,
 ) -> Reply:
-    """One POST over a connection of its own; see Session.post."""
-    with Session(camera, port) as session:
-        return session.post(path, body, deadline=deadline, cap=cap, headers={**(headers or {}), "Connection": "close"})
+    """One POST over a connection of its own; see HttpConnection.post."""
+    with HttpConnection(camera, port) as ours:
+        return ours.post(path, body, deadline=deadline, cap=cap, headers={**(headers or {}), "Connection": "close"})
 
 
 def _logs_in(headers: Mapping[str, str] | None) -> bool:

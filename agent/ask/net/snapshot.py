@@ -6,7 +6,7 @@ show must not be known here.
 
 from agent.ask.attempt import Deadline, Trouble
 from agent.ask.net import digest
-from agent.ask.net.http import Place, Session, reason_of
+from agent.ask.net.http import HttpConnection, Place, reason_of
 from agent.ask.net.message import Reply
 from agent.model import Camera
 from agent.permit import Permit, permit
@@ -17,13 +17,13 @@ CAP = 4 * 1024 * 1024
 _JPEG = b"\xff\xd8"
 
 
-class Stills:
+class Snapshots:
     """Pictures from one place, over one kept-alive connection."""
 
     def __init__(self, camera: Camera, place: Place, *, log_in: bool | Permit = True) -> None:
         self._camera = camera
         self._place = place
-        self._session = Session(camera, place.port)
+        self._connection = HttpConnection(camera, place.port)
         self._challenge: digest.Challenge | None = None
         self._uses = 0
         self._refused = ""
@@ -33,13 +33,13 @@ class Stills:
         """One picture. Raises Trouble: REFUSED, UNSUPPORTED (404 and kin), BUSY, MALFORMED and others as in http."""
         if self._refused:
             raise Trouble(Reason.REFUSED, self._refused)
-        reply = self._session.get(self._place.path, deadline=deadline, cap=CAP, headers=self._login())
+        reply = self._connection.get(self._place.path, deadline=deadline, cap=CAP, headers=self._login())
         if reply.status == 401:
             answered = self._challenge is not None and not self._stale(reply.all("www-authenticate"))
             if answered or not (self._camera.credentials and self._permit.allowed):
                 raise self._refusal(reply, sent=answered)
             self._challenge, self._uses = self._chosen(reply.all("www-authenticate")), 0
-            reply = self._session.get(self._place.path, deadline=deadline, cap=CAP, headers=self._login())
+            reply = self._connection.get(self._place.path, deadline=deadline, cap=CAP, headers=self._login())
         if reply.status in (401, 403):
             raise self._refusal(reply, sent=self._challenge is not None)
         if self._challenge:
@@ -57,7 +57,7 @@ class Stills:
         return Trouble(Reason.REFUSED, self._refused)
 
     def close(self) -> None:
-        self._session.close()
+        self._connection.close()
 
     def _login(self) -> dict[str, str]:
         if not self._challenge or not self._camera.credentials:

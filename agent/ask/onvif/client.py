@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from agent.ask.attempt import Deadline, HungUp, Trouble
 from agent.ask.net import digest
 from agent.ask.net.connection import NoConnection
-from agent.ask.net.http import CAP, Place, Session
+from agent.ask.net.http import CAP, HttpConnection, Place
 from agent.ask.net.message import TooLarge
 from agent.ask.onvif import endpoints, envelope, soap
 from agent.ask.onvif.envelope import Node, NotHere, Unclear
@@ -54,14 +54,14 @@ def _one_of_few(deadline: Deadline) -> Iterator[None]:
         _FEW.release()
 
 
-class Conversation:
+class OnvifClient:
     """Questions to one camera, one at a time; a connection per port is kept alive."""
 
     def __init__(self, camera: Camera, login: Login, *, log_in: bool) -> None:
         self._camera = camera
         self._login = login
         self._log_in = log_in
-        self._sessions: dict[int, Session] = {}
+        self._connections: dict[int, HttpConnection] = {}
         self._challenge: digest.Challenge | None = None
         self._nonce_uses = 0
         self._signatures: dict[float, soap.Signature] = {}
@@ -104,14 +104,14 @@ class Conversation:
         raise next(said_no, next((one for one in vain if not isinstance(one, NoConnection)), vain[0]))
 
     def close(self) -> None:
-        for session in self._sessions.values():
-            session.close()
+        for connection in self._connections.values():
+            connection.close()
 
-    def session(self, port: int) -> Session:
+    def connection(self, port: int) -> HttpConnection:
         """The connection to this port, opened when something is sent."""
-        if port not in self._sessions:
-            self._sessions[port] = Session(self._camera, port)
-        return self._sessions[port]
+        if port not in self._connections:
+            self._connections[port] = HttpConnection(self._camera, port)
+        return self._connections[port]
 
     def _places(self, service: str) -> tuple[Place, ...]:
         """The place that answered; before, all candidates once, and after a vain search the best of them alone."""
@@ -189,7 +189,7 @@ class Conversation:
         headers = dict(message.headers)
         if answer:
             headers["Authorization"] = self._digest(place.path, message.body)
-        reply = self.session(place.port).post(
+        reply = self.connection(place.port).post(
             place.path, message.body, deadline=deadline, cap=cap, headers=headers, login=token is not None
         )
         try:

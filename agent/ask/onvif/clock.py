@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from xml.parsers import expat
 
 from agent.ask.attempt import Deadline, Trouble
-from agent.ask.net.http import Session, post, reason_of
+from agent.ask.net.http import HttpConnection, post, reason_of
 from agent.ask.net.message import Reply
 from agent.model import Camera, ClockReading
 from contract.vocabulary import Reason
@@ -23,17 +23,17 @@ _QUESTION = (
 _PARTS = ("Year", "Month", "Day", "Hour", "Minute", "Second")
 
 
-def clock(camera: Camera, *, deadline: Deadline, session: Session | None = None) -> ClockReading:
+def clock(camera: Camera, *, deadline: Deadline, connection: HttpConnection | None = None) -> ClockReading:
     """The camera's clock, asked of `camera.onvif_path` (ONVIF Core, 8.3.5; access class PRE_AUTH).
 
-    Over a connection of its own, or over `session` when there is more to ask.
+    Over a connection of its own, or over `connection` when there is more to ask.
 
     A camera that wants a login even for this (401, NotAuthorized) or has no usable time has answered all the same:
     skew_s is None. Raises Trouble: UNSUPPORTED where HTTP but no such service answers, BUSY (503), REFUSED (403), and
     as in http.post and parse_clock.
     """
-    if session:
-        reply = session.post(camera.onvif_path, _QUESTION, deadline=deadline, headers=_HEADERS)
+    if connection:
+        reply = connection.post(camera.onvif_path, _QUESTION, deadline=deadline, headers=_HEADERS)
     else:
         reply = post(camera, camera.ports.onvif, camera.onvif_path, _QUESTION, deadline=deadline, headers=_HEADERS)
     now = time.time()

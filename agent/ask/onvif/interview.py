@@ -10,7 +10,7 @@ from agent.ask.net.connection import NoConnection
 from agent.ask.net.message import TooLarge
 from agent.ask.onvif import clock as onvif_clock
 from agent.ask.onvif import endpoints, media_replies
-from agent.ask.onvif.client import Conversation, Question
+from agent.ask.onvif.client import OnvifClient, Question
 from agent.ask.onvif.envelope import Node
 from agent.ask.onvif.jobs import Job
 from agent.ask.onvif.login import Login
@@ -43,7 +43,7 @@ class Interview:
         self.login = login
         self._deadline = deadline
         self._said = {} if said is None else said
-        self._conversation = Conversation(job.camera, login, log_in=job.log_in)
+        self._client = OnvifClient(job.camera, login, log_in=job.log_in)
         self._lists: list[Seen[tuple[media_replies.Claim, ...]] | NotSeen] = []
         self._notes: dict[str, None] = {}
         self._silences = 0
@@ -59,7 +59,7 @@ class Interview:
         self._notes[oddity] = None
 
     def close(self) -> None:
-        self._conversation.close()
+        self._client.close()
 
     def see(self, question: Question, read: Callable[[Node], T]) -> Seen[T] | NotSeen:
         """The answer to one question, unless the device has no such service or has stopped answering."""
@@ -71,7 +71,7 @@ class Interview:
         if known:
             return known
         within = self._deadline.within(QUESTION_S)
-        seen = self._see(lambda: self._conversation.put(question, read, within), within)
+        seen = self._see(lambda: self._client.put(question, read, within), within)
         if isinstance(seen, Seen) or seen.reason is Reason.UNSUPPORTED:
             self._said[asked] = seen
         return seen
@@ -79,17 +79,17 @@ class Interview:
     def clock(self) -> None:
         """Ask the time without login, so that logins can be signed in the camera's own."""
         within = self._deadline.within(QUESTION_S)
-        session = self._conversation.session(self.camera.ports.onvif)
-        seen = self._see(lambda: onvif_clock.clock(self.camera, deadline=within, session=session), within)
+        connection = self._client.connection(self.camera.ports.onvif)
+        seen = self._see(lambda: onvif_clock.clock(self.camera, deadline=within, connection=connection), within)
         if isinstance(seen, NotSeen):
             self._perhaps_tls(seen)
             return
-        self._conversation.local_skew_s = seen.value.local_skew_s
+        self._client.local_skew_s = seen.value.local_skew_s
         if (skew_s := seen.value.skew_s) is not None:
             if abs(skew_s) > CLOCK_SKEW_S:
                 self.note(f"clock_skew {skew_s:+.0f} s")
             if abs(skew_s) <= FAR_S or not clocks.clock().synced:
-                self._conversation.skew_s = skew_s
+                self._client.skew_s = skew_s
             else:
                 self.note("its clock is more than a day off, ours is right: logins are signed in ours")
 
@@ -115,7 +115,7 @@ class Interview:
             self.camera,
             [(name, seen.value) for name, seen in zip(names, self._lists, strict=True) if isinstance(seen, Seen)],
         )
-        self._conversation.services = {service.name: service for service in found}
+        self._client.services = {service.name: service for service in found}
         for service in found:
             if service.foreign_host:
                 self.note(f"XAddr names another host: {service.foreign_host}")
@@ -127,7 +127,7 @@ class Interview:
 
     def _why_not(self, service: str) -> NotSeen | None:
         """Why a service is not asked: every list the device gave omits it, or it is not worth a guess."""
-        if service == "device" or service in self._conversation.services:
+        if service == "device" or service in self._client.services:
             return None
         said = [seen for seen in self._lists if not (isinstance(seen, NotSeen) and seen.reason is Reason.UNSUPPORTED)]
         if said and all(isinstance(seen, Seen) and seen.value for seen in said):

@@ -13,7 +13,7 @@ from agent.ask.rtsp import nal, rtp
 from agent.ask.rtsp.client import LoginFailed
 from agent.ask.rtsp.depacketize import CODECS, Reel, Take
 from agent.ask.rtsp.sdp import Media
-from agent.ask.rtsp.session import Session
+from agent.ask.rtsp.session import RtspSession
 from agent.model import Camera
 from agent.permit import Permit, permit
 from contract.reasons import Finding
@@ -44,7 +44,7 @@ class Footage(NamedTuple):
 # ---- RTSP ---------------------------------------------------------------------------------------
 
 
-class _Viewing(Session):
+class _Viewing(RtspSession):
     """A session for the picture alone: no backchannel asked for, held until the visit's own deadline."""
 
     tag = ""
@@ -93,7 +93,7 @@ def _pixels(track: Media, codec: str) -> int:
     return width * height or track.pixels
 
 
-def _watch(viewing: Session, channel: int, track: Media, reel: Reel, deadline: Deadline, *, brief: bool) -> bool:
+def _watch(viewing: RtspSession, channel: int, track: Media, reel: Reel, deadline: Deadline, *, brief: bool) -> bool:
     """Fill the reel; returns whether any video came. What has come is enough when the camera ends the session."""
     kinds = {form.number for form in track.formats if form.codec in CODECS}
     came, end = False, deadline
@@ -128,7 +128,7 @@ def photograph(camera: Camera, path: str, *, log_in: bool | Permit, deadline: De
 
     Raises LoginFailed or Trouble: HOSTILE for redirects, encodings and bodies above MAX_BYTES.
     """
-    with http.Session(camera, camera.ports.onvif) as session:
+    with http.HttpConnection(camera, camera.ports.onvif) as session:
         reply = session.get(path, deadline=deadline, cap=MAX_BYTES)
         if reply.status == 401:
             reply = _logged_in(session, camera, path, reply, permit(log_in), deadline)
@@ -140,7 +140,7 @@ def photograph(camera: Camera, path: str, *, log_in: bool | Permit, deadline: De
 
 
 def _logged_in(
-    session: http.Session, camera: Camera, path: str, refusal: Reply, login: Permit, deadline: Deadline
+    session: http.HttpConnection, camera: Camera, path: str, refusal: Reply, login: Permit, deadline: Deadline
 ) -> Reply:
     if not camera.credentials:
         raise Trouble(Reason.REFUSED, "login asked for, no credentials enrolled")

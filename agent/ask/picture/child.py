@@ -16,7 +16,7 @@ from agent.ask.children import lines
 from agent.ask.children.child import Tell, serve
 from agent.ask.picture.capture import Footage, film, photograph
 from agent.ask.picture.decoder_client import Decoded, Decoder
-from agent.ask.picture.parent import FINGERPRINT, SNAPSHOT, Answer, Job
+from agent.ask.picture.parent import FINGERPRINT, SNAPSHOT, PictureJob, PictureResult
 from agent.model import Credentials, NotSeen, Picture, Seen
 from agent.permit import Permit
 from contract.reasons import Finding
@@ -35,8 +35,8 @@ MAX_METRICS = 64
 
 def work(told: list[bytes], tell: Tell) -> None:
     """Visit every camera of the batch and tell each result when it is known."""
-    batch = [lines.sealed(line, Job) for line in told]
-    waiting: SimpleQueue[list[Job]] = SimpleQueue()
+    batch = [lines.sealed(line, PictureJob) for line in told]
+    waiting: SimpleQueue[list[PictureJob]] = SimpleQueue()
     for device in _by_device(batch):
         waiting.put(device)
     rounds = _Rounds(min((job.deadline_s for job in batch), default=0.0), tell)
@@ -49,8 +49,8 @@ def work(told: list[bytes], tell: Tell) -> None:
     rounds.end()
 
 
-def _by_device(batch: Iterable[Job]) -> Iterable[list[Job]]:
-    devices: dict[tuple[str, int], list[Job]] = {}
+def _by_device(batch: Iterable[PictureJob]) -> Iterable[list[PictureJob]]:
+    devices: dict[tuple[str, int], list[PictureJob]] = {}
     for job in batch:
         devices.setdefault((job.camera.address, job.camera.ports.rtsp), []).append(job)
     return devices.values()
@@ -69,7 +69,7 @@ class _Rounds:
     def end(self) -> None:
         self._decoder.close()
 
-    def make(self, waiting: SimpleQueue[list[Job]]) -> None:
+    def make(self, waiting: SimpleQueue[list[PictureJob]]) -> None:
         """Visit one device after the other. A login that one has refused is not shown to it again."""
         while True:
             try:
@@ -86,39 +86,39 @@ class _Rounds:
                     fault = NotSeen(
                         reason=Reason.AGENT_FAULT, detail=f"{type(error).__name__} at a visit", at=boot_ms()
                     )
-                    answer = Answer(slot=job.camera.slot, picture=fault)
+                    answer = PictureResult(slot=job.camera.slot, picture=fault)
                 if permit.met.failed:
                     refused.add(login)
                 self._tell(lines.in_clear(structs.replace(answer, login=permit.met)))
 
-    def _answer(self, job: Job, permit: Permit) -> Answer:
+    def _answer(self, job: PictureJob, permit: Permit) -> PictureResult:
         slot = job.camera.slot
         if self._deadline.passed(in_s=self._visit_s):
             late = NotSeen(reason=Reason.UNASKED, detail="no time left for a visit", at=boot_ms(), attempts=0)
-            return Answer(slot=slot, picture=late)
+            return PictureResult(slot=slot, picture=late)
         deadline = self._deadline.within(self._visit_s)
         fetched = ask(lambda: _fetch(job, deadline, permit), deadline=deadline)
         if isinstance(fetched, NotSeen):
-            return Answer(slot=slot, picture=fetched, undecodable=fetched.finding == Finding.NO_MEDIA)
+            return PictureResult(slot=slot, picture=fetched, undecodable=fetched.finding == Finding.NO_MEDIA)
         decoded = self._decoded(job, fetched.value)
         if decoded.reason:
             unseen = _unseen(fetched, decoded.reason, decoded.detail)
-            return Answer(slot=slot, picture=unseen, undecodable=decoded.reason is Reason.MALFORMED)
+            return PictureResult(slot=slot, picture=unseen, undecodable=decoded.reason is Reason.MALFORMED)
         picture = _picture(job.source, fetched.value, decoded)
         if job.source == SNAPSHOT:
             crc = float(zlib.crc32(fetched.value.takes[0].data))
             picture = structs.replace(picture, metrics={**picture.metrics, FINGERPRINT: crc})
         seen = Seen(value=picture, at=fetched.at, took_s=fetched.took_s, attempts=fetched.attempts)
-        return Answer(slot=slot, picture=seen, signature=decoded.signature, thumbnail=decoded.thumbnail)
+        return PictureResult(slot=slot, picture=seen, signature=decoded.signature, thumbnail=decoded.thumbnail)
 
-    def _decoded(self, job: Job, footage: Footage) -> Decoded:
+    def _decoded(self, job: PictureJob, footage: Footage) -> Decoded:
         try:
             return self._decoder.decode(footage, job.reference, measured=job.measured, thumbnail=job.thumbnail)
         except Trouble as trouble:
             return Decoded(reason=trouble.reason, detail=trouble.detail)
 
 
-def _fetch(job: Job, deadline: Deadline, permit: Permit) -> Footage:
+def _fetch(job: PictureJob, deadline: Deadline, permit: Permit) -> Footage:
     if job.source == SNAPSHOT:
         if not job.snapshot_path:
             raise Trouble(Reason.UNASKED, "no snapshot path known yet")

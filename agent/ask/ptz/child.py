@@ -15,14 +15,14 @@ from msgspec import structs
 
 from agent.ask.attempt import Deadline, Trouble, boot_ms
 from agent.ask.children.child import Tell, serve
-from agent.ask.net.snapshot import Stills
+from agent.ask.net.snapshot import Snapshots
 from agent.ask.ptz import intent as intents
 from agent.ask.ptz import pan_sweep, registration, restore
-from agent.ask.ptz.commands import Motors, Steering, prepare
+from agent.ask.ptz.commands import Motors, PtzClient, prepare
 from agent.ask.ptz.intent import Intent, Order, Report
 from agent.ask.ptz.registration import Match
 from agent.ask.ptz.settle import MOST, Faults, steadily
-from agent.ask.ptz.viewfinder import Eye, Glance
+from agent.ask.ptz.viewfinder import TimedFrame, Viewfinder
 from agent.ask.ptz.zoom_focus import focus, zoom
 from agent.model import Movement, NotSeen, Seen
 from contract.text import tidy
@@ -41,7 +41,7 @@ WATCHES = 3
 DRIFT = 0.012
 """Widths in WATCH_S: half a degree a second and more."""
 
-_steering: list[Steering] = []
+_clients: list[PtzClient] = []
 """What is to be stopped when the parent dies."""
 
 
@@ -51,16 +51,16 @@ def work(lines: list[bytes], tell: Tell) -> None:
     cv2.setNumThreads(1)
     prepare()
     if order.put_back:
-        movement = Movement(restored=restore.put_back(order.camera, order.put_back, order.max_away_s, _steering.append))
+        movement = Movement(restored=restore.put_back(order.camera, order.put_back, order.max_away_s, _clients.append))
     else:
         movement = Visit(order).movement()
-    tell(intents.encode_report(Report(slot=order.camera.slot, movement=movement, login=_steering[0].met)))
+    tell(intents.encode_report(Report(slot=order.camera.slot, movement=movement, login=_clients[0].met)))
 
 
 def part() -> None:
     """The parent has died: the head stops, and what remains to be put back is on disk."""
-    for head in _steering:
-        head.last_stop()
+    for ptz in _clients:
+        ptz.emergency_stop()
 
 
 class Visit:
@@ -71,10 +71,10 @@ class Visit:
         self._file, self._away_s = Path(order.intent_file), order.max_away_s
         self._prepare = Deadline(PREPARE_S)
         self._motors = Motors(order.camera, order.capabilities)
-        self._head = Steering(order.camera, self._motors, auth=order.capabilities.auth, deadline=self._prepare)
-        self._eyes: list[Eye] = []
+        self._ptz = PtzClient(order.camera, self._motors, auth=order.capabilities.auth, deadline=self._prepare)
+        self._finders: list[Viewfinder] = []
         self._faults = Faults()
-        _steering.append(self._head)
+        _clients.append(self._ptz)
 
     def movement(self) -> Movement:
         """Everything that may be tried, and the view restored. A camera that was not moved counts as restored."""
@@ -83,28 +83,28 @@ class Visit:
         except Trouble as trouble:
             return _nothing(trouble.reason, trouble.detail)
         finally:
-            for eye in self._eyes:
-                eye.close()
-            self._head.close()
+            for finder in self._finders:
+                finder.close()
+            self._ptz.close()
 
     def _visit(self) -> Movement:
         if not (self._motors.pan or self._motors.zoom or self._motors.focus):
             return Movement()
-        self._head.set_clock()
-        eye, fine = self._opened(self._sub()), self._opened(self._main())
-        before = self._watched(eye)
+        self._ptz.set_clock()
+        finder, fine = self._opened(self._sub()), self._opened(self._main())
+        before = self._watched(finder)
         if self._faults:
             told = _nothing(Reason.UNASKED, "not moved: it moves by itself")
             return structs.replace(told, faults=tuple(self._faults))
-        if eye.frozen:
+        if finder.frozen:
             return _nothing(Reason.MALFORMED, "not moved: the picture is frozen")
         intent = self._written_down()
         found, restored = Movement(), False
         whole, away = Deadline(self._away_s), Deadline(max(self._away_s - RETURN_S, self._away_s / 2))
-        self._head.deadline = eye.deadline = fine.deadline = whole
-        ways = restore.RestorePath(eye, self._head, before, intent, self._faults)
+        self._ptz.deadline = finder.deadline = fine.deadline = whole
+        ways = restore.RestorePath(finder, self._ptz, before, intent, self._faults)
         try:
-            found = self._moved(found, eye, fine, ways, away)
+            found = self._moved(found, finder, fine, ways, away)
         finally:
             restored = ways.back()
             if restored:
@@ -112,19 +112,21 @@ class Visit:
                 intents.erase(self._file, self._camera.slot)
         return structs.replace(found, restored=restored, faults=tuple(sorted(self._faults)))
 
-    def _moved(self, found: Movement, eye: Eye, fine: Eye, ways: restore.RestorePath, away: Deadline) -> Movement:
+    def _moved(
+        self, found: Movement, finder: Viewfinder, fine: Viewfinder, ways: restore.RestorePath, away: Deadline
+    ) -> Movement:
         """Focus, zoom, turn, as far as there are motors and a way back; the longest last."""
-        head, faults = self._head, self._faults
+        ptz, faults = self._ptz, self._faults
         no_way = NotSeen(reason=Reason.UNASKED, detail="not moved: nothing is known to come back to")
         if self._motors.focus:
-            blur = partial(focus, eye, head, ways.focus, away)
+            blur = partial(focus, finder, ptz, ways.focus, away)
             found = structs.replace(found, focus=_seen(blur) if ways.focus.known else no_way)
         if self._motors.zoom:
-            enlarge = partial(zoom, eye, fine, head, faults, away)
+            enlarge = partial(zoom, finder, fine, ptz, faults, away)
             found = structs.replace(found, zoom=_seen(enlarge) if ways.known else no_way)
             ways.back()
         if self._motors.pan:
-            turn = partial(pan_sweep.rotate, eye, head, faults, away)
+            turn = partial(pan_sweep.rotate, finder, ptz, faults, away)
             found = structs.replace(found, rotation=_seen(turn) if ways.known else no_way)
         return found
 
@@ -138,23 +140,25 @@ class Visit:
     def _main(self) -> str:
         return self._motors.profile.token if self._motors.profile else ""
 
-    def _opened(self, profile: str) -> Eye:
-        eye = Eye(Stills(self._camera, self._head.snapshot_place(profile), log_in=self._head.snapshots), self._prepare)
-        self._eyes.append(eye)
-        return eye
+    def _opened(self, profile: str) -> Viewfinder:
+        finder = Viewfinder(
+            Snapshots(self._camera, self._ptz.snapshot_place(profile), log_in=self._ptz.snapshots), self._prepare
+        )
+        self._finders.append(finder)
+        return finder
 
-    def _watched(self, eye: Eye) -> Glance:
+    def _watched(self, finder: Viewfinder) -> TimedFrame:
         """The view before anything is done; "drifts" is noted when it changes steadily by itself."""
-        first = last = eye.look()
+        first = last = finder.look()
         if registration.match(first.view, first.view) is None:
             raise Trouble(Reason.UNASKED, "not moved: too little in the picture to measure by")
         steps, since_s = list[Match | None](), time.monotonic()  # a late picture shows what is there when it comes
         for turn in range(1, WATCHES + 1):
             while last.at_s < since_s + turn * WATCH_S:
-                now = eye.look()
-                steps.append(eye.overlay.match(last.view, now.view))
+                now = finder.look()
+                steps.append(finder.overlay.match(last.view, now.view))
                 last = now
-            whole = eye.overlay.match(first.view, last.view)
+            whole = finder.overlay.match(first.view, last.view)
             if whole and whole.covered >= MOST and whole.moved <= DRIFT:
                 break
             way = sum(step.moved for step in steps if step)
@@ -166,22 +170,22 @@ class Visit:
 
     def _written_down(self) -> Intent:
         """What stands, on disk: once before a temporary preset is made, and once with it. Raises Trouble."""
-        motors, head = self._motors, self._head
+        motors, ptz = self._motors, self._ptz
         intent = Intent(
             slot=self._camera.slot,
             at=boot_ms(),
             services=tuple(motors.services.values()),
-            auth=head.way or self._told.auth,
+            auth=ptz.way or self._told.auth,
             profile=self._main() if motors.turns else "",
-            position=head.status() if motors.positions else None,
+            position=ptz.status() if motors.positions else None,
             source=motors.source if motors.focus else "",
-            autofocus=head.autofocus() if motors.focus else "",
-            focus=head.focus_position() if motors.focus else None,
+            autofocus=ptz.autofocus() if motors.focus else "",
+            focus=ptz.focus_position() if motors.focus else None,
         )
         try:
             intents.write(self._file, intent)
             if motors.pan or motors.zoom:
-                intent = structs.replace(intent, preset=head.keep_place())
+                intent = structs.replace(intent, preset=ptz.set_preset())
                 intents.write(self._file, intent)
         except OSError as error:
             raise Trouble(Reason.AGENT_FAULT, f"not moved: cannot write down what stands: {error.strerror}") from None

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 from msgspec import structs
 
 from agent.ask.attempt import Deadline, Trouble
-from agent.ask.net import gate
+from agent.ask.net import device_lock
 from agent.ask.net.http import Place
 from agent.ask.onvif import clock as onvif_clock
 from agent.ask.onvif import endpoints, media_replies, ptz_replies, soap
-from agent.ask.onvif.client import Conversation, Question
+from agent.ask.onvif.client import OnvifClient, Question
 from agent.ask.onvif.envelope import Node, text
 from agent.ask.onvif.login import Login
 from agent.ask.ptz.intent import Intent
@@ -86,7 +86,7 @@ def _first(spaces: list[Space], kind: str, axis: str) -> Space | None:
     return next((space for space in fit if "Generic" in space.uri), fit[0] if fit else None)
 
 
-class Steering:
+class PtzClient:
     """One camera's motors, until `deadline`. Commands raise Trouble; none is ever repeated by itself."""
 
     def __init__(self, camera: Camera, motors: Motors, *, auth: str, deadline: Deadline) -> None:
@@ -94,17 +94,17 @@ class Steering:
         self._camera = camera
         self._login = Login(auth)
         self.deadline = deadline
-        self._conversation = self._talk(motors.services)
+        self._client = self._new_client(motors.services)
         self._lock = threading.Lock()
         self._over = False
         self._timeouts = True
         self.snapshots = Permit()
         """Leave to log in for snapshots: one for all that are fetched during this movement."""
 
-    def _talk(self, services: Mapping[str, Service]) -> Conversation:
-        conversation = Conversation(self._camera, self._login, log_in=True)
-        conversation.services = dict(services)
-        return conversation
+    def _new_client(self, services: Mapping[str, Service]) -> OnvifClient:
+        client = OnvifClient(self._camera, self._login, log_in=True)
+        client.services = dict(services)
+        return client
 
     def set_clock(self) -> None:
         """Learn the camera's time, for signing; a camera that does not tell it is signed to in ours."""
@@ -112,17 +112,17 @@ class Steering:
             reading = onvif_clock.clock(self._camera, deadline=self.deadline.within(COMMAND_S))
         except Trouble:
             return
-        self._conversation.skew_s = reading.skew_s or 0.0
+        self._client.skew_s = reading.skew_s or 0.0
 
     def close(self) -> None:
-        self._conversation.close()
+        self._client.close()
 
     def _do(self, service: str, operation: str, arguments: Mapping[str, Any], read: Callable[[Node], T]) -> T:
         with self._lock:
             if self._over:
                 raise Trouble(Reason.AGENT_FAULT, "the agent has gone")
             within = self.deadline.within(COMMAND_S)
-            return self._conversation.put(Question(service, operation, arguments), read, within)
+            return self._client.put(Question(service, operation, arguments), read, within)
 
     def _order(self, service: str, operation: str, arguments: Mapping[str, Any]) -> None:
         self._do(service, operation, arguments, _nothing)
@@ -133,12 +133,12 @@ class Steering:
 
     # ---- head and zoom --------------------------------------------------------------------------
 
-    def turn(self, share: float) -> None:
+    def pan(self, share: float) -> None:
         """Pan at a share (-1..1) of the full speed, for TIMEOUT_S unless renewed; tilt and zoom stay."""
         x = _part(self.motors.pan.x if self.motors.pan else _UNIT, share)
         self._move({"PanTilt": {"x": x, "y": 0.0}})
 
-    def enlarge(self, share: float) -> None:
+    def zoom(self, share: float) -> None:
         """Zoom at a share (-1..1) of the full speed, likewise."""
         self._move({"Zoom": {"x": _part(self.motors.zoom.x if self.motors.zoom else _UNIT, share)}})
 
@@ -155,14 +155,14 @@ class Steering:
                 return
         self._order("ptz", "ContinuousMove", arguments)
 
-    def halt(self) -> None:
+    def stop(self) -> None:
         """Stop; where the camera knows no Stop, zero velocity (what it turned before decides which). Raises Trouble."""
         try:
             self._order("ptz", "Stop", {"ProfileToken": self._token, "PanTilt": True, "Zoom": True})
         except Trouble:
-            self.zero()
+            self.zero_velocity()
 
-    def zero(self) -> None:
+    def zero_velocity(self) -> None:
         """ContinuousMove with no velocity on every axis there is."""
         for velocity in self._zeros():
             self._order("ptz", "ContinuousMove", {"ProfileToken": self._token, "Velocity": velocity})
@@ -171,23 +171,23 @@ class Steering:
         zeros: list[dict[str, Any]] = [{"PanTilt": {"x": 0.0, "y": 0.0}}] if self.motors.pan else []
         return zeros + ([{"Zoom": {"x": 0.0}}] if self.motors.zoom else [])
 
-    def last_stop(self) -> None:
+    def emergency_stop(self) -> None:
         """The dead-man's: no command may follow, and the head is stopped over a connection of its own.
 
         It waits for no turn: the visit that it belongs to holds the device.
         """
-        gate.join(self._camera)
+        device_lock.join(self._camera)
         self._lock.acquire(timeout=COMMAND_S)
         self._over = True
-        talk, within = self._talk(self.motors.services), Deadline(COMMAND_S)
-        talk.skew_s = self._conversation.skew_s
+        client, within = self._new_client(self.motors.services), Deadline(COMMAND_S)
+        client.skew_s = self._client.skew_s
         arguments = {"ProfileToken": self._token, "PanTilt": True, "Zoom": True}
         try:
-            talk.put(Question("ptz", "Stop", arguments), _nothing, within)
+            client.put(Question("ptz", "Stop", arguments), _nothing, within)
         except Trouble:
             for velocity in self._zeros():
                 still = {"ProfileToken": self._token, "Velocity": velocity}
-                talk.put(Question("ptz", "ContinuousMove", still), _nothing, within)
+                client.put(Question("ptz", "ContinuousMove", still), _nothing, within)
 
     def status(self) -> PtzStatus | None:
         """Where GetStatus says that the head is; None where it does not say."""
@@ -198,7 +198,7 @@ class Steering:
             return None
         return found if found.pan is not None or found.zoom is not None else None
 
-    def keep_place(self) -> str:
+    def set_preset(self) -> str:
         """Keep the present place as a temporary preset, our own of an earlier time overwritten; "" where that fails."""
         try:
             presets = self._do("ptz", "GetPresets", {"ProfileToken": self._token}, ptz_replies.presets)
@@ -210,13 +210,13 @@ class Steering:
         except Trouble:
             return ""
 
-    def go_to_place(self, preset: str) -> None:
+    def goto_preset(self, preset: str) -> None:
         self._order("ptz", "GotoPreset", {"ProfileToken": self._token, "PresetToken": preset})
 
-    def drop_place(self, preset: str) -> None:
+    def remove_preset(self, preset: str) -> None:
         self._order("ptz", "RemovePreset", {"ProfileToken": self._token, "PresetToken": preset})
 
-    def go_to(self, place: PtzStatus) -> None:
+    def absolute_move(self, place: PtzStatus) -> None:
         """AbsoluteMove to what GetStatus said once."""
         position: dict[str, Any] = {}
         if place.pan is not None:
@@ -251,7 +251,7 @@ class Steering:
         """One of Absolute=, Relative=, Continuous= as the Imaging service's Move wants it."""
         self._order("imaging", "Move", {**self._imaging(), "Focus": move})
 
-    def halt_focus(self) -> None:
+    def stop_focus(self) -> None:
         self._order("imaging", "Stop", self._imaging())
 
     def _imaging(self) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from agent.ask.attempt import Deadline
 from agent.ask.ptz import registration
-from agent.ask.ptz.commands import TIMEOUT_S, Steering
+from agent.ask.ptz.commands import TIMEOUT_S, PtzClient
 from agent.ask.ptz.registration import Lens
 from agent.ask.ptz.settle import Faults, settle
 from agent.ask.ptz.sweep_geometry import STILL, STILL_S, Sweep
-from agent.ask.ptz.viewfinder import INTERVAL_S, Eye
+from agent.ask.ptz.viewfinder import INTERVAL_S, Viewfinder
 from agent.model import NotSeen, Rotation
 from contract.vocabulary import Reason
 
@@ -45,33 +45,35 @@ class _Swept(NamedTuple):
     end: End
 
 
-def rotate(eye: Eye, head: Steering, faults: Faults, deadline: Deadline) -> Rotation | NotSeen:
+def rotate(finder: Viewfinder, ptz: PtzClient, faults: Faults, deadline: Deadline) -> Rotation | NotSeen:
     """Turn one way until the start recurs or the head meets its stop; then the other way to the other stop."""
-    first = _sweep(eye, head, +1, faults, deadline)
+    first = _sweep(finder, ptz, +1, faults, deadline)
     if first.end in (End.ROUND, End.BLIND, End.LATE):
-        return _told(first, [], head)
-    from_deg = _degrees(head)
-    second = _sweep(eye, head, -1, faults, deadline, begun=FASTEST if first.end is End.NEVER else FIRST)
+        return _told(first, [], ptz)
+    from_deg = _degrees(ptz)
+    second = _sweep(finder, ptz, -1, faults, deadline, begun=FASTEST if first.end is End.NEVER else FIRST)
     if first.end is second.end is End.NEVER:
         faults.add("ignores")
         return Rotation(span_deg=0.0, closed=False, method="matching")
     bent = registration.bend([*first.sweep.matches, *second.sweep.matches])
     for one in (first, second):
         one.sweep.straighten(bent)
-    return _told(second if second.end is not End.NEVER else first, first.sweep.turns, head, from_deg)
+    return _told(second if second.end is not End.NEVER else first, first.sweep.turns, ptz, from_deg)
 
 
-def _sweep(eye: Eye, head: Steering, way: int, faults: Faults, deadline: Deadline, begun: float = FIRST) -> _Swept:
+def _sweep(
+    finder: Viewfinder, ptz: PtzClient, way: int, faults: Faults, deadline: Deadline, begun: float = FIRST
+) -> _Swept:
     """One sweep, and the head standing after it."""
-    start = eye.look()
-    sweep, push = Sweep(start.view, start.at_s, eye.overlay), _Push(head, way, begun, start.at_s)
+    start = finder.look()
+    sweep, push = Sweep(start.view, start.at_s, finder.overlay), _Push(ptz, way, begun, start.at_s)
     end = None
     while end is None:
-        now = eye.look()
+        now = finder.look()
         sweep.add(now.view, now.at_s)
         push.on(sweep, now.at_s)
         end = _ended(sweep, push, now.at_s, deadline)
-    settled = settle(eye, head, faults)
+    settled = settle(finder, ptz, faults)
     sweep.add(settled.view, settled.at_s)
     return _Swept(sweep, end)
 
@@ -79,12 +81,12 @@ def _sweep(eye: Eye, head: Steering, way: int, faults: Faults, deadline: Deadlin
 class _Push:
     """The commands that keep a head turning one way: renewed, made brisker or slower, begun anew when it stands."""
 
-    def __init__(self, head: Steering, way: int, share: float, at_s: float) -> None:
+    def __init__(self, ptz: PtzClient, way: int, share: float, at_s: float) -> None:
         self.share = share
-        self._head, self._way = head, way
+        self._ptz, self._way = ptz, way
         self._renewed_s = self._changed_s = at_s
         self._again_s: float | None = None
-        head.turn(way * share)
+        ptz.pan(way * share)
 
     def on(self, sweep: Sweep, at_s: float) -> None:
         """Whatever the head needs now. Raises Trouble: a sweep whose commands are lost would end at no stop."""
@@ -92,12 +94,12 @@ class _Push:
         if sweep.still_s(at_s) < STILL_S:
             self._again_s = None
         elif sweep.moved and self._again_s is None:
-            self._head.halt()  # some take no second command of the same kind, and stop at the first one's timeout
+            self._ptz.stop()  # some take no second command of the same kind, and stop at the first one's timeout
             self._again_s, self._renewed_s = at_s, 0.0
         if wanted != self.share or at_s - self._renewed_s > RENEW_S:
             self._changed_s = at_s if wanted != self.share else self._changed_s
             self.share, self._renewed_s = wanted, at_s
-            self._head.turn(self._way * wanted)
+            self._ptz.pan(self._way * wanted)
 
     def _wanted(self, sweep: Sweep, at_s: float) -> float:
         """The share of the full speed: brisker for a head that has not begun, else as fast as can be watched well."""
@@ -134,7 +136,7 @@ def _ended(sweep: Sweep, push: _Push, at_s: float, deadline: Deadline) -> End | 
 
 
 def _told(
-    swept: _Swept, more: list[registration.Turn], head: Steering, from_deg: float | None = None
+    swept: _Swept, more: list[registration.Turn], ptz: PtzClient, from_deg: float | None = None
 ) -> Rotation | NotSeen:
     sweep, lens = swept.sweep, registration.lens(swept.sweep.turns + more)
     if lens is None or swept.end is End.BLIND:
@@ -146,7 +148,7 @@ def _told(
         return NotSeen(reason=Reason.TIMED_OUT, detail=f"turned {turned:.0f} degrees in the time allowed")
     if (around := sweep.closed(lens)) is not None:
         return Rotation(span_deg=round(around, 1), closed=True, method="overlap")
-    return _measured(sweep, lens, turned, from_deg, _degrees(head))
+    return _measured(sweep, lens, turned, from_deg, _degrees(ptz))
 
 
 def _measured(sweep: Sweep, lens: Lens, turned: float, from_deg: float | None, to_deg: float | None) -> Rotation:
@@ -159,9 +161,9 @@ def _measured(sweep: Sweep, lens: Lens, turned: float, from_deg: float | None, t
     return Rotation(span_deg=round(turned, 1), closed=covers, method="matching", error_deg=round(error, 1))
 
 
-def _degrees(head: Steering) -> float | None:
+def _degrees(ptz: PtzClient) -> float | None:
     """The pan in degrees, where GetStatus gives it in the one space that holds degrees."""
-    status = head.status()
+    status = ptz.status()
     if status is None or not status.space.endswith("SphericalPositionSpaceDegrees"):
         return None
     return status.pan

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from functools import partial
 
 from agent.ask.attempt import Deadline, Trouble
-from agent.ask.net.snapshot import Stills
+from agent.ask.net.snapshot import Snapshots
 from agent.ask.ptz import detail, registration
-from agent.ask.ptz.commands import Steering, motors_of
+from agent.ask.ptz.commands import PtzClient, motors_of
 from agent.ask.ptz.intent import Intent
 from agent.ask.ptz.settle import Faults, quietly, settle
 from agent.ask.ptz.sweep_geometry import STILL
-from agent.ask.ptz.viewfinder import Eye, Glance
+from agent.ask.ptz.viewfinder import TimedFrame, Viewfinder
 from agent.ask.ptz.zoom_focus import FocusKept, restore_focus
 from agent.model import Camera, PtzStatus
 
@@ -33,8 +33,8 @@ SETTLE_S = 15.0
 class RestorePath:
     """The ways back of one camera while we can see it."""
 
-    def __init__(self, eye: Eye, head: Steering, before: Glance, intent: Intent, faults: Faults) -> None:
-        self._eye, self._head, self._before, self._intent, self._faults = eye, head, before, intent, faults
+    def __init__(self, finder: Viewfinder, ptz: PtzClient, before: TimedFrame, intent: Intent, faults: Faults) -> None:
+        self._finder, self._ptz, self._before, self._intent, self._faults = finder, ptz, before, intent, faults
         self._tiles = detail.telling(before.frame)
         self._sharp = detail.sharpness(before.frame, self._tiles)
 
@@ -52,12 +52,12 @@ class RestorePath:
         try:
             return self._back()
         except Trouble:
-            quietly(self._head.halt)
+            quietly(self._ptz.stop)
             return False
 
     def _back(self) -> bool:
-        settle(self._eye, self._head, self._faults)
-        returned = self._is_before(self._eye.look())
+        settle(self._finder, self._ptz, self._faults)
+        returned = self._is_before(self._finder.look())
         for way in self._ways():
             if returned:
                 break
@@ -68,27 +68,27 @@ class RestorePath:
     def forget(self) -> None:
         """Take the temporary preset away: only once nothing is left to come back for."""
         if self._intent.preset:
-            quietly(lambda: self._head.drop_place(self._intent.preset))
+            quietly(lambda: self._ptz.remove_preset(self._intent.preset))
 
     def _ways(self) -> list[Callable[[], None]]:
         ways: list[Callable[[], None]] = []
         if self._intent.preset:
-            ways.append(lambda: self._head.go_to_place(self._intent.preset))
+            ways.append(lambda: self._ptz.goto_preset(self._intent.preset))
         if place := self._position:
-            ways.append(lambda: self._head.go_to(place))
+            ways.append(lambda: self._ptz.absolute_move(place))
         return ways
 
     @property
     def _position(self) -> PtzStatus | None:
-        return self._intent.position if self._head.motors.positions else None
+        return self._intent.position if self._ptz.motors.positions else None
 
     def _arrives(self) -> bool:
         """Whether the view becomes the view before; watched until it does, or the head stands."""
-        until_s, last = time.monotonic() + TRAVEL_S, self._eye.look()
+        until_s, last = time.monotonic() + TRAVEL_S, self._finder.look()
         stood_s = time.monotonic()
         while time.monotonic() < until_s:
-            now = self._eye.look()
-            found = self._eye.overlay.match(last.view, now.view)
+            now = self._finder.look()
+            found = self._finder.overlay.match(last.view, now.view)
             if found is None or found.moved > STILL:
                 stood_s = now.at_s
             elif self._is_before(now):
@@ -98,8 +98,8 @@ class RestorePath:
             last = now
         return False
 
-    def _is_before(self, now: Glance) -> bool:
-        found = self._eye.overlay.match(self._before.view, now.view)
+    def _is_before(self, now: TimedFrame) -> bool:
+        found = self._finder.overlay.match(self._before.view, now.view)
         if found is None or found.covered < KNOWN_AGAIN:
             return False
         return found.moved <= BACK and abs(found.scale - 1.0) <= BACK
@@ -107,7 +107,7 @@ class RestorePath:
     def _in_focus(self) -> bool:
         """Whether the picture is as sharp as before; zoom and turn let an autofocus search for a while."""
         until_s = time.monotonic() + SETTLE_S
-        while detail.sharpness(self._eye.look().frame, self._tiles) < SHARP * self._sharp:
+        while detail.sharpness(self._finder.look().frame, self._tiles) < SHARP * self._sharp:
             if time.monotonic() > until_s:
                 return False
         return True
@@ -116,53 +116,53 @@ class RestorePath:
 # ---- nobody knows the view of before ------------------------------------------------------------
 
 
-def put_back(camera: Camera, intent: Intent, within_s: float, begun: Callable[[Steering], None]) -> bool:
+def put_back(camera: Camera, intent: Intent, within_s: float, begun: Callable[[PtzClient], None]) -> bool:
     """Put a camera back that somebody left in the middle of a movement.
 
     Returns whether the camera took the commands, stands and, where it tells its position, stands where it stood.
     """
     deadline = Deadline(within_s)
-    head = Steering(camera, motors_of(intent), auth=intent.auth, deadline=deadline)
-    begun(head)
+    ptz = PtzClient(camera, motors_of(intent), auth=intent.auth, deadline=deadline)
+    begun(ptz)
     try:
-        head.set_clock()
-        return _put_back(head, intent, partial(_rests, camera, head, intent.profile, deadline))
+        ptz.set_clock()
+        return _put_back(ptz, intent, partial(_rests, camera, ptz, intent.profile, deadline))
     except Trouble:
         return False
     finally:
-        head.close()
+        ptz.close()
 
 
-def _put_back(head: Steering, intent: Intent, rests: Callable[[], None]) -> bool:
+def _put_back(ptz: PtzClient, intent: Intent, rests: Callable[[], None]) -> bool:
     if intent.source:
-        restore_focus(head, FocusKept(intent.autofocus, intent.focus))
+        restore_focus(ptz, FocusKept(intent.autofocus, intent.focus))
     if not intent.profile:
         return True
-    quietly(head.halt)
-    ways: list[Callable[[], None]] = [partial(head.go_to_place, intent.preset)] if intent.preset else []
+    quietly(ptz.stop)
+    ways: list[Callable[[], None]] = [partial(ptz.goto_preset, intent.preset)] if intent.preset else []
     if intent.position:
-        ways.append(partial(head.go_to, intent.position))
+        ways.append(partial(ptz.absolute_move, intent.position))
     for way in ways:
         try:
             way()
         except Trouble:
             continue
         rests()
-        if _stands_there(head, intent.position):
+        if _stands_there(ptz, intent.position):
             if intent.preset:
-                quietly(partial(head.drop_place, intent.preset))
+                quietly(partial(ptz.remove_preset, intent.preset))
             return True
     return not ways
 
 
-def _rests(camera: Camera, head: Steering, profile: str, deadline: Deadline) -> None:
+def _rests(camera: Camera, ptz: PtzClient, profile: str, deadline: Deadline) -> None:
     """Wait until the picture stands still; where there is none, as long as the longest way takes."""
     began_s = time.monotonic()
     try:
-        eye = Eye(Stills(camera, head.snapshot_place(profile), log_in=head.snapshots), deadline)
-        last, stood_s = eye.look(), began_s + DELAY_S
+        finder = Viewfinder(Snapshots(camera, ptz.snapshot_place(profile), log_in=ptz.snapshots), deadline)
+        last, stood_s = finder.look(), began_s + DELAY_S
         while last.at_s < began_s + TRAVEL_S:
-            now = eye.look()
+            now = finder.look()
             found = registration.match(last.view, now.view)
             if found is None or found.moved > STILL:
                 stood_s = max(stood_s, now.at_s)
@@ -173,9 +173,9 @@ def _rests(camera: Camera, head: Steering, profile: str, deadline: Deadline) -> 
         time.sleep(max(0.0, min(began_s + TRAVEL_S - time.monotonic(), deadline.left())))
 
 
-def _stands_there(head: Steering, place: PtzStatus | None) -> bool:
+def _stands_there(ptz: PtzClient, place: PtzStatus | None) -> bool:
     """Whether the head reports the place where it stood; one that reports none is believed on its answer."""
-    now = head.status() if place else None
+    now = ptz.status() if place else None
     if place is None or now is None:
         return True
     return all(_near(a, b) for a, b in ((now.pan, place.pan), (now.tilt, place.tilt), (now.zoom, place.zoom)))

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from agent.ask.attempt import Trouble
-from agent.ask.ptz.commands import TIMEOUT_S, Steering
+from agent.ask.ptz.commands import TIMEOUT_S, PtzClient
 from agent.ask.ptz.registration import Match
 from agent.ask.ptz.sweep_geometry import STILL
-from agent.ask.ptz.viewfinder import Eye, Glance
+from agent.ask.ptz.viewfinder import TimedFrame, Viewfinder
 
 SETTLE_S = 5.0
 RUNS_ON_S = 1.5
@@ -24,19 +24,19 @@ class Faults(set[str]):
     """The ptz faults seen (云台失控): "drifts", "ignores", "runs_on"."""
 
 
-def settle(eye: Eye, head: Steering, faults: Faults) -> Glance:
+def settle(finder: Viewfinder, ptz: PtzClient, faults: Faults) -> TimedFrame:
     """Stop, and watch until the view stands; a head that runs on after Stop is noted and waited for."""
-    quietly(head.halt)  # the timeout of the turn ends it, if nothing else does
+    quietly(ptz.stop)  # the timeout of the turn ends it, if nothing else does
     stopped_s, steps = time.monotonic(), list[Match | None]()
-    before, quiet = eye.look(), 0
+    before, quiet = finder.look(), 0
     while quiet < 2 and time.monotonic() < stopped_s + SETTLE_S + TIMEOUT_S:
-        now = eye.look()
-        found = eye.overlay.match(before.view, now.view)
+        now = finder.look()
+        found = finder.overlay.match(before.view, now.view)
         quiet = quiet + 1 if found is None or found.moved <= STILL else 0
         steps.append(found)
         if now.at_s > stopped_s + RUNS_ON_S and "runs_on" not in faults and steadily(steps):
             faults.add("runs_on")
-            quietly(head.zero)
+            quietly(ptz.zero_velocity)
         before = now
     return before
 

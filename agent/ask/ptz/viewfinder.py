@@ -31,7 +31,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Glance:
+class TimedFrame:
     """One picture and when it was asked for (monotonic seconds)."""
 
     frame: Frame
@@ -43,7 +43,7 @@ class Glance:
         return registration.view(self.frame)
 
 
-class Eye:
+class Viewfinder:
     """Pictures of one source, at most one each INTERVAL_S, until `deadline`."""
 
     def __init__(self, source: Source, deadline: Deadline) -> None:
@@ -54,7 +54,7 @@ class Eye:
         self._seen = 0
         self._different: set[int] = set()
 
-    def look(self) -> Glance:
+    def look(self) -> TimedFrame:
         """The next picture. Raises Trouble when several in a row fail."""
         for attempt in range(1, MAX_FAILURES + 1):
             time.sleep(max(0.0, min(self._next_s - time.monotonic(), self.deadline.left())))
@@ -67,14 +67,14 @@ class Eye:
                     raise
         raise Trouble(Reason.AGENT_FAULT, "no picture tried")
 
-    def _taken(self, at_s: float) -> Glance:
+    def _taken(self, at_s: float) -> TimedFrame:
         frame = registration.decoded(self._source.take(self.deadline.within(PICTURE_S)))
         if frame is None:
             raise Trouble(Reason.MALFORMED, "snapshot is no picture")
         self._seen += 1
         margin = len(frame) // 5  # the time of day runs on in a frozen picture
         self._different.add(zlib.crc32(frame[margin:-margin].tobytes()))
-        return Glance(frame, at_s)
+        return TimedFrame(frame, at_s)
 
     @property
     def frozen(self) -> bool:

@@ -15,13 +15,13 @@ import numpy as np
 
 from agent.ask.attempt import Deadline
 from agent.ask.ptz import detail, registration
-from agent.ask.ptz.commands import TIMEOUT_S, Steering
+from agent.ask.ptz.commands import TIMEOUT_S, PtzClient
 from agent.ask.ptz.detail import Halves, Tile
 from agent.ask.ptz.overlay import Overlay
 from agent.ask.ptz.pan_sweep import FASTEST, FIRST, PATIENCE_S, RENEW_S
 from agent.ask.ptz.registration import View
 from agent.ask.ptz.settle import SETTLE_S, Faults, quietly, settle
-from agent.ask.ptz.viewfinder import Eye
+from agent.ask.ptz.viewfinder import Viewfinder
 from agent.model import FocusSeen, NotSeen, Span, ZoomSeen
 from contract.vocabulary import Reason
 
@@ -49,13 +49,15 @@ FOCUS_LOOKS = 4
 # ---- zoom ---------------------------------------------------------------------------------------
 
 
-def zoom(eye: Eye, fine: Eye, head: Steering, faults: Faults, deadline: Deadline) -> ZoomSeen | NotSeen:
+def zoom(
+    finder: Viewfinder, fine: Viewfinder, ptz: PtzClient, faults: Faults, deadline: Deadline
+) -> ZoomSeen | NotSeen:
     """Zoom in (out, where it stands at its long end) and compare size and detail; `fine` gives the main stream's."""
     for way in (+1, -1):
-        start, before = eye.look(), average(fine)
-        growth = Growth(start.view, eye.overlay)
-        _zoom(eye, head, way, growth, deadline)
-        scale = growth.add(settle(eye, head, faults).view) or seen_again(eye, head, way, growth, faults, deadline)
+        start, before = finder.look(), average(fine)
+        growth = Growth(start.view, finder.overlay)
+        _zoom(finder, ptz, way, growth, deadline)
+        scale = growth.add(settle(finder, ptz, faults).view) or seen_again(finder, ptz, way, growth, faults, deadline)
         if scale is None:
             return NotSeen(reason=Reason.MALFORMED, detail="too little in the picture to measure the zoom by")
         if max(scale, 1 / scale) >= ZOOM_SEEN:
@@ -112,13 +114,13 @@ class Growth:
         return len(self.sizes) > 6 and self.sizes[-1] >= ZOOM_SEEN and max(lately) - min(lately) < 0.01
 
 
-def _zoom(eye: Eye, head: Steering, way: int, growth: Growth, deadline: Deadline) -> None:
+def _zoom(finder: Viewfinder, ptz: PtzClient, way: int, growth: Growth, deadline: Deadline) -> None:
     """Zoom until things are ZOOM_WANTED times as large (or small), or nothing more happens."""
     share = FIRST
-    head.enlarge(way * share)
+    ptz.zoom(way * share)
     begun_s = renewed_s = time.monotonic()
     while growth.blind < MAX_BLIND and not (growth.stands or deadline.passed()):
-        now = eye.look()
+        now = finder.look()
         growth.add(now.view)
         size = growth.sizes[-1]
         if size >= ZOOM_WANTED or now.at_s - begun_s > ZOOM_S:
@@ -126,26 +128,28 @@ def _zoom(eye: Eye, head: Steering, way: int, growth: Growth, deadline: Deadline
         brisk = min(share * 2.5, FASTEST) if now.at_s - begun_s > PATIENCE_S and size < ZOOM_SEEN else share
         if brisk != share or now.at_s - renewed_s > RENEW_S:
             share, renewed_s = brisk, now.at_s
-            head.enlarge(way * share)
+            ptz.zoom(way * share)
 
 
-def seen_again(eye: Eye, head: Steering, way: int, growth: Growth, faults: Faults, deadline: Deadline) -> float | None:
+def seen_again(
+    finder: Viewfinder, ptz: PtzClient, way: int, growth: Growth, faults: Faults, deadline: Deadline
+) -> float | None:
     """The scale after zooming back to what can be told: where pictures come late, the steps between are missed.
 
     None where nothing can be told in BACK_S, or nothing is left of the zoom.
     """
     end = deadline.within(BACK_S)
     while not end.passed():
-        head.enlarge(-way * FIRST)
+        ptz.zoom(-way * FIRST)
         leg = end.within(TIMEOUT_S)
         while growth.blind and not leg.passed():
-            growth.add(eye.look().view)
-        if scale := growth.add(settle(eye, head, faults).view):
+            growth.add(finder.look().view)
+        if scale := growth.add(settle(finder, ptz, faults).view):
             return scale if max(scale, 1 / scale) >= ZOOM_SEEN else None
     return None
 
 
-def compared(before: Halves, fine: Eye, scale: float) -> ZoomSeen | NotSeen:
+def compared(before: Halves, fine: Viewfinder, scale: float) -> ZoomSeen | NotSeen:
     """Detail of the larger picture beyond the smaller one's; people and steam may be in the way for a while."""
     for _ in range(COMPARISONS):
         after = average(fine)
@@ -159,9 +163,9 @@ def compared(before: Halves, fine: Eye, scale: float) -> ZoomSeen | NotSeen:
     return NotSeen(reason=Reason.MALFORMED, detail="it zooms, and too little in the picture to compare detail by")
 
 
-def average(eye: Eye) -> Halves:
+def average(finder: Viewfinder) -> Halves:
     """Of AVERAGED pictures. Raises Trouble."""
-    grays = [cv2.cvtColor(eye.look().frame, cv2.COLOR_BGR2GRAY).astype(np.float32) for _ in range(AVERAGED)]
+    grays = [cv2.cvtColor(finder.look().frame, cv2.COLOR_BGR2GRAY).astype(np.float32) for _ in range(AVERAGED)]
     half = AVERAGED // 2
     return Halves(np.mean(grays[:half], axis=0, dtype=np.float32), np.mean(grays[half:], axis=0, dtype=np.float32))
 
@@ -181,31 +185,31 @@ class FocusKept(NamedTuple):
         return bool(self.mode) or self.position is not None
 
 
-def focus(eye: Eye, head: Steering, kept: FocusKept, deadline: Deadline) -> FocusSeen | NotSeen:
+def focus(finder: Viewfinder, ptz: PtzClient, kept: FocusKept, deadline: Deadline) -> FocusSeen | NotSeen:
     """Move the focus until the picture blurs, then put it back as `kept` says and wait until it is sharp again."""
-    tiles = detail.telling(eye.look().frame)
-    rested = _at_rest(eye, tiles)
+    tiles = detail.telling(finder.look().frame)
+    rested = _at_rest(finder, tiles)
     before, usual = min(rested), statistics.median(rested)
     if kept.mode == "AUTO":
-        quietly(partial(head.set_autofocus, "MANUAL"))  # some refuse Move otherwise
-    lowest, moves = before, _moves(head, kept)
+        quietly(partial(ptz.set_autofocus, "MANUAL"))  # some refuse Move otherwise
+    lowest, moves = before, _moves(ptz, kept)
     undo: Callable[[], None] = _nothing
     try:
         for there, undo in moves:
             there()
-            lowest = min(lowest, _lowest(eye, tiles, before, deadline))
-            quietly(head.halt_focus)
+            lowest = min(lowest, _lowest(finder, tiles, before, deadline))
+            quietly(ptz.stop_focus)
             if lowest <= BLURRED * before:
                 break
             undo()  # back to where it was, before the other way is tried
-            _sharp_again(eye, tiles, usual)
-            quietly(head.halt_focus)
+            _sharp_again(finder, tiles, usual)
+            quietly(ptz.stop_focus)
     finally:
-        restore_focus(head, kept, undo)
+        restore_focus(ptz, kept, undo)
     if lowest > BLURRED * before and deadline.passed():
         return NotSeen(reason=Reason.TIMED_OUT, detail="nothing blurred in the time allowed")
     return FocusSeen(
-        before=round(before, 3), moved=round(lowest, 3), restored=round(_sharp_again(eye, tiles, usual), 3)
+        before=round(before, 3), moved=round(lowest, 3), restored=round(_sharp_again(finder, tiles, usual), 3)
     )
 
 
@@ -213,43 +217,42 @@ def _nothing() -> None:
     pass
 
 
-def restore_focus(head: Steering, kept: FocusKept, undo: Callable[[], None] = _nothing) -> None:
+def restore_focus(ptz: PtzClient, kept: FocusKept, undo: Callable[[], None] = _nothing) -> None:
     """Put the focus back: the motor where its position is known, else the move undone; then the mode."""
-    quietly(head.halt_focus)
+    quietly(ptz.stop_focus)
     if kept.mode != "AUTO":
         position = kept.position
-        options = head.motors.focus
+        options = ptz.motors.focus
         if position is not None and (options is None or options.absolute):
-            quietly(partial(head.focus, Absolute={"Position": position}))
+            quietly(partial(ptz.focus, Absolute={"Position": position}))
         else:
             quietly(undo)
     if kept.mode:
-        quietly(partial(head.set_autofocus, kept.mode))
+        quietly(partial(ptz.set_autofocus, kept.mode))
 
 
-def _moves(head: Steering, kept: FocusKept) -> list[tuple[Callable[[], None], Callable[[], None]]]:
+def _moves(ptz: PtzClient, kept: FocusKept) -> list[tuple[Callable[[], None], Callable[[], None]]]:
     """Ways to lose focus, the gentlest first, each with what undoes it."""
-    options = head.motors.focus
+    options = ptz.motors.focus
     if options is None:
         return []
     if options.absolute and kept.position is not None:
-        home = partial(head.focus, Absolute={"Position": kept.position})
+        home = partial(ptz.focus, Absolute={"Position": kept.position})
         aside = _aside(options.absolute, kept.position)
-        return [(partial(head.focus, Absolute={"Position": to}), home) for to in aside]
+        return [(partial(ptz.focus, Absolute={"Position": to}), home) for to in aside]
     if options.continuous:
         speeds = [_end(options.continuous, side, 0.5) for side in (-1, 1)]
-        return [(partial(head.focus, Continuous={"Speed": s}), partial(_for_as_long, head, -s)) for s in speeds]
+        return [(partial(ptz.focus, Continuous={"Speed": s}), partial(_for_as_long, ptz, -s)) for s in speeds]
     if options.relative:
         steps = [_end(options.relative, side, 0.3) for side in (-1, 1)]
         return [
-            (partial(head.focus, Relative={"Distance": s}), partial(head.focus, Relative={"Distance": -s}))
-            for s in steps
+            (partial(ptz.focus, Relative={"Distance": s}), partial(ptz.focus, Relative={"Distance": -s})) for s in steps
         ]
     return []
 
 
-def _for_as_long(head: Steering, speed: float) -> None:
-    head.focus(Continuous={"Speed": speed})
+def _for_as_long(ptz: PtzClient, speed: float) -> None:
+    ptz.focus(Continuous={"Speed": speed})
     time.sleep(FOCUS_S / 2)
 
 
@@ -265,31 +268,31 @@ def _end(span: Span, side: int, share: float) -> float:
     return share * (end if end is not None else float(side))
 
 
-def _at_rest(eye: Eye, tiles: list[Tile]) -> list[float]:
+def _at_rest(finder: Viewfinder, tiles: list[Tile]) -> list[float]:
     """The sharpness of as many pictures as a move is judged by: steam and people change it too."""
     until_s, seen = time.monotonic() + FOCUS_S, list[float]()
     while time.monotonic() < until_s or len(seen) < FOCUS_LOOKS:
-        seen.append(detail.sharpness(eye.look().frame, tiles))
+        seen.append(detail.sharpness(finder.look().frame, tiles))
     return seen
 
 
-def _sharpness(eye: Eye, tiles: list[Tile]) -> float:
-    return statistics.median(detail.sharpness(eye.look().frame, tiles) for _ in range(3))
+def _sharpness(finder: Viewfinder, tiles: list[Tile]) -> float:
+    return statistics.median(detail.sharpness(finder.look().frame, tiles) for _ in range(3))
 
 
-def _lowest(eye: Eye, tiles: list[Tile], before: float, deadline: Deadline) -> float:
+def _lowest(finder: Viewfinder, tiles: list[Tile], before: float, deadline: Deadline) -> float:
     """The least sharpness within FOCUS_S; no longer than until the blur is plain."""
     until_s, looks, lowest = time.monotonic() + FOCUS_S, 0, before
     while (time.monotonic() < until_s or looks < FOCUS_LOOKS) and not deadline.passed():
-        lowest, looks = min(lowest, detail.sharpness(eye.look().frame, tiles)), looks + 1
+        lowest, looks = min(lowest, detail.sharpness(finder.look().frame, tiles)), looks + 1
         if lowest <= BLURRED * before:
             break
     return lowest
 
 
-def _sharp_again(eye: Eye, tiles: list[Tile], before: float) -> float:
+def _sharp_again(finder: Viewfinder, tiles: list[Tile], before: float) -> float:
     """The sharpness once it is what it was, or after SETTLE_S."""
     until_s, now = time.monotonic() + SETTLE_S, 0.0
     while now < 0.85 * before and time.monotonic() < until_s:
-        now = _sharpness(eye, tiles)
+        now = _sharpness(finder, tiles)
     return now

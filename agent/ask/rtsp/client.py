@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Self
 
 from agent.ask.attempt import Deadline, HungUp, Trouble, ask
-from agent.ask.net import connection, digest, gate
+from agent.ask.net import connection, device_lock, digest
 from agent.ask.net.message import (
     USER_AGENT,
     Inbox,
@@ -87,11 +87,11 @@ class Rtsp:
         """Whether the last request was: who does not answer is not waited for when we go."""
         self._login: tuple[digest.Challenge, int] | None = None
         """The challenge whose answer was accepted, and how often it was answered."""
-        self._turn = gate.take(camera, gate.RTSP, deadline)
+        self._lock = device_lock.acquire(camera, device_lock.RTSP, deadline)
         try:
             self._wire = connection.connect(camera, camera.ports.rtsp, deadline)
         except BaseException:
-            self._turn.end()
+            self._lock.release()
             raise
 
     def options(self) -> Reply:
@@ -108,7 +108,7 @@ class Rtsp:
 
     def close(self) -> None:
         self._wire.part() if self._answered else self._wire.close()
-        self._turn.end()
+        self._lock.release()
 
     def __enter__(self) -> Self:
         return self

@@ -36,7 +36,7 @@ _UNKNOWN_PATH = frozenset({400, 404, 454, 459, 460})
 _CHANNELS = re.compile(r"interleaved\s*=\s*([0-9]{1,3})(?![0-9])", re.IGNORECASE)
 
 
-class Session(Rtsp):
+class RtspSession(Rtsp):
     """One connection, and at most one session on it.
 
     Tracks are named by their control URLs: path kept, host forced, never another connection. Who wants other media

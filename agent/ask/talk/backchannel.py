@@ -16,7 +16,7 @@ from agent.ask.attempt import Deadline, Trouble, ask
 from agent.ask.rtsp import rtp
 from agent.ask.rtsp.client import Status
 from agent.ask.rtsp.sdp import Format, Media
-from agent.ask.rtsp.session import GOODBYE_S, Session
+from agent.ask.rtsp.session import GOODBYE_S, RtspSession
 from agent.ask.talk import chirp, g711
 from agent.model import Camera, NotSeen, Seen, Talk
 from agent.permit import Permit, permit
@@ -94,7 +94,7 @@ def _in_place(seen: Seen[Any], value: T) -> Seen[T]:
 class _Open(NamedTuple):
     """A session whose backchannel is set up: interleaved frames on `channel` go to the loudspeaker."""
 
-    session: Session
+    session: RtspSession
     media: tuple[Media, ...]
     track: Media
     channel: int
@@ -108,7 +108,7 @@ def _opened(camera: Camera, log_in: bool | Permit, deadline: Deadline) -> Seen[_
 def _open(camera: Camera, log_in: Permit, deadline: Deadline) -> _Open:
     if not camera.stream_path:
         raise Trouble(Reason.UNASKED, "no stream path known yet")
-    session = Session(camera, deadline, log_in=log_in)
+    session = RtspSession(camera, deadline, log_in=log_in)
     try:
         media = _described(session)
         track = _talk_track(media)
@@ -118,7 +118,7 @@ def _open(camera: Camera, log_in: Permit, deadline: Deadline) -> _Open:
         raise
 
 
-def _described(session: Session) -> tuple[Media, ...]:
+def _described(session: RtspSession) -> tuple[Media, ...]:
     """Only SETUP may say no here: what DESCRIBE says of the path is for others to ask."""
     try:
         return session.open()
@@ -180,7 +180,7 @@ def _converse(opened: _Open) -> Recording:
     return Recording(ear.pieces, LEAD_S)
 
 
-def _set_up_video(session: Session, media: tuple[Media, ...]) -> None:
+def _set_up_video(session: RtspSession, media: tuple[Media, ...]) -> None:
     """The picture is thrown away; but where all tracks are one pipeline (GStreamer's server) a missing one leaves the
     backchannel dead half of the time.
     """
@@ -213,7 +213,7 @@ def _packets(spoken: Format) -> list[bytes]:
 class _Ear:
     """Keeps what arrives from the microphone from now on; all else is thrown away."""
 
-    def __init__(self, session: Session, channel: int, formats: tuple[Format, ...]) -> None:
+    def __init__(self, session: RtspSession, channel: int, formats: tuple[Format, ...]) -> None:
         self.pieces: list[Piece] = []
         self._session = session
         self._channel = channel

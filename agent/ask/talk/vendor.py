@@ -11,7 +11,7 @@ from collections.abc import Callable
 from agent.ask.attempt import Deadline, Trouble
 from agent.ask.net import digest
 from agent.ask.net.connection import NoConnection
-from agent.ask.net.http import Session
+from agent.ask.net.http import HttpConnection
 from agent.ask.net.message import Reply
 from agent.ask.rtsp.client import Rtsp
 from agent.model import Camera
@@ -39,9 +39,9 @@ def _isapi(camera: Camera, deadline: Deadline) -> bool:
     """GET of the list of two-way audio channels (Hikvision ISAPI, TwoWayAudio): a Digest challenge, or the list."""
 
     def get(name: str) -> Reply:
-        with Session(camera, camera.ports.onvif) as session:
+        with HttpConnection(camera, camera.ports.onvif) as connection:
             close = {"Connection": "close"}
-            return session.get(_ISAPI_PATH.format(name), deadline=deadline, cap=_ISAPI_CAP, headers=close)
+            return connection.get(_ISAPI_PATH.format(name), deadline=deadline, cap=_ISAPI_CAP, headers=close)
 
     return _alone(
         lambda: get("TwoWayAudio"),

@@ -7,9 +7,9 @@ import pytest
 from agent.ask import inspection
 from agent.ask.attempt import Deadline, Trouble
 from agent.ask.net.http import Place
-from agent.ask.net.snapshot import Stills
+from agent.ask.net.snapshot import Snapshots
 from agent.ask.picture.capture import film, photograph
-from agent.ask.ptz.commands import Motors, Steering
+from agent.ask.ptz.commands import Motors, PtzClient
 from agent.ask.rtsp import client
 from agent.ask.talk import backchannel
 from agent.model import Camera, Capabilities
@@ -29,7 +29,7 @@ def refusing(protocol: bytes) -> evil.Behaviour:
 
 
 def _stills(camera: Camera, permit: Permit) -> object:
-    stills = Stills(camera, Place(camera.ports.onvif, "/snapshot", claimed=True), log_in=permit)
+    stills = Snapshots(camera, Place(camera.ports.onvif, "/snapshot", claimed=True), log_in=permit)
     try:
         return stills.take(Deadline(3))
     finally:
@@ -84,7 +84,7 @@ def test_the_questions_tell_how_their_login_went() -> None:
 def test_a_movement_tells_how_its_logins_went() -> None:
     """Commands and snapshots of one head together, the words of the last refusal with them."""
     camera = Camera(slot="s", address="127.0.0.1")
-    head = Steering(camera, Motors(camera, Capabilities()), auth="", deadline=Deadline(1))
-    assert head.met == LoginMet()
-    head.snapshots.refused(4, 90.0)
-    assert head.met == LoginMet(failed=1, attempts_left=4, forgives_s=90.0)
+    ptz = PtzClient(camera, Motors(camera, Capabilities()), auth="", deadline=Deadline(1))
+    assert ptz.met == LoginMet()
+    ptz.snapshots.refused(4, 90.0)
+    assert ptz.met == LoginMet(failed=1, attempts_left=4, forgives_s=90.0)

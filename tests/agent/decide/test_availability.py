@@ -6,7 +6,18 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from agent.decide import availability
-from agent.decide.availability import CLEAR, START, Change, Sight, State, blinded, glimpse, read, step, stuck
+from agent.decide.availability import (
+    DECODABLE,
+    START,
+    Change,
+    Decodability,
+    State,
+    after_check,
+    read,
+    step,
+    stuck,
+    undecodable,
+)
 from agent.model import Look
 from contract.vocabulary import Availability, Reason, Rung
 from tests.agent.decide.builders import POLICY, look
@@ -306,71 +317,71 @@ def test_no_change_passes_what_was_settled_however_long_a_camera_is_busy(story: 
 
 # ---- visits to the picture ----------------------------------------------------------------------
 
-BLIND = Sight(blind=30)
-GLIMPSES: list[tuple[list[bool | None], Sight]] = [
-    ([True], CLEAR),
-    ([None], CLEAR),
-    ([False], Sight(doubt=0)),
-    ([False, False], Sight(blind=0)),
-    ([False, True, False], Sight(doubt=20)),
-    ([False, None, False], Sight(doubt=20)),
-    ([False, False, None, False], Sight(blind=0)),
-    ([False, False, True], CLEAR),
+UNDECODABLE = Decodability(undecodable_since=30)
+CHECKS: list[tuple[list[bool | None], Decodability]] = [
+    ([True], DECODABLE),
+    ([None], DECODABLE),
+    ([False], Decodability(doubted_since=0)),
+    ([False, False], Decodability(undecodable_since=0)),
+    ([False, True, False], Decodability(doubted_since=20)),
+    ([False, None, False], Decodability(doubted_since=20)),
+    ([False, False, None, False], Decodability(undecodable_since=0)),
+    ([False, False, True], DECODABLE),
 ]
 
 
-@pytest.mark.parametrize(("visits", "expected"), GLIMPSES)
-def test_a_sight_is_lost_by_two_visits_in_a_row(visits: list[bool | None], expected: Sight) -> None:
+@pytest.mark.parametrize(("checks", "expected"), CHECKS)
+def test_a_sight_is_lost_by_two_visits_in_a_row(checks: list[bool | None], expected: Decodability) -> None:
     """What tells nothing neither confirms nor restores; one decoded picture restores."""
-    sight = CLEAR
-    for n, decodable in enumerate(visits):
-        sight = glimpse(sight, 10 * n, decodable=decodable)
-    assert sight == expected
+    decodability = DECODABLE
+    for n, decodable in enumerate(checks):
+        decodability = after_check(decodability, 10 * n, decodable=decodable)
+    assert decodability == expected
 
 
 def test_what_opens_and_cannot_be_decoded_is_unknown() -> None:
     """Never online, never offline; and a camera that cannot be opened stays what the look says of it."""
-    assert read(look(), POLICY, BLIND) == (UNKNOWN, Rung.STREAMS, Reason.MALFORMED)
+    assert read(look(), POLICY, UNDECODABLE) == (UNKNOWN, Rung.STREAMS, Reason.MALFORMED)
     for word in ("busy", "off", "404", "hang", "refused"):
-        assert read(SAYS[word], POLICY, BLIND) == read(SAYS[word], POLICY)
-    assert read(look(), POLICY, Sight(doubt=30)) == read(look(), POLICY)
+        assert read(SAYS[word], POLICY, UNDECODABLE) == read(SAYS[word], POLICY)
+    assert read(look(), POLICY, Decodability(doubted_since=30)) == read(look(), POLICY)
 
 
 def test_what_opens_and_never_sends_is_named_so() -> None:
     """A stream of which nothing came twice is as unknown as one that cannot be decoded, and says that nothing came."""
-    sight = glimpse(CLEAR, 20, decodable=False, reason=Reason.TIMED_OUT)
-    sight = glimpse(sight, 30, decodable=False, reason=Reason.TIMED_OUT)
-    state, change = blinded(run(["on", "on"])[0][-1], sight, POLICY)
+    decodability = after_check(DECODABLE, 20, decodable=False, reason=Reason.TIMED_OUT)
+    decodability = after_check(decodability, 30, decodable=False, reason=Reason.TIMED_OUT)
+    state, change = undecodable(run(["on", "on"])[0][-1], decodability, POLICY)
     assert change == Change(at=20, from_=ONLINE, to=UNKNOWN, level=Rung.STREAMS, reason=Reason.TIMED_OUT)
-    assert step(state, look(at=40), POLICY, sight) == (state, None)
+    assert step(state, look(at=40), POLICY, decodability) == (state, None)
 
 
 def test_the_policy_says_whether_online_needs_a_picture() -> None:
     """A policy that asks for a stream alone counts a camera as online whose pictures nobody can decode."""
     switch = replace(POLICY.online.needs_decodable, value=False)
     lenient = replace(POLICY, online=replace(POLICY.online, needs_decodable=switch))
-    assert read(look(), lenient, BLIND) == read(look(), lenient)
+    assert read(look(), lenient, UNDECODABLE) == read(look(), lenient)
     online = run(["on", "on"])[0][-1]
-    assert blinded(online, BLIND, lenient) == (online, None)
+    assert undecodable(online, UNDECODABLE, lenient) == (online, None)
 
 
 def test_a_lost_sight_ends_online_at_once() -> None:
     """Two visits confirm each other: no look has to agree, and the change is dated by the first of them."""
-    state, change = blinded(run(["on", "on"])[0][-1], BLIND, POLICY)
+    state, change = undecodable(run(["on", "on"])[0][-1], UNDECODABLE, POLICY)
     assert change == Change(at=30, from_=ONLINE, to=UNKNOWN, level=Rung.STREAMS, reason=Reason.MALFORMED)
-    assert step(state, look(at=40), POLICY, BLIND) == (state, None)
-    assert blinded(state, BLIND, POLICY) == (state, None)
+    assert step(state, look(at=40), POLICY, UNDECODABLE) == (state, None)
+    assert undecodable(state, UNDECODABLE, POLICY) == (state, None)
     suspected = run(["on", "on", "off"])[0][-1]
-    _, change = blinded(suspected, BLIND, POLICY)
+    _, change = undecodable(suspected, UNDECODABLE, POLICY)
     assert change is not None
     assert (change.at, change.to) == (20, UNKNOWN)
 
 
 def test_sight_restored_needs_two_looks_as_ever() -> None:
     """A decoded picture makes nothing online by itself: two looks in a row do, from the first of them on."""
-    state, _ = blinded(run(["on", "on"])[0][-1], BLIND, POLICY)
-    state, first = step(state, look(at=50), POLICY, CLEAR)
-    state, second = step(state, look(at=60), POLICY, CLEAR)
+    state, _ = undecodable(run(["on", "on"])[0][-1], UNDECODABLE, POLICY)
+    state, first = step(state, look(at=50), POLICY, DECODABLE)
+    state, second = step(state, look(at=60), POLICY, DECODABLE)
     assert first is None
     assert second == Change(at=50, from_=UNKNOWN, to=ONLINE, level=Rung.STREAMS, reason=None)
 
@@ -379,4 +390,4 @@ def test_sight_restored_needs_two_looks_as_ever() -> None:
 def test_only_what_is_online_is_lost_from_sight(word: str) -> None:
     """A camera that is offline or unknown has nothing to lose."""
     state = run([word, word])[0][-1]
-    assert blinded(state, BLIND, POLICY) == (state, None)
+    assert undecodable(state, UNDECODABLE, POLICY) == (state, None)

@@ -37,7 +37,7 @@ def fault(what: str = "x", *, boot: str = "b") -> Make:
 
 def fill(journal: Journal, count: int, what: str = "x") -> None:
     for _ in range(count):
-        journal.append(journal.turn.number, fault(what))
+        journal.append(journal.run.number, fault(what))
 
 
 def held(journal: Journal, store: str = "") -> list[Event]:
@@ -110,10 +110,10 @@ def test_a_file_that_went_back_in_time_is_left(tmp_path: Path) -> None:
         fill(one, 5)
     with opened(tmp_path / "copy") as one:
         fill(one, 2, "other events under the seqs 6 and 7")
-        before, turn = one.store, one.turn.number
+        before, run = one.store, one.run.number
         one.trim(before, 10)
         with pytest.raises(Ended):
-            one.append(turn, fault())
+            one.append(run, fault())
         fill(one, 1)
         assert one.store != before
         assert seqs(one) == [1]
@@ -136,7 +136,7 @@ def test_a_file_that_went_back_in_time_is_left_although_it_has_grown_past_the_ac
         before = one.store
         fill(one, 4, "other events under the seqs 5 to 8")
         one.trim(before, 7)
-        assert (one.pending, one.turn.number) == (0, 2)
+        assert (one.pending, one.run.number) == (0, 2)
         assert [(news.lost, news.before) for news in one.take_news()] == [(True, before)]
         one.trim(before, 7)
         assert one.lost == 1
@@ -189,7 +189,7 @@ def test_trimming_keeps_what_is_not_acknowledged(journal: Journal) -> None:
     assert seqs(journal) == [4, 5]
     deliver(journal, 5)
     assert (journal.oldest, journal.pending) == (6, 0)
-    assert journal.append(journal.turn.number, fault()) == 6
+    assert journal.append(journal.run.number, fault()) == 6
 
 
 def test_a_batch_starts_after_and_ends_at_what_is_asked(journal: Journal) -> None:
@@ -231,7 +231,7 @@ def test_callers_that_meet_share_a_commit_and_nobody_is_mixed_up(journal: Journa
 
     def work(number: int) -> None:
         for _ in range(25):
-            got.append((journal.append(journal.turn.number, fault(str(number))), number))
+            got.append((journal.append(journal.run.number, fault(str(number))), number))
 
     threads = [threading.Thread(target=work, args=(i,)) for i in range(16)]
     for thread in threads:
@@ -250,14 +250,14 @@ def test_a_mistake_of_one_caller_is_its_own(journal: Journal) -> None:
 
     fill(journal, 1)
     with pytest.raises(RuntimeError, match="a bug"):
-        journal.append(journal.turn.number, broken)
+        journal.append(journal.run.number, broken)
     fill(journal, 1)
     assert seqs(journal) == [1, 2]
 
 
 def test_a_run_that_is_over_writes_nothing(journal: Journal) -> None:
     """Appending, claiming or asking with an old turn raises Ended and leaves no trace."""
-    old = journal.turn.number - 1
+    old = journal.run.number - 1
     with pytest.raises(Ended):
         journal.append(old, fault())
     with pytest.raises(Ended):
@@ -276,8 +276,8 @@ def test_the_next_start_closes_a_session_that_crashed(tmp_path: Path) -> None:
     """The last checkpoint becomes a coverage event in the old session's name, once."""
     crashed = Journal(tmp_path / "journal.db")
     fill(crashed, 2)
-    crashed.checkpoint(crashed.turn.number, Claim("b", "s", 5, 50, 1))
-    crashed.checkpoint(crashed.turn.number, Claim("b", "s", 5, 90, 2))
+    crashed.checkpoint(crashed.run.number, Claim("b", "s", 5, 50, 1))
+    crashed.checkpoint(crashed.run.number, Claim("b", "s", 5, 90, 2))
     left = as_a_crash_leaves_it(tmp_path, tmp_path / "left")
     crashed.close()
     for _ in range(2):
@@ -289,9 +289,9 @@ def test_the_next_start_closes_a_session_that_crashed(tmp_path: Path) -> None:
 def test_a_clean_end_leaves_nothing_to_close(tmp_path: Path) -> None:
     """A session that wrote its own coverage is not closed again."""
     with opened(tmp_path) as journal:
-        journal.checkpoint(journal.turn.number, Claim("b", "s", 5, 50, 0))
+        journal.checkpoint(journal.run.number, Claim("b", "s", 5, 50, 0))
         journal.finish(
-            journal.turn.number,
+            journal.run.number,
             lambda seq: Coverage(seq=seq, boot="b", session="s", at=60, from_=5, to=60, seq_high=0),
         )
     with opened(tmp_path) as journal:
@@ -305,7 +305,7 @@ from agent.tell.journal import Journal
 from contract.messages import Fault
 journal = Journal(Path(sys.argv[1]))
 for number in range(10**6):
-    seq = journal.append(journal.turn.number, lambda seq: Fault(seq=seq, boot="b", session="s", at=seq, what="x" * 100))
+    seq = journal.append(journal.run.number, lambda seq: Fault(seq=seq, boot="b", session="s", at=seq, what="x" * 100))
     if seq % 7 == 0:
         journal.batch(journal.store, seq - 6, seq - 5)
         journal.trim(journal.store, seq - 5)
@@ -345,10 +345,10 @@ def anchor(boot: str) -> Make:
 
 def overfill(journal: Journal, at_once: int = 1) -> int:
     """Append until the running session ends for want of room; how often that went well."""
-    turn, count = journal.turn.number, 0
+    run, count = journal.run.number, 0
     while True:
         try:
-            journal.append(turn, *[fault("y" * 500, boot="b2")] * at_once)
+            journal.append(run, *[fault("y" * 500, boot="b2")] * at_once)
         except Ended:
             return count
         count += 1
@@ -363,7 +363,7 @@ def test_a_full_journal_gives_up_the_oldest_and_says_so(tmp_path: Path) -> None:
         journal.append(1, anchor("b1"), *[fault("z", boot="b1")] * 3, anchor("b2"))
         journal.checkpoint(1, Claim("b2", "s", 5, 50, 5))
         count = overfill(journal) + 5
-        assert journal.turn.number == 2
+        assert journal.run.number == 2
         assert journal.durable
         now = held(journal)
         first, second = (event for event in now if isinstance(event, Gap))
@@ -412,10 +412,10 @@ def test_what_is_in_memory_only_is_given_up_with_a_gap(tmp_path: Path) -> None:
     with opened(place, memory_bytes=400_000) as journal:
         written: set[tuple[str, int]] = set()
         for _ in range(60):
-            turn = journal.turn
+            run = journal.run
             with contextlib.suppress(Ended):
-                last = journal.append(turn.number, *[fault("y" * 500)] * 33)
-                written |= {(turn.store, seq) for seq in range(last - 32, last + 1)}
+                last = journal.append(run.number, *[fault("y" * 500)] * 33)
+                written |= {(run.store, seq) for seq in range(last - 32, last + 1)}
         place.unlink()
         recover(journal)
         assert journal.durable
@@ -445,7 +445,7 @@ def test_what_is_acknowledged_makes_room_before_anything_is_given_up(tmp_path: P
             journal.append(1, *[fault("y" * 500)] * 25)
             deliver(journal, journal.seq_high - 100)
         assert not [event for event in held(journal) if isinstance(event, Gap)]
-        assert journal.turn.number == 1
+        assert journal.run.number == 1
 
 
 def test_a_fortnight_without_uplink_fits(tmp_path: Path) -> None:
@@ -532,8 +532,8 @@ def test_commits_that_the_damaged_log_hides_are_told_as_lost(tmp_path: Path) -> 
     """SQLite reads a log up to the first damaged frame and says nothing of those behind it."""
     log = with_log(tmp_path / "before", tmp_path / "after")
     untouched, rnd, lost = log.read_bytes(), random.Random(5), 0
-    for turn in range(60):
-        folder = tmp_path / f"{turn}"
+    for run in range(60):
+        folder = tmp_path / f"{run}"
         shutil.copytree(log.parent, folder)
         damaged = bytearray(untouched)
         for place in range(0, len(damaged), 512):
@@ -590,7 +590,7 @@ def test_damage_noticed_while_running_ends_the_run_and_heals(tmp_path: Path) -> 
         assert seqs(journal, store) == list(range(1, 20))
         journal.trim(store, 19)
         recover(journal)
-        assert (journal.durable, journal.turn.number) == (True, 2)
+        assert (journal.durable, journal.run.number) == (True, 2)
     with opened(tmp_path) as again:
         assert (again.lost, seqs(again)) == (0, [1, 2, 3])
 

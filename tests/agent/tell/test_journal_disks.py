@@ -22,9 +22,9 @@ def write(journal: Journal, count: int, what: str = "x") -> list[tuple[str, int]
     """Append as a ledger does: where a run has ended, in the next one. (store, seq) of each event."""
     written: list[tuple[str, int]] = []
     while len(written) < count:
-        turn = journal.turn
+        run = journal.run
         try:
-            written.append((turn.store, journal.append(turn.number, fault(what))))
+            written.append((run.store, journal.append(run.number, fault(what))))
         except Ended:
             continue
     return written

@@ -108,7 +108,7 @@ def line(*, newest: bool = True) -> Iterator[tuple[Broker, Ear, Journal, Uplink,
 
 def fill(journal: Journal, count: int) -> None:
     for _ in range(count):
-        journal.append(journal.turn.number, lambda seq: Fault(seq=seq, boot="b", session="s1", at=seq, what="x"))
+        journal.append(journal.run.number, lambda seq: Fault(seq=seq, boot="b", session="s1", at=seq, what="x"))
 
 
 def later() -> int:

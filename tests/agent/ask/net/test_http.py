@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.ask.attempt import Deadline, Trouble
-from agent.ask.net.http import Place, Reply, Session, post, reason_of
-from agent.ask.net.snapshot import Stills
+from agent.ask.net.http import HttpConnection, Place, Reply, post, reason_of
+from agent.ask.net.snapshot import Snapshots
 from agent.ask.onvif.clock import clock
 from agent.ask.picture.capture import photograph
 from agent.model import Camera
@@ -171,10 +171,10 @@ def test_unsafe_headers_are_not_sent() -> None:
 
 
 def posts(server: evil.Server, count: int, pause_s: float = 0.0) -> list[int]:
-    with Session(server.camera(), server.port) as session:
+    with HttpConnection(server.camera(), server.port) as connection:
         statuses = []
         for _ in range(count):
-            statuses.append(session.post("/", b"<q/>", deadline=Deadline(2)).status)
+            statuses.append(connection.post("/", b"<q/>", deadline=Deadline(2)).status)
             time.sleep(pause_s)
         return statuses
 
@@ -224,10 +224,10 @@ def test_session_leaves_connections_that_cannot_be_kept(first: bytes) -> None:
 def test_session_survives_a_failed_post() -> None:
     """After a failure the session is usable again, on a fresh connection."""
     with evil.Server(evil.answers(b"HTTP/1.1 302 Found\r\n\r\n", then_close=False)) as server:
-        session = Session(server.camera(), server.port)
+        connection = HttpConnection(server.camera(), server.port)
         for _ in range(2):
             with pytest.raises(Trouble) as caught:
-                session.post("/", b"", deadline=Deadline(1))
+                connection.post("/", b"", deadline=Deadline(1))
             assert caught.value.reason is Reason.HOSTILE
     assert server.connections == 2
 
@@ -242,8 +242,8 @@ LOCAL = Camera(slot="s", address="127.0.0.1")
 )
 def test_any_bytes_are_read_or_refused(tail: bytes, start: bytes) -> None:
     """Whatever a camera sends is a reply or a Trouble, never another exception."""
-    with camera_says(start + tail), Session(LOCAL, 80) as session, contextlib.suppress(Trouble):
-        assert isinstance(session.post("/", b"", deadline=Deadline(1), cap=200), Reply)
+    with camera_says(start + tail), HttpConnection(LOCAL, 80) as connection, contextlib.suppress(Trouble):
+        assert isinstance(connection.post("/", b"", deadline=Deadline(1), cap=200), Reply)
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_a_status_means_the_same_to_all_who_ask(status: int, reason: Reason) -> 
         place = Place(camera.ports.onvif, "/snapshot", claimed=True)
         found = [
             _reason(lambda: photograph(camera, "/snapshot", log_in=False, deadline=login)),
-            _reason(lambda: Stills(camera, place).take(login)),
+            _reason(lambda: Snapshots(camera, place).take(login)),
             *([] if status == 401 else [_reason(lambda: clock(camera, deadline=login))]),  # an answer to the clock
         ]
     assert reason_of(status) is reason

@@ -67,7 +67,7 @@ def main() -> None:
             for slot, server in servers.items()
         ]
         told = pictures.check(cameras, log_in=set(servers), source="sub", measured=False, deadline_s=6.0)
-        reasons = {slot: str(one.reason) if isinstance(one, NotSeen) else "seen" for slot, one in told}
+        reasons = {one.slot: str(one.picture.reason) if isinstance(one.picture, NotSeen) else "seen" for one in told}
     sent = b"".join(request for server in servers.values() for request in server.requests)
     secrets = (b"sekret", base64.b64encode(b"admin:sekret").rstrip(b"="), b"Injected")
     print(json.dumps({"reasons": reasons, **counted(), "shown": [s.decode() for s in secrets if s in sent]}))

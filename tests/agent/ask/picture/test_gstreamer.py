@@ -29,10 +29,10 @@ def test_1080p_behind_a_login(camera: Camera, path: str, codec: str, element: st
     batch = [structs.replace(camera, stream_path=path)]
     for _ in range(3):  # an encoder in software may need longer than a visit lasts, on a machine that does more
         told = list(pictures.check(batch, log_in={"s1"}, source="main", measured=True, deadline_s=15.0))
-        if isinstance(told[0][1], Seen):
+        if isinstance(told[0].picture, Seen):
             break
     assert len(told) == 1
-    slot, observation = told[0]
+    slot, observation = told[0].slot, told[0].picture
     assert isinstance(observation, Seen), observation
     picture = observation.value
     assert (slot, picture.source, picture.width, picture.height, picture.codec) == ("s1", "main", 1920, 1080, codec)

@@ -25,7 +25,7 @@ from agent.ask.picture import decoder
 from agent.ask.picture import parent as pictures
 from agent.ask.picture.capture import Footage
 from agent.ask.picture.decoder_client import PROGRAM, Decoded, Decoder
-from agent.ask.picture.parent import Job
+from agent.ask.picture.parent import PictureJob, PictureResult
 from agent.ask.rtsp.depacketize import Take
 from agent.model import Camera, Credentials, NotSeen, Picture, Seen
 from agent.permit import LoginMet
@@ -45,13 +45,18 @@ HOSTILE, REFUSED, TIMED_OUT, MALFORMED = Reason.HOSTILE, Reason.REFUSED, Reason.
 SOUND = list(rtp(clip(320, 240)))
 
 
-def check(cameras: Iterable[Camera], deadline_s: float = 20.0, **more: object) -> dict[str, Seen[Picture] | NotSeen]:
+def checked(cameras: Iterable[Camera], deadline_s: float = 20.0, **more: object) -> dict[str, PictureResult]:
     """Every camera exactly once."""
     batch = list(cameras)
     given = {"log_in": {one.slot for one in batch}, "source": "sub", "measured": False, "deadline_s": deadline_s}
     told = list(pictures.check(batch, **{**given, **more}))  # type: ignore[arg-type]
-    assert sorted(slot for slot, _ in told) == sorted(one.slot for one in batch)
-    return dict(told)
+    assert sorted(one.slot for one in told) == sorted(one.slot for one in batch)
+    return {one.slot: one for one in told}
+
+
+def check(cameras: Iterable[Camera], deadline_s: float = 20.0, **more: object) -> dict[str, Seen[Picture] | NotSeen]:
+    """What was seen of every camera."""
+    return {slot: one.picture for slot, one in checked(cameras, deadline_s, **more).items()}
 
 
 def each(kinds: Mapping[str, evil.Behaviour], **more: object) -> tuple[dict[str, Reason | str], bytes]:
@@ -120,11 +125,10 @@ def test_a_login_is_answered_with_digest_alone() -> None:
 
 def test_each_picture_is_compared_with_the_one_given() -> None:
     """Its own small gray picture is handed up for that; without an earlier one nothing is compared."""
-    signed: dict[str, bytes] = {}
     with evil.Server(plays(SOUND)) as server:
-        first = seen(check([server.camera()], signed=signed.__setitem__, measured=True)["s1"])
-        second = seen(check([server.camera()], signatures=dict(signed), measured=True)["s1"])
-    assert "view_match" not in first.metrics
+        first = checked([server.camera()], measured=True)["s1"]
+        second = seen(check([server.camera()], signatures={"s1": first.signature}, measured=True)["s1"])
+    assert "view_match" not in seen(first.picture).metrics
     assert second.metrics["view_match"] > 0.9
 
 
@@ -140,14 +144,14 @@ def test_a_decoder_names_no_fault() -> None:
 def test_a_small_picture_leaves_the_decoder_only_when_asked_for(canteen: Canteen) -> None:
     """Asked for, it is a JPEG of the camera's view, 480 wide and of at most 36 kB; else no answer holds one."""
     camera = simulated(canteen, "a", 0)
-    thumbnails: dict[str, bytes] = {}
-    assert seen(check([camera], source="main", thumbnails=thumbnails)[camera.slot]).width == 1920
-    small = cv2.imdecode(np.frombuffer(thumbnails[camera.slot], np.uint8), cv2.IMREAD_COLOR)
+    shown = checked([camera], source="main", thumbnails=True)[camera.slot]
+    assert seen(shown.picture).width == 1920
+    small = cv2.imdecode(np.frombuffer(shown.thumbnail, np.uint8), cv2.IMREAD_COLOR)
     assert small is not None
     assert small.shape == (270, 480, 3)
     assert float(small.std()) > 15.0
-    assert len(thumbnails[camera.slot]) <= decoder.THUMBNAIL_BYTES
-    job = Job(
+    assert len(shown.thumbnail) <= decoder.THUMBNAIL_BYTES
+    job = PictureJob(
         camera=camera,
         log_in=True,
         source="main",
@@ -157,7 +161,7 @@ def test_a_small_picture_leaves_the_decoder_only_when_asked_for(canteen: Canteen
         deadline_s=8.0,
     )
     results = children.run(pictures.CHILD, [lines.in_clear(job)], deadline_s=12.0, memory_mb=pictures.MEMORY_MB)
-    assert [msgspec.json.decode(line, type=pictures.Answer).thumbnail for line in results] == [b""]
+    assert [msgspec.json.decode(line, type=pictures.PictureResult).thumbnail for line in results] == [b""]
 
 
 def test_a_thumbnail_fits_whatever_the_picture_shows() -> None:
@@ -170,15 +174,13 @@ def test_a_thumbnail_fits_whatever_the_picture_shows() -> None:
 
 def test_slots_of_one_device_show_a_refused_login_once() -> None:
     """A wrong password is shown once, whatever number of slots the device carries, and the refusal is told."""
-    met: list[tuple[str, LoginMet]] = []
     challenge = f'{players.CHALLENGE}, Basic realm="You still have 4 attempts"'
     with evil.Server(plays(SOUND, login=challenge)) as server:
         wrong = Credentials("admin", "wrong")
         cameras = [server.camera(slot=slot, credentials=wrong, stream_path=f"/{slot}") for slot in ("s1", "s2", "s3")]
-        told = check(cameras, met=lambda slot, how: met.append((slot, how)))
-    assert {reason(one) for one in told.values()} == {REFUSED}
-    assert met[0] == ("s1", LoginMet(failed=1, attempts_left=4))
-    assert {how for _, how in met[1:]} == {LoginMet()}
+        told = checked(cameras)
+    assert {reason(one.picture) for one in told.values()} == {REFUSED}
+    assert [one.login for one in told.values()] == [LoginMet(failed=1, attempts_left=4), LoginMet(), LoginMet()]
     assert sum(b"Authorization" in request for request in server.requests) == 1
 
 
@@ -385,21 +387,19 @@ def test_two_gigabytes_are_not_read() -> None:
 def test_a_stream_that_never_sends_is_named() -> None:
     """PLAY granted and nothing sent, or the session closed after it: no picture, as with one nobody can decode."""
     with evil.Server(plays([], then=evil.silent)) as mute, evil.Server(plays([])) as closing:
-        dumb: set[str] = set()
-        told = check([mute.camera(), closing.camera(slot="s2")], undecodable=dumb.add)
-    found = {slot: (one.reason, one.finding) for slot, one in told.items() if isinstance(one, NotSeen)}
-    assert found == dict.fromkeys(("s1", "s2"), (TIMED_OUT, Finding.NO_MEDIA))
-    assert dumb == {"s1", "s2"}
+        told = checked([mute.camera(), closing.camera(slot="s2")])
+    for one in told.values():
+        assert isinstance(one.picture, NotSeen)
+        assert (one.picture.reason, one.picture.finding, one.undecodable) == (TIMED_OUT, Finding.NO_MEDIA, True)
 
 
 def test_a_stream_without_keyframes_is_not_silent() -> None:
     """Video that comes without a keyframe in time: the camera sends, so nothing is denied, and the cause is named."""
     late = rtp(picture for picture in clip(320, 240, pictures=40, gop=40)[1:])
     with evil.Server(plays(late, then=evil.silent)) as server:
-        dumb: set[str] = set()
-        (told,) = check([server.camera()], undecodable=dumb.add).values()
-    assert isinstance(told, NotSeen)
-    assert (told.finding, dumb) == (Finding.NO_KEYFRAME, set())
+        (told,) = checked([server.camera()]).values()
+    assert isinstance(told.picture, NotSeen)
+    assert (told.picture.finding, told.undecodable) == (Finding.NO_KEYFRAME, False)
 
 
 def test_a_flood_of_media_ends() -> None:
@@ -454,7 +454,7 @@ def test_nobody_is_left_behind() -> None:
     with evil.Server(plays(SOUND)) as good, evil.Server(evil.silent) as bad:
         batch = [good.camera(), bad.camera(slot="s2")]
         told = pictures.check(batch, log_in=(), source="sub", measured=False, deadline_s=20.0)
-        assert next(told)[0] == "s1"
+        assert next(told).slot == "s1"
         left = [one for one in psutil.Process().children(recursive=True) if "agent.ask" in " ".join(one.cmdline())]
         assert len(left) == 2
         told.close()  # type: ignore[attr-defined]

@@ -10,10 +10,10 @@ from msgspec import structs
 
 from agent.ask.attempt import Deadline, Trouble
 from agent.ask.net.http import Place
-from agent.ask.net.snapshot import Stills
+from agent.ask.net.snapshot import Snapshots
 from agent.ask.onvif.endpoints import snapshot
 from agent.ask.ptz import commands
-from agent.ask.ptz.commands import Motors, Steering
+from agent.ask.ptz.commands import Motors, PtzClient
 from agent.model import Camera, Capabilities, Credentials
 from contract.vocabulary import Reason
 from simulator.canteen import CameraSpec
@@ -22,41 +22,41 @@ from tests.agent.ask.onvif import questioned
 
 
 @contextmanager
-def steered(persona: str) -> Iterator[tuple[Unit, Camera, Steering]]:
+def ptz_client(persona: str) -> Iterator[tuple[Unit, Camera, PtzClient]]:
     with questioned.enrolled(CameraSpec(slot="stove", persona=persona)) as (unit, camera, told):
         commands.prepare()
-        head = Steering(camera, Motors(camera, told), auth=told.auth, deadline=Deadline(20.0))
-        head.set_clock()
-        yield unit, camera, head
-        head.close()
+        ptz = PtzClient(camera, Motors(camera, told), auth=told.auth, deadline=Deadline(20.0))
+        ptz.set_clock()
+        yield unit, camera, ptz
+        ptz.close()
 
 
 @pytest.mark.parametrize("persona", ["hikvision-dome", "ptz-no-stop"])
 def test_a_head_turns_and_halts(persona: str) -> None:
     """Stop stops it; where the camera knows no Stop, zero velocity does."""
-    with steered(persona) as (unit, _, head):
-        head.turn(0.5)
+    with ptz_client(persona) as (unit, _, ptz):
+        ptz.pan(0.5)
         assert unit.mount.moving(unit.clock())
-        head.halt()
+        ptz.stop()
         assert not unit.mount.moving(unit.clock())
         assert abs(unit.mount.pose(unit.clock()).tilt - -15.0) < 0.01
 
 
 def test_a_turn_that_nobody_renews_ends_by_itself() -> None:
     """Every turn carries a timeout, so that a camera left alone does not turn for ever."""
-    with steered("ptz-no-stop") as (unit, _, head):
-        head.turn(0.2)
+    with ptz_client("ptz-no-stop") as (unit, _, ptz):
+        ptz.pan(0.2)
         time.sleep(commands.TIMEOUT_S + 0.2)
         assert not unit.mount.moving(unit.clock())
 
 
 def test_the_last_stop_is_the_last_word() -> None:
     """After the dead-man's Stop no command of a thread that has not heard of it gets through."""
-    with steered("hikvision-dome") as (unit, _, head):
-        head.turn(0.5)
-        head.last_stop()
+    with ptz_client("hikvision-dome") as (unit, _, ptz):
+        ptz.pan(0.5)
+        ptz.emergency_stop()
         assert not unit.mount.moving(unit.clock())
-        late = threading.Thread(target=head.turn, args=(0.5,), daemon=True)
+        late = threading.Thread(target=ptz.pan, args=(0.5,), daemon=True)
         late.start()
         late.join(1.0)
         assert late.is_alive()
@@ -65,17 +65,17 @@ def test_the_last_stop_is_the_last_word() -> None:
 
 def test_a_place_is_kept_and_found_again() -> None:
     """One temporary preset, overwritten rather than multiplied, brings the head back and is then removed."""
-    with steered("hikvision-dome") as (unit, _, head):
-        preset = head.keep_place()
+    with ptz_client("hikvision-dome") as (unit, _, ptz):
+        preset = ptz.set_preset()
         assert preset
-        assert head.keep_place() == preset
+        assert ptz.set_preset() == preset
         assert [name for name, _ in unit.mount.presets.values()] == [commands.PRESET_NAME]
-        head.turn(1.0)
+        ptz.pan(1.0)
         time.sleep(0.4)
-        head.halt()
+        ptz.stop()
         assert unit.mount.pose(unit.clock()).pan > 5.0
-        head.go_to_place(preset)
-        head.drop_place(preset)
+        ptz.goto_preset(preset)
+        ptz.remove_preset(preset)
         time.sleep(1.0)
         assert unit.mount.pose(unit.clock()).pan == pytest.approx(0.0, abs=0.5)
         assert unit.mount.presets == {}
@@ -83,14 +83,14 @@ def test_a_place_is_kept_and_found_again() -> None:
 
 def test_a_position_is_reported_and_gone_back_to() -> None:
     """AbsoluteMove goes where GetStatus said the head was."""
-    with steered("ptz-355") as (unit, _, head):
-        place = head.status()
+    with ptz_client("ptz-355") as (unit, _, ptz):
+        place = ptz.status()
         assert place
         before = unit.mount.pose(unit.clock())
-        head.turn(1.0)
+        ptz.pan(1.0)
         time.sleep(0.3)
-        head.halt()
-        head.go_to(place)
+        ptz.stop()
+        ptz.absolute_move(place)
         time.sleep(1.0)
         assert unit.mount.pose(unit.clock()).pan == pytest.approx(before.pan, abs=0.5)
 
@@ -100,10 +100,10 @@ def test_means_follow_the_declarations() -> None:
     camera = Camera(slot="stove", address="127.0.0.9")
     nothing = Motors(camera, Capabilities())
     assert (nothing.pan, nothing.zoom, nothing.focus, nothing.profile) == (None, None, None, None)
-    with steered("ptz-180") as (_, _, head):
-        assert head.motors.pan
-        assert head.motors.zoom is None
-        assert head.motors.focus is None
+    with ptz_client("ptz-180") as (_, _, ptz):
+        assert ptz.motors.pan
+        assert ptz.motors.zoom is None
+        assert ptz.motors.focus is None
 
 
 # ---- single pictures ----------------------------------------------------------------------------
@@ -111,8 +111,8 @@ def test_means_follow_the_declarations() -> None:
 
 def test_snapshots_come_over_one_login() -> None:
     """The challenge is answered once and its answer used again."""
-    with steered("hikvision-dome") as (unit, camera, head):
-        stills = Stills(camera, head.snapshot_place(head.motors.profile.token if head.motors.profile else ""))
+    with ptz_client("hikvision-dome") as (unit, camera, ptz):
+        stills = Snapshots(camera, ptz.snapshot_place(ptz.motors.profile.token if ptz.motors.profile else ""))
         before = len(unit.asked)
         for _ in range(3):
             assert stills.take(Deadline(5.0)).startswith(b"\xff\xd8")
@@ -124,10 +124,10 @@ def test_snapshots_come_over_one_login() -> None:
 
 def test_a_refused_snapshot_login_is_sent_once() -> None:
     """A wrong password is shown once, however often a picture is wanted: cameras lock their owners out."""
-    with steered("hikvision-dome") as (unit, camera, head):
-        place = head.snapshot_place(head.motors.profile.token if head.motors.profile else "")
+    with ptz_client("hikvision-dome") as (unit, camera, ptz):
+        place = ptz.snapshot_place(ptz.motors.profile.token if ptz.motors.profile else "")
         wrong = structs.replace(camera, credentials=Credentials("admin", "nonsense"))
-        stills = Stills(wrong, place)
+        stills = Snapshots(wrong, place)
         before = len(unit.asked)
         for _ in range(3):
             with pytest.raises(Trouble) as refused:
@@ -138,8 +138,8 @@ def test_a_refused_snapshot_login_is_sent_once() -> None:
 
 def test_no_snapshot_there() -> None:
     """404 says that there is none."""
-    with steered("ptz-no-stop") as (unit, camera, _):
-        stills = Stills(camera, Place(unit.onvif_port, "/nowhere.jpg", claimed=True))
+    with ptz_client("ptz-no-stop") as (unit, camera, _):
+        stills = Snapshots(camera, Place(unit.onvif_port, "/nowhere.jpg", claimed=True))
         with pytest.raises(Trouble) as missing:
             stills.take(Deadline(5.0))
         assert missing.value.reason is Reason.UNSUPPORTED

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from agent.ask.attempt import Deadline
-from agent.ask.net.snapshot import Stills
+from agent.ask.net.snapshot import Snapshots
 from agent.ask.ptz import registration, zoom_focus
-from agent.ask.ptz.commands import Motors, Steering, prepare
+from agent.ask.ptz.commands import Motors, PtzClient, prepare
 from agent.ask.ptz.overlay import Overlay
 from agent.ask.ptz.registration import View
 from agent.ask.ptz.settle import Faults, settle
-from agent.ask.ptz.viewfinder import Eye
+from agent.ask.ptz.viewfinder import Viewfinder
 from agent.decide import rules_moved
 from agent.model import FocusSeen, ZoomSeen
 from contract.policy import load_policy
@@ -56,34 +56,34 @@ def test_in_steam_the_scale_is_told_to_two_percent_or_not_at_all(zoom: float) ->
 
 
 @contextmanager
-def steered(persona: str, facing: float) -> Iterator[tuple[Unit, Steering, Eye]]:
+def ptz_client(persona: str, facing: float) -> Iterator[tuple[Unit, PtzClient, Viewfinder]]:
     """A camera in a steaming kitchen, its motors and its pictures."""
     spec = CameraSpec(slot="stove", persona=persona, scene="steam", facing=facing, seed=3)
     with questioned.enrolled(spec) as (unit, camera, told):
         prepare()
         motors, deadline = Motors(camera, told), Deadline(60.0)
         assert motors.profile
-        head = Steering(camera, motors, auth=told.auth, deadline=deadline)
-        head.set_clock()
-        eye = Eye(Stills(camera, head.snapshot_place(motors.profile.token)), deadline)
-        yield unit, head, eye
-        eye.close()
-        head.close()
+        ptz = PtzClient(camera, motors, auth=told.auth, deadline=deadline)
+        ptz.set_clock()
+        finder = Viewfinder(Snapshots(camera, ptz.snapshot_place(motors.profile.token)), deadline)
+        yield unit, ptz, finder
+        finder.close()
+        ptz.close()
 
 
 def test_a_zoom_that_ran_out_of_sight_is_brought_back_into_it() -> None:
     """A lens that has run so far that nothing can be told is zoomed back to where its detail can be compared."""
-    with steered("ptz-340", 204.0) as (unit, head, eye):
-        growth, before = zoom_focus.Growth(eye.look().view, eye.overlay), zoom_focus.average(eye)
+    with ptz_client("ptz-340", 204.0) as (unit, ptz, finder):
+        growth, before = zoom_focus.Growth(finder.look().view, finder.overlay), zoom_focus.average(finder)
         unit.mount.go(None, None, 0.65)
         time.sleep(1.5)
         gone = unit.mount.pose(unit.clock()).zoom
-        assert growth.add(settle(eye, head, Faults()).view) is None
-        scale = zoom_focus.seen_again(eye, head, +1, growth, Faults(), eye.deadline)
+        assert growth.add(settle(finder, ptz, Faults()).view) is None
+        scale = zoom_focus.seen_again(finder, ptz, +1, growth, Faults(), finder.deadline)
         zoomed = unit.mount.pose(unit.clock()).zoom
         assert scale == pytest.approx(zoomed, rel=0.03)
         assert zoom_focus.ZOOM_SEEN < zoomed < gone
-        found = zoom_focus.compared(before, eye, zoomed)
+        found = zoom_focus.compared(before, finder, zoomed)
         assert isinstance(found, ZoomSeen)
         assert found.scale == pytest.approx(zoomed, rel=0.03)
         assert found.detail_ratio >= DETAIL
@@ -91,8 +91,8 @@ def test_a_zoom_that_ran_out_of_sight_is_brought_back_into_it() -> None:
 
 def test_steam_is_no_focus_that_moves() -> None:
     """Steam takes a fifth of the sharpness and more, and gives it back; no motor did that."""
-    with steered("focus-dead", 284.0) as (_, head, eye):
-        kept = zoom_focus.FocusKept(head.autofocus(), head.focus_position())
-        found = zoom_focus.focus(eye, head, kept, eye.deadline)
+    with ptz_client("focus-dead", 284.0) as (_, ptz, finder):
+        kept = zoom_focus.FocusKept(ptz.autofocus(), ptz.focus_position())
+        found = zoom_focus.focus(finder, ptz, kept, finder.deadline)
         assert isinstance(found, FocusSeen)
         assert found.moved > rules_moved.UNTOUCHED * found.before

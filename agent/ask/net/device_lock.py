@@ -1,8 +1,7 @@
-"""One visitor per device: a turn is held while a connection to it is open, whichever process or thread opened it.
+"""One visitor per device: whoever has a connection to a device holds its lock, in whichever process or thread.
 
-A turn is a name of the kernel's (an abstract Unix socket of our network namespace), so it ends with its holder however
-that dies, and the daemon, its children and every command share it. What is said over the connection must not be known
-here.
+A lock is a name that the kernel keeps (an abstract Unix socket of our network namespace). It ends with its holder,
+however that dies, and the daemon, its children and every command share it.
 """
 
 import logging
@@ -20,13 +19,13 @@ log = logging.getLogger(__name__)
 
 RTSP, HTTP = "rtsp", "http"
 LOOK_S = 60.0
-"""A look waits at most this long for its turn, then goes on without: better two visitors than no word at all."""
+"""A look waits at most this long for the lock, then goes on without: better two visitors than no word at all."""
 _PAUSE_S = 0.01
 _LONG_S = 10.0
 _TELL_S = 3600.0
 
 
-class NoTurn(Trouble):
+class DeviceLocked(Trouble):
     """Other visits of ours held the device until the deadline: nothing was asked, and nothing is known."""
 
     def __init__(self) -> None:
@@ -34,7 +33,7 @@ class NoTurn(Trouble):
 
 
 class _Held(threading.local):
-    """The turns of one thread: all its connections to a device are one visit."""
+    """The locks that one thread holds: all its connections to a device are one visit."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
@@ -46,20 +45,20 @@ _told: dict[str, float] = {}
 """Address -> when it was last said that looks wait for each other there, monotonic seconds."""
 
 
-class Turn:
-    """Held until `end`, which the thread that took it calls."""
+class DeviceLock:
+    """Keeps other visitors of ours from one device until `release`, which the thread that acquired it calls."""
 
     def __init__(self, key: str, name: socket.socket | None, longest_pause_ms: int = 0) -> None:
         self._key, self._name = key, name
         self.longest_pause_ms = longest_pause_ms
-        """While it was waited for: the longest time in which nobody looked whether it was free, boot ms.
+        """While it was waited for: the longest time in which nobody looked whether it was free, in ms.
 
-        Much more than _PAUSE_S says that this process stood still, or the box slept: that was no waiting.
+        Much more than _PAUSE_S says that this process stood still, or that the box slept: then nobody waited.
         """
         counts = _of_threads.counts
         counts[key] = counts.get(key, 0) + 1
 
-    def end(self) -> None:
+    def release(self) -> None:
         if not self._key:
             return
         counts = _of_threads.counts
@@ -76,34 +75,34 @@ class Turn:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.end()
+        self.release()
 
 
-def take(camera: Camera, kind: str, deadline: Deadline) -> Turn:
-    """The device's turn for RTSP or HTTP, at once where this thread has it. Raises NoTurn, Trouble(TIMED_OUT)."""
+def acquire(camera: Camera, kind: str, deadline: Deadline) -> DeviceLock:
+    """The device's lock for RTSP or HTTP, at once where this thread has it. Raises DeviceLocked, Trouble(TIMED_OUT)."""
     key = f"{kind}/{camera.address}"
     if key in _of_threads.counts:
-        return Turn(key, None)
+        return DeviceLock(key, None)
     name, _ = _waited(key, deadline.left(), look=False)
     if name is None:
-        raise NoTurn
-    return Turn(key, name)
+        raise DeviceLocked
+    return DeviceLock(key, name)
 
 
-def take_for_look(camera: Camera) -> Turn:
-    """The device's turn for RTSP, before all other visitors; never raises, see LOOK_S."""
+def acquire_for_look(camera: Camera) -> DeviceLock:
+    """The device's lock for RTSP, before all other visitors. Never raises, see LOOK_S."""
     key, began = f"{RTSP}/{camera.address}", time.monotonic()
     if key in _of_threads.counts:
-        return Turn(key, None)
+        return DeviceLock(key, None)
     name, longest_pause_ms = _waited(key, LOOK_S, look=True)
     _tell(camera, time.monotonic() - began)
-    return Turn(key, name, longest_pause_ms)
+    return DeviceLock(key, name, longest_pause_ms)
 
 
 def join(camera: Camera) -> None:
-    """From now on this thread's connections to the device belong to the visit of another thread, which has its turn.
+    """From now on this thread's connections to the device belong to the visit of the thread that holds its lock.
 
-    For the order that must not wait, as a dead man's stop: it goes beside whatever is open.
+    For a command that must not wait, such as the emergency stop: it goes beside whatever is open.
     """
     for kind in (RTSP, HTTP):
         key = f"{kind}/{camera.address}"
@@ -111,9 +110,9 @@ def join(camera: Camera) -> None:
 
 
 def _waited(key: str, seconds: float, *, look: bool) -> tuple[socket.socket | None, int]:
-    """The name, None when it was not to be had in time, and the longest pause between two attempts, boot ms.
+    """The name (None: it did not become free in time) and the longest pause between two attempts, in ms.
 
-    Whoever does not look lets those who do go first.
+    Looks go first: other visitors wait while one waits.
     """
     end, first = time.monotonic() + seconds, f"{key}/look"
     tried_ms, longest_ms = boot_ms(), 0

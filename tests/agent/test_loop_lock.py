@@ -1,10 +1,10 @@
-"""A loop's turn: waiting for others of ours is nobody's fault, standing still meanwhile is ours."""
+"""A loop's lock: waiting for others of ours is nobody's fault, standing still meanwhile is ours."""
 
 from contextlib import nullcontext
 
 import pytest
 
-from agent.loop import AtOnce, Loop
+from agent.loop import Loop, NoWait
 from contract.vocabulary import Reason
 from tests.support.waiting import until
 
@@ -38,7 +38,7 @@ def test_a_process_that_stood_still_while_it_waited_has_watched_nothing(pause_ms
     """A pause in the waiting beyond the loop's patience is a run that was missed."""
     task = Counted()
     loop = Loop(
-        "test", task, tell=lambda _: None, patience_s=1.0, turn=lambda: nullcontext(AtOnce(pause_ms)), longest_turn_s=60
+        "test", task, tell=lambda _: None, patience_s=1.0, lock=lambda: nullcontext(NoWait(pause_ms)), longest_wait_s=60
     )
     loop.start()
     until(lambda: task.runs)

@@ -10,7 +10,7 @@ import pytest
 
 from agent.ask.attempt import Deadline
 from agent.ask.look import look
-from agent.ask.net import gate
+from agent.ask.net import device_lock
 from agent.model import Camera, Ports, Seen
 from tests import evil
 
@@ -19,9 +19,9 @@ DESCRIBED = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: %d\r\n\r\n%s" % (len
 HOLDER = """
 import sys
 from agent.ask.attempt import Deadline
-from agent.ask.net import gate
+from agent.ask.net import device_lock
 from agent.model import Camera
-held = gate.take(Camera(slot="a", address=sys.argv[1]), "rtsp", Deadline(5))
+held = device_lock.acquire(Camera(slot="a", address=sys.argv[1]), "rtsp", Deadline(5))
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -77,14 +77,14 @@ def test_looks_of_all_slots_of_a_device_follow_one_another() -> None:
 def test_a_look_goes_before_other_visitors(camera: Camera) -> None:
     """Whoever waited before a look came is let in after it."""
     order: list[str] = []
-    first = gate.take(camera, gate.RTSP, Deadline(5))
+    first = device_lock.acquire(camera, device_lock.RTSP, Deadline(5))
 
     def other() -> None:
-        with gate.take(camera, gate.RTSP, Deadline(20)):
+        with device_lock.acquire(camera, device_lock.RTSP, Deadline(20)):
             order.append("other")
 
     def looking() -> None:
-        with gate.take_for_look(camera):
+        with device_lock.acquire_for_look(camera):
             order.append("look")
 
     waiting = [threading.Thread(target=other), threading.Thread(target=looking)]
@@ -92,7 +92,7 @@ def test_a_look_goes_before_other_visitors(camera: Camera) -> None:
     time.sleep(0.1)
     waiting[1].start()
     time.sleep(0.3)
-    first.end()
+    first.release()
     for thread in waiting:
         thread.join()
     assert order == ["look", "other"]
@@ -100,21 +100,24 @@ def test_a_look_goes_before_other_visitors(camera: Camera) -> None:
 
 def test_a_visit_that_finds_no_turn_says_so(camera: Camera) -> None:
     """At its deadline a visitor is told that the device was held by us; the other protocol and thread are free."""
-    failures: list[gate.NoTurn] = []
+    failures: list[device_lock.DeviceLocked] = []
 
     def other() -> None:
-        gate.take(camera, gate.HTTP, Deadline(1)).end()
+        device_lock.acquire(camera, device_lock.HTTP, Deadline(1)).release()
         try:
-            gate.take(camera, gate.RTSP, Deadline(0.2))
-        except gate.NoTurn as none:
+            device_lock.acquire(camera, device_lock.RTSP, Deadline(0.2))
+        except device_lock.DeviceLocked as none:
             failures.append(none)
 
-    with gate.take(camera, gate.RTSP, Deadline(1)), gate.take(camera, gate.RTSP, Deadline(1)):
+    with (
+        device_lock.acquire(camera, device_lock.RTSP, Deadline(1)),
+        device_lock.acquire(camera, device_lock.RTSP, Deadline(1)),
+    ):
         thread = threading.Thread(target=other)
         thread.start()
         thread.join()
     assert len(failures) == 1
-    gate.take(camera, gate.RTSP, Deadline(0.2)).end()
+    device_lock.acquire(camera, device_lock.RTSP, Deadline(0.2)).release()
 
 
 @pytest.fixture
@@ -131,8 +134,8 @@ def holder(camera: Camera) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_turn_ends_with_the_process_that_had_it(camera: Camera, holder: subprocess.Popen[str]) -> None:
     """Another process's turn is minded, and is over the moment that process is killed."""
-    with pytest.raises(gate.NoTurn):
-        gate.take(camera, gate.RTSP, Deadline(0.2))
+    with pytest.raises(device_lock.DeviceLocked):
+        device_lock.acquire(camera, device_lock.RTSP, Deadline(0.2))
     holder.kill()
     holder.wait()
-    gate.take(camera, gate.RTSP, Deadline(2)).end()
+    device_lock.acquire(camera, device_lock.RTSP, Deadline(2)).release()
