@@ -42,11 +42,11 @@ from agent.ask.onvif import soap
 from agent.ask.picture import capture
 from agent.ask.rtsp import client as rtsp
 from agent.ask.attempt import Deadline, Trouble
-from agent.ask.onvif.client import Conversation, Question
+from agent.ask.onvif.client import OnvifClient, Question
 from agent.ask.net.message import USER_AGENT, request
 from agent.ask.onvif.login import DIGEST, WSSE, Login
 from agent.ask.net.http import Place
-from agent.ask.net.snapshot import Stills
+from agent.ask.net.snapshot import Snapshots
 from agent.model import Camera, Credentials, Identity, Ports
 
 _, address, port, mac, way = sys.argv
@@ -59,7 +59,7 @@ deadline = Deadline(8.0)
 def questioned(way):
     soap.load()
     question = Question("device", "GetDeviceInformation")
-    Conversation(camera, Login(way), log_in=True).put(question, lambda reply: reply, deadline)
+    OnvifClient(camera, Login(way), log_in=True).put(question, lambda reply: reply, deadline)
 
 def paused():
     with connection.connect(camera, camera.ports.rtsp, deadline) as open:
@@ -74,7 +74,7 @@ ways = {
     "describe": lambda: rtsp.describe(camera, log_in=True, deadline=deadline),
     "film": lambda: capture.film(camera, log_in=True, deadline=deadline),
     "photograph": lambda: capture.photograph(camera, "/snapshot", log_in=True, deadline=deadline),
-    "stills": lambda: Stills(camera, Place(int(port), "/snapshot", True)).take(deadline),
+    "snapshots": lambda: Snapshots(camera, Place(int(port), "/snapshot", True)).take(deadline),
     "wsse": lambda: questioned(WSSE),
     "digest": lambda: questioned(DIGEST),
     "paused": paused,
@@ -131,7 +131,7 @@ def swap(cable: Cable) -> None:
     cable.ip("box", "neigh", "flush", "dev", "eth0")
 
 
-@pytest.mark.parametrize("way", ["describe", "film", "photograph", "stills", "wsse", "digest"])
+@pytest.mark.parametrize("way", ["describe", "film", "photograph", "snapshots", "wsse", "digest"])
 def test_every_way_of_logging_in_looks_at_the_mac_first(cable: Cable, way: str) -> None:
     """To the device that is known a login goes; to another one none, and what is said names it."""
     with device(cable) as there:
