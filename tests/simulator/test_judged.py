@@ -15,9 +15,10 @@ def test_every_persona_is_judged_as_a_person_would() -> None:
     with Canteen([CameraSpec(slot=name, persona=name) for name in personas()]) as canteen:
         canteen.warm(wait=True)
         cameras = [enrolled(unit) for unit in canteen.cameras]
-        evidence = examine(
+        examined = examine(
             cameras, door=doors.Open(), auth={}, deadline_s=60.0, motion=None, sound=False, advance=lambda: None
         )
+    evidence = [one.evidence for one in examined]
     found = {e.slot: {v.clause.value: v.standing for v in judge(e, policy)} for e in evidence}
     assert found == {name: dict(persona.expect) for name, persona in personas().items()}
     assert [e.slot for e in evidence if e.capabilities.logins_failed] == []
