@@ -9,7 +9,6 @@ import argparse
 import ipaddress
 import json
 import logging
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ import msgspec
 from agent import __version__, show
 from agent.model import Camera, Credentials, Evidence, Ports, Seen
 from agent.permit import onvif_login
+from contract.language import default_lang
 from contract.messages import BROKEN_JSON, Verdict
 from contract.strict_yaml import ConfigError
 from contract.vocabulary import Standing
@@ -40,12 +40,6 @@ DEFAULT_CONFIG = Path("/etc/canteen-agent/agent.yaml")
 
 class Misuse(Exception):
     """Something the caller must mend; the message says what."""
-
-
-def default_lang() -> str:
-    """Chinese, unless the locale says English."""
-    locale = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
-    return "en" if locale.startswith("en") else "zh"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

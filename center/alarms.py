@@ -1,19 +1,29 @@
-"""What a person should see: everything set aside with its reason, and what of it is an alarm.
+"""What a person should see: everything set aside with its reason, what of it is an alarm, and what gateways tell.
 
-How it came to be set aside must not be known here, nor how it is printed.
+How it came to be set aside must not be known here.
 """
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import msgspec
+
+from center.forms import Listing
 from center.model import Aside
 from center.rate import local
+from center.show import minute
 from center.store import Reader
-from contract.text import escaped
+from center.store.lists import ToldRow
+from contract.messages import BROKEN_JSON
+from contract.text import escaped, tidy
 
 DUPLICATE, AHEAD, FLOOD, LOST = "duplicate_identity", "anchor_ahead", "flood", "lost"
 FINDINGS = ("contradiction", "clock_refuted")
 """What the notary finds; nothing was set aside for it."""
+
+
+TOLD = ("conflict", "identity_changed", "store_reset", "view_not_restored", "fault")
+"""Events that are alarms, as the contract names them."""
 
 
 class Alarm(NamedTuple):
@@ -38,6 +48,35 @@ def alarms(reader: Reader, aside: list[Aside], gateway: str = "") -> list[Alarm]
     return [*found.values(), *_lost(reader, gateway)]
 
 
+def told(reader: Reader, since_ms: int, gateway: str = "") -> list[Alarm]:
+    """What gateways told of their cameras and of themselves since then, in UTC ms."""
+    found: dict[tuple[str, str, str], Alarm] = {}
+    for row in reader.told(TOLD, since_ms, gateway):
+        detail = f"{row.slot}: {_detail(row)}" if row.slot else _detail(row)
+        new = Alarm(row.kind, row.gateway, detail, 1, row.received_ms, row.received_ms)
+        key = (row.gateway, row.kind, detail)
+        found[key] = _both(found[key], new) if key in found else new
+    return list(found.values())
+
+
+def _detail(row: ToldRow) -> str:
+    """The event's own words on one line; those that this version does not know stay as they came."""
+    try:
+        event = msgspec.json.decode(row.payload)
+    except BROKEN_JSON:
+        return tidy(escaped(row.payload))
+    match row.kind:
+        case "conflict":
+            said = f"{event.get('identity', '')}: {', '.join(map(str, event.get('addresses', ())))}"
+        case "identity_changed":
+            said = f"{event.get('before', '')} -> {event.get('after', '')}"
+        case "store_reset":
+            said = f"journal {event.get('before', '') or '?'}: {event.get('why', '')}"
+        case _:
+            said = str(event.get("what", event.get("detail", "")))
+    return tidy(said)
+
+
 def _both(a: Alarm, b: Alarm) -> Alarm:
     return a._replace(times=a.times + b.times, first_ms=min(a.first_ms, b.first_ms), last_ms=max(a.last_ms, b.last_ms))
 
@@ -49,6 +88,11 @@ def _lost(reader: Reader, gateway: str) -> Iterator[Alarm]:
         if missing:
             detail = f"journal {row.store}: {missing} of seqs {row.from_seq} to {row.to_seq}: {row.why}"
             yield Alarm(LOST, row.gateway, detail, 1, row.received_ms, row.received_ms)
+
+
+def listing(found: list[Alarm]) -> Listing:
+    rows = [(a.alarm, a.gateway, a.detail, str(a.times), minute(a.last_ms)) for a in found]
+    return Listing(("alarm", "gateway", "reason", "times", "last"), rows, ("times",), ("last",))
 
 
 def as_json(found: list[Alarm], aside: list[Aside]) -> dict[str, Any]:

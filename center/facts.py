@@ -25,12 +25,14 @@ from contract.messages import (
     Ack,
     Anchor,
     Birth,
+    ClockHealth,
     Command,
     Coverage,
     DuplicateIdentity,
     Gap,
     Goodbye,
     Heartbeat,
+    HostHealth,
     Result,
     Will,
 )
@@ -220,6 +222,7 @@ class Facts:
         row = SessionRow(gateway, birth.session, heard_ms, now_ms)
         self._session(row._replace(version=tidy(birth.version), store=birth.store, boot=birth.boot))
         self.born.add((gateway, birth.session))
+        self._health(gateway, now_ms if heard_ms else 0, birth.clock, None)
         self.journals.give_up(gateway, birth.store, Gone(birth.oldest - 1, GONE, now_ms))
         self._acks[source.city, gateway, birth.store] = None
 
@@ -228,10 +231,17 @@ class Facts:
         self._session(SessionRow(gateway, beat.session, now_ms))
         self._stands(StandingRow(gateway, "", beat.session, received_ms=now_ms))
         self._beats[gateway].append(stretch(beat, now_ms))
+        self._health(gateway, now_ms, beat.clock, beat.host)
         if not self._is_born(gateway, beat.session):
             self._ask_for_birth(source, now_ms, REBIRTH_EVERY_MS)
         elif self.journals[gateway, beat.store].hole_before(beat.seq_high):
             self._ask_for_birth(source, now_ms, ANOTHER_REBIRTH_MS)
+
+    def _health(self, gateway: str, now_ms: int, clock: ClockHealth | None, host: HostHealth | None) -> None:
+        """The newest is kept; a birth that the broker had kept tells nothing new."""
+        for kind, told in (("clock", clock), ("host", host)):
+            if told and now_ms:
+                self._documents.append(DocumentRow(gateway, kind, now_ms, msgspec.json.encode(told)))
 
     def _ask_for_birth(self, source: Origin, now_ms: int, every_ms: int) -> None:
         gateway = source.gateway

@@ -4,9 +4,12 @@ Where the figures come from must not be known here.
 """
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Literal
 
 from center.rate import Count, local, percent
 from center.report import Report, Row
+from contract.text import printable
 
 TEXTS = {
     "registered": ("应有点位", "registered"),
@@ -57,6 +60,35 @@ TEXTS = {
     "what": ("何项", "what"),
     "before": ("原为", "before"),
     "after": ("改为", "after"),
+    "place": ("地区", "place"),
+    "unit": ("单位", "unit"),
+    "unit_id": ("单位编号", "unit id"),
+    "position": ("点位", "position"),
+    "zone": ("位置", "zone"),
+    "state": ("状态", "state"),
+    "since": ("自何时", "since"),
+    "lasting": ("已持续", "for"),
+    "contact": ("联系人", "contact"),
+    "telephone": ("电话", "telephone"),
+    "slot": ("网关点位", "slot"),
+    "silent": ("失联", "silent"),
+    "left": ("已停止", "stopped"),
+    "alive": ("正常", "alive"),
+    "revoked": ("已注销", "revoked"),
+    "heard": ("最近上报", "heard"),
+    "version": ("版本", "version"),
+    "clock": ("时钟", "clock"),
+    "disk": ("磁盘已用", "disk used"),
+    "journal": ("日志", "journal"),
+    "backed_up": ("已备份到 {0}：{1} MB，最后收到消息 {2}", "copied to {0}: {1} MB, last heard {2}"),
+    "restored": ("已恢复 {0}：{1} MB，最后收到消息 {2}", "restored {0}: {1} MB, last heard {2}"),
+    "kept_as": ("原数据库保留为 {0}", "the database of before is kept as {0}"),
+    "behind": (
+        "此后已确认而备份中没有的消息不会再来：serve 启动后记为 lost，其时段为未知",
+        "what was acknowledged since then will not come again: serve records it as lost, its time is unknown",
+    ),
+    "rebuilt": ("已重新生成：当前状态 {0} 行，月份 {1}", "made anew: {0} rows of how everything stands, months {1}"),
+    "no_alarm": ("没有告警", "no alarm"),
 }
 
 
@@ -81,10 +113,15 @@ def summary(made: Report, lang: str) -> Iterator[str]:
     yield f"{until}  {rate}  {evidence}  {word('upper', lang)} {percent(f.on + f.unknown, f.assessed)}"
 
 
-def rate_table(made: Report, lang: str) -> None:
-    rows = [_cells(row) for row in (*made.rows, made.total._replace(name=word("total", lang)))]
-    columns = ("name", "slots", "online", "offline", "unknown", "never_seen", "rate", "evidence", "upper")
-    grid(columns, rows, lang, right=columns[1:])
+def rate_cells(made: Report, lang: str) -> list[tuple[str, ...]]:
+    """A row for each of the level, the worst first and those that pass below; the total last."""
+    rows = sorted(made.rows, key=lambda row: failing_first(row.figures.on, row.figures.assessed))
+    return [_cells(row) for row in (*rows, made.total._replace(name=word("total", lang)))]
+
+
+def failing_first(numerator: int, denominator: int) -> Fraction:
+    """To sort by; what has nothing to assess stands last."""
+    return Fraction(numerator, denominator) if denominator else Fraction(2)
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -93,17 +130,35 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (row.name, str(f.slots), str(c.online), str(c.offline), str(c.unknown), str(c.never_seen), *rates)
 
 
-def grid(columns: Sequence[str], rows: Sequence[Sequence[str]], lang: str, right: Sequence[str] = ()) -> None:
-    """A table on standard output; nothing without rows. `columns` name words; those in `right` hold figures."""
+def grid(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    lang: str,
+    right: Sequence[str] = (),
+    whole: Sequence[str] = (),
+) -> None:
+    """A table on standard output; nothing without rows. `columns` name words.
+
+    Figures (`right`) and what is `whole` keep their width; the others share what is left of the terminal, or of 80.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table()
-    for column in columns:
-        table.add_column(word(column, lang), justify="right" if column in right else "left", overflow="fold")
+    gap = 0 if len(columns) > 7 else 1  # beside the blank that the box has between two columns
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, gap, 0, 0))
+    for number, column in enumerate(columns):
+        head = word(column, lang)
+        width = None
+        if column in right or column in whole:
+            least = max(map(len, head.split())) if lang == "en" else min(cell_len(head), 6)
+            width = max([least, *(cell_len(row[number]) for row in rows)])
+        side: Literal["left", "right"] = "right" if column in right else "left"
+        table.add_column(head, justify=side, overflow="fold", width=width)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     if rows:
         Console().print(table)
 
@@ -128,6 +183,17 @@ class Bar:
 
     def move(self, done: int, of: int) -> None:
         self._bar.update(self._task, completed=done, total=of)
+
+
+def lasted(ms: int, lang: str) -> str:
+    """A length of time for people: its two largest units, never rounded up."""
+    minutes = max(0, ms) // 60_000
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if lang == "zh":
+        parts = (f"{days}天{hours}小时", f"{hours}小时{minutes}分", f"{minutes}分")
+    else:
+        parts = (f"{days} d {hours} h", f"{hours} h {minutes} min", f"{minutes} min")
+    return parts[0] if days else parts[1] if hours else parts[2]
 
 
 def minute(ms: int) -> str:

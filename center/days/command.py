@@ -3,23 +3,22 @@
 import argparse
 import hashlib
 import json
-import sys
 import time
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from center.arguments import Making, Misuse, loaded, rules
 from center.days.build import build
 from center.days.engine import Row, Uncovered, month
 from center.days.final import Asked, Refused, freeze, late, newest
+from center.forms import Listing, out, tell
 from center.intervals import Span
-from center.rate import Rules, local, month_of, month_span, percent
+from center.rate import local, month_of, month_span, percent
 from center.readings import Rule
-from center.registry.command import Misuse, loaded, somebody
-from center.show import grid
+from center.registry.command import somebody
+from center.show import failing_first
 from center.store import Store
 from contract.policy import Policy, load_policy
 
@@ -27,27 +26,37 @@ LEVELS = ("province", "city", "county", "unit", "slot")
 HOUR_MS = 3_600_000
 
 
-def add(commands: Any, shared: argparse.ArgumentParser, policy: str, rules: Callable[[str], Rules]) -> None:
-    """The command and its acts. `rules`: of a policy's name."""
-    acts = commands.add_parser("days", help="a month's figures from spans, as Parquet and SQL").add_subparsers(
-        required=True
+def add(making: Making) -> None:
+    """The command and its acts."""
+    say = making.say
+    making = making.within(
+        "days", "按日的在线时段与全月数字（Parquet、SQL）", "a month's figures from spans, as Parquet and SQL"
     )
-    place = argparse.ArgumentParser(add_help=False)
-    place.add_argument("--month", default="", metavar="YYYY-MM", help="in Asia/Shanghai; default: the running month")
-    place.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="one folder for each month in it")
-    place.add_argument("--policy", default=policy, help="shipped policy or a file")
-    place.set_defaults(rules=rules)
-    lay = acts.add_parser("build", parents=[shared, place], help="lay the spans of a month, or of its last days")
-    lay.add_argument("--days", type=int, default=0, metavar="N", help="only the last N; default: all of the month")
-    lay.set_defaults(act=_build)
-    end = acts.add_parser("freeze", parents=[place], help="make a month final, or give it a revision")
-    end.add_argument("--by", default="", metavar="PERSON", help="who answers for it; default: who is logged in")
-    end.add_argument("--reason", default="", help="of a revision")
-    end.set_defaults(act=_freeze)
-    show = acts.add_parser("show", parents=[place], help="figures of a level, final or not, and what came late")
-    show.add_argument("--level", choices=LEVELS, default="city")
-    show.add_argument("--json", action="store_true")
-    show.set_defaults(act=_show)
+    lay = making.command(
+        "build", _build, "生成一个月或其最后几天的时段", "lay the spans of a month, or of its last days"
+    )
+    last = say("只生成最后 N 天；默认全月", "only the last N; default: all of the month")
+    lay.add_argument("--days", type=int, default=0, metavar="N", help=last)
+    end = making.command(
+        "freeze", _freeze, "把一个月定稿，或作修订", "make a month final, or give it a revision", database=False
+    )
+    making.person(end)
+    end.add_argument("--reason", default="", metavar="TEXT", help=say("修订的理由", "of a revision"))
+    show = making.command(
+        "show",
+        _show,
+        "某层级的数字，及迟到的数据",
+        "figures of a level, final or not, and what came late",
+        database=False,
+    )
+    show.add_argument("--level", choices=LEVELS, default="city", help=say("层级；默认为市", "default: city"))
+    making.forms(show)
+    for act in (lay, end, show):
+        month = say("按北京时间；默认本月", "in Asia/Shanghai; default: the running month")
+        act.add_argument("--month", default="", metavar="YYYY-MM", help=month)
+        folder = say("其下每月一个文件夹", "one folder for each month in it")
+        act.add_argument("--out", type=Path, required=True, metavar="FOLDER", help=folder)
+        making.policy(act)
 
 
 def _month(options: argparse.Namespace) -> tuple[str, Span]:
@@ -71,10 +80,10 @@ def _build(options: argparse.Namespace) -> int:
     store = Store(options.database, create=False)
     try:
         with store.read() as reader:
-            built = build(reader, options.out / name / "now", (begin, end), options.rules(options.policy))
+            built = build(reader, options.out / name / "now", (begin, end), rules(options.policy))
     finally:
         store.close()
-    _out(f"{name}: {built.written} days of cities written, {built.unchanged} as they were")
+    out(f"{name}: {built.written} days of cities written, {built.unchanged} as they were")
     return 0
 
 
@@ -86,14 +95,14 @@ def _freeze(options: argparse.Namespace) -> int:
     cut_off = whole[1] + policy.rate.final_after.value * HOUR_MS
     now_ms = time.time_ns() // 1_000_000
     by = options.by or somebody()
-    asked = Asked(by, options.reason, now_ms, cut_off, text, options.rules(options.policy), rule_of(policy))
+    asked = Asked(by, options.reason, now_ms, cut_off, text, rules(options.policy), rule_of(policy))
     try:
         made = freeze(options.out / name, name, span, asked)
     except Refused as refused:
         raise Misuse(str(refused)) from refused
     except Uncovered as gap:
         raise Misuse(str(gap)) from gap
-    _out(f"{name}: revision {made.number}, {len(made.hashes)} files")
+    out(f"{name}: revision {made.number}, {len(made.hashes)} files")
     return 0
 
 
@@ -108,24 +117,23 @@ def _show(options: argparse.Namespace) -> int:
         raise Misuse(f"{folder}: nothing of {name} is laid there: days build")
     policy: Policy = loaded(load_policy, options.policy)
     try:
-        now = month(folder / "now", span, options.rules(options.policy), rule_of(policy))
+        now = month(folder / "now", span, rules(options.policy), rule_of(policy))
     except Uncovered as gap:
         raise Misuse(str(gap)) from gap
     final = newest(folder)
     if final and options.level in ("unit", "slot"):
-        listed = month(folder / f"final-{final.number}", span, options.rules(options.policy), rule_of(policy))
+        listed = month(folder / f"final-{final.number}", span, rules(options.policy), rule_of(policy))
     else:
         listed = final.rows if final else now
     rows = [row for row in listed if row.level == options.level]
     behind = late(final.rows, now) if final else {}
-    if options.json:
-        told = {"month": name, "revision": final.number if final else None, "late": behind}
-        _out(json.dumps(told | {"rows": [row._asdict() for row in rows]}, ensure_ascii=False, indent=2))
-        return 0
     state = f"revision {final.number} of {local(final.at_ms).isoformat(' ', 'minutes')}" if final else "provisional"
     columns = ("name", "slots", "reading_time", "reading_days", "reading_spot", "outages", "longest", "mttr", "planned")
-    grid(columns, [_cells(row) for row in rows if not row.kind], options.lang, right=columns[1:])
-    _out(f"{name}: {state}", *([f"late: {json.dumps(behind)}"] if any(behind.values()) else []))
+    head = {"month": name, "revision": final.number if final else None, "late": behind}
+    worst = sorted((row for row in rows if not row.kind), key=lambda row: failing_first(row.on_ms, row.e_ms))
+    listing = Listing(columns, [_cells(row) for row in worst], columns[1:])
+    lines = [f"{name}: {state}", *([f"late: {json.dumps(behind)}"] if any(behind.values()) else [])]
+    tell(options, lambda: head | {"rows": [row._asdict() for row in rows]}, listing, lines=lines)
     return 0
 
 
@@ -140,8 +148,3 @@ def _cells(row: Row) -> tuple[str, ...]:
         str(row.outages),
         *(f"{ms // HOUR_MS}:{ms // 60_000 % 60:02d}" for ms in (row.longest_ms, mttr, row.planned_ms)),
     )
-
-
-def _out(*lines: str) -> None:
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()

@@ -2,73 +2,68 @@
 
 import argparse
 import getpass
-import json
 import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from center.arguments import Making, Misuse, loaded
+from center.forms import Listing, err, out, tell
 from center.registry import REGIONS, cells, writing
 from center.registry.problems import Unfit
 from center.registry.taking_over import File, Order, Summary, fields, take_over, titles
 from center.registry.words import said, sentence
-from center.show import Bar, grid, word
+from center.show import Bar, word
 from center.store import Store
 from center.store.registrar import Changed
 from contract.policy import load_policy
-from contract.problems import ConfigError
 from contract.regions import Regions, load_regions
 
 FINE, MISUSE = 0, 2
 
 
-class Misuse(Exception):
-    """What the caller asked for cannot be done as asked; the text says what to do."""
-
-
-def add(commands: Any, shared: argparse.ArgumentParser, policy: str) -> None:
+def add(making: Making) -> None:
     """The command and its acts."""
-    language = argparse.ArgumentParser(add_help=False)
-    language.add_argument("--lang", choices=("zh", "en"), default=argparse.SUPPRESS)
-    acts = commands.add_parser("registry", help="the registry of required positions").add_subparsers(required=True)
-    template = acts.add_parser("template", parents=[language], help="an empty workbook to fill in")
-    template.add_argument("out", type=Path, metavar="FILE.xlsx")
-    _policy_arguments(template, policy)
-    template.set_defaults(act=_template)
-    for name, does in (("check", "say what an import would change"), ("import", "take sheets over, all or nothing")):
-        act = acts.add_parser(name, parents=[shared], help=does)
-        act.add_argument("file", type=Path, nargs="+", metavar="FILE", help="XLSX or CSV; see registry template")
-        act.add_argument("--correct", action="store_true", help="a place that differs was wrong, for the past as well")
-        act.add_argument("--by", default="", metavar="PERSON", help="who answers for it; default: who is logged in")
-        _policy_arguments(act, policy)
-        act.set_defaults(act=_take_over, keep=name == "import")
-    export = acts.add_parser("export", parents=[shared], help="the whole registry as sheets that can be imported")
-    export.add_argument("out", type=Path, metavar="FILE.xlsx|FOLDER", help="a folder gets a CSV for each sheet")
-    export.set_defaults(act=_export)
-    log = acts.add_parser("log", parents=[shared], help="who changed what, and when")
-    log.add_argument("--id", default="", metavar="ID", help="only of this unit, position, gateway …")
-    log.add_argument("--last", type=int, default=100, metavar="N", help="changes; default 100")
-    log.add_argument("--json", action="store_true")
-    log.set_defaults(act=_log)
-
-
-def _policy_arguments(parser: argparse.ArgumentParser, policy: str) -> None:
-    parser.add_argument("--policy", default=policy, help="its kinds of unit and caps; shipped policy or a file")
-    parser.add_argument(
-        "--regions", default="", help=f"shipped regions or a file; default: {REGIONS} in an empty database"
+    say = making.say
+    making = making.within("registry", "应有点位的登记表", "the registry of required positions")
+    template = making.command(
+        "template", _template, "空白工作簿，供填写", "an empty workbook to fill in", database=False
     )
+    template.add_argument("out", type=Path, metavar="FILE.xlsx")
+    _policy_arguments(making, template)
+    for name, zh, en in (
+        ("check", "检查导入会改变什么", "say what an import would change"),
+        ("import", "导入表格，全部或全不", "take sheets over, all or nothing"),
+    ):
+        act = making.command(name, _take_over, zh, en)
+        sheets = say("XLSX 或 CSV，格式见 registry template", "XLSX or CSV; see registry template")
+        act.add_argument("file", type=Path, nargs="+", metavar="FILE", help=sheets)
+        wrong = say("原登记的位置有误，过去的也一并改正", "a place that differs was wrong, for the past as well")
+        act.add_argument("--correct", action="store_true", help=wrong)
+        making.person(act)
+        _policy_arguments(making, act)
+        act.set_defaults(keep=name == "import")
+    export = making.command(
+        "export", _export, "导出全部登记，可再导入", "the whole registry as sheets that can be imported"
+    )
+    folder = say("填文件夹则每张表一个 CSV", "a folder gets a CSV for each sheet")
+    export.add_argument("out", type=Path, metavar="FILE.xlsx|FOLDER", help=folder)
+    log = making.command("log", _log, "何人何时改了什么", "who changed what, and when")
+    only = say("只看该单位、点位、网关……", "only of this unit, position, gateway …")
+    log.add_argument("--id", default="", metavar="ID", help=only)
+    log.add_argument("--last", type=int, default=100, metavar="N", help=say("条数，默认 100", "changes; default 100"))
+    making.forms(log)
 
 
-def loaded(load: Any, name: str) -> Any:
-    try:
-        return load(name)
-    except ConfigError as error:
-        raise Misuse(f"{name}: {error}") from error
-    except OSError as error:
-        raise Misuse(f"{name}: {error.strerror or error}") from error
+def _policy_arguments(making: Making, parser: argparse.ArgumentParser) -> None:
+    making.policy(parser)
+    regions = making.say(
+        f"随程序提供的区划名，或文件；空数据库默认 {REGIONS}",
+        f"shipped regions or a file; default: {REGIONS} in an empty database",
+    )
+    parser.add_argument("--regions", default="", metavar="NAME|FILE", help=regions)
 
 
 # ---- template and export ------------------------------------------------------------------------
@@ -151,25 +146,25 @@ def somebody() -> str:
 def _refuse(unfit: Unfit, options: argparse.Namespace) -> None:
     file = f"{options.file[0]}: " if len(options.file) == 1 else ""
     for problem in unfit.problems:
-        _err(f"{file}{said(problem, options.lang)}")
+        err(f"{file}{said(problem, options.lang)}")
     if unfit.more:
-        _err(sentence("more", options.lang, str(unfit.more)))
-    _err(sentence("nothing", options.lang))
+        err(sentence("more", options.lang, str(unfit.more)))
+    err(sentence("nothing", options.lang))
 
 
 def _tell(summary: Summary, options: argparse.Namespace) -> None:
     for warning in summary.warnings:
-        _err(f"{sentence('note', options.lang)}: {said(warning, options.lang)}")
+        err(f"{sentence('note', options.lang)}: {said(warning, options.lang)}")
     for table, (zh, en) in titles().items():
         if table in summary.counts:
             counts = summary.counts[table]
             told = "  ".join(f"{word(name, options.lang)} {n}" for name, n in counts._asdict().items())
-            _out(f"{zh if options.lang == 'zh' else en}: {told}")
+            out(f"{zh if options.lang == 'zh' else en}: {told}")
             if table != "regions":
-                _out(*_rows("+", summary.added[table], counts.added, options.lang))
-                _out(*_rows("~", summary.changed[table], counts.changed, options.lang))
+                out(*_rows("+", summary.added[table], counts.added, options.lang))
+                out(*_rows("~", summary.changed[table], counts.changed, options.lang))
     if not options.keep:
-        _out(sentence("dry", options.lang))
+        out(sentence("dry", options.lang))
 
 
 def _rows(mark: str, rows: Sequence[Changed], total: int, lang: str) -> Iterator[str]:
@@ -201,18 +196,7 @@ def _log(options: argparse.Namespace) -> int:
     with store.read() as reader:
         changes = reader.audit(options.id, options.last)
     store.close()
-    if options.json:
-        _out(json.dumps([change._asdict() for change in changes], ensure_ascii=False, indent=2))
-        return FINE
     rows = [(cells.written(c.at_ms), c.person, c.sheet, f"{c.id} {c.at}".strip(), c.before, c.after) for c in changes]
-    grid(("when", "who", "sheet", "what", "before", "after"), rows, options.lang)
+    columns = ("when", "who", "sheet", "what", "before", "after")
+    tell(options, lambda: [change._asdict() for change in changes], Listing(columns, rows))
     return FINE
-
-
-def _out(*lines: str) -> None:
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()
-
-
-def _err(line: str) -> None:
-    sys.stderr.write(f"canteen-center: {line}\n")

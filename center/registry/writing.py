@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from center.forms import guarded
 from center.registry.cells import written
 from center.registry.sheets import ALL, POSITIONS, Column, Sheet
 from center.registry.tree import regions_of
@@ -84,7 +85,7 @@ def export(out: Path, reader: Reader, lang: str) -> None:
         with _beside(out / f"{sheet.name}.csv") as file, file.open("w", encoding="utf-8-sig", newline="") as data:
             table = csv.writer(data)
             for row in _rows(sheet, reader, lang):
-                table.writerow([_guarded(value) for value in row])
+                table.writerow([guarded(value) for value in row])
 
 
 def _title(sheet: Sheet, lang: str) -> str:
@@ -122,11 +123,6 @@ def _cell(column: Column, value: Any) -> str:
     if column.kind == "since":
         return written(value) if value else ""
     return str(value)
-
-
-def _guarded(text: str) -> str:
-    """So that a spreadsheet takes it for text; `_unguarded` of the reading side takes the apostrophe away."""
-    return f"'{text}" if text.lstrip("'")[:1] in ("=", "+", "-", "@") else text
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from center.intervals import Intervals, Span, normal
 from center.model import Act, Aside, Bound, LostRow, Piece, Position
 from center.registry.tree import Region
 from center.store import bulk
+from center.store.lists import Lists
 from center.store.registered import (
     TABLES,
     audit,
@@ -63,7 +64,7 @@ GROUP BY word
 """
 
 
-class Reader:
+class Reader(Lists):
     def __init__(self, connection: Connection) -> None:
         self._c = connection
 
@@ -315,8 +316,8 @@ def _pieces(
 
 
 def _bounds(steps: list[tuple[int, str, str]]) -> tuple[Bound, ...]:
-    """Each holds until the next one."""
+    """Each holds until the next one; none for a position that was never bound."""
     ends = [*(step[0] for step in steps[1:]), None]
     return tuple(
-        Bound(gateway, slot, since, end) for (since, gateway, slot), end in zip(steps, ends, strict=True) if gateway
+        Bound(gateway, slot, since, end) for (since, gateway, slot), end in zip(steps, ends, strict=False) if gateway
     )

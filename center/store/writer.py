@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from center.beats import NEAR_MS, Alike, Stretch, joined
 from center.intervals import Span, normal
 from center.model import AnchorRow, ClosingRow, DocumentRow, EventRow, LostRow, SessionRow, Spoilt, StandingRow
-from center.store import bulk
+from center.store import bulk, rebuilt
 from center.store import statements as s
 from center.store.reader import Copy, Reader
 from center.store.schema import (
@@ -108,6 +108,10 @@ class Writer(Reader):
     def put_standing(self, rows: Iterable[StandingRow]) -> None:
         """Of one store the higher seq is newer; of two, what came later."""
         self._put(standing, s.STANDING, list(rows), s.STANDING_THEN)
+
+    def stand_anew(self) -> int:
+        """Forgets how everything stands and makes it of what was told; returns how many rows that is."""
+        return rebuilt.stand_anew(self._c)
 
     def put_documents(self, rows: Iterable[DocumentRow]) -> None:
         newest = {row[:2]: row for row in sorted(rows, key=lambda row: row.received_ms)}

@@ -2,7 +2,6 @@
 
 import json
 import random
-import shutil
 import time
 from itertools import count
 from pathlib import Path
@@ -70,27 +69,31 @@ def test_a_center_restored_from_an_old_backup_says_what_it_lacks(
 ) -> None:
     """It finds its retained ack ahead of what it holds: the difference is lost, told as such, and not waited for."""
     now = time.time_ns() // 1_000_000
+    backup, first = tmp_path / "backup.db", events(anchor(1, 0, now - 60_000), moved(2, 100, "online"), event(3))
     with Center(broker, database) as center:
         assert gateway.until(lambda: gateway.center[-1:] == ["up"], 60)
         gateway.says("state", birth(), retain=True)
-        gateway.says("ev", events(anchor(1, 0, now - 60_000), moved(2, 100, "online"), event(3)))
+        gateway.says("ev", first)
         assert gateway.until(lambda: gateway.acked == 3, 60)
-        assert center.stop()[0] == 0
-    backup = shutil.copy(database, tmp_path / "backup.db")
-    with Center(broker, database) as center:
+        assert main(["backup", "--database", str(database), "--out", str(backup)]) == 0
         gateway.says("ev", events(moved(4, 20_000, "offline"), moved(5, 30_000, "online")))
         assert gateway.until(lambda: gateway.acked == 5, 60)
+        back = ["restore", str(backup), "--database", str(database), "--replace"]
+        assert main(back) == 2
+        assert "is in use: stop canteen-center serve first" in capsys.readouterr().err
         assert center.stop()[0] == 0
-    database.unlink()
-    shutil.copy(backup, database)
+    assert main(back) == 0
+    assert held(database) == {1, 2, 3}
     with Center(broker, database) as center:
+        gateway.says("ev", first)
         gateway.says("ev", events(event(6)))
         gateway.says("hb", beat(60_000, 6))
         assert gateway.until(lambda: gateway.acked == 6, 60)
         assert center.stop()[0] == 0
+    capsys.readouterr()
     assert held(database) == {1, 2, 3, 6}
-    assert main(["quarantine", "--database", str(database), "--json"]) == 1
-    (alarm,) = json.loads(capsys.readouterr().out)["alarms"]
+    assert main(["alarms", "--database", str(database), "--json", "--code", "lost"]) == 1
+    (alarm,) = json.loads(capsys.readouterr().out)
     assert (alarm["alarm"], alarm["gateway"]) == ("lost", GATEWAY)
     assert "2 of seqs 4 to 5: the center is behind its own ack" in alarm["detail"]
     assert main(["rate", "--database", str(database), "--json", "--level", "slot"]) == 0

@@ -1,0 +1,211 @@
+"""What the center's command lines share: language, help in Chinese, broker, policy, locality, a moment.
+
+What a command does must not be known here.
+"""
+
+import argparse
+import re
+import time
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import UTC
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from center.line import Options
+from center.rate import Rules, local, moment_ms
+from center.registry.problems import Wrong
+from center.registry.tree import Tree
+from center.registry.words import sentence
+from contract.language import LANGUAGES, Say, default_lang, saying
+from contract.policy import Policy, load_policy
+from contract.problems import ConfigError
+
+POLICY = "henan-2021-45"
+
+
+class Misuse(Exception):
+    """What the caller asked for cannot be done as asked; the text says what to do."""
+
+
+class Making(NamedTuple):
+    """What a command is added with. `shared`: options of every command with a database; `bare`: of one without."""
+
+    commands: Any
+    shared: argparse.ArgumentParser
+    bare: argparse.ArgumentParser
+    say: Say
+
+    def command(self, name: str, act: Any, zh: str, en: str, *, database: bool = True) -> argparse.ArgumentParser:
+        summary = self.say(zh, en)
+        parents = [self.shared] if database else [self.bare]
+        made: argparse.ArgumentParser = self.commands.add_parser(
+            name, parents=parents, help=summary, description=summary
+        )
+        made.set_defaults(act=act)
+        return made
+
+    def within(self, name: str, zh: str, en: str) -> "Making":
+        """For the acts of a command that has several."""
+        summary = self.say(zh, en)
+        group = self.commands.add_parser(name, help=summary, description=summary)
+        return self._replace(commands=group.add_subparsers(required=True, metavar="ACT"))
+
+    def person(self, parser: argparse.ArgumentParser) -> None:
+        who = self.say("由谁负责；默认为当前登录者", "who answers for it; default: who is logged in")
+        parser.add_argument("--by", default="", metavar="PERSON", help=who)
+
+    def forms(self, parser: argparse.ArgumentParser) -> None:
+        """How the answer is printed; a table for people without either."""
+        forms = parser.add_mutually_exclusive_group()
+        forms.add_argument("--json", action="store_true", help=self.say("以 JSON 输出", "as JSON"))
+        zh = "以 CSV 输出（带 BOM，可直接用 Excel 打开）"
+        forms.add_argument("--csv", action="store_true", help=self.say(zh, "as CSV with a BOM, as Excel opens it"))
+
+    def policy(self, parser: argparse.ArgumentParser) -> None:
+        zh, en = "随程序提供的办法名，或文件", "shipped policy or a file"
+        parser.add_argument("--policy", default=POLICY, metavar="NAME|FILE", help=self.say(zh, en))
+
+    def broker(self, parser: argparse.ArgumentParser) -> None:
+        say = self.say
+        server = say("消息服务器地址和端口", "address and port of the broker")
+        parser.add_argument("--broker", default="127.0.0.1:1883", metavar="HOST:PORT", help=server)
+        own = say("每个进程使用各自的用户名，同时作为客户端标识", "one for every process: it is the client id as well")
+        parser.add_argument("--username", default="", metavar="NAME", help=own)
+        secret = say("口令所在文件", "the password stands in it")
+        parser.add_argument("--password-file", type=Path, metavar="FILE", help=secret)
+        authority = say("签发机构的证书；填写后启用 TLS", "certificate authority: switches TLS on")
+        parser.add_argument("--ca", type=Path, metavar="FILE", help=authority)
+        mine = say("本方证书，与 --key 同用", "own certificate, with --key")
+        parser.add_argument("--cert", type=Path, metavar="FILE", help=mine)
+        parser.add_argument("--key", type=Path, metavar="FILE", help=say("本方私钥", "its private key"))
+
+
+# ---- language -----------------------------------------------------------------------------------
+
+
+def wanted_lang(arguments: Sequence[str] | None) -> str:
+    """What `--lang` says, else the locale: help is printed before arguments are understood."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    early.add_argument("--lang", default="")
+    try:
+        told = early.parse_known_args(arguments)[0].lang
+    except (argparse.ArgumentError, SystemExit):
+        told = ""
+    return told if told in LANGUAGES else default_lang()
+
+
+def parser_of(lang: str, zh: str, en: str) -> argparse.ArgumentParser:
+    """The parser of the program, in the wanted language."""
+    made = (Chinese if lang == "zh" else argparse.ArgumentParser)(
+        prog="canteen-center", description=saying(lang)(zh, en)
+    )
+    language(made, lang, lang)
+    return made
+
+
+def language(parser: argparse.ArgumentParser, lang: str, default: Any = argparse.SUPPRESS) -> None:
+    zh, en = "显示语言；默认按系统语言环境（LANG）", "language of what is shown; default: by the locale (LANG)"
+    parser.add_argument("--lang", choices=LANGUAGES, default=default, help=saying(lang)(zh, en))
+
+
+class Chinese(argparse.ArgumentParser):
+    """Says argparse's own words in Chinese."""
+
+    def __init__(self, *, add_help: bool = True, **more: Any) -> None:
+        super().__init__(add_help=False, formatter_class=_ChineseHelp, **more)
+        if add_help:
+            self.add_argument("-h", "--help", action="help", default=argparse.SUPPRESS, help="显示本说明并退出")
+
+
+class _ChineseHelp(argparse.HelpFormatter):
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
+        super().add_usage(usage, actions, groups, "用法：" if prefix is None else prefix)
+
+    def start_section(self, heading: str | None) -> None:
+        super().start_section({"options": "选项", "positional arguments": "参数"}.get(heading or "", heading))
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return list(_lines(text, width))
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(indent + line for line in _lines(text, width - len(indent)))
+
+
+def _lines(text: str, width: int) -> Iterable[str]:
+    """Broken by the width of characters: Chinese ones are two wide, and a line may end after any of them."""
+    line, cells = "", 0
+    for part in re.findall(r"[!-~]+|.", text):
+        wide = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in part)
+        if cells + wide > width and line:
+            yield line.rstrip()
+            line, cells = "", 0
+        line, cells = line + part, cells + wide
+    yield line.rstrip()
+
+
+# ---- values -------------------------------------------------------------------------------------
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def loaded(load: Any, name: str) -> Any:
+    """A file of the configuration. Raises Misuse with all that is wrong with it."""
+    try:
+        return load(name)
+    except ConfigError as error:
+        raise Misuse(f"{name}: {error}") from error
+    except OSError as error:
+        raise Misuse(f"{name}: {error.strerror or error}") from error
+
+
+def policy_of(name: str) -> Policy:
+    """Raises Misuse."""
+    policy: Policy = loaded(load_policy, name)
+    return policy
+
+
+def rules_of(policy: Policy) -> Rules:
+    kinds = frozenset(kind.id for kind in policy.kinds if kind.counts)
+    rate = policy.rate
+    dark = (rate.dark.value, round(rate.dark_after.value * 1000), round(rate.testimony_within.value * 1000))
+    return Rules(*dark, kinds, rate.windows.value == "calendar")
+
+
+def rules(name: str) -> Rules:
+    """Of the policy of this name, or in this file. Raises Misuse."""
+    return rules_of(policy_of(name))
+
+
+def broker_options(options: argparse.Namespace, client_id: str) -> Options:
+    host, port = _broker(options.broker)
+    for file in (options.password_file, options.ca, options.cert, options.key):
+        if file and not file.is_file():
+            raise Misuse(f"{file}: no such file")
+    tls = {"ca": options.ca, "certificate": options.cert, "key": options.key}
+    return Options(host, port, client_id, options.username, options.password_file, **tls)
+
+
+def _broker(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or not 0 < int(port) < 65536 or not host.strip("[]"):
+        raise Misuse(f"--broker {text!r} is not HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
+def moment(text: str) -> int:
+    """UTC ms of `--at`."""
+    try:
+        return moment_ms(text, UTC)
+    except ValueError as error:
+        raise Misuse(f"--at {text!r} is no time of 1970 to 2099 in ISO 8601, such as 2026-09-30T16:00:00Z") from error
+
+
+def locality(tree: Tree, option: str, text: str, now_ms: int, lang: str) -> str:
+    """The code of the locality that an option names by code or name."""
+    try:
+        return tree.find(text, f"{local(now_ms):%Y-%m-%d}")
+    except Wrong as wrong:
+        raise Misuse(sentence(wrong.name, lang, option, *wrong.words)) from wrong

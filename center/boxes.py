@@ -1,0 +1,103 @@
+"""How the gateways themselves stand: heard last, version, clock, disk, journal. Dark ones first."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from center.rate import Rules, local
+from center.registry.tree import Tree
+from center.store import Reader
+from center.store.lists import GatewayRow
+from contract.messages import BROKEN_JSON, ClockHealth, HostHealth
+from contract.vocabulary import ClockDoubt, name
+
+STATES = ("silent", "left", "never_seen", "alive", "revoked")
+"""The order of the list."""
+
+
+class Box(NamedTuple):
+    """`heard_ms`: its last sign of life, UTC, 0 for never. `waiting`: events that it has told of and the center lacks.
+
+    `clock`, `host`: what it told of itself last; None for never.
+    """
+
+    gateway: str
+    city: str
+    place: str
+    state: str
+    heard_ms: int
+    version: str
+    waiting: int
+    clock: ClockHealth | None
+    host: HostHealth | None
+
+
+def boxes(reader: Reader, now_ms: int, rules: Rules) -> list[Box]:
+    """Every registered gateway: silent and stopped ones first, the longest first of all."""
+    tree = Tree(reader.regions())
+    found = [_box(row, tree, now_ms, rules) for row in reader.boxes(now_ms)]
+    return sorted(found, key=lambda box: (STATES.index(box.state), box.heard_ms, box.gateway))
+
+
+def _box(row: GatewayRow, tree: Tree, now_ms: int, rules: Rules) -> Box:
+    place = tree[row.city].name if row.city in tree else row.city
+    waiting = max(0, (row.seq_high or 0) - row.acked)
+    state = _state(row, now_ms, rules)
+    health = _read(row.clock, ClockHealth), _read(row.host, HostHealth)
+    return Box(row.gateway, row.city, place, state, row.heard_ms, row.version, waiting, *health)
+
+
+def _state(row: GatewayRow, now_ms: int, rules: Rules) -> str:
+    if row.revoked_ms is not None and row.revoked_ms <= now_ms:
+        return "revoked"
+    if not row.heard_ms:
+        return "never_seen"
+    if row.gone == "left":
+        return "left"
+    return "silent" if row.heard_ms < now_ms - rules.dark_after_ms else "alive"
+
+
+def _read(payload: bytes | None, type_: Any) -> Any:
+    try:
+        return None if payload is None else msgspec.json.decode(payload, type=type_)
+    except BROKEN_JSON:  # of another version of this program
+        return None
+
+
+# ---- for people and programs --------------------------------------------------------------------
+
+
+def clock_words(clock: ClockHealth | None, lang: str) -> str:
+    if clock is None:
+        return "-"
+    if clock.untrusted:
+        return name(ClockDoubt(clock.untrusted), lang) if clock.untrusted in set(ClockDoubt) else clock.untrusted
+    if not clock.synced:
+        return "未校时" if lang == "zh" else "not disciplined"
+    return "±" + (f"{clock.err_ms} ms" if clock.err_ms is not None else "?")
+
+
+def disk_words(host: HostHealth | None) -> str:
+    return "-" if host is None else f"{host.disk_ratio:.0%}"
+
+
+def journal_words(box: Box, lang: str) -> str:
+    """What is wrong with it, else how much waits in it."""
+    if box.host and box.host.journal:
+        return box.host.journal
+    if box.waiting:
+        return f"待收 {box.waiting}" if lang == "zh" else f"{box.waiting} to come"
+    return "-" if box.state == "never_seen" else "正常" if lang == "zh" else "fine"
+
+
+def as_json(found: Sequence[Box]) -> list[dict[str, Any]]:
+    """[{gateway, city, place, state, heard (ISO 8601 or null), version, waiting, clock, host}]."""
+    listed = []
+    for box in found:
+        told = box._asdict()
+        heard_ms = told.pop("heard_ms")
+        heard = local(heard_ms).isoformat() if heard_ms else None
+        health = {"clock": msgspec.to_builtins(box.clock), "host": msgspec.to_builtins(box.host)}
+        listed.append(told | {"heard": heard} | health)
+    return listed

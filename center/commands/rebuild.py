@@ -1,0 +1,58 @@
+"""canteen-center rebuild: makes anew what is derived from facts; no fact and no final month is touched."""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+from center.arguments import Making, Misuse, now_ms, rules
+from center.audit import audit
+from center.commands import FINE
+from center.days.build import build
+from center.forms import out
+from center.rate import month_span
+from center.show import word
+from center.store import Store
+
+
+def add(making: Making) -> None:
+    say = making.say
+    zh = "由事实重新生成当前状态、告警，以及（--out）按日数据"
+    en = "make anew, from the facts, how everything stands, the alarms and (--out) the days"
+    rebuild = making.command("rebuild", _rebuild, zh, en)
+    folder = say(
+        "按日数据的文件夹；其中各月的 now 重新生成，定稿不动", "of `days`: now/ of its months; final ones stay"
+    )
+    rebuild.add_argument("--out", type=Path, metavar="FOLDER", help=folder)
+    making.policy(rebuild)
+    rebuild.add_argument("--json", action="store_true", help=say("以 JSON 输出", "as JSON"))
+
+
+def _rebuild(options: argparse.Namespace) -> int:
+    its_rules = rules(options.policy)
+    if options.out and not options.out.is_dir():
+        raise Misuse(f"--out {options.out}: no such folder; days build makes it")
+    store = Store(options.database, create=False)
+    with store.write() as tx:
+        rows = tx.stand_anew()
+    audit(store, its_rules, now_ms())
+    months = [folder.name for folder in sorted(options.out.iterdir()) if _is_month(folder)] if options.out else []
+    for month in months:
+        begin, end = month_span(month)
+        now = options.out / month / "now"
+        shutil.rmtree(now, ignore_errors=True)
+        with store.read() as reader:
+            build(reader, now, (begin, min(end, now_ms())), its_rules)
+    store.close()
+    if options.json:
+        out(json.dumps({"standing": rows, "months": months}))
+    else:
+        out(word("rebuilt", options.lang, str(rows), " ".join(months) or "-"))
+    return FINE
+
+
+def _is_month(folder: Path) -> bool:
+    try:
+        return month_span(folder.name)[0] < now_ms()
+    except ValueError:
+        return False

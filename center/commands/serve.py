@@ -1,0 +1,78 @@
+"""canteen-center serve: receives, stores, acknowledges, prints how everything stands."""
+
+import argparse
+import logging
+import re
+import signal
+import sys
+import threading
+import time
+
+from center.arguments import Making, Misuse, broker_options, now_ms, rules
+from center.commands import FINE, PROBLEM
+from center.forms import err, out
+from center.intake import Intake
+from center.line import Options
+from center.rate import Rules
+from center.report import standing
+from center.show import now
+from center.store import Store, Unavailable
+from contract.messages import CITY_PATTERN
+
+ENDED_BADLY = "the worker of the intake ended"
+
+
+def add(making: Making) -> None:
+    say = making.say
+    serve = making.command(
+        "serve", _serve, "接收、存储、确认，并显示当前情况", "receive, store, acknowledge, print how all stands"
+    )
+    making.broker(serve)
+    stable = say("固定的客户端标识；默认为用户名", "stable; default: the user name, else canteen-center")
+    serve.add_argument("--client-id", default="", metavar="ID", help=stable)
+    city = say("只接收该市；可重复填写", "only this one; may be repeated")
+    serve.add_argument("--city", action="append", default=[], metavar="CODE", help=city)
+    making.policy(serve)
+    often = say("每隔多少秒显示一行；0 为不显示", "seconds between two lines; 0: print nothing")
+    serve.add_argument("--print-interval", type=float, default=60.0, metavar="S", help=often)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    its_rules = rules(options.policy)
+    for code in options.city:
+        if not re.fullmatch(CITY_PATTERN, code):
+            raise Misuse(f"--city {code!r} is not four digits, such as 4101; name every further city with --city again")
+    standard = "-".join([Options().client_id, *sorted(options.city)])
+    how = broker_options(options, options.client_id or options.username or standard)
+    how = how._replace(cities=tuple(options.city))
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    store = Store(options.database)
+    intake = Intake(store, how, now_ms)
+    intake.start()
+    try:
+        _watch(intake, store, its_rules, stop, options)
+    finally:
+        intake.stop()
+        store.close()
+    if not stop.is_set():
+        err(ENDED_BADLY)
+        return PROBLEM
+    return FINE
+
+
+def _watch(intake: Intake, store: Store, its_rules: Rules, stop: threading.Event, options: argparse.Namespace) -> None:
+    """Prints how everything stands every `--print-interval` until told to stop; reports are made by `rate`."""
+    due = time.monotonic()
+    while intake.alive and not stop.wait(0.5):
+        if options.print_interval > 0 and time.monotonic() >= due:
+            due = time.monotonic() + options.print_interval
+            try:
+                with store.read() as reader:
+                    line = now(standing(reader, now_ms(), its_rules), now_ms(), options.lang)
+            except Unavailable as trouble:
+                err(str(trouble))
+            else:
+                out(line)

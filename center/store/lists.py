@@ -1,0 +1,166 @@
+"""What lists for people are made of: positions that are not online, gateways, what gateways told of themselves.
+
+Only this folder knows SQLAlchemy. What a row means to a person is not known here.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from center.beats import Alike, Stretch
+from center.store import bulk
+from center.store.schema import anchors, beats, events
+from center.timeline import AnchorPoint
+
+_ABSENT = """
+SELECT p.position, p.zone, p.unit, p.since_ms, u.name, u.region, u.contact, u.telephone, b.gateway, b.slot,
+       coalesce(s.session, ''), coalesce(s.state, ''), coalesce(s.reason, ''), coalesce(s.level, ''),
+       coalesce(s.received_ms, 0), coalesce(g.session, ''), coalesce(g.state, ''), coalesce(g.received_ms, 0)
+FROM positions p
+LEFT JOIN bindings b ON b.position = p.position AND b.since_ms =
+     (SELECT max(x.since_ms) FROM bindings x WHERE x.position = p.position AND x.since_ms <= :now)
+LEFT JOIN standing s ON s.gateway = b.gateway AND s.slot = b.slot
+LEFT JOIN standing g ON g.gateway = b.gateway AND g.slot = ''
+LEFT JOIN units u ON u.unit = p.unit AND u.since_ms =
+     (SELECT max(y.since_ms) FROM units y WHERE y.unit = p.unit AND y.since_ms <= :now)
+WHERE p.since_ms <= :now AND (p.until_ms IS NULL OR p.until_ms > :now) {kinds}
+  AND NOT coalesce(s.state = 'online' AND g.received_ms >= :since AND g.state <> 'left' AND g.session = s.session, {no})
+"""
+_GATEWAYS = """
+SELECT a.gateway, a.city, a.revoked_ms, coalesce(g.session, ''), coalesce(g.state, ''), coalesce(g.received_ms, 0),
+       coalesce(s.version, ''), coalesce(s.store, ''), coalesce(j.acked, 0),
+       (SELECT max(b.seq_high) FROM beats b WHERE b.gateway = a.gateway AND b.store = s.store),
+       c.payload, h.payload
+FROM gateways a
+LEFT JOIN standing g ON g.gateway = a.gateway AND g.slot = ''
+LEFT JOIN sessions s ON s.gateway = a.gateway AND s.session = g.session
+LEFT JOIN journals j ON j.gateway = a.gateway AND j.store = s.store
+LEFT JOIN documents c ON c.gateway = a.gateway AND c.kind = 'clock'
+LEFT JOIN documents h ON h.gateway = a.gateway AND h.kind = 'host'
+WHERE a.since_ms = (SELECT max(x.since_ms) FROM gateways x WHERE x.gateway = a.gateway AND x.since_ms <= :now)
+ORDER BY a.gateway
+"""
+
+
+class AbsentRow(NamedTuple):
+    """A position in service that does not stand as online. Times UTC ms, 0 for never; `gateway` None or "": unheard.
+
+    `session`, `state`, `reason`, `level`, `received_ms`: the newest word of it; `run`, `gone`, `heard_ms`: the
+    gateway's session, "left" after a goodbye, its last sign of life.
+    """
+
+    position: str
+    zone: str
+    unit: str
+    since_ms: int
+    unit_name: str | None
+    region: str | None
+    contact: str | None
+    telephone: str | None
+    gateway: str | None
+    slot: str | None
+    session: str
+    state: str
+    reason: str
+    level: str
+    received_ms: int
+    run: str
+    gone: str
+    heard_ms: int
+
+
+class GatewayRow(NamedTuple):
+    """A registered gateway. `acked`, `seq_high`: of the journal of its running session; payloads None: never told."""
+
+    gateway: str
+    city: str
+    revoked_ms: int | None
+    session: str
+    gone: str
+    heard_ms: int
+    version: str
+    store: str
+    acked: int
+    seq_high: int | None
+    clock: bytes | None
+    host: bytes | None
+
+
+class Move(NamedTuple):
+    """A transition as it was told. `at`: boot ms; `received_ms`: UTC."""
+
+    gateway: str
+    slot: str
+    store: str
+    seq: int
+    boot: str
+    state: str
+    at: int
+    received_ms: int
+
+
+class ToldRow(NamedTuple):
+    """An event that a person should hear of."""
+
+    gateway: str
+    kind: str
+    slot: str
+    received_ms: int
+    payload: bytes
+
+
+class Lists:
+    """A part of the Reader."""
+
+    _c: Connection
+
+    def absent(self, now_ms: int, alive_since_ms: int, kinds: Iterable[str]) -> Iterator[AbsentRow]:
+        """Positions of these kinds of unit (none: of all) in service now, but those that stand as online."""
+        chosen = sorted(kinds)
+        no = "false" if self._c.dialect.name == "postgresql" else "0"
+        asked = sa.text(_ABSENT.format(kinds="AND u.kind IN :kinds" if chosen else "", no=no))
+        parameters: dict[str, object] = {"now": now_ms, "since": alive_since_ms}
+        if chosen:
+            asked = asked.bindparams(sa.bindparam("kinds", expanding=True))
+            parameters["kinds"] = chosen
+        with self._c.execute(asked.execution_options(yield_per=5000), parameters) as rows:
+            yield from (AbsentRow(*row) for row in rows)
+
+    def boxes(self, now_ms: int) -> list[GatewayRow]:
+        """Every gateway that is registered, by its id."""
+        return [GatewayRow(*row) for row in self._c.execute(sa.text(_GATEWAYS), {"now": now_ms})]
+
+    def transitions(self, gateways: Sequence[str]) -> list[Move]:
+        """Every transition of these, in the order in which they came."""
+        columns = (events.c[name] for name in Move._fields)
+        mine = events.c.gateway.in_(gateways) & (events.c.kind == "transition")
+        rows = self._c.execute(sa.select(*columns).where(mine).order_by(events.c.received_ms, events.c.seq))
+        return [Move(*row) for row in rows]
+
+    def dating(
+        self, boots: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], tuple[list[Stretch], list[AnchorPoint]]]:
+        """(gateway, boot) -> what its milliseconds are dated by."""
+        found: dict[tuple[str, str], tuple[list[Stretch], list[AnchorPoint]]] = {key: ([], []) for key in boots}
+        width = len(Alike._fields)
+        names = ("gateway", *Alike._fields, *Stretch._fields[1:])
+        for gateway, *rest in self._of(beats, boots, names):
+            one = Stretch(Alike(*rest[:width]), *rest[width:])
+            found[gateway, one.alike.boot][0].append(one)
+        for gateway, *rest in self._of(anchors, boots, ("gateway", *AnchorPoint._fields)):
+            point = AnchorPoint(*rest)
+            found[gateway, point.boot][1].append(point)
+        return found
+
+    def _of(self, table: sa.Table, boots: Sequence[tuple[str, str]], names: Sequence[str]) -> Sequence[Any]:
+        return bulk.lookup(self._c, table, ("gateway", "boot"), boots, ", ".join(f"t.{name}" for name in names))
+
+    def told(self, kinds: Sequence[str], since_ms: int, gateway: str = "") -> list[ToldRow]:
+        """Events of these kinds that came since then (from one gateway), in the order in which they came."""
+        columns = (events.c[name] for name in ToldRow._fields)
+        mine = events.c.kind.in_(kinds) & (events.c.received_ms >= since_ms)
+        mine = mine & (events.c.gateway == gateway) if gateway else mine
+        rows = self._c.execute(sa.select(*columns).where(mine).order_by(events.c.received_ms, events.c.seq))
+        return [ToldRow(*row) for row in rows]

@@ -1,0 +1,285 @@
+"""Lists for people: what is not online and why, the gateways, the alarms; as tables, CSV and JSON."""
+
+import csv
+import io
+import json
+import re
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from center.cli import main
+from center.rate import local
+from center.record import Recorder
+from center.store import Store
+from contract.messages import ClockHealth, Goodbye, Heartbeat, HostHealth, encode
+from tests.center.letters import anchor, birth, event, events, letter, moved
+
+SHEETS = {
+    "units": "unit,name,region,kind,contact,telephone\n"
+    "U1,郑州市金水区第一实验小学食堂,410105,canteen,王芳,0371-65500000\n"
+    "U2,二七区快餐配送有限责任公司,410103,caterer,李强,13800000000\n"
+    "U3,杞县第二小学食堂,410221,canteen,赵敏,0378-2200000\n",
+    "gateways": "gateway,city\nzz-0001,4101\nzz-0002,4101\nzz-0003,4102\nzz-0004,4101\n",
+    "positions": "position,unit,zone,accepted_at,gateway,slot\n"
+    "P1,U1,烹饪间,2024-01-01,zz-0001,k1\n"
+    "P2,U1,洗消间,2024-01-01,zz-0001,k2\n"
+    "P3,U1,切配间,2024-01-01,zz-0001,k3\n"
+    "P4,U2,烹饪间,2024-01-01,zz-0002,k1\n"
+    "P5,U3,烹饪间,2024-01-01,zz-0003,k1\n"
+    "P6,U3,洗消间,2024-01-01,,\n",
+}
+HOUR = 3_600_000
+
+
+def now_ms() -> int:
+    from center.arguments import now_ms as now
+
+    return now()
+
+
+class Province:
+    """Six positions at three gateways, heard within the last hours; a fourth gateway has none."""
+
+    def __init__(self, database: str, folder: Path) -> None:
+        self.database, self.now = database, now_ms()
+        self.begin = self.now - 3 * HOUR
+        for name, text in SHEETS.items():
+            (folder / f"{name}.csv").write_text(text, "utf-8")
+        files = [str(folder / f"{name}.csv") for name in SHEETS]
+        assert main(["registry", "import", *files, "--database", database]) == 0
+        store = Store(database)
+        Recorder(store).record(
+            [
+                letter("state", birth(), self.begin),
+                letter("ev", events(anchor(1, 0, self.begin), moved(2, 0, "online")), self.begin),
+                letter("ev", events(moved(3, HOUR, "offline", reason="REFUSED")), self.begin + HOUR + 5_000),
+                letter("ev", events(moved(4, 0, "online", "k2"), event(5, "fault", what="disk full")), self.begin + 9),
+                letter("ev", events(moved(6, 2 * HOUR, "unknown", "k3", reason="NEWER_WORD")), self.begin + 2 * HOUR),
+                letter("ev", events(event(7, "conflict", 5, slot="k2", identity="m1", addresses=["a", "b"])), self.now),
+                letter("ev", events(event(8, "store_reset", 5, before="j0", why="unreadable")), self.now),
+                self.beat("zz-0001", self.now - 20_000, seq_high=9, host=True),
+                letter("ev", events(moved(1, 0, "online")), self.begin, "zz-0002"),
+                self.beat("zz-0002", self.begin + HOUR),
+                letter("hb", b"{", self.begin, "zz-0002"),
+            ]
+        )
+        store.close()
+
+    def beat(self, gateway: str, at: int, *, seq_high: int = 1, session: str = "s1", host: bool = False) -> Any:
+        health: dict[str, Any] = {"clock": ClockHealth(synced=True, source="ntp", err_ms=12)}
+        if host:
+            health["host"] = HostHealth(cpu_ratio=0.1, memory_ratio=0.2, disk_ratio=0.41)
+        told = at - self.begin
+        message = Heartbeat(
+            boot="b1",
+            session=session,
+            store="j1",
+            at=told,
+            watching_since=0,
+            settled_to=told,
+            seq_high=seq_high,
+            n=1,
+            **health,
+        )
+        return letter("hb", encode(message), at, gateway)
+
+    def tell(self, *letters: Any) -> None:
+        store = Store(self.database)
+        Recorder(store).record(list(letters))
+        store.close()
+
+
+@pytest.fixture
+def province(url: str, tmp_path: Path) -> Province:
+    return Province(url, tmp_path)
+
+
+def asked(capsys: pytest.CaptureFixture[str], code: int, *words: str) -> str:
+    capsys.readouterr()
+    assert main(list(words)) == code
+    return capsys.readouterr().out
+
+
+def wide(line: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+def test_offline_names_state_since_cause_and_telephone(province: Province, capsys: pytest.CaptureFixture[str]) -> None:
+    """Offline first, then unknown, then never seen; what a silent gateway said last is unknown."""
+    made = json.loads(asked(capsys, 1, "offline", "--database", province.database, "--json"))
+    assert made["counts"] == {"offline": 1, "unknown": 2, "never_seen": 2}
+    rows = {one["position"]: one for one in made["positions"]}
+    assert list(rows) == ["P1", "P4", "P3", "P5", "P6"]
+    told = {name: (row["state"], row["cause"], row["since"]) for name, row in rows.items()}
+    begin = province.begin
+    assert told["P1"] == ("offline", "REFUSED", local(begin + HOUR).isoformat())
+    assert told["P4"] == ("unknown", "silent", local(begin + HOUR).isoformat())
+    assert told["P3"][:2] == ("unknown", "NEWER_WORD")
+    assert told["P5"][:2] == ("never_seen", "never")
+    assert told["P6"][:2] == ("never_seen", "unbound")
+    assert rows["P1"]["place"] == "郑州市金水区"
+    assert (rows["P1"]["unit_name"], rows["P1"]["telephone"]) == ("郑州市金水区第一实验小学食堂", "0371-65500000")
+    assert rows["P1"]["cause_words"] == "拒绝登录"
+
+
+def test_offline_of_one_county(province: Province, capsys: pytest.CaptureFixture[str]) -> None:
+    """By code or name, also of a whole city; a name that is none is refused with what it may have been."""
+    for name, found in (("410103", ["P4"]), ("二七区", ["P4"]), ("开封市", ["P5", "P6"])):
+        words = ("offline", "--database", province.database, "--json", "--county", name)
+        made = json.loads(asked(capsys, 1, *words))
+        assert [one["position"] for one in made["positions"]] == found
+    asked(capsys, 0, "offline", "--database", province.database, "--county", "4109")
+    assert main(["offline", "--database", province.database, "--county", "二七"]) == 1
+    assert main(["offline", "--database", province.database, "--county", "金山区"]) == 2
+    assert "410105 金水区" in capsys.readouterr().err
+
+
+def test_a_restart_begins_no_new_outage(province: Province, capsys: pytest.CaptureFixture[str]) -> None:
+    """Since when is the first word after the last "online", whichever session said it."""
+    province.tell(province.beat("zz-0001", province.now, seq_high=0, session="s2"))
+    rows = _positions(province, capsys)
+    assert (rows["P1"]["state"], rows["P1"]["cause"]) == ("unknown", "restarted")
+    again = moved(10, 3 * HOUR, "offline", reason="REFUSED") | {"session": "s2"}
+    province.tell(letter("ev", events(again), province.now), letter("state", birth("s2"), province.now))
+    row = _positions(province, capsys)["P1"]
+    assert (row["state"], row["since"]) == ("offline", local(province.begin + HOUR).isoformat())
+
+
+def test_a_gateway_that_was_stopped_is_named_as_the_cause(
+    province: Province, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After a goodbye its cameras are unknown, and offline is said of none."""
+    bye = encode(Goodbye(gateway="zz-0001", session="s1", why="stopped"))
+    province.tell(letter("state", bye, province.now))
+    rows = _positions(province, capsys)
+    assert {rows[name]["state"] for name in ("P1", "P2", "P3")} == {"unknown"}
+    assert {rows[name]["cause"] for name in ("P1", "P2", "P3")} == {"left"}
+
+
+def _positions(province: Province, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    made = json.loads(asked(capsys, 1, "offline", "--database", province.database, "--json"))
+    return {one["position"]: one for one in made["positions"]}
+
+
+def test_gateways_dark_ones_first(province: Province, capsys: pytest.CaptureFixture[str]) -> None:
+    """Silent, then never heard, then alive; version, clock, disk and what the center still lacks of the journal."""
+    made = json.loads(asked(capsys, 1, "gateways", "--database", province.database, "--json"))
+    assert [(one["gateway"], one["state"]) for one in made] == [
+        ("zz-0002", "silent"),
+        ("zz-0003", "never_seen"),
+        ("zz-0004", "never_seen"),
+        ("zz-0001", "alive"),
+    ]
+    alive = made[-1]
+    assert (alive["version"], alive["waiting"], alive["place"]) == ("1", 1, "郑州市")
+    assert alive["clock"]["err_ms"] == 12
+    assert alive["host"]["disk_ratio"] == 0.41
+    out = asked(capsys, 1, "gateways", "--database", province.database, "--lang", "en", "--csv")
+    assert "±12 ms,41%,1 to come" in out
+
+
+def test_alarms_have_their_code_in_a_column(province: Province, capsys: pytest.CaptureFixture[str]) -> None:
+    """What gateways tell and what the center finds, the newest first; of one code or of the last days only."""
+    words = ("alarms", "--database", province.database, "--json")
+    made = json.loads(asked(capsys, 1, *words))
+    assert {one["alarm"] for one in made} >= {"conflict", "store_reset", "fault"}
+    conflict = next(one for one in made if one["alarm"] == "conflict")
+    assert (conflict["gateway"], conflict["detail"], conflict["times"]) == ("zz-0001", "k2: m1: a, b", 1)
+    assert [one["alarm"] for one in json.loads(asked(capsys, 1, *words, "--code", "fault"))] == ["fault"]
+    assert json.loads(asked(capsys, 0, *words, "--gateway", "zz-0004")) == []
+    old = event(2, "fault", what="long ago")
+    province.tell(letter("ev", events(old), HOUR, "zz-0002"))
+    assert not any(one["detail"] == "long ago" for one in json.loads(asked(capsys, 1, *words)))
+    assert any(one["detail"] == "long ago" for one in json.loads(asked(capsys, 1, *words, "--days", "0")))
+
+
+def test_a_position_bound_to_no_gateway_counts_in_full(province: Province, capsys: pytest.CaptureFixture[str]) -> None:
+    """The denominator is the registry's: nobody can hear it, so all of its time is unknown."""
+    made = json.loads(asked(capsys, 0, "rate", "--database", province.database, "--level", "slot", "--json"))
+    row = next(one for one in made["rows"] if one["key"] == "P6")
+    assert row["E_ms"] == row["unknown_ms"] > 0
+
+
+LISTS = (
+    ("offline",),
+    ("gateways",),
+    ("alarms",),
+    ("quarantine",),
+    ("rate", "--level", "unit"),
+    ("registry", "log"),
+)
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("command", LISTS, ids=[" ".join(one) for one in LISTS])
+def test_tables_fit_eighty_columns(
+    province: Province, capsys: pytest.CaptureFixture[str], command: tuple[str, ...], lang: str
+) -> None:
+    """Chinese characters are two wide; nothing is cut off, and no figure is broken."""
+    out = asked_any(capsys, *command, "--database", province.database, "--lang", lang)
+    lines = out.splitlines()
+    table = [line for line in lines if line.startswith(("─", " ")) or "  " in line]
+    assert table
+    assert "…" not in out
+    assert max(wide(line) for line in table if not re.match(r"[0-9]{4}-|月份|month", line)) <= 80
+
+
+def asked_any(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    capsys.readouterr()
+    assert main(list(words)) in (0, 1)
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", LISTS, ids=[" ".join(one) for one in LISTS])
+def test_every_list_is_csv_and_json_as_well(
+    province: Province, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    """CSV begins with the mark that Excel knows UTF-8 by; no cell begins like a formula."""
+    json.loads(asked_any(capsys, *command, "--database", province.database, "--json"))
+    out = asked_any(capsys, *command, "--database", province.database, "--csv")
+    assert out.startswith("\ufeff")
+    rows = list(csv.reader(io.StringIO(out[1:])))
+    assert len(rows) > 1
+    assert not [cell for row in rows for cell in row if cell[:1] in ("=", "+", "-", "@") and len(cell) > 1]
+
+
+HELPED = (
+    (),
+    ("serve",),
+    ("offline",),
+    ("gateways",),
+    ("alarms",),
+    ("rate",),
+    ("command",),
+    ("quarantine",),
+    ("registry",),
+    ("registry", "import"),
+    ("days", "freeze"),
+)
+
+
+@pytest.mark.parametrize("command", HELPED, ids=[" ".join(one) or "program" for one in HELPED])
+def test_help_speaks_the_language_of_the_locale(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """LANG decides, `--lang` wins over it; no line of Chinese help is wider than a terminal."""
+    made = {}
+    for name, lang, words in (
+        ("zh", "zh_CN.UTF-8", ()),
+        ("en", "en_US.UTF-8", ()),
+        ("won", "en_US.UTF-8", ("--lang", "zh")),
+    ):
+        monkeypatch.setenv("LC_ALL", "")
+        monkeypatch.setenv("LC_MESSAGES", "")
+        monkeypatch.setenv("LANG", lang)
+        with pytest.raises(SystemExit):
+            main([*words, *command, "--help"])
+        made[name] = capsys.readouterr().out
+    assert made["zh"] == made["won"]
+    assert made["zh"].startswith("用法：")
+    assert not re.search(r"usage|options:|show this|default", made["zh"])
+    assert not re.search(r"[\u4e00-\u9fff]", made["en"].replace("在线率", ""))
+    assert max(wide(line) for line in made["zh"].splitlines()) <= 81
