@@ -59,7 +59,13 @@ def rounds(
         found += _discovery(settings.discovery, slots, learnt, door, session.fault)
     if look.enabled:
         picture = PictureTask(
-            slots, policy=policy, learnt=learnt, door=door, interval_s=look.interval, deadline_s=look.deadline
+            slots,
+            policy=policy,
+            learnt=learnt,
+            door=door,
+            interval_s=look.interval,
+            deadline_s=look.deadline,
+            recorders=settings.recorders,
         )
         first_in_s = min(PICTURE_FIRST_S, look.interval)
         found.append(Loop("picture", picture, tell=session.fault, first_in_s=first_in_s))

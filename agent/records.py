@@ -82,9 +82,11 @@ class Checks:
         self.signatures: dict[str, bytes] = {}
         """Source -> small gray picture that the next check is compared with."""
         self.unusable_path = ""
+        """Of its sub-stream, where that shows nothing: the main stream is checked instead."""
         self.fingerprint = 0.0
         """Of the last snapshot."""
-        """Of its sub-stream, where that shows nothing: the main stream is checked instead."""
+        self.witness = 0
+        """Counts those that could not show a camera without room for us: the next one is asked then."""
         self.undecodable = False
         """By the last check that could tell."""
 

@@ -174,6 +174,10 @@ MESSAGES: dict[str, Words] = {
         "there is no entry of this name under credentials. Known: {known}.",
         "credentials 下没有这个名称。已有：{known}。",
     ),
+    "own_recorder": Words(
+        "this is the camera's own address. Name the recorder that shows the camera, or delete `recorder`.",
+        "这是摄像机自己的地址。请写能看到该摄像机的录像机地址，或删除 recorder。",
+    ),
     "pin_missing": Words(
         "tls: pin needs tls_pin, the SHA-256 fingerprint of the camera's certificate.",
         "tls: pin 需要 tls_pin，即摄像机证书的 SHA-256 指纹。",

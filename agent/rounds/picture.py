@@ -5,9 +5,12 @@ No picture enters this process but a small gray signature of each slot's last so
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from agent.ask.attempt import boot_ms
 from agent.ask.picture import parent as pictures
 from agent.ask.picture.parent import FINGERPRINT, SNAPSHOT
+from agent.decide import rules_picture
 from agent.learnt import LearntFile
 from agent.login_gate import LoginGate
 from agent.loop import Round
@@ -18,10 +21,16 @@ from agent.slot import Slot
 from agent.slots import Slots
 from contract.policy import Policy
 from contract.reasons import Finding
-from contract.vocabulary import Reason
+from contract.text import tidy
+from contract.vocabulary import PictureFault, Reason
 
 FIRST_S = 10.0
 """After the start: by then the first looks have told which streams there are."""
+RECORDER = "recorder"
+"""The source of a picture that a recorder shows of the camera."""
+_NO_WITNESS = frozenset({PictureFault.SIGNAL_LOSS, PictureFault.FREEZE})
+"""Faults by which a recorder's picture says nothing of the camera: it may be the one it had last, or a blank."""
+_MEASURES_LIFE = frozenset({"still_ratio", "change"})
 RETRY_MS = 60_000
 """A camera of whose stream no picture can be made is checked this often: its way back is not to wait for a round."""
 
@@ -38,8 +47,11 @@ class PictureTask(Round):
         door: LoginGate,
         interval_s: float,
         deadline_s: float,
+        recorders: Mapping[str, Camera] | None = None,
     ) -> None:
-        self._slots, self._learnt, self._door = slots, learnt, door
+        """`recorders`: slot -> the recorder's channel that shows the same camera."""
+        self._slots, self._policy, self._learnt, self._door = slots, policy, learnt, door
+        self._recorders = recorders or {}
         self._interval_ms, self._deadline_s = int(interval_s * 1000), deadline_s
         self._confirm_ms = int(policy.online.confirm_after.value * 1000)
         self._round_due = boot_ms()
@@ -79,13 +91,13 @@ class PictureTask(Round):
     def _by_source(self, batch: Sequence[Slot]) -> Mapping[str, list[Camera]]:
         """The sub-stream is cheaper and shows the same; the main stream where there is none, or it shows nothing.
 
-        A camera whose streams are all taken is asked for a snapshot.
+        Where all streams of a camera are taken, its snapshot and its recorder are asked in turn: see _witness.
         """
         groups: dict[str, list[Camera]] = {}
         for slot in batch:
             if not slot.streams:
-                still = self._learnt.recall_snapshot(slot.camera)
-                groups.setdefault(SNAPSHOT, []).extend([still[0]] if still else [])
+                if witness := self._witness(slot):
+                    groups.setdefault(witness[0], []).append(witness[1])
                 continue
             small = self._learnt.recall_sub(slot.camera)
             if small and slot.checks.unusable_path != small.stream_path:
@@ -93,6 +105,12 @@ class PictureTask(Round):
             else:
                 groups.setdefault("main", []).append(self._learnt.recall(slot.camera))
         return groups
+
+    def _witness(self, slot: Slot) -> tuple[str, Camera] | None:
+        """Who shows a camera that has no room for us: the source and where it is; None = nobody is known to."""
+        still, recorder = self._learnt.recall_snapshot(slot.camera), self._recorders.get(slot.name)
+        known = [*([(SNAPSHOT, still[0])] if still else []), *([(RECORDER, recorder)] if recorder else [])]
+        return known[slot.checks.witness % len(known)] if known else None
 
     def _check(self, group: Sequence[Camera], source: str, deadline_s: float) -> Iterator[str]:
         """The slots, each when its result is taken."""
@@ -118,11 +136,28 @@ class PictureTask(Round):
                 slot.checks.unusable_path = by_slot[name].stream_path
                 slot.checks.due = boot_ms() + self._confirm_ms
             decodable = True if isinstance(picture, Seen) else False if result.undecodable else None
-            if source == SNAPSHOT and not _fresh(slot, picture):
-                decodable = None
+            if source in (SNAPSHOT, RECORDER):
+                decodable = self._testimony(slot, source, picture)
+            if source == RECORDER and not decodable:
+                picture = _no_testimony(picture)
             check = Checked(picture=picture, source=source, decodable=decodable, signature=result.signature)
             self._take(slot, check)
             yield name
+
+    def _testimony(self, slot: Slot, source: str, picture: Seen[Picture] | NotSeen) -> bool | None:
+        """Whether a picture shows that the camera is at work now; None = it does not, and the next witness is asked."""
+        shown = _fresh(slot, picture) if source == SNAPSHOT else self._lives(picture)
+        if not shown:
+            slot.checks.witness += 1
+            if slot.name in self._recorders:
+                slot.checks.due = boot_ms() + RETRY_MS
+        return shown or None
+
+    def _lives(self, picture: Seen[Picture] | NotSeen) -> bool:
+        """Whether what a recorder shows moves on: a picture of which that was not measured shows nothing."""
+        if isinstance(picture, NotSeen) or not _MEASURES_LIFE.issubset(picture.value.metrics):
+            return False
+        return not _NO_WITNESS.intersection(rules_picture.judged(picture.value, self._policy).faults)
 
     def _take(self, slot: Slot, check: Checked) -> None:
         """A picture that cannot be decoded is confirmed at once, then checked often until it is back."""
@@ -145,6 +180,15 @@ def _fresh(slot: Slot, picture: Seen[Picture] | NotSeen) -> bool:
         return False
     before, slot.checks.fingerprint = slot.checks.fingerprint, picture.value.metrics.get(FINGERPRINT, 0.0)
     return before not in (0.0, slot.checks.fingerprint)
+
+
+def _no_testimony(picture: Seen[Picture] | NotSeen) -> NotSeen:
+    """What a recorder's channel leaves of the camera where it shows nothing: the fault is not the camera's."""
+    if isinstance(picture, Seen):
+        detail = "the recorder's channel shows no picture that moves on"
+        return NotSeen(reason=Reason.BUSY, detail=detail, at=picture.at, took_s=picture.took_s)
+    detail = tidy(f"the recorder's channel: {picture.detail or picture.reason}")
+    return replace(picture, reason=Reason.BUSY, detail=detail, finding="")
 
 
 def _shows_nothing(picture: NotSeen) -> bool:

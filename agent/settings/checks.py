@@ -68,11 +68,20 @@ def _unique(found: Document, field: str, code: str, identify: Callable[[Mapping[
 def logins(found: Document) -> None:
     """A login that a camera names exists. The name is not repeated: it may be a password in the wrong place."""
     known = ", ".join(key.removeprefix("credentials.") for key, _ in found.parts(entries.CredentialEntry)) or "-"
-    for key, camera in found.parts(entries.CameraEntry):
+    for key, one in (*found.parts(entries.CameraEntry), *found.parts(entries.RecorderEntry)):
         for field in ("credentials", "rtsp_credentials"):
-            name = camera.get(field)
+            name = one.get(field)
             if name is not None and not found.written(f"credentials.{name}"):
                 found.report(f"{key}.{field}", "no_such_credentials", known=known)
+
+
+def recorders(found: Document) -> None:
+    """A camera is no witness for itself."""
+    recorders = dict(found.parts(entries.RecorderEntry))
+    for key, camera in found.parts(entries.CameraEntry):
+        there = recorders.get(f"{key}.recorder", {})
+        if camera.get("address") and there.get("address") == camera["address"]:
+            found.report(f"{key}.recorder.address", "own_recorder")
 
 
 def pins(found: Document) -> None:
@@ -112,4 +121,4 @@ def account(found: Document) -> None:
                 found.report(f"{key}.{field}", "one_account", key=field)
 
 
-ALL = (deadlines, subnets, slots, pictures, logins, pins, lines, account)
+ALL = (deadlines, subnets, slots, pictures, logins, recorders, pins, lines, account)

@@ -256,6 +256,17 @@ class IdentityEntry(Struct, frozen=True, kw_only=True):
     serial: Text = ""
 
 
+class RecorderEntry(Struct, frozen=True, kw_only=True):
+    """The channel of a recorder that shows the same camera: a witness where the camera itself has no room for us."""
+
+    address: Address
+    rtsp_port: Port = 554
+    stream_path: Annotated[UrlPath, Meta(min_length=1)]
+    """Path and query of the channel's RTSP URL."""
+    credentials: Label | None = None
+    """Name under `credentials`; null = never log in."""
+
+
 class CameraEntry(Struct, frozen=True, kw_only=True):
     """One slot: a required camera position and the device enrolled for it."""
 
@@ -283,6 +294,8 @@ class CameraEntry(Struct, frozen=True, kw_only=True):
     panoramic: bool = False
     """A fixed camera that sees all around (fisheye or several lenses)."""
     identity: IdentityEntry = IdentityEntry()
+    recorder: RecorderEntry | None = None
+    """Where a recorder at the site shows this camera; null = none is asked."""
 
 
 class LogEntry(Struct, frozen=True, kw_only=True):

@@ -56,6 +56,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     movement: entries.MovementEntry
     discovery: entries.DiscoveryEntry
     cameras: tuple[Camera, ...]
+    recorders: Mapping[str, Camera]
+    """Slot -> the recorder's channel that shows the same camera, where one is named."""
     log: entries.LogEntry
     problems: tuple[Problem, ...] = ()
     """What is wrong with the agent.yaml in place of which this last good one runs; empty = this is that file."""
@@ -256,6 +258,7 @@ class _Loading:
             movement=file.movement,
             discovery=file.discovery,
             cameras=tuple(self._camera(entry, file) for entry in file.cameras),
+            recorders={entry.slot: self._recorder(entry.slot, entry.recorder, file) for entry in file.cameras if entry.recorder},
             log=file.log,
         )
 
@@ -291,6 +294,15 @@ class _Loading:
             stream_path=entry.stream_path,
             allow_basic=entry.allow_basic,
             panoramic=entry.panoramic,
+        )
+
+    def _recorder(self, slot: str, entry: entries.RecorderEntry, file: entries.File) -> Camera:
+        return Camera(
+            slot=slot,
+            address=entry.address,
+            ports=Ports(rtsp=entry.rtsp_port),
+            stream_path=entry.stream_path,
+            credentials=self._login(entry.credentials, file),
         )
 
     def _login(self, name: str | None, file: entries.File) -> Credentials | None:

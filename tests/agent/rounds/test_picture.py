@@ -1,7 +1,7 @@
 """Regular checks of real pictures: what is told of them, and whose is not checked."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ SLOTS = ("one", "two")
 class Room:
     """Slots whose pictures are checked when the test says so."""
 
-    def __init__(self, canteen: Canteen, folder: Path) -> None:
+    def __init__(self, canteen: Canteen, folder: Path, recorders: Mapping[str, Camera] | None = None) -> None:
         self.canteen = canteen
         self.house = House(folder, [enrolled(canteen.camera(slot)) for slot in SLOTS])
         self.slots, self.learnt, self.door = self.house.slots, self.house.learnt, self.house.door
@@ -35,7 +35,13 @@ class Room:
             self._learn(slot.camera)
         self.house.stream()
         self.task = PictureTask(
-            self.slots, policy=POLICY, learnt=self.learnt, door=self.door, interval_s=300, deadline_s=30
+            self.slots,
+            policy=POLICY,
+            learnt=self.learnt,
+            door=self.door,
+            interval_s=300,
+            deadline_s=30,
+            recorders=recorders,
         )
 
     def _learn(self, camera: Camera) -> None:
@@ -236,3 +242,27 @@ def test_a_camera_whose_streams_are_all_taken_is_asked_for_a_snapshot(room: Room
     until(lambda: room.check("one") and slot.state.availability is Availability.ONLINE)
     assert (slot.state.level, slot.state.reason) == (Rung.PICTURE, Reason.BUSY)
     assert slot.state.held_until is not None
+
+
+def test_a_camera_whose_streams_are_all_taken_is_seen_at_its_recorder(canteen: Canteen, tmp_path: Path) -> None:
+    """The channel of a recorder that shows it says that it is online; one that stands still, is black or busy does not,
+    and its faults are not the camera's."""
+    unit = canteen.camera("two")
+    channel = replace(enrolled(unit), slot="one", stream_path=unit.profiles[1].path)
+    room = Room(canteen, tmp_path, {"one": channel})
+    slot = room.slots["one"]
+    for _ in range(2):
+        room.house.hide("one", Reason.BUSY)
+    for fault in ("freeze", "black", "busy"):
+        canteen.fault("two", fault)
+        for _ in range(K):
+            assert room.check("one") == {"one": None}
+        last = room.last("one")
+        assert isinstance(last, NotSeen)
+        assert (last.reason, "recorder" in last.detail) == (Reason.BUSY, True)
+        assert (slot.state.availability, slot.state.reason) == (Availability.UNKNOWN, Reason.BUSY)
+    canteen.fault("two", "none")
+    until(lambda: room.check("one") and slot.state.availability is Availability.ONLINE)
+    assert (slot.state.level, slot.state.reason, room.source("one")) == (Rung.PICTURE, Reason.BUSY, "recorder")
+    assert room.changes == []
+    room.house.close()
