@@ -15,6 +15,7 @@ from agent.ask.picture.parent import PictureResult
 from agent.ask.ptz import parent as ptz
 from agent.model import Camera, Capabilities, Evidence, Movement, NotSeen, Seen
 from agent.permit import Door, LoginMet, onvif_login, stream_login
+from contract.reasons import Finding
 from contract.vocabulary import Reason
 
 STEPS = 3
@@ -100,17 +101,38 @@ def decode(
 ) -> Iterator[PictureResult]:
     """A decoded frame of each main stream that was just seen.
 
-    `door` is asked: that DESCRIBE was granted proves no login, SETUP may still ask for one.
+    `door` is asked: that DESCRIBE was granted proves no login, SETUP may still ask for one. A camera whose keyframes
+    come too seldom is visited once more, patiently.
     """
     shown = [
         at_stream(camera, evidence.capabilities)
         for camera, evidence in asked
         if evidence.look and isinstance(evidence.look.stream, Seen)
     ]
-    by_slot = {camera.slot: camera for camera in shown}
-    log_in = door.allowed(shown, stream_login)
+    seldom = []
+    for result in _decoded(shown, door, thumbnails=thumbnails, deadline_s=deadline_s):
+        if isinstance(result.picture, NotSeen) and result.picture.finding == Finding.NO_KEYFRAME:
+            seldom.append(next(camera for camera in shown if camera.slot == result.slot))
+        else:
+            yield result
+    for camera in seldom:
+        deadline_s = pictures.PATIENT_BATCH_S
+        yield from _decoded([camera], door, thumbnails=thumbnails, deadline_s=deadline_s, patient=True)
+
+
+def _decoded(
+    cameras: Sequence[Camera], door: Door, *, thumbnails: bool, deadline_s: float, patient: bool = False
+) -> Iterator[PictureResult]:
+    """One check of these, each login with leave."""
+    by_slot, log_in = {camera.slot: camera for camera in cameras}, door.allowed(cameras, stream_login)
     for result in pictures.check(
-        shown, log_in=log_in, source="main", measured=False, deadline_s=deadline_s, thumbnails=thumbnails
+        cameras,
+        log_in=log_in,
+        source="main",
+        measured=False,
+        deadline_s=deadline_s,
+        thumbnails=thumbnails,
+        patient=patient,
     ):
         if result.login and result.slot in log_in:
             door.met(by_slot[result.slot], stream_login, result.login)

@@ -458,6 +458,8 @@ class Picture(Struct, frozen=True, kw_only=True):
     metrics: dict[str, float] = {}
     faults: tuple[str, ...] = ()
     upscaled: bool = False
+    finding: str = ""
+    """What is to be set at the camera though a picture was had: see NotSeen."""
 
 
 class Rotation(Struct, frozen=True, kw_only=True):

@@ -85,6 +85,10 @@ class Checks:
         """Of its sub-stream, where that shows nothing: the main stream is checked instead."""
         self.fingerprint = 0.0
         """Of the last snapshot."""
+        self.patient = False
+        """Its keyframes come too seldom: the next visit is a patient one."""
+        self.impatient_until = 0
+        """No other is made before then."""
         self.witness = 0
         """Counts those that could not show a camera without room for us: the next one is asked then."""
         self.undecodable = False

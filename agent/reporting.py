@@ -46,6 +46,8 @@ log = logging.getLogger(__name__)
 MAX_TOLD = 10
 """So many problems of a configuration are told one by one."""
 REDATE_S = 6 * 3600.0
+OLD_ROUNDS = 2.5
+"""A picture that two rounds in a row did not see again is no longer the present."""
 FULL_EVERY = 15
 """Clock and host ride on every 15th heartbeat, and each when what it says of clock or journal has changed."""
 
@@ -208,6 +210,7 @@ class Reporter:
             level=state.level,
             reason=state.reason,
             detail=stream.detail if isinstance(stream, NotSeen) else picture.detail if state.reason else "",
+            finding=stream.finding if isinstance(stream, NotSeen) and stream.reason is state.reason else "",
             looked_ms=self._clock.utc_ms(last.at) if last else None,
             late_ms=loop.late_ms,
             since_ms=self._clock.utc_ms(slot.changed_at) if slot.changed_at is not None else None,
@@ -235,13 +238,17 @@ class Reporter:
         since[PTZ_FAULT] = slot.ptz_fault_since
         held = {fault: at for fault, at in since.items() if at is not None}
         faults = tuple(FaultStatus(fault=fault, since_ms=self._clock.utc_ms(at)) for fault, at in held.items())
-        lost = shown.last if isinstance(shown.last, NotSeen) else None
+        last, seen_at = shown.last, shown.seen_at
+        lost = last if isinstance(last, NotSeen) else None
+        finding = last.finding if isinstance(last, NotSeen) else last.value.finding if last else ""
         return PictureStatus(
             sound=False if faults else soundness.sound(shown.state, self._rules),
             faults=faults,
-            seen_ms=self._clock.utc_ms(shown.seen_at) if shown.seen_at is not None else None,
+            seen_ms=self._clock.utc_ms(seen_at) if seen_at is not None else None,
+            old=seen_at is not None and boot_ms() - seen_at > OLD_ROUNDS * self._settings.picture.interval * 1000,
             reason=lost.reason if lost else None,
             detail=lost.detail if lost else "",
+            finding=finding,
         )
 
 

@@ -15,7 +15,7 @@ from agent.model import Camera, Evidence, Seen
 from agent.status import LoginStatus, PictureStatus, Status
 from agent.tell.failures import ADVICE, Kind
 from contract.messages import Verdict
-from contract.vocabulary import Availability, Clause, ClockDoubt, Standing, fault_name, name
+from contract.vocabulary import Availability, Clause, ClockDoubt, Reason, Standing, fault_name, name
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -55,6 +55,9 @@ _KEPT = {
     True: {"zh": "本用户的记录另存", "en": "this user's are kept apart"},
     False: {"zh": "也无处保存", "en": "and none can be kept"},
 }
+
+
+NO_PICTURE = {"zh": "取不到画面：", "en": "no picture: "}
 
 
 def say(words: str) -> None:
@@ -186,13 +189,13 @@ def status(now: Status, age_s: float, lang: str) -> None:
             f"[{colour}]{name(one.availability, lang)}[/]",
             name(one.level, lang),
             _plain(reason),
-            picture_words(one.picture, lang),
+            picture_words(one.picture, now.at_ms, lang),
             f"{met}/{len(one.verdicts)}" if one.verdicts else "-",
         )
     head = f"{now.city}/{now.gateway}  {now.uplink.detail}  " + (
         f"待确认事件 {now.uplink.pending}" if zh else f"{now.uplink.pending} events not acknowledged"
     )
-    lines = [_plain(head), table]
+    lines = [_plain(head), table, *(f"[yellow]{_plain(one)}[/]" for one in todo(now, lang))]
     if now.clock.untrusted:
         why = name(ClockDoubt(now.clock.untrusted), lang)
         untrusted = f"时钟不可信：{why}（clock_untrusted）" if zh else f"clock_untrusted: {why}"
@@ -225,16 +228,51 @@ def _login(login: LoginStatus, lang: str) -> str:
     return f"login refused at {since}{left}, tried again at {until}; a corrected user or password takes effect at once"
 
 
-def picture_words(picture: PictureStatus, lang: str) -> str:
-    """完好, or each fault with the time since which it lasts; "-" while that is not known."""
+def todo(now: Status, lang: str) -> list[str]:
+    """What is to be done at cameras that the gateway cannot see well, one line for each remedy."""
+    from contract.reasons import advice
+
+    slots: dict[str, list[str]] = {}
+    for one in now.cameras:
+        why = [one.finding or one.reason] if one.finding or one.reason is Reason.BUSY else []
+        for word in dict.fromkeys(filter(None, [*why, one.picture.finding])):
+            slots.setdefault(advice(word, Clause.ONLINE, lang), []).append(one.slot)
+    return [f"{', '.join(names)}: {words}" for words, names in slots.items()]
+
+
+def picture_words(picture: PictureStatus, now_ms: int, lang: str) -> str:
+    """完好, or each fault with the time since which it lasts; "-" while that is not known.
+
+    Where no picture was had for long: why, and gray what was known, with its age at `now_ms`.
+    """
+    why = picture.detail if picture.finding else name(picture.reason, lang) if picture.reason else ""
+    missing = NO_PICTURE[lang] + why if why else ""
+    words, colour = _known_words(picture, lang)
+    if picture.old and words and picture.seen_ms is not None:
+        words, colour = f"{words} ({_age(now_ms - picture.seen_ms, lang)})", "bright_black"
+    elif words and not picture.old:
+        missing = ""  # one visit that showed nothing
+    known = f"[{colour}]{_plain(words)}[/]" if words else ""
+    return " ".join(filter(None, [_plain(missing), known])) or "-"
+
+
+def _known_words(picture: PictureStatus, lang: str) -> tuple[str, str]:
+    """What is known of the picture, and its colour; "" while nothing is."""
     zh = lang == "zh"
     if picture.sound is None:
-        return "-"
+        return "", ""
     if picture.sound:
-        return f"[green]{'完好' if zh else 'sound'}[/]"
+        return "完好" if zh else "sound", "green"
     since = ((fault_name(one.fault, lang), time.gmtime(one.since_ms / 1000 + SHANGHAI_S)) for one in picture.faults)
     words = (
         f"{fault} {time.strftime('%m-%d %H:%M', at)} 起" if zh else f"{fault} since {time.strftime('%m-%d %H:%M', at)}"
         for fault, at in since
     )
-    return f"[yellow]{_plain('，'.join(words) if zh else ', '.join(words))}[/]"
+    return "，".join(words) if zh else ", ".join(words), "yellow"
+
+
+def _age(age_ms: int, lang: str) -> str:
+    minutes = max(0, age_ms) // 60_000
+    hours, days = minutes // 60, minutes // 1440
+    count, unit = (days, 2) if days > 1 else (hours, 1) if hours > 1 else (minutes, 0)
+    return f"{count} {('分钟', '小时', '天')[unit]}前" if lang == "zh" else f"{count} {('min', 'h', 'days')[unit]} ago"

@@ -27,14 +27,17 @@ class PictureStatus(Struct, frozen=True, kw_only=True):
 
     `sound` (完好): null while too few visits have shown a picture. `faults`: those that last.
 
-    `seen_ms`: UTC ms of the last visit that showed one. `reason`, `detail`: why the last visit showed none.
+    `seen_ms`: UTC ms of the last visit that showed one; `old`: that is so long ago that it says nothing of the present.
+    `reason`, `detail`: why the last visit showed none; `finding`: what is to be set at the camera, or "".
     """
 
     sound: bool | None = None
     faults: tuple[FaultStatus, ...] = ()
     seen_ms: int | None = None
+    old: bool = False
     reason: Reason | None = None
     detail: str = ""
+    finding: str = ""
 
 
 class LoginStatus(Struct, frozen=True, kw_only=True):
@@ -61,6 +64,8 @@ class CameraStatus(Struct, frozen=True, kw_only=True):
     level: Rung
     reason: Reason | None
     detail: str
+    finding: str = ""
+    """The word of contract/reasons.py where `reason` says too little."""
     since_ms: int | None
     looked_ms: int | None
     late_ms: int

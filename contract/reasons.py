@@ -43,6 +43,7 @@ class Finding(StrEnum):
     PICTURE_UNTRIED = "PICTURE_UNTRIED"
     NO_MEDIA = "NO_MEDIA"
     NO_KEYFRAME = "NO_KEYFRAME"
+    MJPEG = "MJPEG"
     NO_DECODER = "NO_DECODER"
     UDP_ONLY = "UDP_ONLY"
     USE_TLS = "USE_TLS"
@@ -191,10 +192,15 @@ _FINDINGS: dict[str, _Words] = {
         "firmware.",
     ),
     Finding.NO_KEYFRAME: _Words(
-        "视频在送，但在时限内没有关键帧：在摄像机网页 配置→视音频→视频 中把 I 帧间隔设为不超过 2 秒（25 帧时为 50），"
+        "视频在送，但关键帧来得太少：在摄像机网页 配置→视音频→视频 中把 I 帧间隔设为不超过 2 秒（25 帧时为 50），"
         "关闭 H.264+/Smart 编码。",
-        "Video comes, but no key frame in time: in the camera's web page, Configuration > Video/Audio > Video, set the "
-        "I-frame interval to 2 s or less (50 at 25 fps) and switch H.264+/Smart codec off.",
+        "Video comes, but its key frames come too seldom: in the camera's web page, Configuration > Video/Audio > "
+        "Video, set the I-frame interval to 2 s or less (50 at 25 fps) and switch H.264+/Smart codec off.",
+    ),
+    Finding.MJPEG: _Words(
+        "视频编码是 MJPEG，网关不解码它，也很占带宽：在摄像机网页 配置→视音频→视频 中把主码流编码改为 H.264 或 H.265。",
+        "The video is MJPEG, which is not decoded here and costs much bandwidth: in the camera's web page, "
+        "Configuration > Video/Audio > Video, set the main stream's encoding to H.264 or H.265.",
     ),
     Finding.NO_DECODER: _Words(
         "视频编码既不是 H.264 也不是 H.265（例如 SVAC），网关不能解码：在摄像机网页 配置→视音频→视频 中改为其一。",
@@ -290,19 +296,19 @@ _UNITS = {"deg": _Words("°", "°"), "px": _Words("像素", " px")}
 _MEASURES = {"unbounded": _Words("无限位", "unbounded")}
 
 
+def advice(word: str, clause: Clause, lang: str = "zh") -> str:
+    """What a reason or finding means in a clause, and what to do; a word this version does not know as it is."""
+    known = _IN_CLAUSE.get((clause, word)) or _FINDINGS.get(word) or _REASONS.get(word)
+    return known[0 if lang == "zh" else 1] if known else word
+
+
 def explain(verdict: Verdict, lang: str = "zh") -> str:
     """What was found, what was required, and what to do, in one paragraph; "" where nothing needs saying.
 
     `lang`: "zh" or "en". A word this version does not know is shown as it is.
     """
     pick = 0 if lang == "zh" else 1
-    known = (
-        _IN_CLAUSE.get((verdict.clause, verdict.reason))
-        or _FINDINGS.get(verdict.reason)
-        or _REASONS.get(verdict.reason)
-    )
-    why = known[pick] if known else verdict.reason
-    parts = [_figures(verdict, lang), why]
+    parts = [_figures(verdict, lang), advice(verdict.reason, verdict.clause, lang)]
     if verdict.clause is Clause.ZOOM and verdict.standing is Standing.MET and verdict.level is not Level.E4:
         parts.append(_Words("ONVIF 无法区分光学变焦与数字变焦。", "ONVIF cannot tell optical from digital zoom.")[pick])
     return ("" if lang == "zh" else " ").join(part for part in parts if part)

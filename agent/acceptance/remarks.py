@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from agent.model import Evidence, Movement, NotSeen, Picture, Seen, Talk
-from contract.vocabulary import Reason, name
+from contract.reasons import advice
+from contract.vocabulary import Clause, Reason, name
 
 SKEW_S = 60.0
 """A clock further off is worth a visit: recordings carry its time, and signed logins fail by it."""
@@ -15,14 +16,14 @@ SKEW_S = 60.0
 class Remark(Struct, frozen=True):
     """Something odd about one camera.
 
-    `found`: what was seen. `remedy`: what to do about it; "" = nothing needs doing.
+    `found`: what was seen; "" = the remedy says it. `remedy`: what to do about it; "" = nothing needs doing.
     """
 
     found: str
     remedy: str = ""
 
     def text(self, lang: str) -> str:
-        return f"{self.found}{'' if lang == 'zh' else ' '}{self.remedy}".rstrip()
+        return f"{self.found}{'' if lang == 'zh' else ' '}{self.remedy}".strip()
 
 
 _PICTURE_FAULTS = {
@@ -101,14 +102,18 @@ def _moved(movement: Movement, pick: int) -> Iterator[Remark]:
 
 def _pictured(picture: Seen[Picture] | NotSeen, pick: int) -> Iterator[Remark]:
     if isinstance(picture, NotSeen):
-        if picture.reason is not Reason.UNASKED:
-            why = name(picture.reason, ("zh", "en")[pick]) + (f" ({picture.detail})" if picture.detail else "")
+        if picture.reason is not Reason.UNASKED or picture.finding:
+            reason = "" if picture.finding else name(picture.reason, ("zh", "en")[pick])
+            why = " ".join(filter(None, (reason, f"({picture.detail})" if picture.detail else "")))
             yield Remark(_say(pick, f"画面没有解码成功：{why}", f"No picture was decoded: {why}"))
+            yield Remark("", advice(picture.finding or picture.reason, Clause.ONLINE, ("zh", "en")[pick]))
         return
     seen = picture.value
     source = _SOURCES.get(seen.source, (seen.source, seen.source))[pick]
     size = f"{source} {seen.width}×{seen.height} {seen.codec}".strip()
     yield Remark(_say(pick, f"已解码画面：{size}", f"Decoded picture: {size}"))
+    if seen.finding:
+        yield Remark("", advice(seen.finding, Clause.ONLINE, ("zh", "en")[pick]))
     for fault in seen.faults:
         zh, en, zh_remedy, en_remedy = _PICTURE_FAULTS.get(
             fault, (fault, fault, "到现场查看画面", "look at it on site")

@@ -64,10 +64,12 @@ def _of_camera(one: Inspection, policy: Policy, lang: str) -> Iterator[tuple[Kin
     failed = [verdict for verdict in one.verdicts if verdict.standing is not Standing.MET]
     if any(kind(verdict) is Kind.REPAIR and verdict.reason != Reason.UNASKED for verdict in failed):
         failed = [verdict for verdict in failed if verdict.reason != Reason.UNASKED]  # it follows from the other
+    said = set()
     for verdict in failed:
-        yield kind(verdict), _remedy(verdict, one, policy, lang), (verdict.clause,)
+        said.add(remedy := _remedy(verdict, one, policy, lang))
+        yield kind(verdict), remedy, (verdict.clause,)
     for remark in remarks(one.evidence, lang):
-        if remark.remedy:
+        if remark.remedy and remark.text(lang) not in said:
             yield Kind.SETTING, remark.text(lang), ()
 
 

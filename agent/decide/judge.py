@@ -65,18 +65,21 @@ def _opened(described: Verdict, picture: Seen[Picture] | NotSeen) -> Verdict:
     """
     met = replace(described, standing=Standing.MET, level=Level.E3)
     if isinstance(picture, Seen):
-        return replace(met, measured=Rung.PICTURE.value, proof=(*described.proof, "picture: decoded"))
+        proof = (*described.proof, "picture: decoded")
+        return replace(met, measured=Rung.PICTURE.value, reason=picture.value.finding, proof=proof)
     reason = picture.finding or picture.reason
     if picture.reason is Reason.UNASKED and not picture.finding:
         reason = Finding.PICTURE_UNTRIED
     declared = replace(met, level=Level.E1, reason=reason, proof=(*described.proof, scope.not_seen("picture", picture)))
-    if reason == Finding.NO_KEYFRAME:
+    if reason in _CAME:
         return replace(declared, level=Level.E3)
     if reason in _DENIES_NOTHING:
         return declared
     return replace(declared, standing=Standing.UNPROVEN)
 
 
+_CAME = frozenset({Finding.NO_KEYFRAME, Finding.MJPEG, Finding.NO_DECODER})
+"""Video came, and no picture could be made of it here."""
 _DENIES_NOTHING = frozenset({Reason.BUSY, Finding.NO_MEDIA, Finding.UDP_ONLY})
 
 

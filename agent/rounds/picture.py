@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from agent.ask.attempt import boot_ms
 from agent.ask.picture import parent as pictures
-from agent.ask.picture.parent import FINGERPRINT, SNAPSHOT
+from agent.ask.picture.parent import FINGERPRINT, PATIENT_BATCH_S, SNAPSHOT
 from agent.decide import rules_picture
 from agent.learnt import LearntFile
 from agent.login_gate import LoginGate
@@ -31,6 +31,8 @@ RECORDER = "recorder"
 _NO_WITNESS = frozenset({PictureFault.SIGNAL_LOSS, PictureFault.FREEZE})
 """Faults by which a recorder's picture says nothing of the camera: it may be the one it had last, or a blank."""
 _MEASURES_LIFE = frozenset({"still_ratio", "change"})
+PATIENT_EVERY_MS = 3_600_000
+"""A camera whose keyframes come too seldom is visited patiently at once, then so often at most."""
 RETRY_MS = 60_000
 """A camera of whose stream no picture can be made is checked this often: its way back is not to wait for a round."""
 
@@ -64,7 +66,10 @@ class PictureTask(Round):
         if now >= self._round_due:
             self._round_due = now + self._interval_ms
             due.update(slot.name for slot in self._slots.showing)
-        self.check(due)
+        patient = sorted(name for name in due if self._slots[name].checks.patient)
+        self.check(due.difference(patient))
+        if patient:  # one in each run: it takes long, and a round is not to wait for many
+            self.check(patient[:1], patient=True)
 
     def next_ms(self, ended_ms: int) -> int:
         earlier = (slot.checks.due for slot in self._slots.values() if slot.checks.due is not None)
@@ -72,17 +77,21 @@ class PictureTask(Round):
 
     # ---- checks ---------------------------------------------------------------------------------
 
-    def check(self, due: Collection[str]) -> None:
-        """Everybody due; those that had to wait longest come first, for the deadline may not suffice for all."""
+    def check(self, due: Collection[str], *, patient: bool = False) -> None:
+        """Everybody due; those that had to wait longest come first, for the deadline may not suffice for all.
+
+        `patient`: a visit may wait long for its keyframe.
+        """
         for name in due:
-            self._slots[name].checks.due = None
+            self._slots[name].checks.due, self._slots[name].checks.patient = None, False
         untold = set(due)
         shown = [slot for slot in self._slots.showing if slot.name in due and not self._door.is_barred(slot.name)]
         with self._slots.checking(slot.name for slot in shown) as allowed:
             batch = sorted((slot for slot in shown if slot.name in allowed), key=lambda slot: slot.checks.at)
             try:
                 for source, group in self._by_source(batch).items():
-                    for name in self._check(group, source, self._deadline_s * len(group) / len(batch)):
+                    deadline_s = PATIENT_BATCH_S if patient else self._deadline_s * len(group) / len(batch)
+                    for name in self._check(group, source, deadline_s, patient=patient):
                         untold.discard(name)
             finally:
                 for name in untold:
@@ -112,7 +121,7 @@ class PictureTask(Round):
         known = [*([(SNAPSHOT, still[0])] if still else []), *([(RECORDER, recorder)] if recorder else [])]
         return known[slot.checks.witness % len(known)] if known else None
 
-    def _check(self, group: Sequence[Camera], source: str, deadline_s: float) -> Iterator[str]:
+    def _check(self, group: Sequence[Camera], source: str, deadline_s: float, *, patient: bool) -> Iterator[str]:
         """The slots, each when its result is taken."""
         by_slot = {camera.slot: camera for camera in group}
         remembered = {name: self._slots[name].checks.signatures.get(source, b"") for name in by_slot}
@@ -126,6 +135,7 @@ class PictureTask(Round):
             deadline_s=deadline_s,
             snapshot_path={name: self._learnt.learnt(self._slots[name].camera).snapshot_path for name in by_slot},
             signatures=remembered,
+            patient=patient,
         )
         for result in results:
             name, picture = result.slot, result.picture
@@ -142,7 +152,16 @@ class PictureTask(Round):
                 picture = _no_testimony(picture)
             check = Checked(picture=picture, source=source, decodable=decodable, signature=result.signature)
             self._take(slot, check)
+            if isinstance(picture, NotSeen) and picture.finding == Finding.NO_KEYFRAME and not patient:
+                self._be_patient(slot)
             yield name
+
+    def _be_patient(self, slot: Slot) -> None:
+        """The next visit waits long for a keyframe, where none did so lately."""
+        now = boot_ms()
+        if now >= slot.checks.impatient_until:
+            slot.checks.impatient_until = now + PATIENT_EVERY_MS
+            slot.checks.patient, slot.checks.due = True, now + self._confirm_ms
 
     def _testimony(self, slot: Slot, source: str, picture: Seen[Picture] | NotSeen) -> bool | None:
         """Whether a picture shows that the camera is at work now; None = it does not, and the next witness is asked."""
@@ -193,6 +212,6 @@ def _no_testimony(picture: Seen[Picture] | NotSeen) -> NotSeen:
 
 def _shows_nothing(picture: NotSeen) -> bool:
     """Whether this stream, by its own fault, will not show a picture the next time either."""
-    if picture.finding == Finding.NO_DECODER:
+    if picture.finding in (Finding.NO_DECODER, Finding.MJPEG):
         return True
     return picture.reason in (Reason.UNSUPPORTED, Reason.MALFORMED) or picture.finding == Finding.NO_MEDIA

@@ -258,7 +258,9 @@ class _Loading:
             movement=file.movement,
             discovery=file.discovery,
             cameras=tuple(self._camera(entry, file) for entry in file.cameras),
-            recorders={entry.slot: self._recorder(entry.slot, entry.recorder, file) for entry in file.cameras if entry.recorder},
+            recorders={
+                entry.slot: self._recorder(entry.slot, entry.recorder, file) for entry in file.cameras if entry.recorder
+            },
             log=file.log,
         )
 

@@ -40,6 +40,7 @@ from agent.model import (
     Talk,
 )
 from contract.policy import load_policy
+from contract.reasons import Finding
 from contract.vocabulary import Availability, Clause, Reason, Standing, name
 from scripts.stage import tool
 from simulator.addresses import random_loopback
@@ -488,3 +489,21 @@ def test_the_phone_test_sees_what_is_wrong(browser: str, tmp_path: Path) -> None
     assert said["wide"] > 390
     assert said["over"]
     assert any("Content Security Policy" in line for line in console)
+
+
+@pytest.mark.parametrize(
+    ("picture", "remedy"),
+    [
+        (NotSeen(reason=Reason.TIMED_OUT, detail="no keyframe in time", finding=Finding.NO_KEYFRAME), "关闭 H.264+"),
+        (Seen(value=Picture(source="main", width=1280, height=720, finding=Finding.NO_KEYFRAME)), "关闭 H.264+"),
+        (NotSeen(reason=Reason.UNASKED, detail="no decoder here for SVAC", finding=Finding.NO_DECODER), "SVAC"),
+        (NotSeen(reason=Reason.UNASKED, detail="no decoder here for JPEG", finding=Finding.MJPEG), "H.264 或 H.265"),
+        (NotSeen(reason=Reason.UNSUPPORTED, detail="RTSP 461", finding=Finding.UDP_ONLY), "UDP"),
+        (NotSeen(reason=Reason.BUSY, detail="RTSP 453"), "留出一路"),
+    ],
+)
+def test_why_there_is_no_picture_is_work_to_do(picture: Seen[Picture] | NotSeen, remedy: str) -> None:
+    """An online camera of which no picture can be had stands in the list of work, once, with what mends it."""
+    text = report(inspection("a", picture=picture), inspection("b", picture=picture))
+    (work,) = [places for said, places in tasks(text).items() if remedy in said]
+    assert len(work) == 2

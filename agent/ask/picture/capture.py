@@ -22,6 +22,8 @@ from contract.vocabulary import Reason
 
 JPEG = "JPEG"
 MAX_CODECS = 16
+RTCP = range(72, 77)
+"""RTCP's packet types 200 to 204, read as payload types (RFC 3551, 6)."""
 MAX_BYTES = 4 * 1024 * 1024
 """Of one visit's pictures, compressed: a keyframe in 4K takes 1 MB at most, a snapshot of 12 megapixels 4 MB."""
 MAX_RECEIVED = 12 * 1024 * 1024
@@ -52,40 +54,55 @@ class _Viewing(RtspSession):
     max_received = MAX_RECEIVED
 
 
-def film(camera: Camera, *, log_in: bool | Permit, deadline: Deadline, brief: bool = False) -> Footage:
+class _Patient(_Viewing):
+    """One that waits long for its keyframe."""
+
+    max_received = 8 * MAX_RECEIVED
+
+
+def film(
+    camera: Camera, *, log_in: bool | Permit, deadline: Deadline, brief: bool = False, patient: bool = False
+) -> Footage:
     """Pictures of `camera.stream_path`: HEAD_S from a keyframe on, and the next keyframe where it comes in SECOND_S.
 
-    `brief`: the first keyframe is enough. Everything travels on the one connection to the enrolled address (RFC 2326,
-    10.12); TEARDOWN always follows. Raises rtsp.Status, LoginFailed or Trouble: TIMED_OUT when no whole keyframe comes
-    in time (NO_KEYFRAME) or nothing at all, the session ended by the camera included (NO_MEDIA); HOSTILE for floods and
-    redirects, UNASKED where the codec is none we read (NO_DECODER): no word about it.
+    `brief`: the first keyframe is enough. `patient`: the deadline leaves time for much video before it. Everything
+    travels on the one connection to the enrolled address (RFC 2326, 10.12); TEARDOWN always follows. Raises
+    rtsp.Status, LoginFailed or Trouble: TIMED_OUT when no whole keyframe comes in time (NO_KEYFRAME) or nothing at all,
+    the session ended by the camera included (NO_MEDIA); HOSTILE for floods and redirects, UNASKED where video comes in
+    a codec that is none we read (MJPEG, NO_DECODER).
     """
-    with _Viewing(camera, deadline, log_in=log_in) as viewing:
+    with (_Patient if patient else _Viewing)(camera, deadline, log_in=log_in) as viewing:
         track, codec = _video(viewing.open())
-        channel = viewing.setup(track, 0)
+        incoming = _Incoming(viewing, viewing.setup(track, 0), track)
         viewing.play()
-        reel, silent = Reel(codec, track.parameter_sets, cap=MAX_BYTES, head_s=HEAD_S), Deadline(SILENCE_S)
-        came = _watch(viewing, channel, track, reel, deadline, brief=brief)
+        silent = Deadline(SILENCE_S)
+        if not codec:
+            raise _unreadable(track) if incoming.next(deadline) else _nothing(silent, deadline)
+        reel = Reel(codec, track.parameter_sets, cap=MAX_BYTES, head_s=HEAD_S)
+        came = _watch(incoming, reel, deadline, brief=brief)
     if reel.takes:
         return Footage(codec, reel.takes)
     if reel.full:
         raise Trouble(Reason.HOSTILE, f"a keyframe larger than {MAX_BYTES} bytes")
     if came:
         raise Trouble(Reason.TIMED_OUT, "no keyframe in time", Finding.NO_KEYFRAME)
-    waited = silent.passed() or not deadline.passed()  # or it ended the session by itself
-    raise Trouble(Reason.TIMED_OUT, "no video after PLAY", Finding.NO_MEDIA if waited else "")
+    raise _nothing(silent, deadline)
 
 
 def _video(media: tuple[Media, ...]) -> tuple[Media, str]:
-    """The largest video track that can be read, as far as the description tells, else the first; and its codec."""
+    """The largest video track that can be read, as far as the description tells, and its codec; else the first, ""."""
     videos = [one for one in media if one.kind == "video"]
     readable = [(track, codec) for track in videos for codec in track.codecs[:MAX_CODECS] if codec in CODECS]
     if readable:
         return max(readable, key=lambda one: _pixels(*one))
     if not videos:
         raise Trouble(Reason.MALFORMED, "the description names no video")
-    names = " ".join(codec for track in videos for codec in track.codecs)
-    raise Trouble(Reason.UNASKED, tidy(f"no decoder here for {names or 'its video'}", 80), Finding.NO_DECODER)
+    return videos[0], ""
+
+
+def _unreadable(track: Media) -> Trouble:
+    finding = Finding.MJPEG if track.codecs == (JPEG,) else Finding.NO_DECODER
+    return Trouble(Reason.UNASKED, tidy(f"no decoder here for {' '.join(track.codecs) or 'its video'}", 80), finding)
 
 
 def _pixels(track: Media, codec: str) -> int:
@@ -93,23 +110,58 @@ def _pixels(track: Media, codec: str) -> int:
     return width * height or track.pixels
 
 
-def _watch(viewing: RtspSession, channel: int, track: Media, reel: Reel, deadline: Deadline, *, brief: bool) -> bool:
+def _nothing(silent: Deadline, deadline: Deadline) -> Trouble:
+    waited = silent.passed() or not deadline.passed()  # or it ended the session by itself
+    return Trouble(Reason.TIMED_OUT, "no video after PLAY", Finding.NO_MEDIA if waited else "")
+
+
+class _Incoming:
+    """The packets of one track, the only one that was set up.
+
+    By the payload types that the description lists, on whatever channel: some cameras use another one than they named.
+    On the track's own channel another type is taken where it comes first (the description is wrong then).
+    """
+
+    def __init__(self, viewing: RtspSession, channel: int, track: Media) -> None:
+        self._viewing, self._channel = viewing, channel
+        readable = {form.number for form in track.formats if form.codec in CODECS}
+        self._listed = readable or {form.number for form in track.formats}
+        self._only_listed = False
+        self._other: int | None = None
+
+    def next(self, end: Deadline) -> rtp.Packet | None:
+        """The next one; None when none comes before `end`, or the camera ends the session. Raises Trouble(HOSTILE)."""
+        while not end.passed():
+            try:
+                frame = self._viewing.receive(end.left())
+            except Trouble as trouble:
+                if trouble.reason is Reason.HOSTILE:
+                    raise
+                frame = None
+            if frame is None:
+                return None
+            packet = rtp.parse(frame.data)
+            if packet and self._is_ours(packet.kind, own=frame.channel == self._channel):
+                return packet
+        return None
+
+    def _is_ours(self, kind: int, *, own: bool) -> bool:
+        if kind in self._listed:
+            self._only_listed = True
+            return True
+        if not own or kind in RTCP or self._only_listed:
+            return False
+        self._other = kind if self._other is None else self._other
+        return kind == self._other
+
+
+def _watch(incoming: _Incoming, reel: Reel, deadline: Deadline, *, brief: bool) -> bool:
     """Fill the reel; returns whether any video came. What has come is enough when the camera ends the session."""
-    kinds = {form.number for form in track.formats if form.codec in CODECS}
     came, end = False, deadline
     while not (reel.done or end.passed()):
-        try:
-            frame = viewing.receive(end.left())
-        except Trouble as trouble:
-            if trouble.reason is Reason.HOSTILE:
-                raise
-            frame = None
-        if frame is None:
+        packet = incoming.next(end)
+        if packet is None:
             break
-        # one track alone was set up, so its payload type tells it from RTCP where a camera uses another channel
-        packet = rtp.parse(frame.data) if frame.channel == channel or kinds else None
-        if packet is None or (kinds and packet.kind not in kinds):
-            continue
         came, begun = True, reel.begun
         reel.add(packet, time.monotonic())
         if reel.begun and not begun:

@@ -16,7 +16,7 @@ from agent.ask.children import lines
 from agent.ask.children.child import Tell, serve
 from agent.ask.picture.capture import Footage, film, photograph
 from agent.ask.picture.decoder_client import Decoded, Decoder
-from agent.ask.picture.parent import FINGERPRINT, SNAPSHOT, PictureJob, PictureResult
+from agent.ask.picture.parent import FINGERPRINT, PATIENT_S, SNAPSHOT, PictureJob, PictureResult
 from agent.model import Credentials, NotSeen, Picture, Seen
 from agent.permit import Permit
 from contract.reasons import Finding
@@ -93,10 +93,11 @@ class _Rounds:
 
     def _answer(self, job: PictureJob, permit: Permit) -> PictureResult:
         slot = job.camera.slot
-        if self._deadline.passed(in_s=self._visit_s):
+        visit_s = PATIENT_S if job.patient else self._visit_s
+        if self._deadline.passed(in_s=visit_s):
             late = NotSeen(reason=Reason.UNASKED, detail="no time left for a visit", at=boot_ms(), attempts=0)
             return PictureResult(slot=slot, picture=late)
-        deadline = self._deadline.within(self._visit_s)
+        deadline = self._deadline.within(visit_s)
         fetched = ask(lambda: _fetch(job, deadline, permit), deadline=deadline)
         if isinstance(fetched, NotSeen):
             return PictureResult(slot=slot, picture=fetched, undecodable=fetched.finding == Finding.NO_MEDIA)
@@ -108,6 +109,8 @@ class _Rounds:
         if job.source == SNAPSHOT:
             crc = float(zlib.crc32(fetched.value.takes[0].data))
             picture = structs.replace(picture, metrics={**picture.metrics, FINGERPRINT: crc})
+        if job.patient and fetched.took_s > VISIT_S:
+            picture = structs.replace(picture, finding=Finding.NO_KEYFRAME)
         seen = Seen(value=picture, at=fetched.at, took_s=fetched.took_s, attempts=fetched.attempts)
         return PictureResult(slot=slot, picture=seen, signature=decoded.signature, thumbnail=decoded.thumbnail)
 
@@ -125,7 +128,7 @@ def _fetch(job: PictureJob, deadline: Deadline, permit: Permit) -> Footage:
         return photograph(job.camera, job.snapshot_path, log_in=permit, deadline=deadline)
     if not job.camera.stream_path:
         raise Trouble(Reason.UNASKED, "no stream path known yet")
-    return film(job.camera, log_in=permit, deadline=deadline, brief=not job.measured)
+    return film(job.camera, log_in=permit, deadline=deadline, brief=not job.measured, patient=job.patient)
 
 
 def _unseen(fetched: Seen[Footage], reason: Reason, detail: str) -> NotSeen:

@@ -22,6 +22,10 @@ MARGIN_S = 0.5
 """How long after the deadline the child is killed."""
 RESERVE_S = 1.5
 """The child stops visiting so long before the deadline, so that what it brought home is decoded."""
+PATIENT_S = 30.0
+"""Longest time for one patient visit."""
+PATIENT_BATCH_S = PATIENT_S + 2 * RESERVE_S
+"""Deadline of a batch with one patient visit for each device."""
 SNAPSHOT = "snapshot"
 FINGERPRINT = "fingerprint"
 """Among the numbers of a snapshot: by it two that are the same byte for byte are known."""
@@ -38,6 +42,7 @@ class PictureJob(msgspec.Struct, frozen=True, kw_only=True):
     reference: bytes
     deadline_s: float
     thumbnail: bool = False
+    patient: bool = False
 
 
 class PictureResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +72,7 @@ def check(
     snapshot_path: Mapping[str, str] | None = None,
     signatures: Mapping[str, bytes] | None = None,
     thumbnails: bool = False,
+    patient: bool = False,
 ) -> Iterator[PictureResult]:
     """The picture of every camera, exactly once each, as it is seen; the whole batch within `deadline_s` + 0.5 s.
 
@@ -74,6 +80,7 @@ def check(
     the ONVIF port. `log_in`: slots whose login may be used. `measured`: the numbers that picture faults are judged
     by are wanted; else one picture is enough. `signatures`: slot -> the signature of an earlier check, which this
     one's picture is compared with. `thumbnails`: only where True does a small JPEG of the picture leave the decoder.
+    `patient`: each visit may wait PATIENT_S for its keyframe; a picture that needed it has the finding NO_KEYFRAME.
 
     NotSeen: as in capture and attempt; MALFORMED also when what came cannot be decoded, HOSTILE for a picture larger
     than any camera's, AGENT_FAULT when the pictures broke the decoder or were not decoded in
@@ -93,6 +100,7 @@ def check(
             reference=remembered.get(slot, b""),
             deadline_s=max(deadline_s - RESERVE_S, deadline_s / 2),
             thumbnail=thumbnails,
+            patient=patient,
         )
         for slot, camera in waiting.items()
     ]

@@ -30,7 +30,13 @@ MAX_PAYLOAD_TYPE = 127
 MAX_SETS = 8
 _SIZE = re.compile(r"(?:framesize:\s*\d{1,3}\s+|x-dimensions:\s*)(\d{1,5})\s*[-,x]\s*(\d{1,5})", re.IGNORECASE)
 """3GPP TS 26.234, 5.3.3.2, and what cameras write beside it."""
-_SPROP = re.compile(r"sprop-(?:vps|sps|pps|parameter-sets)\s*=\s*([A-Za-z0-9+/=,]{1,4096})", re.IGNORECASE)
+_SPROP = re.compile(
+    r"sprop-(?:vps|sps|pps|parameter-sets)\s*=[\s\"]*([A-Za-z0-9+/=]+(?:\s*,\s*[A-Za-z0-9+/=]+)*)", re.IGNORECASE
+)
+_FOLD = re.compile(r"[\r\n]+[ \t]+(?![ \t]|[A-Za-z]=)")
+"""A line that goes on behind white space, as in mail; SDP knows no such thing."""
+_ALIASES = {"HEVC": "H265", "H.265": "H265", "AVC": "H264", "H.264": "H264"}
+"""What cameras call the two codecs beside the names that are registered for RTP."""
 
 
 class Format(Struct, frozen=True, kw_only=True):
@@ -64,7 +70,7 @@ class Media(Struct, frozen=True, kw_only=True):
 
 def parse(description: bytes) -> tuple[Media, ...]:
     """The media sections in order, at most 32; empty when there is none. Unknown and broken lines are passed over."""
-    head, *sections = re.split(r"(?:^|[\r\n])[ \t]*m=", description.decode("latin-1"))
+    head, *sections = re.split(r"(?:^|[\r\n])[ \t]*m=", _FOLD.sub("", description.decode("latin-1")))
     direction = _direction(_attributes(head), "sendrecv")
     return tuple(_media(section, direction) for section in sections[:MAX_MEDIA])
 
@@ -103,9 +109,13 @@ def _direction(attributes: list[str], inherited: str) -> str:
 def _codecs(formats: list[str], attributes: list[str]) -> tuple[str, ...]:
     """Names of the payload types listed; of all rtpmaps when the list and they do not match."""
     maps = [re.match(r"rtpmap:\s*(\d+)\s+([^/\s]+)", a, re.IGNORECASE) for a in attributes]
-    named = {match[1]: tidy(match[2].upper(), 40) for match in maps if match}
+    named = {match[1]: _codec(match[2]) for match in maps if match}
     listed = [named.get(number) or _STATIC.get(number, "") for number in formats]
     return tuple(dict.fromkeys([name for name in listed if name] or named.values()))
+
+
+def _codec(name: str) -> str:
+    return _ALIASES.get(name.upper(), tidy(name.upper(), 40))
 
 
 def _formats(listed: list[str], attributes: list[str]) -> tuple[Format, ...]:
@@ -114,7 +124,7 @@ def _formats(listed: list[str], attributes: list[str]) -> tuple[Format, ...]:
     wanted = dict.fromkeys(listed)  # a hostile description lists 16,000 of them beside 2,500 rtpmaps
     found = {n: Format(number=int(n), codec=_STATIC[n], rate=0) for n in wanted if n in _STATIC}
     for match in filter(None, maps):
-        number, codec, rate = match[1], tidy(match[2].upper(), 40), int(match[3] or 0)
+        number, codec, rate = match[1], _codec(match[2]), int(match[3] or 0)
         if number in wanted and int(number) <= MAX_PAYLOAD_TYPE:
             found[number] = Format(number=int(number), codec=codec, rate=rate)
     return tuple(found[n] for n in wanted if n in found)
@@ -127,7 +137,7 @@ def _pixels(attributes: list[str]) -> int:
 
 def _parameter_sets(attributes: list[str]) -> tuple[bytes, ...]:
     """Those that can be read, in order, at most MAX_SETS."""
-    texts = [text for a in attributes for found in _SPROP.findall(a) for text in found.split(",") if text]
+    texts = [text.strip() for a in attributes for found in _SPROP.findall(a) for text in found.split(",")]
     return tuple(filter(None, map(_base64, texts[:MAX_SETS])))
 
 

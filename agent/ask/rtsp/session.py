@@ -33,6 +33,8 @@ _HOST = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://)+([^/]*)")  # once more in "r
 _SESSION = re.compile(r"[\x21-\x3a\x3c-\x7e]{1,128}")
 _UNKNOWN_PATH = frozenset({400, 404, 454, 459, 460})
 """Bad request, not found, session not found there, and aggregate operation not allowed, or the only one allowed."""
+_RECORDER_FULL = 500
+"""To SETUP of what was just described: recorders say so that they have no room (go2rtc issue 1616)."""
 _CHANNELS = re.compile(r"interleaved\s*=\s*([0-9]{1,3})(?![0-9])", re.IGNORECASE)
 
 
@@ -66,16 +68,21 @@ class RtspSession(Rtsp):
         return sdp.parse(reply.body)
 
     def setup(self, track: Media, channel: int) -> int:
-        """SETUP of one track on this connection; returns the channel the camera chose. Raises as `open` does."""
+        """SETUP of one track on this connection; returns the channel the camera chose.
+
+        Raises as `open` does, and Trouble(BUSY).
+        """
         if not self._begun:
             self._deadline = self._wire.deadline = self._deadline.within(self.hold_s)
         asked = f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
         bases = dict.fromkeys((self._base, self._camera.stream_path))  # a base from elsewhere may be no path here
-        reply = self._at_first(
-            "SETUP",
-            [track_path(base, track.control) for base in bases],
-            lambda: {"Transport": asked, **self._session()},
-        )
+        paths = [track_path(base, track.control) for base in bases]
+        try:
+            reply = self._at_first("SETUP", paths, lambda: {"Transport": asked, **self._session()})
+        except Status as status:
+            if status.status == _RECORDER_FULL:
+                raise Trouble(Reason.BUSY, status.detail) from None
+            raise
         self._id = self._id or _session_id(reply)
         return _channel(reply.first("transport"), channel)
 

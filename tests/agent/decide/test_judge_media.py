@@ -216,7 +216,9 @@ PICTURES: list[tuple[Any, tuple[str, str, str]]] = [
     (NotSeen(reason=Reason.TIMED_OUT, finding=Finding.NO_MEDIA), ("MET", "E1", "NO_MEDIA")),
     (NotSeen(reason=Reason.UNSUPPORTED, finding=Finding.UDP_ONLY), ("MET", "E1", "UDP_ONLY")),
     (NotSeen(reason=Reason.BUSY), ("MET", "E1", "BUSY")),
-    (NotSeen(reason=Reason.UNASKED, finding=Finding.NO_DECODER), ("UNPROVEN", "E1", "NO_DECODER")),
+    (NotSeen(reason=Reason.UNASKED, finding=Finding.NO_DECODER), ("MET", "E3", "NO_DECODER")),
+    (NotSeen(reason=Reason.UNASKED, finding=Finding.MJPEG), ("MET", "E3", "MJPEG")),
+    (Seen(value=Picture(source="main", width=1920, height=1080, finding="NO_KEYFRAME")), ("MET", "E3", "NO_KEYFRAME")),
     *((NotSeen(reason=r), ("UNPROVEN", "E1", r.value)) for r in (Reason.HOSTILE, Reason.MALFORMED, Reason.TIMED_OUT)),
 ]
 

@@ -14,8 +14,11 @@ from agent.permit import stream_login
 from agent.rounds.picture import PictureTask
 from agent.slot import Slot
 from contract.messages import Picture
+from contract.reasons import Finding
 from contract.vocabulary import Availability, PictureFault, Reason, Rung
 from simulator.canteen import CameraSpec, Canteen
+from tests import evil
+from tests.agent.ask.rtsp.players import clip, plays, rtp
 from tests.agent.rounds.house import POLICY, House
 from tests.support.enrolment import enrolled
 from tests.support.waiting import until
@@ -266,3 +269,27 @@ def test_a_camera_whose_streams_are_all_taken_is_seen_at_its_recorder(canteen: C
     assert (slot.state.level, slot.state.reason, room.source("one")) == (Rung.PICTURE, Reason.BUSY, "recorder")
     assert room.changes == []
     room.house.close()
+
+
+def test_a_camera_whose_key_frames_come_seldom_is_visited_once_patiently(tmp_path: Path) -> None:
+    """The next visit waits; the picture is had, with what is to be set. Another patient one is not made soon."""
+    coded = clip(320, 240, pictures=40, gop=40)
+    late = [*rtp(coded[1:]), *rtp(coded[:12])]
+    with evil.Server(plays(late, pace_s=0.25)) as server:
+        house = House(tmp_path, [server.camera(slot="one", stream_path="/main")])
+        house.stream()
+        slot = house.slots["one"]
+        task = PictureTask(
+            house.slots, policy=POLICY, learnt=house.learnt, door=house.door, interval_s=300, deadline_s=30
+        )
+        task.run()
+        assert isinstance(slot.picture.last, NotSeen)
+        assert (slot.picture.last.finding, slot.checks.patient) == (Finding.NO_KEYFRAME, True)
+        slot.checks.due = 0
+        task.run()
+        assert isinstance(slot.picture.last, Seen)
+        assert slot.picture.last.value.finding == Finding.NO_KEYFRAME
+        task.check({"one"})
+        assert isinstance(slot.picture.last, NotSeen)
+        assert slot.checks.patient is False
+        house.close()

@@ -402,6 +402,58 @@ def test_a_stream_without_keyframes_is_not_silent() -> None:
     assert (told.picture.finding, told.undecodable) == (Finding.NO_KEYFRAME, False)
 
 
+@pytest.mark.parametrize(
+    ("line", "finding"),
+    [("26", Finding.MJPEG), ("96\r\na=rtpmap:96 SVAC/90000", Finding.NO_DECODER), ("96", Finding.NO_DECODER)],
+)
+def test_video_that_cannot_be_decoded_here_is_seen_to_come(line: str, finding: Finding) -> None:
+    """Another codec is named where its video comes; where none does, that is the cause."""
+    description = f"v=0\r\nm=video 0 RTP/AVP {line}\r\na=control:trackID=0\r\n".encode()
+    packet = interleaved(0, int(line[:2]), Payload(marker=True, data=b"x" * 900), 1, 1, 1)
+    comes = plays([packet] * 3, description=description, then=evil.silent)
+    with evil.Server(comes) as server, evil.Server(plays([], description=description, then=evil.silent)) as mute:
+        told = check([server.camera(), mute.camera(slot="s2")])
+    found = [(one.reason, one.finding) for one in map(told.get, ("s1", "s2")) if isinstance(one, NotSeen)]
+    assert found == [(Reason.UNASKED, finding), (TIMED_OUT, Finding.NO_MEDIA)]
+
+
+def test_a_payload_type_that_the_description_does_not_list() -> None:
+    """On the track's own channel it is taken as the listed one, unless that comes first; RTCP and others are not."""
+    pictures = list(rtp(clip(320, 240)))
+    with evil.Server(plays(_with_type(pictures, 98))) as server:
+        assert seen(check([server.camera()])["s1"]).height == 240
+    beside = [chunk for pair in zip(pictures, _with_type(pictures, 99), strict=True) for chunk in pair]
+    with evil.Server(plays(beside)) as server:
+        assert seen(check([server.camera()])["s1"]).height == 240
+
+
+def _with_type(chunks: Iterable[bytes], kind: int) -> list[bytes]:
+    """The same packets with another payload type."""
+    found = []
+    for chunk in chunks:
+        packets, at = bytearray(chunk), 0
+        while at < len(packets):
+            packets[at + 5] = packets[at + 5] & 0x80 | kind
+            at += 4 + int.from_bytes(packets[at + 2 : at + 4], "big")
+        found.append(bytes(packets))
+    return found
+
+
+def test_a_recorder_that_says_500_to_setup_is_busy() -> None:
+    """It has just described the stream: it lives, and has no room."""
+    with evil.Server(plays([], changes={"SETUP": says("500 Internal Server Error")})) as server:
+        assert reason(check([server.camera()])["s1"]) is Reason.BUSY
+
+
+def test_a_patient_visit_waits_for_a_keyframe_that_comes_late() -> None:
+    """Longer than any other visit; the picture that it had says that key frames come too seldom."""
+    coded = clip(320, 240, pictures=40, gop=40)
+    late = [*rtp(coded[1:]), *rtp(coded[:12])]
+    with evil.Server(plays(late, pace_s=0.2)) as server:
+        told = check([server.camera()], patient=True, deadline_s=pictures.PATIENT_BATCH_S)
+    assert seen(told["s1"]).finding == Finding.NO_KEYFRAME
+
+
 def test_a_flood_of_media_ends() -> None:
     """Media without end and without a picture is HOSTILE after 12 MB, not a full memory."""
     packet = interleaved(0, 96, Payload(marker=False, data=b"\x41" * 1400), 1, 1, 1)

@@ -86,6 +86,23 @@ def test_broken_descriptions(description: bytes, media: Media) -> None:
     assert [replace(one, formats=()) for one in parse(description)] == [media]
 
 
+@pytest.mark.parametrize(
+    ("attributes", "codec", "sets"),
+    [
+        ("a=rtpmap:96 HEVC/90000", "H265", ()),
+        ("a=rtpmap:96 h.264/90000", "H264", ()),
+        ('a=rtpmap:96 H264/90000\r\na=fmtp:96 sprop-parameter-sets="Z0I=,aM4=";x=1', "H264", (b"gB", b"h\xce")),
+        ("a=rtpmap:96 H264/90000\r\na=fmtp:96 sprop-parameter-sets= Z0I=, aM4= ; x=1", "H264", (b"gB", b"h\xce")),
+        ("a=rtpmap:96 H264/90000\r\na=fmtp:96 sprop-parameter-sets=Z0I=\r\n ,aM4=", "H264", (b"gB", b"h\xce")),
+        ("a=rtpmap:96 H265/90000\r\n a=fmtp:96 sprop-sps=Z0I= sprop-pps=aM4=", "H265", (b"gB", b"h\xce")),
+    ],
+)
+def test_codecs_and_parameter_sets_as_cameras_write_them(attributes: str, codec: str, sets: tuple[bytes, ...]) -> None:
+    """Other names of the two codecs; parameter sets in quotes, with spaces, on a line that goes on below."""
+    (video,) = parse(f"v=0\r\nm=video 0 RTP/AVP 96\r\n{attributes}\r\na=control:trackID=1\r\n".encode())
+    assert (video.codecs, video.parameter_sets, video.control) == ((codec,), sets, "trackID=1")
+
+
 def test_no_media() -> None:
     """A description without m= lines has no media; an m= within a line is none."""
     assert parse(b"") == parse(b"v=0\r\ns=x m=video 0 RTP/AVP 96\r\n") == ()
