@@ -23,8 +23,8 @@ from center.decode import Incoming
 from center.record import Recorder
 from center.store import Store
 from center.store.engine import address
-from tests.postgres import Missing, Postgres
 from tests.support.broker import Broker
+from tests.support.postgres import Missing, Postgres
 
 GATEWAYS, ROUNDS, QUICK_ROUNDS = 5_000, 12, 4
 """Each round is one message of each gateway."""

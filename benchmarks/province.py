@@ -16,7 +16,7 @@ from typing import NamedTuple
 from benchmarks.measure import Figure
 from center.days.engine import SPANS, TABLES, opened, write
 from center.rate import month_span
-from tests.postgres import Missing, Postgres
+from tests.support.postgres import Missing, Postgres
 
 POSITIONS, QUICK_POSITIONS = 500_000, 25_000
 GOALS = {"csv": (30, 400), "xlsx": (60, 600), "again": (10, 400), "month": (20, 1500)}

@@ -151,9 +151,9 @@ def test_a_login_that_is_not_allowed_is_not_sent_for_a_picture_either() -> None:
         place = server.camera()
         seen = looking.look(place, log_in=False)
         assert isinstance(seen.stream, Seen)
-        ((_, picture),) = examine.decode([(place, Evidence(slot=place.slot, look=seen))], door=doors.Open(()))
-        assert isinstance(picture, NotSeen)
-        assert picture.reason is Reason.REFUSED
+        (told,) = examine.decode([(place, Evidence(slot=place.slot, look=seen))], door=doors.Open(()))
+        assert isinstance(told.picture, NotSeen)
+        assert told.picture.reason is Reason.REFUSED
         assert any(request.startswith(b"SETUP") for request in server.requests)
         assert not any(b"Authorization" in request for request in server.requests)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.center.processes import Gateway
-from tests.postgres import Missing, Postgres
 from tests.support.broker import Broker
+from tests.support.postgres import Missing, Postgres
 
 
 @pytest.fixture(scope="session")

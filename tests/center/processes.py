@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -56,7 +55,6 @@ class Gateway:
         self.answer: Callable[[Command], Result] | None = None
         self.commands: list[bytes] = []
         self.center: list[str] = []
-        self._changed = threading.Condition()
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=user or f"{city}/{gateway}")
         if user:
             self.client.username_pw_set(user, password)
@@ -68,24 +66,18 @@ class Gateway:
         self.client.loop_start()
 
     def _heard(self, _client: object, _data: object, message: mqtt.MQTTMessage) -> None:
-        with self._changed:
-            if message.topic == topics.CENTER_STATE:
-                self.center.append(json.loads(message.payload)["state"])
-            elif message.topic.endswith("/ack"):
-                self.acked = msgspec.json.decode(message.payload, type=Ack).seq
-            else:
-                self.commands.append(bytes(message.payload))
-                if self.answer:
-                    result = self.answer(msgspec.json.decode(message.payload, type=Command))
-                    self.says("res", encode(result))
-            self._changed.notify_all()
+        if message.topic == topics.CENTER_STATE:
+            self.center.append(json.loads(message.payload)["state"])
+        elif message.topic.endswith("/ack"):
+            self.acked = msgspec.json.decode(message.payload, type=Ack).seq
+        else:
+            self.commands.append(bytes(message.payload))
+            if self.answer:
+                result = self.answer(msgspec.json.decode(message.payload, type=Command))
+                self.says("res", encode(result))
 
     def says(self, leaf: str, payload: bytes, *, retain: bool = False) -> None:
         self.client.publish(topics.up(self.city, self.gateway, leaf), payload, qos=1, retain=retain)
-
-    def until(self, condition: Callable[[], bool], seconds: float = PATIENCE_S) -> bool:
-        with self._changed:
-            return self._changed.wait_for(condition, seconds)
 
     def leave(self) -> None:
         self.client.disconnect()

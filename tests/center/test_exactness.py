@@ -21,7 +21,7 @@ from center.store import Store
 from center.timeline import Known
 from tests.center.boxes import SLOTS, Faults, Kitchen, World
 from tests.center.letters import CITY, GATEWAY, T0, register
-from tests.postgres import Postgres
+from tests.support.postgres import Postgres
 
 EXAMPLES = 10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else 60
 """For each property."""

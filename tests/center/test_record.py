@@ -20,8 +20,8 @@ from contract.messages import Ack, Command, Goodbye, Will, encode
 from contract.topics import Origin
 from tests.center.agents import SLOTS, World, world
 from tests.center.letters import CITY, GATEWAY, T0, anchor, beat, birth, event, events, letter, moved, register
-from tests.postgres import Postgres
 from tests.support.disks import Tmpfs
+from tests.support.postgres import Postgres
 from tests.support.root import root
 
 ACK = topics.down(CITY, GATEWAY, "ack")

@@ -19,7 +19,7 @@ from center.store import Store
 from contract.policy import load_policy
 from contract.regions import load_regions
 from tests.center.letters import T0, anchor, beat, events, letter, moved
-from tests.postgres import Postgres
+from tests.support.postgres import Postgres
 
 FLAT = "city,county,unit,kind,zone,slot,gateway,accepted_at"
 ENDED = FLAT + ",ended_at"

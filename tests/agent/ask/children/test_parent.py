@@ -13,6 +13,7 @@ import pytest
 from agent.ask.attempt import Trouble
 from agent.ask.children import parent as children
 from contract.vocabulary import Reason
+from tests.support.waiting import until
 
 CHILD = "tests.agent.ask.children.working_child"
 
@@ -28,17 +29,12 @@ def run(*jobs: bytes, deadline_s: float = 5.0, memory_mb: int = 400) -> tuple[li
             return lines, end.value
 
 
-def gone(pid: int, within_s: float = 1.0) -> bool:
-    """Whether the process ends (a zombie has) within that time."""
-    end = time.monotonic() + within_s
-    while time.monotonic() < end:
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except FileNotFoundError:
-            return True
-        time.sleep(0.01)
-    return False
+def gone(pid: int) -> bool:
+    """Whether the process has ended (a zombie has)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
 
 
 def test_results_come_one_by_one_in_order() -> None:
@@ -58,14 +54,14 @@ def test_what_has_arrived_at_the_deadline_counts(work: bytes) -> None:
     assert lines[0] == b"one\n"
     assert len(lines) == 2
     assert trouble.reason is Reason.TIMED_OUT
-    assert gone(int(lines[1]))
+    until(lambda: gone(int(lines[1])))
 
 
 def test_a_consumer_that_dawdles_does_not_prolong_the_child() -> None:
     """The child is killed at its deadline even while nobody reads its results."""
     results = children.run(CHILD, [b"pid", b"sleep"], deadline_s=0.5)
     pid = int(next(results))
-    assert gone(pid, 1.5)
+    until(lambda: gone(pid))
     results.close()
 
 
@@ -74,7 +70,7 @@ def test_closing_the_results_ends_the_child() -> None:
     results = children.run(CHILD, [b"pid", b"sleep"], deadline_s=60)
     pid = int(next(results))
     results.close()
-    assert gone(pid)
+    assert until(lambda: gone(pid)) < 30
 
 
 def test_memory_beyond_the_limit_is_refused_to_the_child() -> None:
@@ -138,6 +134,6 @@ def parent() -> Iterator[tuple[subprocess.Popen[str], int]]:
 def test_the_child_dies_with_its_parent(parent: tuple[subprocess.Popen[str], int]) -> None:
     """When the agent is killed, no child of it lives on with a password in its memory."""
     process, child = parent
-    assert not gone(child, 0.05)
+    assert not gone(child)
     os.kill(process.pid, signal.SIGKILL)
-    assert gone(child)
+    until(lambda: gone(child))

@@ -1,8 +1,8 @@
 """Hello and Bye on the loopback."""
 
 import socket
-import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -12,7 +12,7 @@ from agent.ask.discovery.announcements import Announcement, Listener
 from agent.ask.discovery.round import DiscoveryOptions, sockets
 from tests.agent.ask.discovery.test_round import new_address
 from tests.agent.ask.discovery.wsd import GROUP, PORT, Responder, envelope, one, probe_matches
-from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import until
 
 LOOPBACK = DiscoveryOptions(interfaces=("lo",))
 
@@ -32,9 +32,12 @@ def message(kind: str, address: str, epr: str = "") -> bytes:
 
 def heard(listener: Listener, address: str, enough: int = 1) -> list[Announcement]:
     found: list[Announcement] = []
-    end = time.monotonic() + PATIENCE_S
-    while len(found) < enough and time.monotonic() < end:
-        found += [one for one in listener.poll(0.1) if one.device.address == address]
+
+    def heard_enough() -> bool:
+        found.extend(one for one in listener.poll(0.1) if one.device.address == address)
+        return len(found) >= enough
+
+    until(heard_enough)
     return found
 
 
@@ -67,12 +70,14 @@ def test_one_sender_is_heard_eight_times_in_a_window(listener: Listener) -> None
     loud, quiet = new_address(), new_address()
     announce(loud, *[message("Hello", loud)] * 20)
     announce(quiet, message("Hello", quiet))
-    end, counts = time.monotonic() + PATIENCE_S, {loud: 0, quiet: 0}
-    while not counts[quiet] and time.monotonic() < end:
-        for one_ in listener.poll(0.1):
-            if one_.device.address in counts:
-                counts[one_.device.address] += 1
-    assert counts == {loud: 8, quiet: 1}
+    counts = Counter[str]()
+
+    def quiet_is_heard() -> bool:
+        counts.update(one.device.address for one in listener.poll(0.1))
+        return bool(counts[quiet])
+
+    until(quiet_is_heard)
+    assert (counts[loud], counts[quiet]) == (8, 1)
 
 
 def test_nothing_is_answered(listener: Listener) -> None:
