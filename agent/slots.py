@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT_MS = 3_600_000
 """A slot that asks for questions again and again (its camera does not answer them) gets them ever more rarely."""
+SEEK_PAUSE_MS = 10_000
+"""Between two rounds of discovery for cameras that are gone: a switch that fails takes many, one after the other."""
 
 
 class Discovered(Struct, frozen=True, kw_only=True):
@@ -53,6 +55,9 @@ class Slots(Mapping[str, Slot]):
         }
         self._now = now
         self._lock = threading.Lock()
+        self._sought: dict[str, tuple[int, int]] = {}
+        """Slot -> when it is worth seeking again (boot ms), and how long the next time waits."""
+        self._seek_after = 0
         self._idle = threading.Condition()
         self._checking: frozenset[str] = frozenset()
         self._spared: set[str] = set()
@@ -116,6 +121,24 @@ class Slots(Mapping[str, Slot]):
             for slot in wanted:
                 slot.asking.wanted = False
         return [slot.camera for slot in wanted]
+
+    # ---- who is to be sought elsewhere ----------------------------------------------------------
+
+    def seek(self, name: str) -> None:
+        """It cannot be reached where it was: look around whether it has another address; ever more rarely."""
+        now = self._now()
+        with self._lock:
+            due, wait_ms = self._sought.get(name, (0, FIRST_WAIT_MS))
+            if now < max(due, self._seek_after):
+                return
+            self._seek_after = now + SEEK_PAUSE_MS
+            self._sought[name] = now + wait_ms, min(2 * wait_ms, LONGEST_WAIT_MS)
+        self.discover_now.set()
+
+    def reached(self, name: str) -> None:
+        """It answers: should it go, it is sought at once."""
+        with self._lock:
+            self._sought.pop(name, None)
 
     # ---- a picture is checked or its camera is moved, not both ----------------------------------
 

@@ -23,7 +23,8 @@ EAR_S = 1.0
 DEAF_MS = 60_000
 """Where nothing can be heard, that is tried again so much later."""
 HELLO_PAUSE_S = 30.0
-"""A camera that says Hello all day must not make us probe all day."""
+"""A camera that says Hello all day must not make us probe all day;
+what is heard meanwhile waits for its end."""
 
 
 class DiscoveryTask(Task):
@@ -69,6 +70,8 @@ class AnnouncementTask(Task):
         self._slots, self._options = slots, options
         self._ear: Listener | None = None
         self._next_round_s = 0.0
+        self._news = False
+        """A Hello was heard that no round has followed yet."""
 
     def run(self) -> None:
         self._ear = self._ear or Listener(self._options)
@@ -76,9 +79,11 @@ class AnnouncementTask(Task):
             if heard.kind == "Bye":
                 for slot in self._slots.at(heard.device.address):
                     slot.look_now.set()
-            elif time.monotonic() >= self._next_round_s:
-                self._next_round_s = time.monotonic() + HELLO_PAUSE_S
-                self._slots.discover_now.set()
+            else:
+                self._news = True
+        if self._news and time.monotonic() >= self._next_round_s:
+            self._news, self._next_round_s = False, time.monotonic() + HELLO_PAUSE_S
+            self._slots.discover_now.set()
 
     def next_ms(self, ended_ms: int) -> int:
         if self._ear and self._ear.listening:

@@ -81,6 +81,10 @@ class LookTask(Task[Look]):
     def take(self, found: Look) -> None:
         if came_back(self._slot.apply(found)):
             self._slots.suggest(self._slot.name)
+        if isinstance(found.tcp, Seen):
+            self._slots.reached(self._slot.name)
+        elif found.tcp.reason is Reason.UNREACHABLE:
+            self._slots.seek(self._slot.name)  # DHCP may have moved it, and not every camera says Hello
 
     def failed(self, error: Exception) -> Look:
         """A bug in a way of asking is our fault, not the camera's."""

@@ -33,7 +33,7 @@ _NO_WITNESS = frozenset({PictureFault.SIGNAL_LOSS, PictureFault.FREEZE})
 _MEASURES_LIFE = frozenset({"still_ratio", "change"})
 PATIENT_EVERY_MS = 3_600_000
 """A camera whose keyframes come too seldom is visited patiently at once, then so often at most."""
-RETRY_MS = 60_000
+RETRY_MS = 30_000
 """A camera of whose stream no picture can be made is checked this often: its way back is not to wait for a round."""
 
 

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from agent.model import Camera, Evidence, Look, Picture, Seen, Stream
 from agent.records import FIRST_WAIT_MS, Provisional
-from agent.slots import LONGEST_WAIT_MS
+from agent.slots import LONGEST_WAIT_MS, SEEK_PAUSE_MS
 from contract.messages import CapabilityChanged
 from tests.agent.rounds.house import House
 from tests.support.waiting import until
@@ -110,3 +110,41 @@ def test_no_verdict_changes_for_a_picture_that_was_still_to_be_decoded(house: Ho
     assert house.told(CapabilityChanged) == []
     slot.apply(early)
     assert house.told(CapabilityChanged)
+
+
+def test_a_camera_that_cannot_be_reached_is_sought_at_once_and_then_ever_more_rarely(
+    house: House, clock: Clock
+) -> None:
+    """DHCP may have moved it: a round of discovery follows, and later ones wait twice as long each; one that answers
+    and goes again is sought at once.
+    """
+    sought = house.slots.discover_now
+    house.slots.seek("a")
+    assert sought.is_set()
+    wait_ms = FIRST_WAIT_MS
+    for _ in range(8):
+        sought.clear()
+        clock.now += wait_ms - 1
+        house.slots.seek("a")
+        assert not sought.is_set()
+        clock.now += 1
+        house.slots.seek("a")
+        assert sought.is_set()
+        wait_ms = min(2 * wait_ms, LONGEST_WAIT_MS)
+    sought.clear()
+    clock.now += SEEK_PAUSE_MS
+    house.slots.reached("a")
+    house.slots.seek("a")
+    assert sought.is_set()
+
+
+def test_a_switch_that_takes_many_cameras_makes_no_storm_of_rounds(house: House, clock: Clock) -> None:
+    """Rounds for several cameras keep their distance, and whoever was too soon is sought after it."""
+    sought = house.slots.discover_now
+    house.slots.seek("a")
+    sought.clear()
+    house.slots.seek("b")
+    assert not sought.is_set()
+    clock.now += SEEK_PAUSE_MS
+    house.slots.seek("b")
+    assert sought.is_set()

@@ -146,6 +146,19 @@ def test_a_change_is_dated_by_the_first_look_that_differed() -> None:
     assert changes[1].at == first_gone.at
 
 
+def test_a_camera_that_cannot_be_reached_is_sought_elsewhere(tmp_path: Path) -> None:
+    """By its first look that finds nobody, before it is called offline; a silence of our own side seeks nobody."""
+    house = House(tmp_path, [CAMERA])
+    task = Looks(house, gone, boot_ms, 60)
+    ours = NotSeen(reason=Reason.AGENT_FAULT)
+    task.take(Look(at=boot_ms(), took_s=0.0, tcp=ours, clock=ours, stream=ours))
+    task.take(good(CAMERA))
+    assert not house.slots.discover_now.is_set()
+    task.take(gone(CAMERA))
+    assert house.slots.discover_now.is_set()
+    house.close()
+
+
 def test_the_claim_never_reaches_into_a_look_that_may_differ() -> None:
     """While a look is in flight or unconfirmed, its start is unsettled."""
     release = threading.Event()
