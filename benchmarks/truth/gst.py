@@ -1,0 +1,67 @@
+#!/usr/bin/python3
+"""A foreign camera: GStreamer's own RTSP server; run it with the system's Python.
+
+usage: gst.py ADDRESS PORT WHAT [one-client]      WHAT: h264 or h265, at /live.
+Prints "ready", then serves until its input ends. A line "break" on its input takes the sensor away, so that the
+pipeline cannot start (DESCRIBE is answered 503); "mend" brings it back.
+"""
+
+import sys
+import threading
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
+
+SOURCE = "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=180,framerate=10/1 "
+ENCODED = {
+    "h264": "! x264enc tune=zerolatency speed-preset=ultrafast bitrate=150 key-int-max=10 threads=1 "
+    "! rtph264pay name=pay0 pt=96 config-interval=1 ",
+    "h265": "! x265enc tune=zerolatency speed-preset=ultrafast bitrate=150 key-int-max=10 "
+    "! h265parse ! rtph265pay name=pay0 pt=96 config-interval=-1 ",
+}
+BROKEN = "filesrc location=/nonexistent/sensor ! decodebin ! x264enc ! rtph264pay name=pay0 pt=96 "
+
+
+def factory(launch: str) -> GstRtspServer.RTSPMediaFactory:
+    made = GstRtspServer.RTSPMediaFactory()
+    made.set_launch(f"( {launch})")
+    made.set_shared(True)  # one encoder for all clients, as a camera has
+    return made
+
+
+def main(address: str, port: str, what: str, *manners: str) -> None:
+    Gst.init(None)
+    loop = GLib.MainLoop()
+    server = GstRtspServer.RTSPServer()
+    server.set_address(address)
+    server.set_service(port)
+    if "one-client" in manners:
+        server.get_session_pool().set_max_sessions(1)
+    launches = {"break": BROKEN, "mend": SOURCE + ENCODED[what]}
+    mounts = server.get_mount_points()
+    mounts.add_factory("/live", factory(launches["mend"]))
+    server.attach(None)
+
+    def cut(_server: GstRtspServer.RTSPServer, _client: GstRtspServer.RTSPClient) -> GstRtspServer.RTSPFilterResult:
+        return GstRtspServer.RTSPFilterResult.REMOVE
+
+    def change(word: str) -> bool:
+        mounts.add_factory("/live", factory(launches[word]))
+        server.client_filter(cut)  # whoever is watching loses the picture with the sensor
+        print(word, flush=True)
+        return False
+
+    def obey() -> None:
+        for line in sys.stdin:
+            GLib.idle_add(change, line.strip())
+        loop.quit()
+
+    print("ready", flush=True)
+    threading.Thread(target=obey, daemon=True).start()
+    loop.run()
+
+
+main(*sys.argv[1:])
