@@ -13,7 +13,7 @@ from center.record import Recorder
 from center.store import Store
 from contract.messages import Goodbye, encode
 from tests.center.letters import GATEWAY, T0, anchor, beat, birth, events, letter, moved, register
-from tests.postgres import Postgres
+from tests.support.postgres import Postgres
 
 
 @pytest.fixture
