@@ -14,6 +14,7 @@ import msgspec
 from center.alarms import AHEAD, DUPLICATE
 from center.beats import Stretch, stretch
 from center.decode import Batch, Incoming, Item, Message, Poison, decode, digest, origin
+from center.documents import part_kind
 from center.intervals import Span
 from center.journals import Gone, Journal, Journals
 from center.model import AnchorRow, ClosingRow, DocumentRow, EventRow, LostRow, SessionRow, Spoilt, StandingRow
@@ -188,7 +189,8 @@ class Facts:
                     words = (gateway, tidy(message.id), message.outcome, tidy(message.detail))
                     log.info("%s: command %s %s: %s", *words)
             case _:  # an inventory, or capabilities
-                self._documents.append(DocumentRow(gateway, source.leaf, now_ms, incoming.payload))
+                kind = part_kind(source.leaf, message.part)
+                self._documents.append(DocumentRow(gateway, kind, now_ms, incoming.payload))
 
     # ---- sessions
 

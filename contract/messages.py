@@ -285,6 +285,11 @@ class Identity(Struct, frozen=True, kw_only=True, omit_defaults=True):
     serial: str = ""
 
 
+MAX_PARTS = 200
+Part = Annotated[int, Meta(ge=1, le=MAX_PARTS)]
+"""A document that a broker would not take whole comes in parts, numbered from 1, with some of the slots each."""
+
+
 class InventorySlot(Struct, frozen=True, kw_only=True, omit_defaults=True):
     slot: Slot
     name: str = ""
@@ -309,6 +314,8 @@ class Inventory(Struct, frozen=True, kw_only=True):
     gateway: Gateway
     slots: tuple[InventorySlot, ...]
     unregistered: tuple[Found, ...] = ()
+    part: Part = 1
+    parts: Part = 1
     v: int = VERSION
 
 
@@ -325,6 +332,8 @@ class Capability(Struct, frozen=True, kw_only=True):
     boot: ShortId
     policy: str
     slots: tuple[SlotVerdicts, ...]
+    part: Part = 1
+    parts: Part = 1
     v: int = VERSION
 
 

@@ -43,7 +43,7 @@ class Finding(StrEnum):
     PICTURE_UNTRIED = "PICTURE_UNTRIED"
     NO_MEDIA = "NO_MEDIA"
     NO_KEYFRAME = "NO_KEYFRAME"
-    MJPEG = "MJPEG"
+    MJPEG_ONLY = "MJPEG_ONLY"
     NO_DECODER = "NO_DECODER"
     UDP_ONLY = "UDP_ONLY"
     USE_TLS = "USE_TLS"
@@ -197,7 +197,7 @@ _FINDINGS: dict[str, _Words] = {
         "Video comes, but its key frames come too seldom: in the camera's web page, Configuration > Video/Audio > "
         "Video, set the I-frame interval to 2 s or less (50 at 25 fps) and switch H.264+/Smart codec off.",
     ),
-    Finding.MJPEG: _Words(
+    Finding.MJPEG_ONLY: _Words(
         "视频编码是 MJPEG，网关不解码它，也很占带宽：在摄像机网页 配置→视音频→视频 中把主码流编码改为 H.264 或 H.265。",
         "The video is MJPEG, which is not decoded here and costs much bandwidth: in the camera's web page, "
         "Configuration > Video/Audio > Video, set the main stream's encoding to H.264 or H.265.",

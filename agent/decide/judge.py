@@ -78,7 +78,7 @@ def _opened(described: Verdict, picture: Seen[Picture] | NotSeen) -> Verdict:
     return replace(declared, standing=Standing.UNPROVEN)
 
 
-_CAME = frozenset({Finding.NO_KEYFRAME, Finding.MJPEG, Finding.NO_DECODER})
+_CAME = frozenset({Finding.NO_KEYFRAME, Finding.MJPEG_ONLY, Finding.NO_DECODER})
 """Video came, and no picture could be made of it here."""
 _DENIES_NOTHING = frozenset({Reason.BUSY, Finding.NO_MEDIA, Finding.UDP_ONLY})
 

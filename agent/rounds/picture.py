@@ -212,6 +212,6 @@ def _no_testimony(picture: Seen[Picture] | NotSeen) -> NotSeen:
 
 def _shows_nothing(picture: NotSeen) -> bool:
     """Whether this stream, by its own fault, will not show a picture the next time either."""
-    if picture.finding in (Finding.NO_DECODER, Finding.MJPEG):
+    if picture.finding in (Finding.NO_DECODER, Finding.MJPEG_ONLY):
         return True
     return picture.reason in (Reason.UNSUPPORTED, Reason.MALFORMED) or picture.finding == Finding.NO_MEDIA

@@ -1,19 +1,21 @@
 """Documents made to fit what a broker takes: without what explains first, then in parts. Pure."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 
-from contract.messages import Capability, Inventory
+from contract.messages import MAX_PARTS, Capability, Inventory
 
-_KINDS: dict[str, type[Capability] | type[Inventory]] = {"cap": Capability, "inv": Inventory}
+Document = Capability | Inventory
+_KINDS: dict[str, type[Document]] = {"cap": Capability, "inv": Inventory}
 
 
 def fitted(leaf: str, document: bytes, limit: int) -> list[bytes]:
     """The document as it is where it fits into `limit` bytes (0 = no limit); else smaller, else several of them.
 
-    First the proofs of verdicts go, or the devices that nobody registered; then the slots are told in parts. Empty
-    where not even one slot fits, or a document that cannot be divided is too long.
+    First the proofs of verdicts go, or the devices that nobody registered; then the slots are told in numbered parts.
+    Empty where not even one slot fits, or a document that cannot be divided is too long.
     """
     if not limit or len(document) <= limit:
         return [document]
@@ -28,18 +30,25 @@ def fitted(leaf: str, document: bytes, limit: int) -> list[bytes]:
             )
             for slot in whole.slots
         )
-        short: Capability | Inventory = msgspec.structs.replace(whole, slots=bare)
+        short: Document = msgspec.structs.replace(whole, slots=bare)
     else:
         short = msgspec.structs.replace(whole, unregistered=())
-    return list(_parts(short, short.slots, limit))
+    parts = [
+        msgspec.structs.replace(short, slots=slots)
+        for slots in _divided(_numbered(short, MAX_PARTS), short.slots, limit)
+    ]
+    return [msgspec.json.encode(_numbered(one, len(parts), number)) for number, one in enumerate(parts, 1)]
 
 
-def _parts(document: Capability | Inventory, slots: Sequence[object], limit: int) -> Iterator[bytes]:
-    """The document with so many of its slots at a time as fit."""
-    encoded = msgspec.json.encode(msgspec.structs.replace(document, slots=tuple(slots)))
-    if len(encoded) <= limit:
-        yield encoded
+def _numbered(document: Document, parts: int, part: int = MAX_PARTS) -> Document:
+    return msgspec.structs.replace(document, part=part, parts=parts)
+
+
+def _divided(document: Document, slots: Sequence[Any], limit: int) -> Iterator[Sequence[Any]]:
+    """So many of its slots at a time as fit."""
+    if len(msgspec.json.encode(msgspec.structs.replace(document, slots=tuple(slots)))) <= limit:
+        yield slots
     elif len(slots) > 1:
         half = len(slots) // 2
-        yield from _parts(document, slots[:half], limit)
-        yield from _parts(document, slots[half:], limit)
+        yield from _divided(document, slots[:half], limit)
+        yield from _divided(document, slots[half:], limit)

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from center.beats import Alike, Stretch
 from center.calendar import Entry
+from center.documents import part_kind, whole
 from center.intervals import Intervals, Span, normal
 from center.model import Act, Aside, Bound, LostRow, Piece, Position
 from center.registry.tree import Region
@@ -43,6 +44,7 @@ from center.store.schema import (
     uptime,
 )
 from center.timeline import AnchorPoint, Claim, Held, Lost
+from contract.messages import MAX_PARTS
 
 Copy = tuple[str, str, int, int]
 """(gateway, store, seq, copy): one content of a seq."""
@@ -293,8 +295,10 @@ class Reader(Lists):
         return [LostRow(*row) for row in self._rows(chosen.where(lost.c.gateway == gateway) if gateway else chosen)]
 
     def document(self, gateway: str, kind: str) -> bytes | None:
-        mine = (documents.c.gateway == gateway) & (documents.c.kind == kind)
-        return self._c.execute(sa.select(documents.c.payload).where(mine)).scalar()
+        """The newest one, "cap" or "inv"; one that came in parts is put together again, see `whole`."""
+        kinds = documents.c.kind.in_([part_kind(kind, part) for part in range(1, MAX_PARTS + 1)])
+        chosen = sa.select(documents.c.received_ms, documents.c.payload)
+        return whole(self._rows(chosen.where((documents.c.gateway == gateway) & kinds)))
 
 
 def _pieces(

@@ -497,7 +497,10 @@ def test_the_phone_test_sees_what_is_wrong(browser: str, tmp_path: Path) -> None
         (NotSeen(reason=Reason.TIMED_OUT, detail="no keyframe in time", finding=Finding.NO_KEYFRAME), "关闭 H.264+"),
         (Seen(value=Picture(source="main", width=1280, height=720, finding=Finding.NO_KEYFRAME)), "关闭 H.264+"),
         (NotSeen(reason=Reason.UNASKED, detail="no decoder here for SVAC", finding=Finding.NO_DECODER), "SVAC"),
-        (NotSeen(reason=Reason.UNASKED, detail="no decoder here for JPEG", finding=Finding.MJPEG), "H.264 或 H.265"),
+        (
+            NotSeen(reason=Reason.UNASKED, detail="no decoder here for JPEG", finding=Finding.MJPEG_ONLY),
+            "H.264 或 H.265",
+        ),
         (NotSeen(reason=Reason.UNSUPPORTED, detail="RTSP 461", finding=Finding.UDP_ONLY), "UDP"),
         (NotSeen(reason=Reason.BUSY, detail="RTSP 453"), "留出一路"),
     ],

@@ -313,6 +313,36 @@ def test_words_of_a_newer_agent_are_kept_as_they_are(store: Store) -> None:
         assert reader.document(GATEWAY, "cap") == document
 
 
+def test_documents_that_come_in_parts_are_put_together(store: Store) -> None:
+    """In any order; a slot that moves to another part, or has a newer word, stands once; a whole one ends the parts."""
+
+    def capability(part: int, parts: int, **standing: str) -> bytes:
+        slots = [
+            {"slot": slot, "at": 1, "verdicts": [{"clause": "zoom", "standing": word, "level": "E1"}]}
+            for slot, word in standing.items()
+        ]
+        told = {"gateway": GATEWAY, "boot": "b1", "policy": "p", "slots": slots, "part": part, "parts": parts}
+        return msgspec.json.encode(told)
+
+    def held() -> dict[str, str]:
+        with store.read() as reader:
+            document = reader.document(GATEWAY, "cap")
+        assert document is not None
+        return {one["slot"]: one["verdicts"][0]["standing"] for one in msgspec.json.decode(document)["slots"]}
+
+    recorder = Recorder(store)
+    recorder.record([letter("cap", capability(2, 3, k2="NOT_MET"), 10), letter("cap", capability(3, 3, k3="MET"), 10)])
+    assert held() == {"k2": "NOT_MET", "k3": "MET"}
+    recorder.record([letter("cap", capability(1, 3, k1="MET"), 11)])
+    assert held() == {"k1": "MET", "k2": "NOT_MET", "k3": "MET"}
+    recorder.record([letter("cap", capability(1, 2, k1="MET"), 20), letter("cap", capability(2, 2, k2="MET"), 20)])
+    assert held() == {"k1": "MET", "k2": "MET"}
+    recorder.record([letter("cap", capability(1, 1, k1="UNKNOWN"), 30)])
+    assert held() == {"k1": "UNKNOWN"}
+    recorder.record([letter("cap", capability(999, 999, k1="MET"), 40)])
+    assert len(reasons(store)) == 1
+
+
 @root
 def test_an_unusable_database_is_said_and_nothing_is_answered(tmp_path: Path) -> None:
     """When nothing can be committed, nothing is acknowledged; the same messages are stored once it can."""

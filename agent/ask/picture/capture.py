@@ -69,7 +69,7 @@ def film(
     travels on the one connection to the enrolled address (RFC 2326, 10.12); TEARDOWN always follows. Raises
     rtsp.Status, LoginFailed or Trouble: TIMED_OUT when no whole keyframe comes in time (NO_KEYFRAME) or nothing at all,
     the session ended by the camera included (NO_MEDIA); HOSTILE for floods and redirects, UNASKED where video comes in
-    a codec that is none we read (MJPEG, NO_DECODER).
+    a codec that is none we read (MJPEG_ONLY, NO_DECODER).
     """
     with (_Patient if patient else _Viewing)(camera, deadline, log_in=log_in) as viewing:
         track, codec = _video(viewing.open())
@@ -101,7 +101,7 @@ def _video(media: tuple[Media, ...]) -> tuple[Media, str]:
 
 
 def _unreadable(track: Media) -> Trouble:
-    finding = Finding.MJPEG if track.codecs == (JPEG,) else Finding.NO_DECODER
+    finding = Finding.MJPEG_ONLY if track.codecs == (JPEG,) else Finding.NO_DECODER
     return Trouble(Reason.UNASKED, tidy(f"no decoder here for {' '.join(track.codecs) or 'its video'}", 80), finding)
 
 

@@ -217,7 +217,7 @@ PICTURES: list[tuple[Any, tuple[str, str, str]]] = [
     (NotSeen(reason=Reason.UNSUPPORTED, finding=Finding.UDP_ONLY), ("MET", "E1", "UDP_ONLY")),
     (NotSeen(reason=Reason.BUSY), ("MET", "E1", "BUSY")),
     (NotSeen(reason=Reason.UNASKED, finding=Finding.NO_DECODER), ("MET", "E3", "NO_DECODER")),
-    (NotSeen(reason=Reason.UNASKED, finding=Finding.MJPEG), ("MET", "E3", "MJPEG")),
+    (NotSeen(reason=Reason.UNASKED, finding=Finding.MJPEG_ONLY), ("MET", "E3", "MJPEG_ONLY")),
     (Seen(value=Picture(source="main", width=1920, height=1080, finding="NO_KEYFRAME")), ("MET", "E3", "NO_KEYFRAME")),
     *((NotSeen(reason=r), ("UNPROVEN", "E1", r.value)) for r in (Reason.HOSTILE, Reason.MALFORMED, Reason.TIMED_OUT)),
 ]

@@ -112,6 +112,7 @@ def test_proofs_go_first_then_the_slots_are_parted() -> None:
         parts = [msgspec.json.decode(part, type=Capability) for part in fitted("cap", capability(), limit)]
         assert len(parts) > 1
         assert [slot.slot for part in parts for slot in part.slots] == [slot.slot for slot in whole.slots]
+        assert [(part.part, part.parts) for part in parts] == [(n, len(parts)) for n in range(1, len(parts) + 1)]
         assert all(len(msgspec.json.encode(part)) <= limit for part in parts)
     assert fitted("hb", b"x" * 100, 50) == []
 

@@ -404,7 +404,7 @@ def test_a_stream_without_keyframes_is_not_silent() -> None:
 
 @pytest.mark.parametrize(
     ("line", "finding"),
-    [("26", Finding.MJPEG), ("96\r\na=rtpmap:96 SVAC/90000", Finding.NO_DECODER), ("96", Finding.NO_DECODER)],
+    [("26", Finding.MJPEG_ONLY), ("96\r\na=rtpmap:96 SVAC/90000", Finding.NO_DECODER), ("96", Finding.NO_DECODER)],
 )
 def test_video_that_cannot_be_decoded_here_is_seen_to_come(line: str, finding: Finding) -> None:
     """Another codec is named where its video comes; where none does, that is the cause."""
