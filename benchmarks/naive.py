@@ -5,6 +5,7 @@ Run as a child: python -m benchmarks.naive PORT USER BEGAN; password and address
 
 import logging
 import sys
+from pathlib import Path
 
 from onvif import ONVIFCamera
 
@@ -36,7 +37,7 @@ def main() -> None:
     logging.disable()
     port, user, began = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
     password, *addresses = sys.stdin.read().split()
-    wsdl = next(str(file.locate().parent) for file in files("onvif-zeep") or () if file.name == "devicemgmt.wsdl")
+    wsdl = next(str(Path(file.locate()).parent) for file in files("onvif-zeep") or () if file.name == "devicemgmt.wsdl")
     for address in addresses:
         ask(address, port, user, password, wsdl)
     report(began)

@@ -189,9 +189,10 @@ def outage_of(stage: "Secured", slot: str) -> None:
 def one_message(stage: "Secured", said: dict[str, Any], count: int = 200) -> float:
     """Bytes of one message about one camera as others send it every minute: QoS 1, acknowledged."""
     import paho.mqtt.client as mqtt
+    from paho.mqtt.enums import CallbackAPIVersion
 
     user = f"{CITY}/{GATEWAY}"
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=user)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=user)
     client.username_pw_set(user, stage.passwords["agent"])
     client.tls_set_context(ssl.create_default_context(cafile=str(stage.ca)))
     client.connect("127.0.0.1", stage.relay.port)

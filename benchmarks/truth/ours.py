@@ -18,7 +18,7 @@ from benchmarks.truth.cast import CAST, Actor, Plan
 from benchmarks.truth.lan import FAR, ROOT
 from benchmarks.truth.poll import Target
 from benchmarks.truth.score import OFFLINE, ONLINE, Span
-from center.cli import POLICY
+from center.arguments import POLICY
 from center.intervals import difference
 from center.rate import Rules
 from center.report import When, told

@@ -13,6 +13,7 @@ from typing import Any
 
 import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from scripts.stage import tool
 from simulator.canteen import CameraSpec, Canteen
@@ -30,7 +31,7 @@ class Ear:
         self.events: dict[int, dict[str, Any]] = {}
         self.all = b""
         ready = threading.Event()
-        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2)
         self.client.on_connect = lambda client, *_: client.subscribe("mclz/#", 1)
         self.client.on_subscribe = lambda *_: ready.set()
         self.client.on_message = self._hear

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from scripts.stage import Canteen, tool
 from tests import evil
@@ -84,7 +85,7 @@ def in_turn(behaviours: list[evil.Behaviour]) -> evil.Behaviour:
 def listening(canteen: Canteen) -> Iterator[list[bytes]]:
     """Every payload that the center would get."""
     heard: list[bytes] = []
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="center")
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="center")
     client.username_pw_set("center", canteen.passwords["center"])
     client.on_connect = lambda client, *_: client.subscribe("mclz/#", 1)
     client.on_message = lambda _, __, message: heard.append(message.topic.encode() + b" " + message.payload)

@@ -22,7 +22,8 @@ def hear(messages: Iterable[Incoming], up: Intervals) -> Testimony:
             case Heartbeat() as beat:
                 beats.append(stretch(beat, m.received_ms))
             case Batch() as batch:
-                for one in (*batch.items, *batch.poison):
+                entries: tuple[Item | Poison, ...] = (*batch.items, *batch.poison)
+                for one in entries:
                     item, raw = (None, one.payload) if isinstance(one, Poison) else (one, one.raw)
                     if one.seq:
                         copies[batch.store, one.seq].append((m.received_ms, raw, item))
@@ -42,8 +43,8 @@ def hear(messages: Iterable[Incoming], up: Intervals) -> Testimony:
         if isinstance(first.event, Anchor):
             anchors.append(AnchorPoint(first.boot, first.at, first.event.utc_ms, at_ms, first.event.err_ms))
         if isinstance(first.event, Gap):
-            e = first.event
-            gaps.append((e.from_seq, e.to_seq, store, Lost(e.boot, e.from_, e.to)))
+            gap = first.event
+            gaps.append((gap.from_seq, gap.to_seq, store, Lost(gap.boot, gap.from_, gap.to)))
     readable = {(h.store, h.seq) for h in held} | {(c.claim.store, c.seq) for c in closings}
     missing = tuple(g for f, t, store, g in gaps if any((store, seq) not in readable for seq in range(f, t + 1)))
     return Testimony(tuple(held), (), tuple(closings), tuple(joined(beats)), tuple(anchors), missing, up=up)

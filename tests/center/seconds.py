@@ -130,7 +130,8 @@ class Day:
         its = "" if word else named
         self.rows.append(Row(self.seq, its, more.get("slot", ""), second, state, received))
         if word:
-            self.words.append(Word(named, *word, more["seq_high"], received))
+            since, until = word
+            self.words.append(Word(named, since, until, more["seq_high"], received))
 
     def _beat(self, boot: str, session: str, begin: int, second: int, zero: int, state: dict[str, str]) -> None:
         self._seqs[second] = self.seq

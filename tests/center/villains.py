@@ -21,6 +21,7 @@ class Box:
         self.said: list[Incoming] = []
         self.sessions: list[tuple[str, str, str, int]] = []
         self.seq = 0
+        self._closing: dict[str, Any] | None = None
 
     def run(self) -> list[Incoming]:
         minute, zero, number = 0, 0, 0
@@ -37,9 +38,8 @@ class Box:
         rnd, since = self.rnd, begin * MINUTE - zero + 1_000
         self.sessions.append((boot, session, "j", zero))
         state = dict.fromkeys(SLOTS, "unknown")
-        closing = self._closing if hasattr(self, "_closing") else None
-        if closing:
-            self._event(zero, closing["at"], since, **closing["event"])
+        if self._closing:
+            self._event(zero, self._closing["at"], since, **self._closing["event"])
         if rnd.random() < 0.9:
             self._event(zero, since, since, kind="anchor", utc_ms=T0 + zero + since, err_ms=20, source="ntp")
         for slot in SLOTS:

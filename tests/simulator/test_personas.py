@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import simulator
+from contract.strict_yaml import ConfigError
 from contract.vocabulary import Clause
 from simulator import scenario
 from simulator.persona import ends_of, personas, size_of
@@ -58,7 +59,7 @@ def test_a_scenario_names_everything_that_is_wrong_at_once(tmp_path: Path) -> No
         "timeline:\n"
         "  - {at: 20, slot: a, fault: off}\n"
     )
-    with pytest.raises(scenario.strict_yaml.ConfigError) as caught:
+    with pytest.raises(ConfigError) as caught:
         scenario.load(file)
     assert {problem.line for problem in caught.value.problems} == {2, 3, 5}
 
@@ -67,5 +68,5 @@ def test_a_timeline_cannot_name_a_slot_that_no_camera_has(tmp_path: Path) -> Non
     """A stroke against a missing slot is found before anything runs."""
     file = tmp_path / "bad.yaml"
     file.write_text("cameras:\n  - {slot: a, persona: fixed-720p}\ntimeline:\n  - {at: 1s, slot: b, fault: off}\n")
-    with pytest.raises(scenario.strict_yaml.ConfigError, match="b"):
+    with pytest.raises(ConfigError, match="b"):
         scenario.load(file)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 from types import TracebackType
+from typing import Self
 
 from scripts.stage import free_port
 
@@ -35,7 +36,7 @@ class Broker:
         self._process: subprocess.Popen[bytes] | None = None
         (self.home / "broker.conf").write_text(self._configuration(users, extra))
 
-    def __enter__(self) -> "Broker":
+    def __enter__(self) -> Self:
         self.start()
         return self
 

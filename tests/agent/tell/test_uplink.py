@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from agent.tell import line as lines
 from agent.tell import sending
@@ -32,7 +33,7 @@ class Ear:
         self.heard: list[tuple[str, Any, bool]] = []
         self._answers = answers
         self._ready = threading.Event()
-        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2)
         self.client.on_connect = lambda client, *_: client.subscribe("mclz/#", 1)
         self.client.on_subscribe = lambda *_: self._ready.set()
         self.client.on_message = self._hear

@@ -11,6 +11,7 @@ from typing import Any
 
 import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from agent.tell import preflight
 from agent.tell.failures import ADVICE, Kind
@@ -183,14 +184,14 @@ def test_a_foreign_will_is_not_delivered(authority: Authority) -> None:
     certificate, key = authority.issue(NAME)
     with GuardedBroker(authority) as broker:
         ear = Ear(broker)
-        evil = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=NAME)
+        evil = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=NAME)
         evil.tls_set(str(authority.ca), str(certificate), str(key))
         evil.will_set(f"mclz/v1/4101/{OTHER}/up/state", b'{"state":"lost"}', 1, True)
         evil.connect(broker.host, broker.guarded)
         evil.loop_start()
         until(evil.is_connected)
         sock = evil.socket()
-        assert sock is not None
+        assert isinstance(sock, socket.socket)
         sock.shutdown(socket.SHUT_RDWR)
         evil.loop_stop()
         ear.client.publish(f"mclz/v1/4101/{OTHER}/up/hb", b"{}", 1)
@@ -206,7 +207,7 @@ def test_a_stolen_client_id_does_not_throw_us_out(tmp_path: Path, authority: Aut
         agent(door(broker, authority, authority.issue(NAME)), tmp_path) as (up, _, duplicates),
     ):
         until(up.connected.is_set)
-        thief = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=NAME)
+        thief = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=NAME)
         thief.tls_set(str(authority.ca), str(certificate), str(key))
         thief.connect(broker.host, broker.guarded)
         thief.loop_start()
@@ -248,7 +249,7 @@ def copies(
     def come() -> None:
         while not over.wait(0.3):
             if connected():
-                copy = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=NAME)
+                copy = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=NAME)
                 copy.tls_set(str(authority.ca), str(ours[0]), str(ours[1]))
                 copy.connect(broker.host, broker.guarded)
                 copy.loop_start()

@@ -8,8 +8,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from agent.ask.discovery import sockets
 from agent.ask.discovery.announcements import Announcement, Listener
-from agent.ask.discovery.round import DiscoveryOptions, sockets
+from agent.ask.discovery.round import DiscoveryOptions
 from tests.agent.ask.discovery.test_round import new_address
 from tests.agent.ask.discovery.wsd import GROUP, PORT, Responder, envelope, one, probe_matches
 from tests.support.waiting import until

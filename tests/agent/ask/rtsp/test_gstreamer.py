@@ -11,7 +11,8 @@ import pytest
 from agent.ask.attempt import Deadline
 from agent.ask.look import look
 from agent.ask.rtsp import client as rtsp
-from agent.ask.rtsp.client import LoginFailed, Status, sdp
+from agent.ask.rtsp import sdp
+from agent.ask.rtsp.client import LoginFailed, Status
 from agent.ask.talk import backchannel, chirp, g711
 from agent.model import Backchannel, Camera, Credentials, NotSeen, Ports, Seen
 from contract.vocabulary import Reason
