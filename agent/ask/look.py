@@ -86,7 +86,7 @@ class _Visit:
         return asked
 
     def _describe(self) -> Stream:
-        with Rtsp(self._camera, self._deadline, log_in=self._login) as client:
+        with Rtsp(self._camera, self._deadline, log_in=self._login, shared=True) as client:
             description = client.describe(self._camera.stream_path)
         return _stream(self._camera.stream_path, description)
 

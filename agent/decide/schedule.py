@@ -1,4 +1,4 @@
-"""When a slot is due: a grid of instants per slot, spread by a stable hash of its name.
+"""When a device is due: a grid of instants for each, spread by a stable hash of its address.
 
 What is done then must not be known here, nor what time it is.
 """
@@ -10,20 +10,20 @@ SHANGHAI_S = 8 * 3600
 """China has one time without summer time."""
 
 
-def offset_ms(slot: str, interval_s: float) -> int:
-    """Where in the interval the slot's instants lie, [0, interval), the same after every restart."""
-    digest = hashlib.blake2b(slot.encode(), digest_size=8).digest()
+def offset_ms(name: str, interval_s: float) -> int:
+    """Where in the interval its instants lie, [0, interval), the same after every restart."""
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
     return int.from_bytes(digest) % _interval_ms(interval_s)
 
 
-def next_due_ms(slot: str, interval_s: float, *, after_ms: int) -> int:
-    """The slot's first instant later than `after_ms`, on the caller's millisecond clock.
+def next_due_ms(name: str, interval_s: float, *, after_ms: int) -> int:
+    """Its first instant later than `after_ms`, on the caller's millisecond clock.
 
     Instants lie on a fixed grid, so lateness never adds up, and those missed while something was still in flight
     are skipped rather than made up for. `interval_s` is at least 0.001. Raises ValueError for less.
     """
     interval = _interval_ms(interval_s)
-    offset = offset_ms(slot, interval_s)
+    offset = offset_ms(name, interval_s)
     return offset + ((after_ms - offset) // interval + 1) * interval
 
 

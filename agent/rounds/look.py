@@ -1,4 +1,7 @@
-"""Looks at one camera, again and again, each slot on a grid of its own; a change is hurried to its second look."""
+"""Looks at one camera, again and again, on a grid of its own; a change is hurried to its second look.
+
+All slots of one device share its grid: their looks follow one another, over one connection where the device allows it.
+"""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -95,5 +98,5 @@ class LookTask(Task[Look]):
         self._slot.apply(Unwatched(since=since_ms, reason=reason))
 
     def next_ms(self, ended_ms: int) -> int:
-        due_ms = schedule.next_due_ms(self._slot.name, self._interval_s, after_ms=ended_ms)
+        due_ms = schedule.next_due_ms(self._slot.camera.address, self._interval_s, after_ms=ended_ms)
         return min(due_ms, ended_ms + self._hurry_ms) if self._slot.state.hurry else due_ms

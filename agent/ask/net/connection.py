@@ -65,6 +65,10 @@ class Wire:
     def close(self) -> None:
         self._socket.close()
 
+    def lent(self, camera: Camera, deadline: Deadline) -> "Wire":
+        """The same connection for another slot of the device, once all that arrived has been read."""
+        return Wire(self._socket, camera, deadline)
+
     def part(self) -> None:
         """Close, once the camera has seen that we go, or after PART_S: one that takes a single client is free then."""
         end = time.monotonic() + PART_S

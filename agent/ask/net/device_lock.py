@@ -1,15 +1,18 @@
 """One visitor per device: whoever has a connection to a device holds its lock, in whichever process or thread.
 
 A lock is a name that the kernel keeps (an abstract Unix socket of our network namespace). It ends with its holder,
-however that dies, and the daemon, its children and every command share it.
+however that dies, and the daemon, its children and every command share it. Looks of one process that wait for the same
+device hand it on to each other, and with it the connection that the last one left open (`keep`).
 """
 
 import logging
 import socket
 import threading
 import time
+from collections import defaultdict
+from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from agent.ask.attempt import Deadline, Trouble, boot_ms
 from agent.model import Camera
@@ -21,6 +24,7 @@ RTSP, HTTP = "rtsp", "http"
 LOOK_S = 60.0
 """A look waits at most this long for the lock, then goes on without: better two visitors than no word at all."""
 _PAUSE_S = 0.01
+_SLICE_S = 1.0
 _LONG_S = 10.0
 _TELL_S = 3600.0
 
@@ -37,9 +41,38 @@ class _Held(threading.local):
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
+        self.queues: dict[str, _Queue] = {}
+        """Where it has the turn."""
+
+
+class Kept(Protocol):
+    """What a look leaves open for the next one."""
+
+    def close(self) -> None: ...
+
+
+class _Queue:
+    """The looks of this process at one device: one at a time. Whoever has `turn` may touch the rest but `waiting`."""
+
+    def __init__(self) -> None:
+        self.turn = threading.Lock()
+        self.waiting = 0
+        """Under `_lock`."""
+        self.name: socket.socket | None = None
+        """Still bound where the look before handed it on."""
+        self.kept: Kept | None = None
+
+    def end(self) -> None:
+        """Nobody waits: the device is free."""
+        for one in (self.kept, self.name):
+            if one:
+                with suppress(OSError):
+                    one.close()
+        self.name = self.kept = None
 
 
 _of_threads = _Held()
+_queues: dict[str, _Queue] = defaultdict(_Queue)
 _lock = threading.Lock()
 _told: dict[str, float] = {}
 """Address -> when it was last said that looks wait for each other there, monotonic seconds."""
@@ -48,8 +81,10 @@ _told: dict[str, float] = {}
 class DeviceLock:
     """Keeps other visitors of ours from one device until `release`, which the thread that acquired it calls."""
 
-    def __init__(self, key: str, name: socket.socket | None, longest_pause_ms: int = 0) -> None:
-        self._key, self._name = key, name
+    def __init__(
+        self, key: str, name: socket.socket | None, longest_pause_ms: int = 0, queue: _Queue | None = None
+    ) -> None:
+        self._key, self._name, self._queue = key, name, queue
         self.longest_pause_ms = longest_pause_ms
         """While it was waited for: the longest time in which nobody looked whether it was free, in ms.
 
@@ -57,6 +92,8 @@ class DeviceLock:
         """
         counts = _of_threads.counts
         counts[key] = counts.get(key, 0) + 1
+        if queue:
+            _of_threads.queues[key] = queue
 
     def release(self) -> None:
         if not self._key:
@@ -65,8 +102,11 @@ class DeviceLock:
         counts[self._key] = counts.get(self._key, 1) - 1
         if counts[self._key] <= 0:
             del counts[self._key]
-        self._key = ""
-        if self._name:
+        key, self._key = self._key, ""
+        if self._queue:
+            _of_threads.queues.pop(key, None)
+            _hand_on(self._queue)
+        elif self._name:
             self._name.close()
 
     def __enter__(self) -> Self:
@@ -94,9 +134,56 @@ def acquire_for_look(camera: Camera) -> DeviceLock:
     key, began = f"{RTSP}/{camera.address}", time.monotonic()
     if key in _of_threads.counts:
         return DeviceLock(key, None)
-    name, longest_pause_ms = _waited(key, LOOK_S, look=True)
+    with _lock:
+        queue = _queues[key]
+        queue.waiting += 1
+    taken, longest_ms = _queued(queue, began + LOOK_S)
+    if taken and queue.name is None:
+        queue.name, paused_ms = _waited(key, max(0.0, began + LOOK_S - time.monotonic()), look=True)
+        longest_ms = max(longest_ms, paused_ms)
     _tell(camera, time.monotonic() - began)
-    return DeviceLock(key, name, longest_pause_ms)
+    return DeviceLock(key, None, longest_ms, queue if taken else None)
+
+
+def _queued(queue: _Queue, end_s: float) -> tuple[bool, int]:
+    """Whether its turn came in time, among the looks of this process; and the longest pause as in DeviceLock."""
+    tried_ms, longest_ms, taken = boot_ms(), 0, False
+    while not taken and (left_s := end_s - time.monotonic()) > 0:
+        taken = queue.turn.acquire(timeout=min(left_s, _SLICE_S))
+        tried_ms, before_ms = boot_ms(), tried_ms
+        longest_ms = max(longest_ms, tried_ms - before_ms)
+    with _lock:  # whoever hands on after this counts us no more: what it left for us is ours, or ends
+        queue.waiting -= 1
+        taken = taken or queue.turn.acquire(blocking=False)
+    return taken, longest_ms
+
+
+def _hand_on(queue: _Queue) -> None:
+    with _lock:
+        if not queue.waiting:
+            queue.end()
+        queue.turn.release()
+
+
+def is_awaited(camera: Camera) -> bool:
+    """Whether another look of this process waits for the device at which this thread looks."""
+    queue = _of_threads.queues.get(f"{RTSP}/{camera.address}")
+    with _lock:
+        return queue is not None and queue.waiting > 0
+
+
+def keep(camera: Camera, kept: Kept) -> None:
+    """Leave an open connection to the next look, which waits."""
+    _of_threads.queues[f"{RTSP}/{camera.address}"].kept = kept
+
+
+def take_kept(camera: Camera) -> Kept | None:
+    """What the look before left open, once; None where this thread does not look there."""
+    queue = _of_threads.queues.get(f"{RTSP}/{camera.address}")
+    if queue is None:
+        return None
+    kept, queue.kept = queue.kept, None
+    return kept
 
 
 def join(camera: Camera) -> None:

@@ -3,8 +3,9 @@
 URLs are rebuilt from the enrolment; addresses a camera names (Location, Content-Base, control) are never followed.
 """
 
+import logging
 from collections.abc import Mapping
-from typing import Self
+from typing import NamedTuple, Self
 
 from agent.ask.attempt import Deadline, HungUp, Trouble, ask
 from agent.ask.net import connection, device_lock, digest
@@ -26,12 +27,18 @@ from contract.reasons import Finding
 from contract.text import tidy
 from contract.vocabulary import Reason
 
+log = logging.getLogger(__name__)
+
 CAP = 64 * 1024
 """Largest body read; one server offered 2 GB and had its client fill 1.3 GB of memory."""
 BACKCHANNEL = "www.onvif.org/ver20/backchannel"
 """ONVIF Streaming Specification, 5.3.1: the feature tag that asks for the backchannel."""
 _SENDINGS = 2
 """How often one login may be sent: the second only for a stale nonce or when the first was cut off unanswered."""
+_SECOND_SHARE = 0.4
+"""Of the time that is left, for a DESCRIBE over a connection that served another look."""
+_one_each: set[str] = set()
+"""Devices that describe one stream for each connection, and no more, as far as this process met them."""
 _BUSY = frozenset({453, 503})
 UNSUPPORTED_TRANSPORT = 461
 """To a SETUP for RTP over the RTSP connection, the one transport we ask for: media goes over UDP only."""
@@ -71,6 +78,21 @@ def _reason(status: int) -> Reason:
     return Reason.BUSY if status in _BUSY else Reason.MALFORMED
 
 
+class _Left(NamedTuple):
+    """A connection that a look left open. `camera`: whom it was opened for."""
+
+    wire: connection.Wire
+    cseq: int
+    camera: Camera
+
+    def fits(self, camera: Camera) -> bool:
+        login = self.camera.stream_credentials, self.camera.allow_basic
+        return self.camera.ports.rtsp == camera.ports.rtsp and login == (camera.stream_credentials, camera.allow_basic)
+
+    def close(self) -> None:
+        self.wire.part()
+
+
 class Rtsp:
     """One connection to the camera's stream path, one request at a time.
 
@@ -78,7 +100,8 @@ class Rtsp:
     `camera.allow_basic`. A Permit is told how it went. The password never stands in a URL.
     """
 
-    def __init__(self, camera: Camera, deadline: Deadline, *, log_in: bool | Permit) -> None:
+    def __init__(self, camera: Camera, deadline: Deadline, *, log_in: bool | Permit, shared: bool = False) -> None:
+        """`shared`: a look, which goes on with the connection that the look before it left, and leaves its own."""
         self._camera = camera
         self._deadline = deadline
         self._permit = permit(log_in)
@@ -87,9 +110,12 @@ class Rtsp:
         """Whether the last request was: who does not answer is not waited for when we go."""
         self._login: tuple[digest.Challenge, int] | None = None
         """The challenge whose answer was accepted, and how often it was answered."""
+        self._closing = False
+        """Whether the camera said that it closes."""
         self._lock = device_lock.acquire(camera, device_lock.RTSP, deadline)
+        self._shared, self._lent = shared, False
         try:
-            self._wire = connection.connect(camera, camera.ports.rtsp, deadline)
+            self._wire = self._taken_over() or connection.connect(camera, camera.ports.rtsp, deadline)
         except BaseException:
             self._lock.release()
             raise
@@ -104,11 +130,60 @@ class Rtsp:
 
     def describe(self, path: str, *, require_backchannel: bool = False) -> bytes:
         """The session description at `path`. Raises Status, LoginFailed, Trouble."""
-        return self._describe(path, require_backchannel=require_backchannel).body
+        lent, self._lent = self._lent, False
+        if lent and (reply := self._described_again(path)):
+            return reply.body
+        body = self._describe(path, require_backchannel=require_backchannel).body
+        if lent:
+            _one_each.add(self._camera.address)
+        return body
 
     def close(self) -> None:
-        self._wire.part() if self._answered else self._wire.close()
+        if not self._left():
+            self._wire.part() if self._answered else self._wire.close()
         self._lock.release()
+
+    # ---- a connection that several looks share --------------------------------------------------
+
+    def _taken_over(self) -> connection.Wire | None:
+        """The connection of the look before, where it is to the same port and with the same login."""
+        kept = device_lock.take_kept(self._camera) if self._shared else None
+        if not isinstance(kept, _Left):
+            return None
+        if kept.fits(self._camera):
+            self._cseq, self._lent = kept.cseq, True
+            return kept.wire.lent(self._camera, self._deadline)
+        kept.close()
+        return None
+
+    def _left(self) -> bool:
+        """Whether the connection was left to the next look: where one waits, and the camera is known to allow it."""
+        idle = self._answered and self._wire.inbox.empty and not self._closing
+        if not (
+            self._shared and idle and self._camera.address not in _one_each and device_lock.is_awaited(self._camera)
+        ):
+            return False
+        device_lock.keep(self._camera, _Left(self._wire, self._cseq, self._camera))
+        return True
+
+    def _described_again(self, path: str) -> Reply | None:
+        """The description over a connection that served another look; None: it is to be asked for over a fresh one.
+
+        Some cameras take one DESCRIBE for each connection: what they do at the second says nothing of the stream.
+        """
+        self._wire.deadline = self._deadline.within(_SECOND_SHARE * self._deadline.left())
+        try:
+            reply = self._describe(path, require_backchannel=False)
+            if reply.first("cseq") == str(self._cseq):
+                self._wire.deadline = self._deadline
+                return reply
+        except LoginFailed:
+            raise
+        except Trouble as trouble:
+            log.debug("%s: not described over a kept connection: %s", self._camera.slot, trouble.detail)
+        self._login, self._answered = None, False
+        self._reconnect()
+        return None
 
     def __enter__(self) -> Self:
         return self
@@ -191,7 +266,7 @@ class Rtsp:
         self._answered = False
         self._wire.send(request(method, url, "RTSP/1.0", {**ours, **headers}), login="Authorization" in headers)
         reply = self._reply()
-        self._answered = True
+        self._answered, self._closing = True, _closes(reply)
         return reply
 
     def _reply(self) -> Reply:

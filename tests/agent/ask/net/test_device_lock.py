@@ -11,8 +11,10 @@ import pytest
 from agent.ask.attempt import Deadline
 from agent.ask.look import look
 from agent.ask.net import device_lock
-from agent.model import Camera, Ports, Seen
+from agent.model import Camera, Look, NotSeen, Ports, Seen
+from contract.vocabulary import Reason
 from tests import evil
+from tests.support.waiting import until
 
 SDP = b"v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
 DESCRIBED = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: %d\r\n\r\n%s" % (len(SDP), SDP)
@@ -72,6 +74,87 @@ def test_looks_of_all_slots_of_a_device_follow_one_another() -> None:
             thread.join()
     assert [type(one) for one in seen] == [Seen] * 12
     assert (server.most, server.turned_away) == (1, 0)
+
+
+class Recorder:
+    """Describes each channel where it is asked for it; `second`: what it does at the second DESCRIBE of a connection.
+
+    `at_once`: the most connections it ever had.
+    """
+
+    def __init__(self, second: str = "describes") -> None:
+        self.second, self.connections, self.now, self.at_once = second, 0, 0, 0
+        self._lock = threading.Lock()
+
+    def __call__(self, peer: evil.Peer) -> None:
+        with self._lock:
+            self.connections, self.now = self.connections + 1, self.now + 1
+            self.at_once = max(self.at_once, self.now)
+        try:
+            described = 0
+            while request := peer.read():
+                described += 1
+                time.sleep(0.02)
+                if described > 1 and self.second == "hangs up":
+                    return
+                if described > 1 and self.second == "is silent":
+                    continue
+                cseq = request.partition(b"CSeq: ")[2].partition(b"\r")[0]
+                if described > 1 and self.second == "answers the first again":
+                    cseq = b"1"
+                if described > 1 and self.second == "says no":
+                    peer.send(b"RTSP/1.0 455 Method Not Valid in This State\r\nCSeq: %s\r\n\r\n" % cseq)
+                    continue
+                gone = b"/gone " in request
+                status, body = (b"404 Not Found", b"") if gone else (b"200 OK", SDP)
+                head = b"RTSP/1.0 %s\r\nCSeq: %s\r\nContent-Length: %d\r\n\r\n" % (status, cseq, len(body))
+                peer.send(head + body)
+        finally:
+            with self._lock:
+                self.now -= 1
+
+
+def looked(device: evil.Server, paths: list[str]) -> list[Look]:
+    """One look at each of these channels, all begun at once."""
+    ports = Ports(onvif=evil.closed_port(device.address)[1], rtsp=device.port)
+    cameras = [Camera(slot=path, address=device.address, ports=ports, stream_path=path) for path in paths]
+    seen: dict[str, Look] = {}
+
+    def looks(camera: Camera) -> None:
+        seen[camera.slot] = look(camera, log_in=False)
+
+    threads = [threading.Thread(target=looks, args=(camera,)) for camera in cameras]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [seen[path] for path in paths]
+
+
+def test_channels_of_a_recorder_are_described_over_one_connection() -> None:
+    """All looks that are due at once, a channel that is gone among them; then it is closed."""
+    recorder = Recorder()
+    paths = [f"/{n}" for n in range(1, 13)]
+    with evil.Server(recorder) as device:
+        seen = looked(device, [*paths, "/gone"])
+        assert [type(one.stream) for one in seen] == [*[Seen] * 12, NotSeen]
+        assert isinstance(seen[-1].stream, NotSeen)
+        assert seen[-1].stream.reason is Reason.UNSUPPORTED
+        assert recorder.connections <= 3, "the one that is gone is asked again over a fresh connection"
+        assert recorder.at_once == 1
+        until(lambda: recorder.now == 0)
+
+
+@pytest.mark.parametrize("second", ["hangs up", "is silent", "says no", "answers the first again"])
+def test_a_device_that_describes_once_a_connection_is_asked_over_one_each(second: str) -> None:
+    """What it does at the second DESCRIBE says nothing of the stream: every channel is online, and next time each look
+    has a connection of its own from the start."""
+    recorder = Recorder(second)
+    with evil.Server(recorder) as device:
+        for _ in range(2):
+            assert [type(one.stream) for one in looked(device, ["/1", "/2", "/3"])] == [Seen] * 3
+        assert recorder.connections == 6
+        assert recorder.at_once <= 2
 
 
 def test_a_look_goes_before_other_visitors(camera: Camera) -> None:
