@@ -190,9 +190,17 @@ def broker_options(options: argparse.Namespace, client_id: str) -> Options:
 
 def _broker(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal() or not 0 < int(port) < 65536 or not host.strip("[]"):
+    host = host.strip("[]")
+    if not colon or not port.isdecimal() or not 0 < int(port) < 65536 or not _can_be_asked(host):
         raise Misuse(f"--broker {text!r} is not HOST:PORT")
-    return host.strip("[]"), int(port)
+    return host, int(port)
+
+
+def _can_be_asked(host: str) -> bool:
+    try:
+        return bool(host.encode("idna"))
+    except UnicodeError:  # an empty label, or one of more than 63 characters
+        return False
 
 
 def moment(text: str) -> int:

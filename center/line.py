@@ -5,6 +5,7 @@ What a message means, and what is done with it, must not be known here.
 
 import logging
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,11 +15,29 @@ from typing import Any, NamedTuple
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from center.holes import VERSION_TOPIC, hole
+from contract import failures
+from contract.failures import Failure, Kind
+
 log = logging.getLogger(__name__)
 KEEPALIVE_S = 30
 RESUBSCRIBE_S = 30.0
 """How long after a refused subscription it is tried again: an access list is mended without a new connection."""
 GOODBYE_S = 2.0
+
+
+ADVICE = {
+    Kind.DNS: "check the name in --broker and the DNS server",
+    Kind.TCP: "check --broker, the firewall, and whether the broker runs",
+    Kind.TLS: "check that --ca fits the port: TLS on one side only?",
+    Kind.TLS_TIME: "check the clock of this machine first, then renew the broker's certificate",
+    Kind.TLS_CA: "check --ca, or who answers there",
+    Kind.TLS_NAME: "name the broker in --broker as its certificate does",
+    Kind.AUTH: "check --username, --password-file, --cert and --key",
+    Kind.ACL: "see its access list",
+    Kind.MQTT: "it may be overloaded, or no MQTT broker",
+}
+"""What to do about each kind of failure; the names are those that a gateway tells as well."""
 
 
 class Options(NamedTuple):
@@ -75,6 +94,13 @@ class Line:
         """Connected, and the broker has granted every subscription."""
         self.news = ""
         """The state of the line in one sentence."""
+        self.problem: Kind | str = Kind.TCP
+        """Why it does not stand: a Kind, or "hole" for a broker that nothing is taken from; "" while it does."""
+        self._answered = False
+        """The broker has answered CONNECT on this connection."""
+        self._hole = ""
+        self._version_mid: int | None = None
+        self._asks_version = True
         self._client = self._make_client()
 
     def start(self) -> None:
@@ -127,20 +153,39 @@ class Line:
     # ---- paho's thread
 
     def _on_connect(self, client: mqtt.Client, _data: object, _flags: object, reason: Any, _properties: object) -> None:
+        self._answered = True
         if reason.is_failure:
-            self._say(f"broker {self._options.host}:{self._options.port} refuses us: {reason}")
+            self._fail(failures.refusal(reason.value, str(reason)))
             return
         self._connected = True
+        self._hole = ""
         self._say_connected()
-        self._subscribe()
+        self._ask_version()
+
+    def _ask_version(self) -> None:
+        """Before anything else: what is retained comes before the answer to the next subscription."""
+        if self._asks_version:
+            self._version_mid = self._client.subscribe(VERSION_TOPIC, 1)[1]
+        else:
+            self._subscribe()
 
     def _subscribe(self) -> None:
+        if not self._hole:
+            self._subscribe_all()
+
+    def _subscribe_all(self) -> None:
         self._client.subscribe([(topic, 1) for topic in self._topics])
 
-    def _on_subscribe(self, _c: object, _data: object, _mid: int, reasons: Sequence[Any], _properties: object) -> None:
+    def _on_subscribe(self, _c: object, _data: object, mid: int, reasons: Sequence[Any], _properties: object) -> None:
+        if mid == self._version_mid:  # granted or not: not every broker tells
+            self._version_mid = None
+            self._subscribe()
+            return
         refused = [topic for topic, reason in zip(self._topics, reasons, strict=False) if reason.is_failure]
+        if self._hole:
+            return
         if refused:
-            self._say(f"the broker refuses us {', '.join(refused)}: see its access list")
+            self._fail(Failure(Kind.ACL, f"refuses us {', '.join(refused)}"))
             if self._again:
                 self._again.cancel()
             self._again = threading.Timer(RESUBSCRIBE_S, self._subscribe)
@@ -148,28 +193,59 @@ class Line:
             self._again.start()
         elif not self.ready.is_set():
             self.ready.set()
+            self.problem = ""
             self._say_connected()
             if self._state:
                 self.publish(self._state.topic, self._state.up, retain=True)
             self._turned(True)
 
     def _on_disconnect(self, _c: object, _data: object, _flags: object, reason: Any, _properties: object) -> None:
+        if self._version_mid is not None:  # a broker that hangs up on whom it forbids something is asked once
+            self._version_mid, self._asks_version = None, False
         if self._connected:
             self._connected = False
+            self.problem = Kind.TCP
             self._say(f"disconnected: {reason}")
+        elif not self._answered:
+            self._fail(Failure(Kind.MQTT, f"hung up before CONNACK: {reason}"))
+        self._answered = False
+        self._ended()
+
+    def _ended(self) -> None:
         if self.ready.is_set():
             self.ready.clear()
             self._turned(False)
 
     def _on_connect_fail(self, _client: object, _data: object) -> None:
-        self._say(f"no connection to {self._options.host}:{self._options.port}")
+        error = sys.exception()  # paho calls us where it has caught it
+        failure = failures.of(error) if isinstance(error, OSError) else Failure(Kind.TCP, "no connection")
+        if self._options.ca and isinstance(error, ConnectionResetError):  # it listened, and took fright at our hello
+            failure = failure._replace(kind=Kind.TLS)
+        self._fail(failure)
 
     def _on_message(self, client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-        if self._take(message.topic, bytes(message.payload), message.retain):
+        if message.topic == VERSION_TOPIC:
+            self._hear_version(bytes(message.payload))
             client.ack(message.mid, message.qos)
+        elif not self._hole and self._take(message.topic, bytes(message.payload), message.retain):
+            client.ack(message.mid, message.qos)
+
+    def _hear_version(self, told: bytes) -> None:
+        """From a broker with a known hole nothing is taken: gateways keep what they have not seen acknowledged."""
+        self._hole = hole(told)
+        if self._hole:
+            self.problem = "hole"
+            self._say(f"broker {self._options.host}:{self._options.port}: {self._hole}")
+            self._ended()
 
     def _say_connected(self) -> None:
         self._say(f"connected to {self._options.host}:{self._options.port}")
+
+    def _fail(self, failure: Failure) -> None:
+        self.problem = failure.kind
+        where = f"{self._options.host}:{self._options.port}"
+        advice = ADVICE.get(failure.kind, "")
+        self._say(f"broker {where}: {failure.kind}: {failure.detail}{advice and ': '}{advice}")
 
     def _say(self, news: str) -> None:
         """Once, not at every attempt."""

@@ -128,6 +128,7 @@ def test_for_people_in_two_languages(database: str, capsys: pytest.CaptureFixtur
         ["registry", "import", "{tmp}/none.csv", "--database", "{db}"],
         ["registry", "import", "{tmp}/bad.csv", "--database", "{db}"],
         ["serve", "--database", "{db}", "--broker", "nowhere"],
+        ["serve", "--database", "{db}", "--broker", "a..b:1883"],
         ["serve", "--database", "{db}", "--password-file", "{tmp}/none"],
         ["serve", "--database", "{db}", "--username", "center", "--password-file", "{tmp}/gb.csv"],
         ["serve", "--database", "{db}", "--ca", "{tmp}/bad.csv"],

@@ -1,11 +1,16 @@
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.support.broker import Broker
+from center.holes import VERSION_TOPIC
+from contract.topics import UP
+from scripts.stage import free_port
+from tests.support.authority import Authority
+from tests.support.broker import CONFIG, Broker
 from tests.support.waiting import PATIENCE_S, until
 
 USERS = {"center": "c", "4101/zz-0001": "a", "4101/zz-0002": "b"}
@@ -14,10 +19,10 @@ USERS = {"center": "c", "4101/zz-0001": "a", "4101/zz-0002": "b"}
 class Someone:
     """A client of the broker that remembers what it is given."""
 
-    def __init__(self, broker: Broker, user: str, *topics: str, will: str = "") -> None:
+    def __init__(self, broker: Broker, user: str, *topics: str, will: str = "", stays: bool = False) -> None:
         self.got: list[tuple[str, bytes]] = []
         self._ready, self._sync = threading.Event(), threading.Event()
-        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="anything")
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="anything", clean_session=not stays)
         self.client.username_pw_set(user, USERS.get(user, "wrong"))
         if will:
             self.client.will_set(will, b"will", qos=1)
@@ -98,3 +103,126 @@ def test_strangers_stay_outside(broker: Broker, user: str) -> None:
     stranger = Someone(broker, user).ready()
     assert stranger.refused
     stranger.leave()
+
+
+def test_the_center_hears_which_version_the_broker_is(broker: Broker) -> None:
+    """mosquitto tells it to the center; a gateway is not told."""
+    center = Someone(broker, "center", VERSION_TOPIC).ready()
+    one = Someone(broker, "4101/zz-0001", VERSION_TOPIC, "mclz/v1/4101/zz-0001/down/#").ready()
+    until(lambda: center.hears(VERSION_TOPIC))
+    assert center.got[0][1].startswith(b"mosquitto version ")
+    center.says("mclz/v1/4101/zz-0001/down/ack")
+    until(lambda: one.hears("mclz/v1/4101/zz-0001/down/ack"))
+    assert not one.hears(VERSION_TOPIC)
+    for someone in (center, one):
+        someone.leave()
+
+
+def test_a_gateway_has_six_topics_and_no_more(broker: Broker) -> None:
+    """Of those the contract names every one is delivered; any other below its own is not, nor kept."""
+    center = Someone(broker, "center", "mclz/v1/+/+/up/#").ready()
+    one = Someone(broker, "4101/zz-0001").ready()
+    for leaf in ("x", "inv/1", "STATE", "ev/", "", *UP):
+        one.says(f"mclz/v1/4101/zz-0001/up/{leaf}", retain=leaf not in UP)
+    until(lambda: center.hears(f"mclz/v1/4101/zz-0001/up/{UP[-1]}"))
+    assert [topic.rpartition("/")[2] for topic, _ in center.got] == list(UP)
+    for someone in (center, one):
+        someone.leave()
+
+
+def flood(broker: Broker, messages: int) -> None:
+    """200 kB each, while the center is away, whose session the broker keeps."""
+    Someone(broker, "center", "mclz/v1/+/+/up/#", stays=True).ready().leave()
+    one = Someone(broker, "4101/zz-0001").ready()
+    for _ in range(messages):
+        one.client.publish("mclz/v1/4101/zz-0001/up/ev", b"x" * 200_000, qos=1)
+    last = one.client.publish("mclz/v1/4101/zz-0001/up/hb", b"x", qos=1)
+    until(lambda: last.is_published() or "out of memory" in broker.log, progress=lambda: len(broker.log))
+    one.leave()
+
+
+def given(broker: Broker) -> int:
+    """Bytes of the flood that the center is given when it is back; another gateway's message comes last."""
+    center = Someone(broker, "center", "mclz/v1/+/+/up/#", stays=True).ready()
+    two = Someone(broker, "4101/zz-0002").ready()
+    two.says("mclz/v1/4101/zz-0002/up/hb")
+    until(lambda: center.hears("mclz/v1/4101/zz-0002/up/hb"), progress=lambda: len(center.got))
+    for someone in (center, two):
+        someone.leave()
+    return sum(len(payload) for topic, payload in center.got if topic.endswith("/ev"))
+
+
+def test_what_waits_for_the_center_is_bounded_in_bytes() -> None:
+    """What a gateway floods while the center is away is cut off; afterwards the others are heard as before."""
+    with Broker(USERS, "max_queued_bytes 4000000\n") as small:
+        flood(small, 60)
+        assert 0 < given(small) <= 4_400_000
+
+
+def test_the_broker_outlives_a_flood_beyond_its_memory() -> None:
+    """Where all memory is used the sender is cut off, and the broker lives on within it."""
+    with Broker(USERS, "max_queued_bytes 0\nmemory_limit 8000000\n") as small:
+        flood(small, 300)
+        assert "4101/zz-0001 disconnected due to out of memory" in small.log
+        assert small.memory_bytes < 40_000_000
+
+
+def test_a_revoked_certificate_is_let_in_no_more(tmp_path: Path) -> None:
+    """The template's TLS listener with its list of revoked ones; who is not on it is let in as before."""
+    authority = Authority(tmp_path / "ca")
+    good, bad = authority.issue("4101/zz-0001"), authority.issue("4101/zz-0002")
+    authority.revoke(bad[0])
+    with TemplateTls(authority) as guarded:
+        assert guarded.lets_in(*good)
+        assert not guarded.lets_in(*bad)
+
+
+class TemplateTls(Broker):
+    """The shipped template with its TLS listener switched on."""
+
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+        super().__init__(USERS)
+
+    def _configuration(self, users: Mapping[str, str] | None, extra: str) -> str:
+        self.guarded = free_port(self.host)
+        certificate, key = self._authority.issue("broker", alternative=f"IP:{self.host}")
+        here = {
+            "listener": f"{self.guarded} {self.host}",
+            "cafile": self._authority.ca,
+            "certfile": certificate,
+            "keyfile": key,
+            "crlfile": self._authority.revoked(),
+            "acl_file": CONFIG / "acl",
+        }
+        lines = super()._configuration(users, extra).splitlines()
+        begin = lines.index("#listener 8883")
+        for number in range(begin, len(lines)):
+            if not lines[number].startswith("#"):
+                break
+            name, _, value = lines[number].removeprefix("#").partition(" ")
+            if name:  # a sentence has a blank behind its #
+                lines[number] = f"{name} {here.get(name, value)}"
+        return "\n".join(lines)
+
+    def lets_in(self, certificate: Path, key: Path) -> bool:
+        client = mqtt.Client(CallbackAPIVersion.VERSION2)
+        client.tls_set(str(self._authority.ca), str(certificate), str(key))
+        told = threading.Event()
+        ended: list[bool] = []
+
+        def said(let_in: bool) -> None:
+            ended.append(let_in)
+            told.set()
+
+        client.on_connect = lambda _c, _u, _f, reason, _p: said(not reason.is_failure)
+        client.on_disconnect = lambda *_: said(False)
+        try:
+            client.connect(self.host, self.guarded)
+        except OSError:
+            return False
+        client.loop_start()
+        assert told.wait(PATIENCE_S)
+        client.disconnect()
+        client.loop_stop()
+        return ended[0]

@@ -19,6 +19,7 @@ new_certs_dir = {folder}
 default_md = sha256
 policy = any
 unique_subject = no
+default_crl_days = 30
 copy_extensions = none
 [any]
 commonName = supplied
@@ -59,6 +60,19 @@ class Authority:
             *("-in", request, "-out", certificate, "-startdate", begin, "-enddate", end, "-extfile", extra),
         )
         return certificate, key
+
+    def revoke(self, certificate: Path) -> None:
+        """From the next `revoked()` on."""
+        self._ca("-revoke", certificate)
+
+    def revoked(self) -> Path:
+        """The list of what is revoked, and the authority's certificate is no part of it."""
+        crl = self.folder / "revoked.pem"
+        self._ca("-gencrl", "-out", crl)
+        return crl
+
+    def _ca(self, *words: str | Path) -> None:
+        _openssl("ca", "-config", self.folder / "ca.cnf", "-cert", self.ca, "-keyfile", self._key, *words)
 
 
 def _openssl(*words: str | Path) -> None:

@@ -1,5 +1,6 @@
 """A real mosquitto on loopback for tests: started, killed and restarted at will, its data in a directory of its own."""
 
+import os
 import random
 import socket
 import subprocess
@@ -60,6 +61,13 @@ class Broker:
             time.sleep(0.01)
         self.stop()
         raise RuntimeError(f"mosquitto did not start: {(self.home / 'log').read_text()}")
+
+    @property
+    def memory_bytes(self) -> int:
+        """Resident."""
+        assert self._process
+        pages = (Path("/proc") / str(self._process.pid) / "statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGESIZE")
 
     @property
     def log(self) -> str:
