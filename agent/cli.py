@@ -223,7 +223,7 @@ def _discover(arguments: argparse.Namespace) -> int:
         )
     )
     if arguments.json:
-        _print_json(found.found)
+        _print_json((*found.found, *found.announced))
     else:
         show.discovered(found, arguments.lang)
     for note in found.notes:

@@ -121,13 +121,14 @@ def _plain(text: str) -> str:
 def discovered(found: "Round", lang: str) -> None:
     zh = lang == "zh"
     table = _table(*(("地址", "端口", "名称", "型号", "MAC") if zh else ("address", "port", "name", "hardware", "MAC")))
-    for one in found.found:
-        cells = (one.address, str(one.port), one.name or one.epr, one.hardware, one.mac or one.claimed_mac)
+    every = (*found.found, *found.announced)
+    for one in every:
+        cells = (one.address, str(one.port), one.name or "-", one.hardware or "-", one.mac or one.claimed_mac)
         table.add_row(*map(_plain, cells))
-    odd = [f"{one.address}: {note}" for one in found.found for note in one.notes]
+    odd = [f"{one.address}: {note}" for one in every for note in one.notes]
     links = ", ".join(found.interfaces) or ("无" if zh else "none")
-    count = f"共 {len(found.found)} 台（接口：{links}）" if zh else f"{len(found.found)} found (interfaces: {links})"
-    _show(*([table] if found.found else []), *map(_plain, odd), count)
+    count = f"共 {len(every)} 台（接口：{links}）" if zh else f"{len(every)} found (interfaces: {links})"
+    _show(*([table] if every else []), *map(_plain, odd), count)
 
 
 def inspected(camera: Camera, evidence: Evidence, verdicts: Sequence[Verdict], lang: str) -> None:

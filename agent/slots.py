@@ -62,6 +62,8 @@ class Slots(Mapping[str, Slot]):
         self._checking: frozenset[str] = frozenset()
         self._spared: set[str] = set()
         self.discovered: Discovered | None = None
+        self.announced: dict[str, DiscoveredDevice] = {}
+        """Address -> who said Hello there, and no Bye since. Written by one thread alone."""
 
     def __getitem__(self, name: str) -> Slot:
         return self._slots[name]

@@ -14,6 +14,7 @@ from agent.decide.roster import Presence, Sighting
 from agent.learnt import LearntFile
 from agent.login_gate import LoginGate
 from agent.loop import Round as Task
+from agent.model import DiscoveredDevice
 from agent.slots import Discovered, Slots
 from contract.vocabulary import Reason
 
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 EAR_S = 1.0
 DEAF_MS = 60_000
 """Where nothing can be heard, that is tried again so much later."""
+MAX_ANNOUNCED = 200
 HELLO_PAUSE_S = 30.0
 """A camera that says Hello all day must not make us probe all day;
 what is heard meanwhile waits for its end."""
@@ -37,7 +39,8 @@ class DiscoveryTask(Task):
         self._interval_ms = int(interval_s * 1000)
 
     def run(self) -> None:
-        found = probe(self._options, known=[camera.address for camera in self._slots.cameras])
+        announced = tuple(self._slots.announced.values())
+        found = probe(self._options, known=[camera.address for camera in self._slots.cameras], announced=announced)
         report = roster.match([self._learnt.recall(camera) for camera in self._slots.cameras], found.found)
         for sighting in report.sightings:
             self._take(sighting)
@@ -79,11 +82,21 @@ class AnnouncementTask(Task):
             if heard.kind == "Bye":
                 for slot in self._slots.at(heard.device.address):
                     slot.look_now.set()
+                self._slots.announced.pop(heard.device.address, None)
             else:
                 self._news = True
+                self._announced(heard.device)
         if self._news and time.monotonic() >= self._next_round_s:
             self._news, self._next_round_s = False, time.monotonic() + HELLO_PAUSE_S
             self._slots.discover_now.set()
+
+    def _announced(self, device: DiscoveredDevice) -> None:
+        """Remembered until it says Bye, the latest MAX_ANNOUNCED: some answer no probe and say Hello only once."""
+        announced = self._slots.announced
+        announced.pop(device.address, None)
+        while len(announced) >= MAX_ANNOUNCED:
+            announced.pop(next(iter(announced)), None)
+        announced[device.address] = device
 
     def next_ms(self, ended_ms: int) -> int:
         if self._ear and self._ear.listening:

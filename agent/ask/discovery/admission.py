@@ -138,7 +138,7 @@ def device(
         types=match.types,
         scopes=match.scopes,
         name=scope_value(match.scopes, "name"),
-        hardware=scope_value(match.scopes, "hardware"),
+        hardware=scope_value(match.scopes, "hardware") or scope_value(match.scopes, "model"),
         responded_from=sender,
         serial=scope_value(match.scopes, "serial"),
         claimed_mac=scope_value(match.scopes, "mac"),

@@ -134,9 +134,20 @@ def _envelope_of(text: str) -> str:
     return text[max(text.find("<"), 0) : text.rfind(">") + 1]
 
 
+_OTHER_TRADES = ("Computer", "Print", "Scan", "Fax")
+"""How the types of PCs and printers begin (WSD: pub:Computer, wprt:PrintDeviceType, wscn:ScanDeviceType)."""
+
+
 def _onvif(text: str, reply: Reply) -> bool:
-    """Printers and Windows answer untyped probes too; whoever speaks ONVIF names it somewhere."""
-    return "onvif" in text.lower() or any("NetworkVideoTransmitter" in word for m in reply.matches for word in m.types)
+    """Printers and Windows answer untyped probes too; whoever speaks ONVIF names it somewhere.
+
+    What says that it is of another trade has to name ONVIF as its own type or scope.
+    """
+    types = [word for match in reply.matches for word in match.types]
+    scopes = [word.lower() for match in reply.matches for word in match.scopes]
+    if any("NetworkVideo" in word for word in types) or any(word.startswith("onvif:") for word in scopes):
+        return True
+    return "onvif" in text.lower() and not any(_local(word).startswith(_OTHER_TRADES) for word in types)
 
 
 class _TooMuchError(Exception):

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from agent.ask.box import interfaces, neighbours
 from agent.ask.box.nics import addresses
@@ -24,6 +24,7 @@ from agent.model import DiscoveredDevice
 CPU_S = 0.35
 """CPU seconds a round may spend on reading replies; released step by step, as the budget of datagrams is."""
 FIRST_SHARE = 0.25
+HELLO_ONLY = "answers no probe; it announced itself (Hello)"
 _PAUSE_S = 0.02
 _BATCH = 64
 _ARP_AGE_S = 0.25
@@ -50,20 +51,25 @@ class DiscoveryOptions(Struct, frozen=True, kw_only=True):
 class Round(Struct, frozen=True, kw_only=True):
     """What one round of discovery brought. Absence from `found` says nothing about a camera.
 
-    `rejected`: datagrams not used, by Rejection. `interfaces`: "name address" of each probed. `notes`: for a person.
+    `announced`: devices that said Hello meanwhile and answered neither a probe nor over TCP. `rejected`: datagrams not
+    used, by Rejection. `interfaces`: "name address" of each probed. `notes`: for a person.
     """
 
     found: tuple[DiscoveredDevice, ...] = ()
+    announced: tuple[DiscoveredDevice, ...] = ()
     rejected: dict[str, int] = {}
     interfaces: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def probe(settings: DiscoveryOptions, *, known: Sequence[str] = ()) -> Round:
+def probe(
+    settings: DiscoveryOptions, *, known: Sequence[str] = (), announced: Sequence[DiscoveredDevice] = ()
+) -> Round:
     """One round: multicast from every suitable address, unicast to `known` addresses and the configured subnets.
 
-    Takes `duration_s` or what the subnets need, then at most `knock_s` for TCP. Never raises for want of a network: a
-    NIC that fails costs only itself, none at all gives an empty round with a note.
+    Cameras exist that answer no probe and say Hello: those heard meanwhile, and those `announced` before, are asked
+    over TCP. Takes `duration_s` or what the subnets need, then at most `knock_s` for TCP, twice. Never raises for want
+    of a network: a NIC that fails costs only itself, none at all gives an empty round with a note.
     """
     nics, passed_over = interfaces.suitable(addresses(), settings.interfaces, loopback=settings.loopback)
     subnets, complaints = schedule.subnets(settings.subnets)
@@ -73,18 +79,31 @@ def probe(settings: DiscoveryOptions, *, known: Sequence[str] = ()) -> Round:
         targets = schedule.targets(known, subnets, own={nic.address for nic in nics})
         plain, refused = sockets.open_plain(stack) if any(targets) else (None, [])
         sweep = _Sweep(settings, [nic.network for nic in nics], subnets, targets)
-        sweep.run([sock for _, sock in links], plain)
+        ear, _ = sockets.open_group(nics, stack)
+        sweep.run([sock for _, sock in links], plain, ear)
     macs = neighbours.neighbours()
     found = sweep.table.devices(macs)
     silent = schedule.silent(targets, {device.address for device in found}, macs, [nic.network for nic in nics])
     found += tcp_probe.knock(silent, settings.knock_ports, macs, seconds=settings.knock_s)
+    unproven = _unproven(found, announced, sweep.heard.devices(macs))
+    ports = {one.address: one.port for one in unproven.values()}
+    knocked = tcp_probe.knock(tuple(unproven), settings.knock_ports, macs, seconds=settings.knock_s, first=ports)
+    found += tuple(structs.replace(unproven.pop(one.address), port=one.port, notes=(HELLO_ONLY,)) for one in knocked)
+    only_heard = [one for address, one in unproven.items() if sweep.heard.holds(address)]
     nowhere = [] if nics else ["no interface to probe from"]
     return Round(
         found=found,
+        announced=tuple(structs.replace(one, notes=(*one.notes, HELLO_ONLY)) for one in only_heard),
         rejected={str(why): count for why, count in sweep.rejected.items()},
         interfaces=tuple(f"{nic.name} {nic.address}" for nic in nics),
         notes=(*passed_over, *complaints, *failures, *refused, *nowhere, *sweep.notes()),
     )
+
+
+def _unproven(found: Sequence[DiscoveredDevice], *announced: Sequence[DiscoveredDevice]) -> dict[str, DiscoveredDevice]:
+    """By address, those that announced themselves and were not found; what was heard last counts."""
+    known = {one.address for one in found}
+    return {one.address: one for heard in announced for one in heard if one.address not in known}
 
 
 class _Sweep:
@@ -98,6 +117,8 @@ class _Sweep:
         targets: schedule.Targets,
     ) -> None:
         self.table = DeviceTable(frozenset(settings.ports) or xaddr.PORTS)
+        self.heard = DeviceTable(frozenset(settings.ports) or xaddr.PORTS)
+        """Who said Hello."""
         self.rejected: Counter[Rejection] = Counter()
         self._networks = [*links, *subnets]
         self._targets = targets
@@ -113,10 +134,13 @@ class _Sweep:
         self._macs_read_s = -1.0
         self._began_s = self._spent_s = 0.0
 
-    def run(self, links: Sequence[socket.socket], plain: socket.socket | None) -> None:
-        every = [*links, plain] if plain else [*links]
-        if not every:
+    def run(
+        self, links: Sequence[socket.socket], plain: socket.socket | None, ear: socket.socket | None = None
+    ) -> None:
+        """`ear`: hears what is said to all."""
+        if not links and plain is None:
             return
+        every = [*links, *filter(None, (plain, ear))]
         self._began_s = time.monotonic()
         sends = schedule.schedule(len(links), self._targets, self._end_s)
         upcoming = next(sends, None)
@@ -191,11 +215,12 @@ class _Sweep:
         reply = parse(data)
         if isinstance(reply, Rejection):
             return reply
-        if reply.kind != "ProbeMatches":
+        table = {"ProbeMatches": self.table, "Hello": self.heard}.get(reply.kind)
+        if table is None:
             return Rejection.OTHER_MESSAGE
         if reply.relates_to and not reply.relates_to & self._asked:
             return Rejection.FOREIGN_RELATES_TO
-        added = self.table.add(sender, reply.matches, network, share=share, vouched=vouched)
+        added = table.add(sender, reply.matches, network, share=share, vouched=vouched)
         return None if added else self._no_room(sender, vouched=vouched)
 
     def _no_room(self, sender: str, *, vouched: bool) -> Rejection:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.ask.attempt import Deadline, Trouble
 from agent.ask.onvif import clock as onvif_clock
+from agent.ask.onvif import xaddr
 from agent.model import Camera, DiscoveredDevice, Ports
 
 PORTS = (80, 8000, 8080, 8899, 2020, 5000, 6688, 8999, 10080)
@@ -20,9 +21,17 @@ _SLOW_PORTS = 2
 
 
 def knock(
-    addresses: Sequence[str], ports: Sequence[int], macs: Mapping[str, str], *, seconds: float
+    addresses: Sequence[str],
+    ports: Sequence[int],
+    macs: Mapping[str, str],
+    *,
+    seconds: float,
+    first: Mapping[str, int] | None = None,
 ) -> tuple[DiscoveredDevice, ...]:
-    """Those of `addresses` that answer GetSystemDateAndTime at one of `ports`, in their order, within `seconds`."""
+    """Those of `addresses` that answer GetSystemDateAndTime at one of `ports`, in their order, within `seconds`.
+
+    `first`: address -> the port that it announced, tried before the others.
+    """
     if not addresses or seconds <= 0:
         return ()
     deadline, found = Deadline(seconds), dict[str, int]()
@@ -30,7 +39,7 @@ def knock(
     for address in addresses:
         waiting.put(address)
     threads = [
-        threading.Thread(target=_work, args=(waiting, ports, deadline, found), name="knock", daemon=True)
+        threading.Thread(target=_work, args=(waiting, ports, first or {}, deadline, found), name="knock", daemon=True)
         for _ in range(min(WORKERS, len(addresses)))
     ]
     for thread in threads:
@@ -40,13 +49,20 @@ def knock(
     return tuple(_device(address, found[address], macs) for address in addresses if address in found)
 
 
-def _work(waiting: "queue.SimpleQueue[str]", ports: Sequence[int], deadline: Deadline, found: dict[str, int]) -> None:
+def _work(
+    waiting: "queue.SimpleQueue[str]",
+    ports: Sequence[int],
+    first: Mapping[str, int],
+    deadline: Deadline,
+    found: dict[str, int],
+) -> None:
     while not deadline.passed():
         try:
             address = waiting.get_nowait()
         except queue.Empty:
             return
-        port = _answering(address, ports, deadline)
+        announced = (first[address],) if address in first and xaddr.may_be_asked(first[address]) else ()
+        port = _answering(address, tuple(dict.fromkeys((*announced, *ports))), deadline)
         if port is not None:
             found[address] = port
 

@@ -162,6 +162,16 @@ PRINTER = (
 )  # fmt: skip
 
 
+NOT_ONVIF = Rejection.NOT_ONVIF
+
+
+def test_a_camera_that_calls_itself_a_computer_too_names_onvif() -> None:
+    """An ONVIF scope, or its type, counts more than another trade's word beside it."""
+    types = "pub:Computer dn:NetworkVideoTransmitter"
+    assert isinstance(parse(probe_matches(one("ProbeMatch", XADDR, EPR, types=types, scopes=""))), Reply)
+    assert isinstance(parse(probe_matches(one("ProbeMatch", XADDR, EPR, types="pub:Computer"))), Reply)
+
+
 @pytest.mark.parametrize(
     ("data", "why"),
     [
@@ -174,6 +184,8 @@ PRINTER = (
         (b'<!DOCTYPE x [<!ENTITY a "b">]>' + probe_matches(one("ProbeMatch", XADDR, EPR)), Rejection.DOCTYPE),
         (build(KINDS[0])[1], Rejection.OTHER_MESSAGE),
         (PRINTER, Rejection.NOT_ONVIF),
+        (probe_matches(one("ProbeMatch", XADDR, EPR, types="wsdp:Device wprt:PrintDeviceType", scopes="")), NOT_ONVIF),
+        (probe_matches(one("ProbeMatch", XADDR, EPR, types="wsdp:Device pub:Computer", scopes="")), NOT_ONVIF),
         (probe_matches("<d:x/>" * 1001), Rejection.MALFORMED),
         (b"<a>" * 5000, Rejection.MALFORMED),
     ],

@@ -3,6 +3,7 @@
 import os
 import random
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -10,9 +11,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from agent.ask.discovery.round import DiscoveryOptions, Round, probe
+from agent.ask.discovery.round import HELLO_ONLY, DiscoveryOptions, Round, probe
 from agent.model import DiscoveredDevice
-from tests.agent.ask.discovery.wsd import Responder, camera, envelope, one, probe_matches
+from tests.agent.ask.discovery.wsd import GROUP, Responder, camera, envelope, one, probe_matches
 
 SHORT = DiscoveryOptions(interfaces=("lo",), duration_s=1.4, knock_s=0)
 
@@ -139,6 +140,31 @@ def test_one_bad_reply_never_costs_another(lan: Lan) -> None:
     """A responder that answers every probe with every kind of junk takes nothing from the honest ones."""
     assert not at(lan.round, lan.addresses["junk"])
     assert {"malformed", "oversize", "doctype", "other_message"} <= set(lan.round.rejected)
+
+
+def test_a_camera_that_only_says_hello_is_shown() -> None:
+    """It answers no probe: what it announced is shown beside those found, and that is said."""
+    address, epr = new_address(), new_epr()
+    over = threading.Event()
+
+    def announce() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            out.bind((address, 0))
+            out.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
+            while not over.wait(0.1):
+                hello = one("Hello", f"http://{address}:8000/onvif/device_service", epr)
+                out.sendto(envelope(hello, None).encode(), (GROUP, 3702))
+
+    thread = threading.Thread(target=announce)
+    thread.start()
+    try:
+        found = probe(SHORT)
+    finally:
+        over.set()
+        thread.join()
+    assert at(found, address) == []
+    (heard,) = [device for device in found.announced if device.address == address]
+    assert (heard.port, heard.epr, HELLO_ONLY in heard.notes) == (8000, epr, True)
 
 
 def test_two_cameras_with_one_endpoint_reference_are_both_found(lan: Lan) -> None:

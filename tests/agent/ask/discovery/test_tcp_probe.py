@@ -9,8 +9,9 @@ from threading import Thread
 
 import pytest
 
-from agent.ask.discovery.round import DiscoveryOptions, probe
+from agent.ask.discovery.round import HELLO_ONLY, DiscoveryOptions, probe
 from agent.ask.discovery.tcp_probe import knock
+from agent.model import DiscoveredDevice
 from tests.agent.ask.discovery.test_round import new_address
 
 CLOCK = (
@@ -57,6 +58,18 @@ def test_a_camera_with_discovery_switched_off_is_found_by_its_clock() -> None:
     assert (device.address, device.port, device.mac) == (address, 8899, "bc:ba:c2:aa:bb:cc")
     assert device.notes
     assert asked == ["/onvif/device_service "]
+
+
+def test_one_that_announced_itself_earlier_is_found_by_its_clock() -> None:
+    """Silent to probes and heard before: asked at the port that it announced, and found with what it said of itself."""
+    address = new_address()
+    earlier = DiscoveredDevice(address=address, port=18_999, name="Kitchen", epr="urn:uuid:1")
+    options = DiscoveryOptions(interfaces=("lo",), duration_s=1.0, knock_s=5)
+    with http(address, 18_999, 200, CLOCK):
+        found = probe(options, announced=[earlier])
+    (device,) = [one for one in found.found if one.address == address]
+    assert (device.port, device.name, device.epr, device.notes) == (18_999, "Kitchen", "urn:uuid:1", (HELLO_ONLY,))
+    assert [one for one in found.announced if one.address == address] == []
 
 
 @pytest.mark.parametrize(("status", "body"), [(401, b""), (200, b"<html/>"), (404, b""), (200, CLOCK[:60])])
