@@ -123,6 +123,8 @@ class _Sweep:
         self._networks = [*links, *subnets]
         self._targets = targets
         self._end_s = settings.duration_s
+        self._released_s = schedule.last_multicast_s(settings.duration_s)
+        """When all of the budget is: with the last wave of answers, for nobody speaks after it."""
         self._admission = Admission()
         self._asked: set[str] = set()
         self._tickets: dict[str, list[bytes]] = {address: [] for address in targets.known}
@@ -250,7 +252,7 @@ class _Sweep:
         return time.monotonic() - self._began_s
 
     def _share(self) -> float:
-        return min(1.0, FIRST_SHARE + (1 - FIRST_SHARE) * self._elapsed_s() / self._end_s)
+        return min(1.0, FIRST_SHARE + (1 - FIRST_SHARE) * self._elapsed_s() / self._released_s)
 
     def _overdrawn(self) -> bool:
         return self._spent_s > CPU_S * self._share()

@@ -66,13 +66,19 @@ def schedule(links: int, asked: Targets, duration_s: float) -> Iterator[Send]:
 
     A shorter round repeats less often, but asks every kind once at least.
     """
-    turns = max(int((duration_s - LAST_WORDS_S) / SPACING_S) + 1, len(KINDS))
     multicast = (
-        Send(turn * SPACING_S, link, "", kind)
-        for turn, kind in enumerate((KINDS * REPEATS)[:turns])
-        for link in range(links)
+        Send(turn * SPACING_S, link, "", kind) for turn, kind in enumerate(_turns(duration_s)) for link in range(links)
     )
     return heapq.merge(multicast, _unicast(asked), key=lambda send: send.due_s)
+
+
+def last_multicast_s(duration_s: float) -> float:
+    """When everybody is asked for the last time, seconds after the start."""
+    return (len(_turns(duration_s)) - 1) * SPACING_S
+
+
+def _turns(duration_s: float) -> tuple[str, ...]:
+    return (KINDS * REPEATS)[: max(int((duration_s - LAST_WORDS_S) / SPACING_S) + 1, len(KINDS))]
 
 
 def _unicast(asked: Targets) -> Iterator[Send]:
