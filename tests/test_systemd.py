@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 
-UNIT = Path(__file__).resolve().parent.parent / "systemd" / "canteen-agent.service"
+FOLDER = Path(__file__).resolve().parent.parent / "systemd"
+UNIT, CENTER = FOLDER / "canteen-agent.service", FOLDER / "canteen-center.service"
 pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
 
-@pytest.fixture
-def unit(tmp_path: Path) -> Path:
+@pytest.fixture(params=[UNIT, CENTER], ids=["agent", "center"])
+def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The unit with a program that exists on this machine, for systemd checks that it does."""
-    lines = UNIT.read_text().splitlines()
+    lines = request.param.read_text().splitlines()
     changed = ["ExecStart=/bin/true" if line.startswith("ExecStart=") else line for line in lines]
     assert changed != lines
-    copy = tmp_path / UNIT.name
+    copy = tmp_path / Path(request.param).name
     copy.write_text("\n".join(changed) + "\n")
     return copy
 
@@ -32,6 +33,14 @@ def test_the_service_is_hardly_exposed(unit: Path) -> None:
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", str(unit)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-400:]
+
+
+def test_a_center_that_cannot_do_what_it_is_asked_is_not_tried_for_ever() -> None:
+    """systemd leaves it alone after the exit code of misuse; any other end is begun anew."""
+    from center.commands import MISUSE
+
+    lines = CENTER.read_text().splitlines()
+    assert {"Restart=always", f"RestartPreventExitStatus={MISUSE}"} <= set(lines)
 
 
 def test_it_is_ready_when_it_says_so_and_watched_over() -> None:

@@ -16,10 +16,11 @@ from center.line import Options
 from center.rate import Rules
 from center.report import standing
 from center.show import now
-from center.store import Store, Unavailable
+from center.store import Store, Unavailable, Unready
 from contract.messages import CITY_PATTERN
 
 ENDED_BADLY = "the worker of the intake ended"
+RETRY_S = 1.0
 
 
 def add(making: Making) -> None:
@@ -49,7 +50,9 @@ def _serve(options: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    store = Store(options.database)
+    store = _opened(options.database, stop)
+    if store is None:
+        return FINE
     intake = Intake(store, how, now_ms)
     intake.start()
     try:
@@ -61,6 +64,20 @@ def _serve(options: argparse.Namespace) -> int:
         err(ENDED_BADLY)
         return PROBLEM
     return FINE
+
+
+def _opened(database: str, stop: threading.Event) -> Store | None:
+    """Waits for a disk that is full, or a server that is not there yet; None when told to stop meanwhile."""
+    said = ""
+    while not stop.is_set():
+        try:
+            return Store(database)
+        except Unready as trouble:
+            if said != str(trouble):
+                said = str(trouble)
+                err(f"{said}; waiting until it can be used")
+        stop.wait(RETRY_S)
+    return None
 
 
 def _watch(intake: Intake, store: Store, its_rules: Rules, stop: threading.Event, options: argparse.Namespace) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, InterfaceError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 
-from center.store.migrate import Unavailable, bring_up
+from center.store.migrate import Unavailable, Unready, bring_up
 from center.store.reader import Reader
 from center.store.registrar import Registrar
 from center.store.writer import Writer
@@ -19,7 +19,7 @@ DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 
 
 class Store:
-    """A database by URL or file path, its tables made when missing. Raises Unavailable."""
+    """A database by URL or file path, its tables made when missing. Raises Unavailable, Unready where it may come."""
 
     def __init__(self, where: str, *, create: bool = True) -> None:
         url = address(where)
@@ -36,6 +36,9 @@ class Store:
         try:
             with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
                 bring_up(connection)
+        except OperationalError as error:
+            self._engine.dispose()
+            raise Unready(f"database: {_said(error)}") from error
         except DBAPIError as error:
             raise Unavailable(f"database: {_said(error)}") from error
 

@@ -22,6 +22,10 @@ class Unavailable(Exception):
     """The database cannot be used now (locked, full, gone, of a newer version); nothing of the transaction was kept."""
 
 
+class Unready(Unavailable):
+    """The database cannot be opened now; it may be later: its disk is full, its server is not there yet."""
+
+
 def bring_up(connection: Connection) -> None:
     """Within the caller's transaction: all steps or none. Raises Unavailable for a database newer than this program."""
     if connection.dialect.name == "postgresql":  # several workers may start at once; in SQLite every writer is alone

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
 
@@ -22,10 +23,12 @@ from tests.support.waiting import PATIENCE_S
 class Center:
     """`canteen-center serve` as a process of its own."""
 
-    def __init__(self, broker: Broker, database: Path, *more: str) -> None:
+    def __init__(self, broker: Broker, database: Path, *more: str, log: Path | None = None) -> None:
+        """`log`: a file for it, to be read meanwhile."""
         command = [sys.executable, "-m", "center.cli", "serve", "--database", str(database), "--lang", "en"]
         command += ["--broker", f"{broker.host}:{broker.port}", "--print-interval", "0.5", *more]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        with log.open("w") if log else nullcontext(subprocess.PIPE) as err:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, text=True)
 
     def __enter__(self) -> "Center":
         return self

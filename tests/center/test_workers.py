@@ -14,6 +14,8 @@ from contract.messages import Command, Result
 from tests.center.letters import CITY, GATEWAY, anchor, beat, birth, event, events, moved, register
 from tests.center.processes import Center, Gateway, held
 from tests.support.broker import Broker
+from tests.support.disks import Tmpfs
+from tests.support.root import root
 from tests.support.waiting import until
 
 
@@ -238,3 +240,30 @@ def test_a_command_without_a_broker_is_not_sent(
     broker.stop()
     assert order(broker, database, "--gateway", GATEWAY, "--verb", "look", "--timeout", "2") == 2
     assert "not sent: broker " in capsys.readouterr().out
+
+
+@root
+def test_a_center_waits_for_a_full_disk(broker: Broker, gateway: Gateway, tmp_path: Path) -> None:
+    """It is told once and waited for, before the start as well as later; what is not stored is not acknowledged."""
+    with Tmpfs(tmp_path / "disk", "3m") as disk:
+        database = disk.point / "center.db"
+        store = Store(str(database))
+        register(store, "k1")
+        store.close()
+        disk.fill()
+        log = tmp_path / "log"
+        with Center(broker, database, log=log) as center:
+            until(lambda: "waiting until it can be used" in log.read_text())
+            disk.relieve()
+            until(lambda: gateway.center[-1:] == ["up"])
+            gateway.says("ev", events(event(1)))
+            until(lambda: gateway.acked == 1)
+            disk.fill()
+            for first in range(2, 1002, 100):
+                gateway.says("ev", events(*(event(n, what="x" * 200) for n in range(first, first + 100))))
+            until(lambda: "nothing can be stored, nothing is acknowledged" in log.read_text())
+            assert center.process.poll() is None
+            disk.relieve()
+            until(lambda: gateway.acked == 1001, progress=lambda: gateway.acked)
+            assert center.stop()[0] == 0
+        assert held(database) == set(range(1, 1002))
