@@ -139,6 +139,13 @@ def test_a_flood_from_strangers_leaves_room_for_a_stranger(cable: Cable) -> None
     assert one["cpu_s"] <= 0.5
 
 
+def test_two_hundred_cameras_that_answer_every_probe_are_all_found(cable: Cable) -> None:
+    """Each wave of answers comes in the same order, and the last one with the last probe; some write UTF-16."""
+    with started(cable, "box", "tests.agent.ask.discovery.crowd", "127.3.2", "200"):
+        (one,) = rounds(cable, 1, interfaces=["lo"], knock_s=0)
+    assert len({device["address"] for device in one["found"]}) == 200
+
+
 def test_a_probe_is_never_answered(cable: Cable) -> None:
     """Probes that reach the listener, by multicast or unicast, get no reply: nobody can aim us at a victim."""
     command = [*cable.inside("box"), sys.executable, "-c", HEARS]
