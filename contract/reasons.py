@@ -49,6 +49,7 @@ class Finding(StrEnum):
     USE_TLS = "USE_TLS"
     REDIRECTED = "REDIRECTED"
     ONVIF_SILENT = "ONVIF_SILENT"
+    STREAM_UNAVAILABLE = "STREAM_UNAVAILABLE"
 
 
 class _Words(NamedTuple):
@@ -228,6 +229,13 @@ _FINDINGS: dict[str, _Words] = {
         "摄像机能连通，但所填端口上没有 ONVIF 应答。请在摄像机网页中启用 ONVIF，并核对 ONVIF 端口（onvif_port）。",
         "The camera is there, but ONVIF does not answer on the port given. Enable ONVIF in its web page, and check the "
         "ONVIF port (onvif_port).",
+    ),
+    Finding.STREAM_UNAVAILABLE: _Words(
+        "摄像机的 RTSP 服务有应答，但说这一路视频现在取不到（503）：编码或图像传感器可能已停止工作，也可能路数已满。"
+        "请重启摄像机；不能恢复时关闭多余的客户端，为网关留出一路取流。",
+        "RTSP answers and says that this stream cannot be had now (503): encoder or sensor may have stopped, or all "
+        "streams are taken. Restart the camera; if it lasts, close surplus viewers and leave one stream free for the "
+        "gateway.",
     ),
 }
 

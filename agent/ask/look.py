@@ -9,9 +9,10 @@ from agent.ask.net import device_lock
 from agent.ask.net.connection import NoConnection
 from agent.ask.onvif import clock as onvif_clock
 from agent.ask.rtsp import sdp
-from agent.ask.rtsp.client import Rtsp
+from agent.ask.rtsp.client import NO_ROOM, UNAVAILABLE, Rtsp, Status
 from agent.model import Camera, Look, NotSeen, Seen, Stream
 from agent.permit import Permit, permit
+from contract.reasons import Finding
 from contract.vocabulary import Reason
 
 T = TypeVar("T")
@@ -87,7 +88,10 @@ class _Visit:
 
     def _describe(self) -> Stream:
         with Rtsp(self._camera, self._deadline, log_in=self._login, shared=True) as client:
-            description = client.describe(self._camera.stream_path)
+            try:
+                description = client.describe(self._camera.stream_path)
+            except Status as status:
+                raise _room_or_stream(client, status) from None
         return _stream(self._camera.stream_path, description)
 
     def _options(self) -> Stream:
@@ -105,6 +109,21 @@ class _Visit:
         missed = [one for one in (stream, clock) if isinstance(one, NotSeen)]
         ours = next((one for one in missed if one.reason is Reason.AGENT_FAULT), missed[0])
         return NotSeen(reason=ours.reason, detail=ours.detail, at=self._at, took_s=took_s, attempts=ours.attempts)
+
+
+def _room_or_stream(client: Rtsp, status: Status) -> Trouble:
+    """What 503 to DESCRIBE is about: where OPTIONS is answered on the same connection there is room for us, and it is
+    the stream that cannot be had: a pipeline that does not start says so, a camera full of viewers may.
+    """
+    if status.status != UNAVAILABLE:
+        return status
+    try:
+        answered = client.options().status
+    except Trouble:
+        return status
+    if answered in NO_ROOM:
+        return status
+    return Trouble(status.reason, f"{status.detail} to DESCRIBE, {answered} to OPTIONS", Finding.STREAM_UNAVAILABLE)
 
 
 def _stream(path: str, description: bytes) -> Stream:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from agent.model import Look, NotSeen, Seen
 from contract.policy import Policy
+from contract.reasons import Finding
 from contract.vocabulary import Availability, Reason, Rung
 
 Outcome = tuple[Availability, Rung, Reason | None]
@@ -165,24 +166,31 @@ def step(
 
     A busy camera (BUSY) that was online stays so for `busy_at_most` of the policy, counted from the first look that
     found it busy until one sees its stream; then it is unknown, from that time on. Else it is unknown from the first
-    look on, never offline: somebody accepted us.
+    look on, never offline: somebody accepted us. So is one that has room for us and says that its stream cannot be
+    had, unless its picture was had otherwise (see pictured): that others watch it is no likelier than that nobody can.
     """
     seen = _suspect(look.at, read(look, policy, decodability))
+    shown = state.level is Rung.PICTURE
+    crowded = seen.reason is Reason.BUSY and (shown or not _streamless(look))
     if state.availability is not Availability.ONLINE:
         return _stepped(state, seen)
-    until = _held_until(state, seen, policy)
+    until = _held_until(state, seen, policy) if crowded else state.held_until
     if until is not None and seen.since >= until:
         return _expired(state, seen, until)
-    if seen.reason is Reason.BUSY:
-        seen = replace(seen, availability=Availability.ONLINE)
+    if crowded:
+        seen = replace(seen, availability=Availability.ONLINE, level=state.level if shown else seen.level)
     after, change = _stepped(state, seen)
     held = after.availability is Availability.ONLINE and not _streams(seen)
     return replace(after, held_until=until if held else None), change
 
 
-def _held_until(state: State, seen: Suspicion, policy: Policy) -> int | None:
-    """How long the state is believed, as this look leaves it; None = it was not busy."""
-    if state.held_until is not None or seen.reason is not Reason.BUSY:
+def _streamless(look: Look) -> bool:
+    return isinstance(look.stream, NotSeen) and look.stream.finding == Finding.STREAM_UNAVAILABLE
+
+
+def _held_until(state: State, seen: Suspicion, policy: Policy) -> int:
+    """How long the state of a busy camera is believed."""
+    if state.held_until is not None:
         return state.held_until
     return _denied_since(state, seen.since) + int(policy.online.busy_at_most.value * 1000)
 

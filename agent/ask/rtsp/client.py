@@ -39,7 +39,8 @@ _SECOND_SHARE = 0.4
 """Of the time that is left, for a DESCRIBE over a connection that served another look."""
 _one_each: set[str] = set()
 """Devices that describe one stream for each connection, and no more, as far as this process met them."""
-_BUSY = frozenset({453, 503})
+UNAVAILABLE = 503
+NO_ROOM = frozenset({453, UNAVAILABLE})
 UNSUPPORTED_TRANSPORT = 461
 """To a SETUP for RTP over the RTSP connection, the one transport we ask for: media goes over UDP only."""
 _SAYS_NO = frozenset({404, 405, 406, 410, 415, 461, 501, 505, 551})
@@ -75,7 +76,7 @@ def _reason(status: int) -> Reason:
         return Reason.REFUSED
     if status in _SAYS_NO:
         return Reason.UNSUPPORTED
-    return Reason.BUSY if status in _BUSY else Reason.MALFORMED
+    return Reason.BUSY if status in NO_ROOM else Reason.MALFORMED
 
 
 class _Left(NamedTuple):

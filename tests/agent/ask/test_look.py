@@ -11,6 +11,7 @@ import pytest
 
 from agent.ask.look import look
 from agent.model import Camera, ClockReading, Credentials, Look, NotSeen, Ports, Seen, Stream
+from contract.reasons import Finding
 from contract.vocabulary import Reason
 from tests import evil
 
@@ -123,6 +124,24 @@ def test_rtsp_in_trouble(rtsp: evil.Behaviour, why: Reason) -> None:
     assert isinstance(seen.tcp, Seen)
     assert len(seen.tcp.value) == 2
     assert seen.took_s < 1.1
+
+
+@pytest.mark.parametrize(
+    ("options", "finding"),
+    [
+        ("200 OK", Finding.STREAM_UNAVAILABLE),
+        ("401 Unauthorized", Finding.STREAM_UNAVAILABLE),
+        ("503 Service Unavailable", ""),
+        ("453 Not Enough Bandwidth", ""),
+        ("", ""),
+    ],
+)
+def test_a_stream_that_cannot_be_had_is_told_from_no_room(options: str, finding: str) -> None:
+    """503 to DESCRIBE is busy in any case; where OPTIONS is answered beside it there is room, and the stream is not."""
+    answers = [b"RTSP/1.0 503 Service Unavailable\r\n\r\n", f"RTSP/1.0 {options}\r\n\r\n".encode()]
+    seen = Both(CLOCK, evil.answers(*answers[: 1 + bool(options)])).look(deadline_s=0.9)
+    assert isinstance(seen.stream, NotSeen)
+    assert (seen.stream.reason, seen.stream.finding) == (Reason.BUSY, finding)
 
 
 def test_everything_drips() -> None:

@@ -18,7 +18,8 @@ from agent.decide.availability import (
     stuck,
     undecodable,
 )
-from agent.model import Look
+from agent.model import Look, NotSeen
+from contract.reasons import Finding
 from contract.vocabulary import Availability, Reason, Rung
 from tests.agent.decide.builders import POLICY, look
 
@@ -69,6 +70,7 @@ def test_the_policy_says_which_rung_online_needs(needs: Any, expected: Availabil
 SAYS: dict[str, Any] = {
     "on": look(),
     "busy": look(Reason.BUSY),
+    "no-stream": replace(look(), stream=NotSeen(reason=Reason.BUSY, finding=Finding.STREAM_UNAVAILABLE)),
     "off": look(NONE, tcp=NONE, clock=NONE),
     "404": look(Reason.UNSUPPORTED),
     "hang": look(Reason.TIMED_OUT),
@@ -101,6 +103,18 @@ STORIES = [
     ("hang off off", [(10, "unknown", "offline", "UNREACHABLE")]),
     ("off on on", [(10, "unknown", "online", "")]),
     ("on on busy busy", [(0, "unknown", "online", ""), (20, "online", "online", "BUSY")]),
+    ("on on no-stream no-stream", [(0, "unknown", "online", ""), (20, "online", "unknown", "BUSY")]),
+    ("on on no-stream on", [(0, "unknown", "online", "")]),
+    ("on on no-stream busy busy", [(0, "unknown", "online", ""), (30, "online", "online", "BUSY")]),
+    (
+        "on on no-stream no-stream on on",
+        [(0, "unknown", "online", ""), (20, "online", "unknown", "BUSY"), (40, "unknown", "online", "")],
+    ),
+    (
+        "on on busy busy no-stream no-stream",
+        [(0, "unknown", "online", ""), (20, "online", "online", "BUSY"), (40, "online", "unknown", "BUSY")],
+    ),
+    ("off off no-stream no-stream", [(0, "unknown", "offline", "UNREACHABLE"), (20, "offline", "unknown", "BUSY")]),
     ("on on busy on", [(0, "unknown", "online", "")]),
     ("on on off 404", [(0, "unknown", "online", ""), (20, "online", "offline", "UNSUPPORTED")]),
     ("on on off hang", [(0, "unknown", "online", ""), (20, "online", "unknown", "TIMED_OUT")]),
