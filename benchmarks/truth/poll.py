@@ -6,6 +6,7 @@ alone, for onvif_poll.py uses it in another environment.
 """
 
 import asyncio
+import contextlib
 import json
 import signal
 import sys
@@ -92,7 +93,8 @@ async def output(*command: str, most_s: float) -> tuple[int, bytes]:
     try:
         told, _ = await asyncio.wait_for(child.communicate(), most_s)
     except TimeoutError:
-        child.kill()
+        with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+            child.kill()
         await child.wait()
         return -1, b""
     return child.returncode or 0, told

@@ -155,6 +155,9 @@ class _Play:
         self._play()
         _wait(self.end / 1000)
         after, uplinked = self._costs(), self.lan.uplinked() - uplinked
+        if ended := [name for name, one in self.contenders.items() if one.poll() is not None]:
+            told = (self.folder / f"{'agent' if ended[0] == OURS else ended[0]}.log").read_text(errors="replace")
+            raise RuntimeError(f"a contender ended before the end, {ended[0]}: {told[-600:]}")
         _say("over; waiting for the last heartbeat")
         time.sleep(1.1 * self.plan.beat_s + 5)
         costs = {
