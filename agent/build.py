@@ -66,6 +66,7 @@ def rounds(
             interval_s=look.interval,
             deadline_s=look.deadline,
             recorders=settings.recorders,
+            look_s=settings.look.interval,
         )
         first_in_s = min(PICTURE_FIRST_S, look.interval)
         found.append(Loop("picture", picture, tell=session.fault, first_in_s=first_in_s))

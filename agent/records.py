@@ -93,6 +93,8 @@ class Checks:
         """Counts those that could not show a camera without room for us: the next one is asked then."""
         self.undecodable = False
         """By the last check that could tell."""
+        self.crowded = False
+        """Once there was no room for us: who else needs its streams is not to find us there every minute."""
 
 
 class Asking:

@@ -33,8 +33,11 @@ _NO_WITNESS = frozenset({PictureFault.SIGNAL_LOSS, PictureFault.FREEZE})
 _MEASURES_LIFE = frozenset({"still_ratio", "change"})
 PATIENT_EVERY_MS = 3_600_000
 """A camera whose keyframes come too seldom is visited patiently at once, then so often at most."""
-RETRY_MS = 30_000
-"""A camera of whose stream no picture can be made is checked this often: its way back is not to wait for a round."""
+LOOK_S = 30.0
+GLANCE_LOOKS = 2
+"""At every so many looks there is a glance at one picture: what opens and shows nothing is not to stay online."""
+GLANCE_EACH_MS = 1000
+"""Of many cameras no more than one a second is glanced at, so that a small box has time for other things."""
 
 
 class PictureTask(Round):
@@ -50,37 +53,51 @@ class PictureTask(Round):
         interval_s: float,
         deadline_s: float,
         recorders: Mapping[str, Camera] | None = None,
+        look_s: float = LOOK_S,
     ) -> None:
-        """`recorders`: slot -> the recorder's channel that shows the same camera."""
+        """`recorders`: slot -> the recorder's channel that shows the same camera. `look_s`: from look to look; a camera
+        of whose stream no picture can be made is visited as often, for its way back is not to wait for a round.
+        """
         self._slots, self._policy, self._learnt, self._door = slots, policy, learnt, door
         self._recorders = recorders or {}
         self._interval_ms, self._deadline_s = int(interval_s * 1000), deadline_s
         self._confirm_ms = int(policy.online.confirm_after.value * 1000)
-        self._round_due = boot_ms()
+        self._retry_ms = int(look_s * 1000)
+        self._glance_ms = max(GLANCE_LOOKS * self._retry_ms, GLANCE_EACH_MS * len(slots))
+        self._round_due = self._glance_due = boot_ms()
 
     # ---- when -----------------------------------------------------------------------------------
 
     def run(self) -> None:
         now = boot_ms()
         due = {slot.name for slot in self._slots.values() if slot.checks.due is not None and slot.checks.due <= now}
+        glances: set[str] = set()
         if now >= self._round_due:
-            self._round_due = now + self._interval_ms
+            self._round_due, self._glance_due = now + self._interval_ms, now + self._glance_ms
             due.update(slot.name for slot in self._slots.showing)
+        elif now >= self._glance_due:
+            self._glance_due = now + self._glance_ms
+            glances = {
+                slot.name for slot in self._slots.viewable if slot.checks.due is None and not slot.checks.crowded
+            }
+        for slot in self._slots.values():
+            slot.checks.crowded |= slot.busy
         patient = sorted(name for name in due if self._slots[name].checks.patient)
         self.check(due.difference(patient))
         if patient:  # one in each run: it takes long, and a round is not to wait for many
             self.check(patient[:1], patient=True)
+        self.check(glances, brief=True)
 
     def next_ms(self, ended_ms: int) -> int:
         earlier = (slot.checks.due for slot in self._slots.values() if slot.checks.due is not None)
-        return min([self._round_due, *earlier])
+        return min([self._round_due, self._glance_due, *earlier])
 
     # ---- checks ---------------------------------------------------------------------------------
 
-    def check(self, due: Collection[str], *, patient: bool = False) -> None:
+    def check(self, due: Collection[str], *, patient: bool = False, brief: bool = False) -> None:
         """Everybody due; those that had to wait longest come first, for the deadline may not suffice for all.
 
-        `patient`: a visit may wait long for its keyframe.
+        `patient`: a visit may wait long for its keyframe. `brief`: the first picture is enough, and tells no fault.
         """
         for name in due:
             self._slots[name].checks.due, self._slots[name].checks.patient = None, False
@@ -91,7 +108,7 @@ class PictureTask(Round):
             try:
                 for source, group in self._by_source(batch).items():
                     deadline_s = PATIENT_BATCH_S if patient else self._deadline_s * len(group) / len(batch)
-                    for name in self._check(group, source, deadline_s, patient=patient):
+                    for name in self._check(group, source, deadline_s, patient=patient, brief=brief):
                         untold.discard(name)
             finally:
                 for name in untold:
@@ -121,7 +138,9 @@ class PictureTask(Round):
         known = [*([(SNAPSHOT, still[0])] if still else []), *([(RECORDER, recorder)] if recorder else [])]
         return known[slot.checks.witness % len(known)] if known else None
 
-    def _check(self, group: Sequence[Camera], source: str, deadline_s: float, *, patient: bool) -> Iterator[str]:
+    def _check(
+        self, group: Sequence[Camera], source: str, deadline_s: float, *, patient: bool, brief: bool
+    ) -> Iterator[str]:
         """The slots, each when its result is taken."""
         by_slot = {camera.slot: camera for camera in group}
         remembered = {name: self._slots[name].checks.signatures.get(source, b"") for name in by_slot}
@@ -131,7 +150,7 @@ class PictureTask(Round):
             group,
             log_in=log_in,
             source=source,
-            measured=True,
+            measured=not brief,
             deadline_s=deadline_s,
             snapshot_path={name: self._learnt.learnt(self._slots[name].camera).snapshot_path for name in by_slot},
             signatures=remembered,
@@ -150,9 +169,10 @@ class PictureTask(Round):
                 decodable = self._testimony(slot, source, picture)
             if source == RECORDER and not decodable:
                 picture = _no_testimony(picture)
-            check = Checked(picture=picture, source=source, decodable=decodable, signature=result.signature)
-            self._take(slot, check)
-            if isinstance(picture, NotSeen) and picture.finding == Finding.NO_KEYFRAME and not patient:
+            slot.checks.crowded |= isinstance(picture, NotSeen) and picture.reason is Reason.BUSY
+            told = None if brief and decodable is not False else picture
+            self._take(slot, Checked(picture=told, source=source, decodable=decodable, signature=result.signature))
+            if isinstance(told, NotSeen) and told.finding == Finding.NO_KEYFRAME and not patient:
                 self._be_patient(slot)
             yield name
 
@@ -169,7 +189,7 @@ class PictureTask(Round):
         if not shown:
             slot.checks.witness += 1
             if slot.name in self._recorders:
-                slot.checks.due = boot_ms() + RETRY_MS
+                slot.checks.due = boot_ms() + self._retry_ms
         return shown or None
 
     def _lives(self, picture: Seen[Picture] | NotSeen) -> bool:
@@ -182,12 +202,12 @@ class PictureTask(Round):
         """A picture that cannot be decoded is confirmed at once, then checked often until it is back."""
         slot.apply(check)
         if check.decodable is False:
-            slot.checks.due = boot_ms() + (RETRY_MS if slot.checks.undecodable else self._confirm_ms)
+            slot.checks.due = boot_ms() + (self._retry_ms if slot.checks.undecodable else self._confirm_ms)
             slot.checks.undecodable = True
         elif check.decodable:
             slot.checks.undecodable = False
         elif slot.checks.undecodable:
-            slot.checks.due = boot_ms() + RETRY_MS
+            slot.checks.due = boot_ms() + self._retry_ms
 
 
 def _fresh(slot: Slot, picture: Seen[Picture] | NotSeen) -> bool:

@@ -1,12 +1,13 @@
 """Regular checks of real pictures: what is told of them, and whose is not checked."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from agent.ask.attempt import boot_ms
 from agent.decide import soundness
 from agent.learnt import Learnt
 from agent.model import Camera, NotSeen, Seen
@@ -117,6 +118,50 @@ def test_a_fault_is_raised_and_cleared_by_visits_that_agree(room: Room) -> None:
     assert [change.to is None for change in room.changes if change.fault == PictureFault.LUMA] == [True, False]
     assert room.sound("one") is True
     assert room.source("one") == "sub"
+
+
+def test_a_glance_tells_whether_a_picture_can_be_made_and_no_fault(room: Room) -> None:
+    """One picture of a dark camera is enough to know that it decodes; what no decoder understands is doubted by it."""
+    room.check()
+    before = {name: room.slots[name].picture for name in SLOTS}
+    room.canteen.fault("one", "dark")
+    room.canteen.fault("two", "rtsp-undecodable")
+    for _ in range(K):
+        room.task.check(set(SLOTS), brief=True)
+    assert room.slots["one"].picture is before["one"]
+    assert room.changes == []
+    last = room.last("two")
+    assert isinstance(last, NotSeen)
+    assert last.reason is Reason.MALFORMED
+    room.canteen.fault("two", "none")
+    assert room.slots["two"].state.availability is not Availability.ONLINE
+
+
+class Noted(PictureTask):
+    """Visits nobody, and notes who would be visited."""
+
+    def check(self, due: Collection[str], *, patient: bool = False, brief: bool = False) -> None:
+        self.visits += [(name, brief) for name in sorted(due)]
+
+    def told(self) -> list[tuple[str, bool]]:
+        """Of the next run: who, and whether at a glance."""
+        self.visits: list[tuple[str, bool]] = []
+        until(lambda: self.next_ms(0) <= boot_ms())
+        self.run()
+        return self.visits
+
+
+def test_between_rounds_those_are_glanced_at_that_were_never_busy(room: Room) -> None:
+    """A round, then glances; a camera that once had no room for us is left to who needs it."""
+    task = Noted(
+        room.slots, policy=POLICY, learnt=room.learnt, door=room.door, interval_s=300, deadline_s=30, look_s=0.01
+    )
+    assert task.told() == [("one", False), ("two", False)]
+    assert task.told() == [("one", True), ("two", True)]
+    room.house.hide("one", Reason.BUSY)
+    task.told()
+    room.house.stream("one")
+    assert task.told() == [("two", True)]
 
 
 def test_a_view_with_a_fault_is_not_remembered(room: Room) -> None:
