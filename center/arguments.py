@@ -156,7 +156,7 @@ def loaded(load: Any, name: str) -> Any:
     try:
         return load(name)
     except ConfigError as error:
-        raise Misuse(f"{name}: {error}") from error
+        raise Misuse(str(error)) from error
     except OSError as error:
         raise Misuse(f"{name}: {error.strerror or error}") from error
 

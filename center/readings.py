@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from center.intervals import Intervals, Span, intersection, total
+from center.intervals import Intervals, Span, intersection, total, union
 from center.rate import Figures
 from center.timeline import Known
 
@@ -57,6 +57,55 @@ def readings(assessed: Intervals, whole: Intervals, known: Known, span: Span, ru
     off = total(intersection(known.off, assessed))
     figures = Figures(1 if assessed else 0, total(assessed), total(on), off)
     return Readings(figures, days, days_online, spots, spots_online, total(whole) - total(assessed))
+
+
+# ---- any definition of the rate -----------------------------------------------------------------
+
+
+class Definition(NamedTuple):
+    """A definition by its parts. `counted`: ms, sample or camera_day. `left_out`: what is unknown is not assessed.
+
+    `passes_at`: the share that is enough, exactly.
+    """
+
+    name: str
+    counted: str
+    rule: Rule = Rule()
+    left_out: bool = False
+    passes_at: Fraction = Fraction(1)
+
+
+class Share(NamedTuple):
+    """`left_out`: units that are assessed, but of which nothing is known, where these are left out."""
+
+    numerator: int = 0
+    denominator: int = 0
+    left_out: int = 0
+
+    def plus(self, other: "Share") -> "Share":
+        return Share(*(a + b for a, b in zip(self, other, strict=True)))
+
+    def passes(self, definition: Definition) -> bool:
+        """Exactly, before any rounding; what has nothing to assess passes nothing."""
+        return bool(self.denominator) and self.numerator >= definition.passes_at * self.denominator
+
+
+def share(definition: Definition, assessed: Intervals, known: Known, span: Span) -> Share:
+    """One position's month by one definition. `span`: begins at a midnight of Shanghai."""
+    whole = _share(definition, assessed, known, span)
+    if not definition.left_out:
+        return whole
+    valid = _share(definition, intersection(assessed, union(known.on, known.off)), known, span)
+    return valid._replace(left_out=whole.denominator - valid.denominator)
+
+
+def _share(definition: Definition, assessed: Intervals, known: Known, span: Span) -> Share:
+    made = readings(assessed, assessed, known, span, definition.rule)
+    return {
+        "ms": Share(made.time.on, made.time.assessed),
+        "sample": Share(made.spots_online, made.spots),
+        "camera_day": Share(made.days_online, made.days),
+    }[definition.counted]
 
 
 def _days(span: Span) -> Iterator[Span]:

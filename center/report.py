@@ -94,6 +94,22 @@ def _positions(reader: Reader, tree: Tree, when: When, rules: Rules) -> Iterator
         yield list(_parts(position, heard, hours, when, rules))
 
 
+def assessed(reader: Reader, when: When, rules: Rules) -> Iterator[list[tuple[Piece, Intervals, Known]]]:
+    """Of one position after the other: each place it was in, E there, and what counts as known; dark is not online."""
+    tree = Tree(reader.regions())
+    hours = _Hours(reader, tree, when, rules)
+    for position, heard in _heard(reader, when, rules):
+        its_known, silence = _together(position, heard)
+        lit = difference(its_known.on, silence) if rules.dark == "visible" else its_known.on
+        yield [
+            (piece, e, Known(lit, its_known.off))
+            for piece in position.pieces
+            if not rules.kinds or piece.kind in rules.kinds
+            for e in (hours.assessed(piece, service(piece.since_ms, piece.until_ms, when.span)),)
+            if e
+        ]
+
+
 def told(reader: Reader, when: When, rules: Rules) -> Iterator[tuple[Position, Known, Intervals]]:
     """Every position, city by city, with what is known of it within the span and when it was dark."""
     for position, heard in _heard(reader, when, rules):

@@ -88,11 +88,26 @@ TEXTS = {
         "what was acknowledged since then will not come again: serve records it as lost, its time is unknown",
     ),
     "rebuilt": ("已重新生成：当前状态 {0} 行，月份 {1}", "made anew: {0} rows of how everything stands, months {1}"),
+    "key": ("代码", "key"),
+    "definition": ("口径", "definition"),
+    "numerator": ("分子", "numerator"),
+    "denominator": ("分母", "denominator"),
+    "left_out": ("未计入（未知）", "left out (unknown)"),
+    "verdict": ("判定", "verdict"),
+    "passes": ("达标", "passes"),
+    "fails": ("不达标", "fails"),
+    "least": ("达标线 {0}", "passes at {0}"),
     "no_alarm": ("没有告警", "no alarm"),
 }
 
 
+class Plain(str):
+    """A heading that is no name of a word, but stands as it is."""
+
+
 def word(name: str, lang: str, *words: str) -> str:
+    if isinstance(name, Plain):
+        return name
     return TEXTS[name][0 if lang == "zh" else 1].format(*words)
 
 

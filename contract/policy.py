@@ -15,18 +15,18 @@ Text = Annotated[str, Meta(min_length=1)]
 Date = Annotated[str, Meta(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
 
 
-class _Strict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Strict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
 
 
-class Title(_Strict, frozen=True, kw_only=True):
+class Title(Strict, frozen=True, kw_only=True):
     """A name for people, in both languages."""
 
     zh: Text
     en: Text
 
 
-class _Entry(_Strict, frozen=True, kw_only=True):
+class Entry(Strict, frozen=True, kw_only=True):
     """`clause`: where the regulation speaks of it, such as "二.3". `source`: its words, or whose choice it is."""
 
     title: Title
@@ -34,60 +34,60 @@ class _Entry(_Strict, frozen=True, kw_only=True):
     source: Text
 
 
-class Degrees(_Entry, frozen=True, kw_only=True):
+class Degrees(Entry, frozen=True, kw_only=True):
     value: Annotated[float, Meta(gt=0, le=360)]
     unit: Literal["deg"]
 
 
-class Pixels(_Entry, frozen=True, kw_only=True):
+class Pixels(Entry, frozen=True, kw_only=True):
     value: Annotated[int, Meta(gt=0)]
     unit: Literal["px"]
 
 
-class Seconds(_Entry, frozen=True, kw_only=True):
+class Seconds(Entry, frozen=True, kw_only=True):
     value: Annotated[float, Meta(gt=0)]
     unit: Literal["s"]
 
 
-class Silence(_Entry, frozen=True, kw_only=True):
+class Silence(Entry, frozen=True, kw_only=True):
     """Seconds; not below the spacing of heartbeats, or every gateway were dark between two of them."""
 
     value: Annotated[float, Meta(ge=90)]
     unit: Literal["s"]
 
 
-class Hours(_Entry, frozen=True, kw_only=True):
+class Hours(Entry, frozen=True, kw_only=True):
     value: Annotated[int, Meta(ge=0)]
     unit: Literal["h"]
 
 
-class PerDay(_Entry, frozen=True, kw_only=True):
+class PerDay(Entry, frozen=True, kw_only=True):
     """A count per calendar day."""
 
     value: Annotated[int, Meta(ge=1, le=1440)]
     unit: Literal["1/d"]
 
 
-class Ratio(_Entry, frozen=True, kw_only=True):
+class Ratio(Entry, frozen=True, kw_only=True):
     """A share: 1 is all."""
 
     value: Annotated[float, Meta(gt=0, le=1)]
     unit: Literal["1"]
 
 
-class Switch(_Entry, frozen=True, kw_only=True):
+class Switch(Entry, frozen=True, kw_only=True):
     value: bool
     unit: Literal["bool"]
 
 
-class TalkPaths(_Entry, frozen=True, kw_only=True):
+class TalkPaths(Entry, frozen=True, kw_only=True):
     """Which paths of two-way audio count: the ONVIF backchannel, or a vendor's own path as well."""
 
     value: Annotated[tuple[Literal["onvif", "vendor"], ...], Meta(min_length=1)]
     unit: Literal["list"]
 
 
-class Needs(_Entry, frozen=True, kw_only=True):
+class Needs(Entry, frozen=True, kw_only=True):
     """The rung of the ladder that "online" needs; a look can prove these three."""
 
     value: Literal["reachable", "answers", "streams"]
@@ -98,35 +98,35 @@ class Needs(_Entry, frozen=True, kw_only=True):
         return Rung(self.value)
 
 
-class Windows(_Entry, frozen=True, kw_only=True):
+class Windows(Entry, frozen=True, kw_only=True):
     """W: around the clock, or the canteen's term calendar x opening hours."""
 
     value: Literal["24x7", "calendar"]
     unit: Literal["windows"]
 
 
-class Dark(_Entry, frozen=True, kw_only=True):
+class Dark(Entry, frozen=True, kw_only=True):
     """What a silent gateway does to time known online: `visible` makes it unknown, `local` keeps it."""
 
     value: Literal["visible", "local"]
     unit: Literal["mode"]
 
 
-class Reading(_Entry, frozen=True, kw_only=True):
+class Reading(Entry, frozen=True, kw_only=True):
     """Which of the three readings of the online rate decides."""
 
     value: Literal["time", "days", "spot"]
     unit: Literal["reading"]
 
 
-class Visits(_Entry, frozen=True, kw_only=True):
+class Visits(Entry, frozen=True, kw_only=True):
     """A number of visits to the picture."""
 
     value: Annotated[int, Meta(ge=1, le=100)]
     unit: Literal["visits"]
 
 
-class Threshold(_Entry, frozen=True, kw_only=True):
+class Threshold(Entry, frozen=True, kw_only=True):
     """A measured number's limit. `calibration`: on what it was chosen, and how far sound and faulty lie apart there.
 
     Units: "1" a share or a correlation, "px" of a picture 640 wide, "level" of 256 of brightness, "dE" distance in CIE
@@ -138,7 +138,7 @@ class Threshold(_Entry, frozen=True, kw_only=True):
     calibration: Text
 
 
-class Capability(_Strict, frozen=True, kw_only=True):
+class Capability(Strict, frozen=True, kw_only=True):
     """The five encouraged capabilities (advisory)."""
 
     min_pan_span: Degrees
@@ -156,7 +156,7 @@ class Capability(_Strict, frozen=True, kw_only=True):
     min_long_side: Pixels
 
 
-class Online(_Strict, frozen=True, kw_only=True):
+class Online(Strict, frozen=True, kw_only=True):
     """When a camera is online, and when a change counts."""
 
     needs: Needs
@@ -168,7 +168,7 @@ class Online(_Strict, frozen=True, kw_only=True):
     """Pause before the hurried second look that must agree."""
 
 
-class Rate(_Strict, frozen=True, kw_only=True):
+class Rate(Strict, frozen=True, kw_only=True):
     """How the online rate is counted and judged."""
 
     windows: Windows
@@ -187,7 +187,7 @@ class Rate(_Strict, frozen=True, kw_only=True):
     final_after: Hours
 
 
-class PictureRules(_Strict, frozen=True, kw_only=True):
+class PictureRules(Strict, frozen=True, kw_only=True):
     """When a picture is not sound (完好). Field names of thresholds are those of the numbers measured."""
 
     confirm_visits: Visits
@@ -226,7 +226,7 @@ class PictureRules(_Strict, frozen=True, kw_only=True):
         return {name: entry.value for name, entry in entries.items() if isinstance(entry, Threshold)}
 
 
-class UnitKind(_Strict, frozen=True, kw_only=True):
+class UnitKind(Strict, frozen=True, kw_only=True):
     """A kind of unit that may be registered. `counts`: whether this regulation's figures are about it."""
 
     id: Annotated[str, Meta(pattern="^[a-z][a-z_]{1,30}$")]
@@ -236,7 +236,7 @@ class UnitKind(_Strict, frozen=True, kw_only=True):
     title: Title
 
 
-class Deadline(_Strict, frozen=True, kw_only=True):
+class Deadline(Strict, frozen=True, kw_only=True):
     """By the end of this day (Asia/Shanghai) the units must be covered, or online, entirely."""
 
     what: Literal["coverage", "online"]
@@ -248,7 +248,7 @@ class Deadline(_Strict, frozen=True, kw_only=True):
     source: Text
 
 
-class Policy(_Strict, frozen=True, kw_only=True):
+class Policy(Strict, frozen=True, kw_only=True):
     """One regulation, made into numbers."""
 
     id: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,60}$")]

@@ -1,17 +1,28 @@
-"""canteen-center rate: the online rate of a month."""
+"""canteen-center rate: the online rate of a month, by one policy or by several definitions side by side."""
 
 import argparse
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeVar
 
-from center.arguments import Making, Misuse, moment, now_ms, rules
+from center.arguments import POLICY, Making, Misuse, loaded, moment, now_ms, policy_of, rules, rules_of
 from center.calendar import Gap
 from center.commands import FINE
+from center.compare import Compared, Way, compare
+from center.compare import as_json as compared_as_json
+from center.days.command import rule_of
 from center.forms import Listing, tell
-from center.rate import Rules, month_of, month_span
-from center.report import LEVELS, Report, When, as_json, report
-from center.show import rate_cells, summary
-from center.store import Store
+from center.rate import month_of, month_span, percent
+from center.readings import Definition, Rule, Share
+from center.report import LEVELS, When, as_json, report
+from center.show import Plain, failing_first, rate_cells, summary, word
+from center.store import Reader, Store
+from contract.preset import load_preset, presets
 
 FIGURES = ("slots", "online", "offline", "unknown", "never_seen", "rate", "evidence", "upper")
+COUNTED = {"time": "ms", "days": "camera_day", "spot": "sample"}
+T = TypeVar("T")
 
 
 def add(making: Making) -> None:
@@ -20,36 +31,129 @@ def add(making: Making) -> None:
     month = say("按北京时间；默认本月", "in Asia/Shanghai; default: the running month")
     rate.add_argument("--month", metavar="YYYY-MM", help=month)
     rate.add_argument("--level", choices=tuple(LEVELS), default="city", help=say("层级；默认为市", "default: city"))
-    at = say(
-        "按该时刻计算，ISO 8601（未注明时区为 UTC）",
-        "as if it were this moment, ISO 8601 (UTC unless it has an offset)",
-    )
+    zh = "按该时刻计算，ISO 8601（未注明时区为 UTC）"
+    at = say(zh, "as if it were this moment, ISO 8601 (UTC unless it has an offset)")
     rate.add_argument("--at", metavar="TIME", help=at)
-    making.policy(rate)
+    names = ", ".join(presets())
+    zh = f"办法或口径（{names}），或文件；重复填写则并列"
+    policy = say(zh, f"policy, definition ({names}) or a file; several are shown side by side")
+    rate.add_argument("--policy", action="append", default=[], metavar="NAME|FILE", help=policy)
     making.forms(rate)
 
 
 def _rate(options: argparse.Namespace) -> int:
-    its_rules = rules(options.policy)
+    named = options.policy or [POLICY]
     at_ms = moment(options.at) if options.at else None
-    store = Store(options.database, create=False)
-    made = _report(store, options.month, at_ms, options.level, its_rules)
+    if len(named) > 1 or _defines(named[0]):
+        return _several(options, [way(name, options.lang) for name in named], at_ms)
+    its_rules, when = rules(named[0]), _when(options.month, at_ms)
+    made = _asked(options, lambda reader: report(reader, when, options.level, its_rules))
     rows = rate_cells(made, options.lang)
     lines = [] if options.json or options.csv else list(summary(made, options.lang))
     tell(options, lambda: as_json(made), Listing(("name", *FIGURES), rows, FIGURES), lines=lines)
     return FINE
 
 
-def _report(store: Store, month: str | None, at_ms: int | None, level: str, its_rules: Rules) -> Report:
+def _when(month: str | None, at_ms: int | None) -> When:
     moment_ms = now_ms() if at_ms is None else at_ms
     try:
         begin, end = month_span(month or month_of(moment_ms))
     except ValueError as error:
         raise Misuse(f"--month {error} is not YYYY-MM") from error
     span = (begin, max(begin, min(end, moment_ms)))
-    when = When(month or month_of(moment_ms), span, moment_ms, live=at_ms is None)
+    return When(month or month_of(moment_ms), span, moment_ms, live=at_ms is None)
+
+
+def _asked(options: argparse.Namespace, ask: Callable[[Reader], T]) -> T:
+    store = Store(options.database, create=False)
     try:
         with store.read() as reader:
-            return report(reader, when, level, its_rules)
+            return ask(reader)
     except Gap as gap:
         raise Misuse(f"{gap}: register the days of the whole month (registry template, 校历 calendars)") from gap
+    finally:
+        store.close()
+
+
+# ---- several definitions ------------------------------------------------------------------------
+
+
+def _defines(name: str) -> bool:
+    """Whether it is a definition, and no whole policy, which says what cameras must be capable of."""
+    if "/" not in name and not name.endswith(".yaml"):
+        return name in presets()
+    try:
+        return not any(line.startswith(b"capability:") for line in Path(name).read_bytes().splitlines())
+    except OSError:
+        return False
+
+
+def way(name: str, lang: str) -> Way:
+    """By name: a shipped definition, else a policy with the reading that decides in it; a file is either."""
+    if _defines(name):
+        preset = loaded(load_preset, name)
+        rule = Rule(Fraction(str(preset.min_day_ratio.value)), preset.samples.value)
+        passes = Fraction(str(preset.passes_at.value))
+        definition = Definition(preset.id, preset.counted.value, rule, preset.unknown.value == "left_out", passes)
+        return Way(definition, rules(preset.base), preset.title.zh if lang == "zh" else preset.title.en)
+    policy = policy_of(name)
+    counted = COUNTED[policy.rate.deciding_reading.value]
+    title = policy.title.zh if lang == "zh" else policy.title.en
+    return Way(Definition(policy.id, counted, rule_of(policy)), rules_of(policy), title)
+
+
+def _several(options: argparse.Namespace, ways: list[Way], at_ms: int | None) -> int:
+    names = [way.definition.name for way in ways]
+    if len(set(names)) < len(names):
+        raise Misuse(f"--policy: several are called {max(names, key=names.count)}")
+    when = _when(options.month, at_ms)
+    made = _asked(options, lambda reader: compare(reader, when, options.level, ways))
+    listing = _exact(made, ways, options.lang) if options.csv else _beside(made, ways, options.lang)
+    lines = [_line(way, one, options.lang) for way, one in zip(ways, made.total, strict=True)]
+    tell(options, lambda: compared_as_json(made, when, options.level, ways), listing, lines=lines)
+    return FINE
+
+
+def _beside(made: Compared, ways: list[Way], lang: str) -> Listing:
+    """A column for each definition; the worst by the first of them first."""
+    heads = [Plain(way.definition.name) for way in ways]
+    ordered = sorted(made.rows.items(), key=lambda row: failing_first(*row[1][0][:2]))
+    named = [*((name, shares) for (_, name), shares in ordered), (word("total", lang), made.total)]
+    rows = [(name, *(_cell(one) for one in shares)) for name, shares in named]
+    return Listing(("name", *heads), rows, heads)
+
+
+def _cell(one: Share) -> str:
+    return percent(one.numerator, one.denominator)
+
+
+def _exact(made: Compared, ways: list[Way], lang: str) -> Listing:
+    """A row for each place and definition, with both integers."""
+    rows = [
+        (
+            key,
+            name,
+            way.definition.name,
+            str(one.numerator),
+            str(one.denominator),
+            str(one.left_out),
+            _cell(one),
+            passed,
+        )
+        for (key, name), shares in (*made.rows.items(), (("", word("total", lang)), made.total))
+        for way, one in zip(ways, shares, strict=True)
+        for passed in (word("passes" if one.passes(way.definition) else "fails", lang),)
+    ]
+    columns = ("key", "name", "definition", "numerator", "denominator", "left_out", "rate", "verdict")
+    return Listing(columns, rows)
+
+
+def _line(way: Way, total: Share, lang: str) -> str:
+    """What a definition counts, and how all of it fares."""
+    d = way.definition
+    verdict = word("passes" if total.passes(d) else "fails", lang)
+    least = f"{float(d.passes_at):.0%}"
+    parts = [f"{d.name}: {_cell(total)} ({total.numerator}/{total.denominator})", word("least", lang, least), verdict]
+    if d.left_out:
+        parts.append(f"{word('left_out', lang)} {total.left_out}")
+    return "  ".join([*parts, way.title])
