@@ -49,6 +49,19 @@ class _Echoed(NamedTuple):
     at_ms: int
 
 
+class Pulse(NamedTuple):
+    """How it goes. `received`, `stored`: messages since the start. `problem`: of the line, a failure's kind or ""."""
+
+    line_up: bool
+    problem: str
+    hears: bool
+    received: int
+    stored: int
+    waiting: int
+    waiting_bytes: int
+    trouble: bool
+
+
 class Intake:
     """`start()`, then `stop()`: what has been taken is stored and acknowledged first, then the goodbye said."""
 
@@ -67,6 +80,8 @@ class Intake:
         self._connected = False
         self._checkpoint, self._checkpoint_ms = time.monotonic(), clock_ms()
         self._overfull = False
+        self._received = self._stored = 0
+        self._trouble = False
         self._line = Line(options, _topics(options.cities), self._take, self._turned, State(CENTER_STATE, UP, DOWN))
 
     def start(self) -> None:
@@ -89,6 +104,12 @@ class Intake:
     def alive(self) -> bool:
         return self._worker.is_alive()
 
+    @property
+    def pulse(self) -> Pulse:
+        line, hears = self._line, self._echo.up_since_ms is not None
+        counts = (self._received, self._stored, *self._lanes.waiting)
+        return Pulse(line.ready.is_set(), str(line.problem), hears, *counts, self._trouble)
+
     # ---- the line's thread
 
     def _take(self, topic: str, payload: bytes, retained: bool) -> bool:
@@ -102,8 +123,9 @@ class Intake:
             return True  # the echo of our own
         incoming = Incoming(topic, payload, retained, self._clock_ms())
         while not self._stopping.is_set():
-            if self._lanes.put(incoming) is not Put.FULL:
+            if (put := self._lanes.put(incoming)) is not Put.FULL:
                 self._overfull = False
+                self._received += put is Put.TAKEN
                 return True
             if not self._overfull:
                 self._overfull = True
@@ -139,13 +161,18 @@ class Intake:
         said = False
         while messages:
             try:
-                return self._recorder.record(messages)
+                answers = self._recorder.record(messages)
             except Unavailable as trouble:
+                self._trouble = True
                 if not said:
                     log.error("nothing can be stored, nothing is acknowledged: %s", trouble)
                     said = True
                 if self._stopping.wait(RETRY_S):
                     break
+            else:
+                self._trouble = False
+                self._stored += len(messages)
+                return answers
         return []
 
     def _publish(self, answers: Sequence[Outgoing]) -> None:

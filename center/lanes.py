@@ -110,6 +110,11 @@ class Lanes:
         return counted
 
     @property
+    def waiting(self) -> tuple[int, int]:
+        """Messages, and their bytes."""
+        return self._messages, self._bytes
+
+    @property
     def empty(self) -> bool:
         return not self._messages
 

@@ -71,6 +71,7 @@ OWNERS = {
     "sqlalchemy": {"center/store"},
     "alembic": {"center/store"},
     "duckdb": {"center/days/engine.py"},
+    "prometheus_client": {"center/metrics.py"},
     "python_calamine": {"center/registry/workbook.py"},
     "xlsxwriter": {"center/registry/writing.py"},
     "av": {"simulator/video.py"},

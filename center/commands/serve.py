@@ -13,6 +13,8 @@ from center.commands import FINE, PROBLEM
 from center.forms import err, out
 from center.intake import Intake
 from center.line import Options
+from center.measures import measures
+from center.metrics import Metrics, Unservable
 from center.rate import Rules
 from center.report import standing
 from center.show import now
@@ -34,6 +36,8 @@ def add(making: Making) -> None:
     city = say("只接收该市；可重复填写", "only this one; may be repeated")
     serve.add_argument("--city", action="append", default=[], metavar="CODE", help=city)
     making.policy(serve)
+    zh, en = "在本机端口上提供 Prometheus 指标", "serve Prometheus metrics on this port of loopback; default: none"
+    serve.add_argument("--metrics", default="", metavar="HOST:PORT", help=say(zh, en))
     often = say("每隔多少秒显示一行；0 为不显示", "seconds between two lines; 0: print nothing")
     serve.add_argument("--print-interval", type=float, default=60.0, metavar="S", help=often)
 
@@ -55,9 +59,16 @@ def _serve(options: argparse.Namespace) -> int:
         return FINE
     intake = Intake(store, how, now_ms)
     intake.start()
+    metrics = None
     try:
+        if options.metrics:
+            metrics = Metrics(options.metrics, lambda: measures(intake.pulse, store, its_rules, now_ms()))
         _watch(intake, store, its_rules, stop, options)
+    except Unservable as trouble:
+        raise Misuse(str(trouble)) from trouble
     finally:
+        if metrics:
+            metrics.close()
         intake.stop()
         store.close()
     if not stop.is_set():

@@ -43,6 +43,16 @@ WHERE a.since_ms = (SELECT max(x.since_ms) FROM gateways x WHERE x.gateway = a.g
 ORDER BY a.gateway
 """
 
+_ALIVE = """
+SELECT CASE WHEN g.gateway IS NULL THEN 'never_seen' WHEN g.state = 'left' THEN 'left'
+            WHEN g.received_ms >= :since THEN 'alive' ELSE 'silent' END AS word, count(*)
+FROM gateways a
+LEFT JOIN standing g ON g.gateway = a.gateway AND g.slot = ''
+WHERE a.since_ms = (SELECT max(x.since_ms) FROM gateways x WHERE x.gateway = a.gateway AND x.since_ms <= :now)
+  AND (a.revoked_ms IS NULL OR a.revoked_ms > :now)
+GROUP BY word
+"""
+
 
 class AbsentRow(NamedTuple):
     """A position in service that does not stand as online. Times UTC ms, 0 for never; `gateway` None or "": unheard.
@@ -131,6 +141,12 @@ class Lists:
     def boxes(self, now_ms: int) -> list[GatewayRow]:
         """Every gateway that is registered, by its id."""
         return [GatewayRow(*row) for row in self._c.execute(sa.text(_GATEWAYS), {"now": now_ms})]
+
+    def boxes_alive(self, now_ms: int, alive_since_ms: int) -> dict[str, int]:
+        """State -> registered gateways that are not revoked: alive, silent, left, never_seen."""
+        asked = {"now": now_ms, "since": alive_since_ms}
+        counted = {state: number for state, number in self._c.execute(sa.text(_ALIVE), asked)}  # noqa: C416
+        return dict.fromkeys(("alive", "silent", "left", "never_seen"), 0) | counted
 
     def transitions(self, gateways: Sequence[str]) -> list[Move]:
         """Every transition of these, in the order in which they came."""
