@@ -22,7 +22,7 @@ from agent.model import Camera, Credentials, Evidence, Ports, Seen
 from agent.permit import onvif_login
 from contract.language import default_lang
 from contract.messages import BROKEN_JSON, Verdict
-from contract.strict_yaml import ConfigError
+from contract.problems import ConfigError, unreadable
 from contract.vocabulary import Standing
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _policy(name: str) -> "Policy":
     try:
         return load_policy(name)
     except OSError as error:
-        raise Misuse(f"cannot use the policy: {error}") from None
+        raise (unreadable(name, error) if error.errno else Misuse(str(error))) from None
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -396,9 +396,11 @@ def _credentials(arguments: argparse.Namespace) -> Credentials | None:
     if not arguments.username:
         return None
     try:
-        password = arguments.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        password = arguments.password_file.read_text(encoding="utf-8-sig").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise Misuse(f"cannot read the password from {arguments.password_file}: {error}") from None
+        raise unreadable(str(arguments.password_file), error) from None
+    if not password:
+        raise Misuse(f"{arguments.password_file} is empty: write the password into it")
     return Credentials(arguments.username, password)
 
 

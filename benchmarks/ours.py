@@ -22,7 +22,8 @@ def main() -> None:
         for address in addresses
     ]
     spent, began = time.process_time(), time.monotonic()
-    told = dict(inspection.ask_capabilities(cameras, log_in=set(addresses), auth={}, deadline_s=300))
+    asked = inspection.ask_capabilities(cameras, log_in=set(addresses), auth={}, deadline_s=300)
+    told = {one.slot: one.capabilities for one in asked}
     wall_s, own_s = time.monotonic() - began, time.process_time() - spent
     for slot, one in told.items():
         parts = (one.device, one.profiles, one.configurations, one.status, one.stream_uri, one.audio_decoders)

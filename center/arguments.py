@@ -19,7 +19,7 @@ from center.registry.tree import Tree
 from center.registry.words import sentence
 from contract.language import LANGUAGES, Say, default_lang, saying
 from contract.policy import Policy, load_policy
-from contract.problems import ConfigError
+from contract.problems import ConfigError, unreadable
 
 POLICY = "henan-2021-45"
 
@@ -158,7 +158,7 @@ def loaded(load: Any, name: str) -> Any:
     except ConfigError as error:
         raise Misuse(str(error)) from error
     except OSError as error:
-        raise Misuse(f"{name}: {error.strerror or error}") from error
+        raise Misuse(str(unreadable(name, error) if error.errno else error)) from error
 
 
 def policy_of(name: str) -> Policy:
@@ -183,7 +183,7 @@ def broker_options(options: argparse.Namespace, client_id: str) -> Options:
     host, port = _broker(options.broker)
     for file in (options.password_file, options.ca, options.cert, options.key):
         if file and not file.is_file():
-            raise Misuse(f"{file}: no such file")
+            raise Misuse(f"{file}: {'it is not a regular file' if file.exists() else 'no such file'}")
     tls = {"ca": options.ca, "certificate": options.cert, "key": options.key}
     return Options(host, port, client_id, options.username, options.password_file, **tls)
 

@@ -18,6 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from center.holes import VERSION_TOPIC, hole
 from contract import failures
 from contract.failures import Failure, Kind
+from contract.problems import why
 
 log = logging.getLogger(__name__)
 KEEPALIVE_S = 30
@@ -258,4 +259,4 @@ def _secret(file: Path | None) -> str | None:
     try:
         return file.read_text("utf-8").strip() if file else None
     except (OSError, ValueError) as error:
-        raise Unusable(f"{file}: no password to be read there: {error}") from error
+        raise Unusable(f"{file}: no password to be read there: {why(error).en}") from error

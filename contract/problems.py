@@ -3,6 +3,8 @@
 A problem knows its place (file, line, key) and its kind; how it was found must not be known here.
 """
 
+import errno
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -26,6 +28,22 @@ class Words(NamedTuple):
 def both(words: str) -> Words:
     """Words that need no translation."""
     return Words(words, words)
+
+
+_WHY = {
+    errno.ENOENT: Words("there is no such file", "文件不存在"),
+    errno.EACCES: Words("permission denied", "权限不足"),
+    errno.EISDIR: Words("it is not a regular file", "不是普通文件"),
+}
+
+
+def why(error: OSError | ValueError) -> Words:
+    """Why a file cannot be read or written, in words for people: no number, no name of an exception."""
+    if isinstance(error, UnicodeError):
+        return Words("it is not UTF-8 text", "不是 UTF-8 文本")
+    number = error.errno if isinstance(error, OSError) else None
+    text = os.strerror(number) if number else "the path is not usable"
+    return _WHY.get(number or 0, both(text))
 
 
 MESSAGES: dict[str, Words] = {
@@ -256,3 +274,8 @@ class Unfit(Exception):
         super().__init__(code)
         self.code = code
         self.params = params
+
+
+def unreadable(file: str, error: OSError | ValueError) -> ConfigError:
+    """The one problem of a file that cannot be read at all."""
+    return ConfigError([Problem(source=file, line=0, code="unreadable", params={"why": why(error)})])

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contract import __version__
-from contract.strict_yaml import ConfigError
+from contract.problems import ConfigError, why
 from simulator import control, scenario
 from simulator.canteen import Canteen
 from simulator.faults import FAULTS, NONE
@@ -25,8 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.act(options)
-    except (ConfigError, OSError, ValueError) as error:
+    except (ConfigError, ValueError) as error:
         print(f"canteen-sim: {error}", file=sys.stderr)
+        return MISUSE
+    except OSError as error:
+        said = f"{error.filename}: {why(error).en}" if error.filename else str(error)
+        print(f"canteen-sim: {said}", file=sys.stderr)
         return MISUSE
     return status
 

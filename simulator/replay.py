@@ -13,6 +13,8 @@ from xml.etree import ElementTree
 import msgspec
 from msgspec import Struct
 
+from contract.messages import BROKEN_JSON
+from contract.problems import unreadable
 from simulator.persona import Profile
 from simulator.soap import Ask
 
@@ -105,4 +107,9 @@ def at_home(body: str, host: str, onvif_port: int, rtsp_port: int) -> str:
 
 def load(path: Path) -> Capture:
     """Read a capture file. Raises OSError or msgspec.DecodeError."""
-    return msgspec.json.decode(path.read_bytes(), type=Capture)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Capture)
+    except OSError as error:
+        raise unreadable(str(path), error) from None
+    except BROKEN_JSON as error:
+        raise ValueError(f"{path}: not a capture: {error}") from None

@@ -4,10 +4,9 @@ zeep and lxml never enter this process.
 """
 
 import threading
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from queue import SimpleQueue
 
-import msgspec
 from msgspec import structs
 
 from agent.ask.attempt import Deadline, Trouble
@@ -15,11 +14,11 @@ from agent.ask.children import parent as children
 from agent.ask.look import LOGIN_REFUSED, look
 from agent.ask.net import connection
 from agent.ask.onvif import jobs
-from agent.ask.onvif.jobs import Job
+from agent.ask.onvif.jobs import Answer, Job
 from agent.ask.rtsp import client as rtsp
 from agent.ask.talk import backchannel, vendor
 from agent.model import Backchannel, Camera, Capabilities, Evidence, Look, NotSeen, Seen, StreamUri, Talk
-from agent.permit import Door, LoginMet, Permit, onvif_login, stream_login
+from agent.permit import Door, Permit, onvif_login, stream_login
 from contract.vocabulary import Reason
 
 CHILD = "agent.ask.onvif.child"
@@ -38,12 +37,10 @@ def ask_capabilities(
     log_in: Collection[str],
     auth: Mapping[str, str],
     deadline_s: float = 60.0,
-    met: Callable[[str, LoginMet], None] = lambda _slot, _how: None,
-) -> Iterator[tuple[str, Capabilities]]:
+) -> Iterator[Answer]:
     """The capabilities of every camera, exactly once each, as they are learnt; whole batch within `deadline_s` + 0.5 s.
 
-    `log_in`: slots whose login may be used; `auth`: slot -> the way to log in that worked before. `met(slot, how)` is
-    told how each login went, before the slot's result. A camera of which
+    `log_in`: slots whose login may be used; `auth`: slot -> the way to log in that worked before. A camera of which
     nothing came has every question NotSeen: TIMED_OUT at the deadline, AGENT_FAULT when the child broke.
     """
     waiting = {camera.slot: camera for camera in cameras}
@@ -60,11 +57,11 @@ def ask_capabilities(
     ]
     results = children.run(CHILD, map(jobs.encode_job, batch), deadline_s=deadline_s + MARGIN_S, memory_mb=MEMORY_MB)
     try:
-        trouble = yield from _arriving(results, waiting, met)
+        trouble = yield from children.decoded(results, waiting, jobs.decode_answer)
     finally:
         results.close()  # the child goes with us
     for slot in waiting:
-        yield slot, jobs.unanswered(trouble)
+        yield Answer(slot=slot, capabilities=jobs.unanswered(trouble))
 
 
 def inspect(
@@ -84,19 +81,16 @@ def inspect(
     """
     by_slot = {camera.slot: camera for camera in cameras}
     log_in = door.allowed(cameras, onvif_login)
-
-    def met(slot: str, how: LoginMet) -> None:
-        if slot in log_in:
-            door.met(by_slot[slot], onvif_login, how)
-
     todo: SimpleQueue[tuple[Camera, Capabilities] | None] = SimpleQueue()
     done: SimpleQueue[Evidence] = SimpleQueue()
 
     def question() -> None:
         waiting = dict(by_slot)
         try:
-            for slot, told in ask_capabilities(cameras, log_in=log_in, auth=auth, deadline_s=deadline_s, met=met):
-                todo.put((waiting.pop(slot), told))
+            for answer in ask_capabilities(cameras, log_in=log_in, auth=auth, deadline_s=deadline_s):
+                if answer.login and answer.slot in log_in:
+                    door.met(by_slot[answer.slot], onvif_login, answer.login)
+                todo.put((waiting.pop(answer.slot), answer.capabilities))
         finally:  # whatever broke, nobody waits for ever
             for camera in waiting.values():
                 todo.put((camera, jobs.unanswered(Trouble(Reason.AGENT_FAULT, "the questions broke off"))))
@@ -189,21 +183,3 @@ def _tried(camera: Camera, offer: Seen[Backchannel] | NotSeen, *, log_in: Permit
     if sound:
         return backchannel.sound(camera, log_in=log_in, deadline_s=LOOK_S)
     return Talk(setup=backchannel.setup(camera, log_in=log_in, deadline_s=LOOK_S))
-
-
-def _arriving(
-    results: Generator[bytes, None, Trouble], waiting: dict[str, Camera], met: Callable[[str, LoginMet], None]
-) -> Generator[tuple[str, Capabilities], None, Trouble]:
-    """Answers of the slots still waited for; returns the trouble of those that are left."""
-    while waiting:
-        try:
-            answer = jobs.decode_answer(next(results))
-        except StopIteration as end:
-            trouble: Trouble = end.value
-            return trouble
-        except msgspec.DecodeError:
-            continue  # its slot stays without an answer
-        if waiting.pop(answer.slot, None):
-            met(answer.slot, answer.login)
-            yield answer.slot, answer.capabilities
-    return Trouble(Reason.AGENT_FAULT, "nothing missing")

@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 
 from agent.files import write_atomically
-from contract.strict_yaml import Unfit, Words
+from contract.problems import Unfit, why
 
 MAX_CHARS = 256
 _MAX_FILE_BYTES = 4096
@@ -104,7 +104,7 @@ def read(path: Path, limit: int) -> tuple[bytes, os.stat_result]:
                 raise OSError(errno.EISDIR, "not a regular file")
             return file.read(limit + 1), status
     except (OSError, ValueError) as error:
-        raise Unfit("file", path=str(path), why=_why(error)) from None
+        raise Unfit("file", path=str(path), why=why(error)) from None
 
 
 def _split(text: str) -> tuple[str, str] | None:
@@ -176,16 +176,3 @@ def _check_private(status: os.stat_result, path: Path, *, code: str) -> None:
         raise Unfit(code, path=str(path))
     if status.st_uid not in (0, os.geteuid()):
         raise Unfit("foreign", path=str(path), uid=status.st_uid)
-
-
-_WHY = {
-    errno.ENOENT: Words("there is no such file", "文件不存在"),
-    errno.EACCES: Words("permission denied", "权限不足"),
-    errno.EISDIR: Words("it is not a regular file", "不是普通文件"),
-}
-
-
-def _why(error: OSError | ValueError) -> Words:
-    number = error.errno if isinstance(error, OSError) else None
-    text = os.strerror(number) if number else "the path is not usable"
-    return _WHY.get(number or 0, Words(text, text))

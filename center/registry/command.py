@@ -19,6 +19,7 @@ from center.show import Bar, word
 from center.store import Store
 from center.store.registrar import Changed
 from contract.policy import load_policy
+from contract.problems import unreadable
 from contract.regions import Regions, load_regions
 
 FINE, MISUSE = 0, 2
@@ -128,7 +129,7 @@ def _opened(path: Path) -> Any:
     try:
         return path.open("rb")
     except OSError as error:
-        raise Misuse(f"{path}: {error.strerror}") from error
+        raise Misuse(str(unreadable(str(path), error))) from error
 
 
 def _name(path: Path) -> str:

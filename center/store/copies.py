@@ -66,7 +66,7 @@ def restore(backup: Path, where: str, aside: Path, *, replace: bool) -> Copy:
 def examine(file: Path) -> Copy:
     """What a file holds. Raises Unavailable if it is no sound database of this program, or of a newer one."""
     if not file.is_file():
-        raise Unavailable(f"{file}: no such file")
+        raise Unavailable(f"{file}: {'it is not a regular file' if file.exists() else 'no such file'}")
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as there:
             found = there.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -98,6 +98,8 @@ def _copy(source: Path, out: Path) -> None:
         closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as there,
         closing(sqlite3.connect(out)) as here,
     ):
+        with _told(source):  # whose fault it is, is known only before the two are one act
+            there.execute("PRAGMA schema_version")
         there.backup(here)
         here.execute("PRAGMA journal_mode=DELETE")
     with out.open("rb") as data:

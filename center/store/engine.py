@@ -40,7 +40,8 @@ class Store:
             self._engine.dispose()
             raise Unready(f"database: {_said(error)}") from error
         except DBAPIError as error:
-            raise Unavailable(f"database: {_said(error)}") from error
+            named = where if url.drivername == "sqlite" else "database"
+            raise Unavailable(f"{named}: {_said(error)}") from error
 
     @contextmanager
     def write(self) -> Iterator["Writer"]:

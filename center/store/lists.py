@@ -14,10 +14,7 @@ from center.store import bulk
 from center.store.schema import anchors, beats, events
 from center.timeline import AnchorPoint
 
-_ABSENT = """
-SELECT p.position, p.zone, p.unit, p.since_ms, u.name, u.region, u.contact, u.telephone, b.gateway, b.slot,
-       coalesce(s.session, ''), coalesce(s.state, ''), coalesce(s.reason, ''), coalesce(s.level, ''),
-       coalesce(s.received_ms, 0), coalesce(g.session, ''), coalesce(g.state, ''), coalesce(g.received_ms, 0)
+IN_SERVICE = """
 FROM positions p
 LEFT JOIN bindings b ON b.position = p.position AND b.since_ms =
      (SELECT max(x.since_ms) FROM bindings x WHERE x.position = p.position AND x.since_ms <= :now)
@@ -26,8 +23,19 @@ LEFT JOIN standing g ON g.gateway = b.gateway AND g.slot = ''
 LEFT JOIN units u ON u.unit = p.unit AND u.since_ms =
      (SELECT max(y.since_ms) FROM units y WHERE y.unit = p.unit AND y.since_ms <= :now)
 WHERE p.since_ms <= :now AND (p.until_ms IS NULL OR p.until_ms > :now) {kinds}
+"""
+"""Positions p in service, each with its binding b, its newest word s, its gateway's last sign of life g, its unit u."""
+_ABSENT = (
+    """
+SELECT p.position, p.zone, p.unit, p.since_ms, u.name, u.region, u.contact, u.telephone, b.gateway, b.slot,
+       coalesce(s.session, ''), coalesce(s.state, ''), coalesce(s.reason, ''), coalesce(s.level, ''),
+       coalesce(s.received_ms, 0), coalesce(g.session, ''), coalesce(g.state, ''), coalesce(g.received_ms, 0)
+"""
+    + IN_SERVICE
+    + """
   AND NOT coalesce(s.state = 'online' AND g.received_ms >= :since AND g.state <> 'left' AND g.session = s.session, {no})
 """
+)
 _GATEWAYS = """
 SELECT a.gateway, a.city, a.revoked_ms, coalesce(g.session, ''), coalesce(g.state, ''), coalesce(g.received_ms, 0),
        coalesce(s.version, ''), coalesce(s.store, ''), coalesce(j.acked, 0),

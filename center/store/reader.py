@@ -14,7 +14,7 @@ from center.intervals import Intervals, Span, normal
 from center.model import Act, Aside, Bound, LostRow, Piece, Position
 from center.registry.tree import Region
 from center.store import bulk
-from center.store.lists import Lists
+from center.store.lists import IN_SERVICE, Lists
 from center.store.registered import (
     TABLES,
     audit,
@@ -51,19 +51,14 @@ Copy = tuple[str, str, int, int]
 _REGISTRY_VERSION = sa.select(sa.func.coalesce(sa.func.max(imports.c.id), 0))
 
 
-_STANDING = """
+_STANDING = (
+    """
 SELECT CASE WHEN s.slot IS NULL THEN '' WHEN g.received_ms >= :since AND g.state <> 'left' AND g.session = s.session
        THEN s.state ELSE 'unknown' END AS word, count(*)
-FROM positions p
-LEFT JOIN bindings b ON b.position = p.position AND b.since_ms =
-     (SELECT max(x.since_ms) FROM bindings x WHERE x.position = p.position AND x.since_ms <= :now)
-LEFT JOIN standing s ON s.gateway = b.gateway AND s.slot = b.slot
-LEFT JOIN standing g ON g.gateway = b.gateway AND g.slot = ''
-LEFT JOIN units u ON u.unit = p.unit AND u.since_ms =
-     (SELECT max(y.since_ms) FROM units y WHERE y.unit = p.unit AND y.since_ms <= :now)
-WHERE p.since_ms <= :now AND (p.until_ms IS NULL OR p.until_ms > :now) {kinds}
-GROUP BY word
 """
+    + IN_SERVICE
+    + "GROUP BY word"
+)
 
 
 class Reader(Lists):

@@ -20,9 +20,18 @@ from tests.agent.ask.onvif.devices import ENVELOPE, FAULT, http
         ("inspect --address 2130706433", "--address must be an IPv4 address"),
         ("inspect --address 127.0.0.9 --rtsp-port 0", "--address must be an IPv4 address"),
         ("inspect --address 127.0.0.9 --username admin", "--username and --password-file go together"),
-        ("inspect --address 127.0.0.9 --username a --password-file /nowhere", "cannot read the password from /nowhere"),
+        ("inspect --address 127.0.0.9 --username a --password-file /nowhere", "/nowhere: cannot be read: there is no"),
         ("inspect --address 127.0.0.9 --policy mars", "no policy named 'mars'; shipped: henan-2021-45"),
-        ("inspect --address 127.0.0.9 --policy /nowhere/p.yaml", "cannot use the policy"),
+        (
+            "inspect --address 127.0.0.9 --policy /nowhere/p.yaml",
+            "/nowhere/p.yaml: cannot be read: there is no such file",
+        ),
+        ("inspect --address 127.0.0.9 --policy /tmp/", "/tmp/: cannot be read: it is not a regular file"),
+        ("inspect --address 127.0.0.9 --username a --password-file /tmp", "/tmp: cannot be read: it is not a regular"),
+        (
+            "inspect --address 127.0.0.9 --username a --password-file /dev/null",
+            "/dev/null is empty: write the password",
+        ),
         ("inspect --address 127.0.0.9 --with-pictures", "give --report DIR too"),
         ("discover --subnet 10.0.0.0/40", "--subnet must be a network such as 192.168.2.0/24"),
         ("discover --timeout 0", "--timeout must be 1 to 60 seconds"),
@@ -30,7 +39,7 @@ from tests.agent.ask.onvif.devices import ENVELOPE, FAULT, http
 )
 def test_misuse_is_named_with_its_remedy(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A wrong word ends with code 2 and one sentence that says what to write instead."""
-    assert main(words.split()) == 2
+    assert main(["--lang", "en", *words.split()]) == 2
     error = capsys.readouterr().err
     assert said in error
     assert len(error.splitlines()) == 1
@@ -67,9 +76,10 @@ def test_a_password_file_in_another_encoding_is_named(tmp_path: Path, capsys: py
     """A password file that is no UTF-8 is refused without showing its content."""
     file = tmp_path / "password"
     file.write_bytes(b"secret\xff\n")
-    assert main(["inspect", "--address", "127.0.0.9", "--username", "a", "--password-file", str(file)]) == 2
+    words = ["--lang", "en", "inspect", "--address", "127.0.0.9", "--username", "a", "--password-file", str(file)]
+    assert main(words) == 2
     error = capsys.readouterr().err
-    assert "cannot read the password" in error
+    assert f"{file}: cannot be read: it is not UTF-8 text" in error
     assert "secret" not in error
 
 

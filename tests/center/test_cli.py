@@ -151,6 +151,37 @@ def test_misuse_is_told_and_exits_2(
     assert not (tmp_path / "none.db").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["rate", "--database", "{tmp}"], "{tmp}: OperationalError"),
+        (["rate", "--database", "{tmp}/binary"], "{tmp}/binary: DatabaseError: file is not a database"),
+        (["backup", "--database", "{tmp}/binary", "--out", "{tmp}/o.db"], "{tmp}/binary: file is not a database"),
+        (["restore", "{tmp}", "--database", "{tmp}/o.db"], "{tmp}: it is not a regular file"),
+        (["rate", "--database", "{db}", "--policy", "{tmp}/none.yaml"], "{tmp}/none.yaml: cannot be read: there is no"),
+        (["rate", "--database", "{db}", "--policy", "{tmp}/"], "{tmp}/: cannot be read: it is not a regular file"),
+        (["rate", "--database", "{db}", "--policy", "{tmp}/binary"], "{tmp}/binary:1: not UTF-8 text"),
+        (["registry", "import", "{tmp}", "--database", "{db}"], "{tmp}: cannot be read: it is not a regular file"),
+        (["serve", "--database", "{db}", "--ca", "{tmp}"], "{tmp}: it is not a regular file"),
+        (
+            ["serve", "--database", "{db}", "--username", "c", "--password-file", "{tmp}/binary"],
+            "{tmp}/binary: no password to be read there",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(
+    database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    """Missing, a folder, binary: the file that is at fault and why, once, and no number of an error."""
+    (tmp_path / "binary").write_bytes(b"\xf7\x00\xff" * 99)
+    words = {"tmp": tmp_path, "db": database}
+    assert main([one.format(**words) for one in arguments]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"canteen-center: {said.format(**words)}")
+    assert "Errno" not in told
+    assert "codec" not in told
+
+
 def test_what_was_set_aside_can_be_seen(database: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Alarms first and exit 1; without one, 0. What came from outside cannot steer a terminal."""
     capsys.readouterr()

@@ -119,6 +119,30 @@ def test_a_wrong_scenario_is_misuse(tmp_path: Path) -> None:
     assert "Traceback" not in wrong.stderr
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["run", "--scenario", "{tmp}/none.yaml"], "{tmp}/none.yaml: cannot be read: there is no such file."),
+        (["run", "--scenario", "{tmp}"], "{tmp}: cannot be read: it is not a regular file."),
+        (["run", "--scenario", "{tmp}/binary"], "{tmp}/binary:1: not UTF-8 text. Save the file as UTF-8."),
+        (["run", "--scenario", "{tmp}/s.yaml"], "{tmp}/none.json: cannot be read: there is no such file."),
+        (["run", "--scenario", "{tmp}/b.yaml"], "{tmp}/binary: not a capture: "),
+        (["picture", "--out", "{tmp}"], "{tmp}: it is not a regular file"),
+        (["picture", "--out", "{tmp}/none/a.png"], "{tmp}/none/a.png: there is no such file"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, wrong: list[str], said: str) -> None:
+    """Missing, a folder, binary: which file and why in one sentence, and no number of an error."""
+    (tmp_path / "binary").write_bytes(b"\xf7\x00\xff")
+    (tmp_path / "s.yaml").write_text("cameras:\n  - {slot: a, capture: none.json}\n")
+    (tmp_path / "b.yaml").write_text("cameras:\n  - {slot: a, capture: binary}\n")
+    done = sim(*(word.format(tmp=tmp_path) for word in wrong))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"canteen-sim: {said.format(tmp=tmp_path)}")
+    assert len(done.stderr.splitlines()) == 1
+    assert "Errno" not in done.stderr
+
+
 def test_personas_and_faults_are_listed() -> None:
     """`personas` and `faults` print each name with a sentence."""
     listed = sim("personas")

@@ -12,8 +12,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterable
-from typing import IO, NamedTuple, cast
+from collections.abc import Callable, Generator, Iterable
+from typing import IO, Any, NamedTuple, Protocol, TypeVar, cast
+
+import msgspec
 
 from agent.ask.attempt import Trouble
 from contract.text import tidy
@@ -31,6 +33,36 @@ class _Child(NamedTuple):
     process: subprocess.Popen[bytes]
     stdin: IO[bytes]
     stdout: IO[bytes]
+
+
+class _OfSlot(Protocol):
+    """A result that names the slot it is of."""
+
+    @property
+    def slot(self) -> str: ...
+
+
+R = TypeVar("R", bound=_OfSlot)
+
+
+def decoded(
+    results: Generator[bytes, None, Trouble], waiting: dict[str, Any], decode: Callable[[bytes], R]
+) -> Generator[R, None, Trouble]:
+    """The results of the slots in `waiting`, which leave it, each once; returns the trouble of those that are left.
+
+    `decode` raises msgspec.DecodeError for a line that no sound child writes: its slot stays without a result.
+    """
+    while waiting:
+        try:
+            result = decode(next(results))
+        except StopIteration as end:
+            trouble: Trouble = end.value
+            return trouble
+        except msgspec.DecodeError:
+            continue
+        if waiting.pop(result.slot, None):
+            yield result
+    return Trouble(Reason.AGENT_FAULT, "nothing missing")
 
 
 def run(

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from agent.ask.attempt import Deadline, HungUp, Trouble
 from agent.ask.net import digest
@@ -36,6 +36,17 @@ class Question(NamedTuple):
     arguments: Mapping[str, Any] = {}
     open: bool = False
     cap: int = CAP
+
+
+class _Post(NamedTuple, Generic[T]):
+    """A question on its way to one place. `token`: signed with it; `answer`: with an answer to the Digest challenge."""
+
+    question: Question
+    read: Callable[[Node], T]
+    place: Place
+    deadline: Deadline
+    token: Any = None
+    answer: bool = False
 
 
 class _Send(Protocol[T_co]):
@@ -82,7 +93,7 @@ class OnvifClient:
         vain: list[Trouble] = []
         for place in self._places(question.service):
             try:
-                answer = self._admitted(question, partial(self._post, question, read, place, deadline))
+                answer = self._admitted(question, partial(self._post, _Post(question, read, place, deadline)))
             except NotHere as nothing:
                 vain.append(nothing)
             except NoConnection as closed:
@@ -122,86 +133,55 @@ class OnvifClient:
         self._settled[service] = next((place for place in found if place.port == self._camera.ports.onvif), found[0])
         return found
 
-    def _post(
-        self,
-        question: Question,
-        read: Callable[[Node], T],
-        place: Place,
-        deadline: Deadline,
-        *,
-        token: Any = None,
-        answer: bool = False,
-        dialect: Dialect | None = None,
-    ) -> T:
-        """What `read` finds in the reply to one post, in the dialect that the camera understands.
+    def _post(self, post: _Post[T], *, token: Any = None, answer: bool = False, dialect: Dialect | None = None) -> T:
+        """What is read from the reply to one post, in the dialect that the camera understands.
 
         Which one that is, is found out without a login, each tried once.
         """
-        say = partial(self._said, question, read, place, deadline, token=token, answer=answer)
+        post = post._replace(token=token, answer=answer)
         try:
-            return say(dialect=dialect or self._login.dialect)
+            return self._post_in(dialect or self._login.dialect, post)
         except Unclear as unclear:
             if token or answer:
                 raise
             first = unclear
         while self._login.next_dialect():
             try:
-                return say(dialect=self._login.dialect)
+                return self._post_in(self._login.dialect, post)
             except (Unclear, HungUp):
                 continue
         raise first
 
-    def _said(
-        self,
-        question: Question,
-        read: Callable[[Node], T],
-        place: Place,
-        deadline: Deadline,
-        *,
-        token: Any,
-        answer: bool,
-        dialect: Dialect,
-    ) -> T:
+    def _post_in(self, dialect: Dialect, post: _Post[T]) -> T:
         """In one dialect. A long answer is fetched again, few at a time in this process."""
-        once = partial(self._posted, question, read, place, deadline, token=token, answer=answer, dialect=dialect)
         try:
-            return once(cap=min(question.cap, CAP))
+            return self._post_once(dialect, post, min(post.question.cap, CAP))
         except TooLarge:
-            if question.cap <= CAP:
+            if post.question.cap <= CAP:
                 raise
-        with _one_of_few(deadline):
-            return once(cap=question.cap)
+        with _one_of_few(post.deadline):
+            return self._post_once(dialect, post, post.question.cap)
 
-    def _posted(
-        self,
-        question: Question,
-        read: Callable[[Node], T],
-        place: Place,
-        deadline: Deadline,
-        *,
-        token: Any,
-        answer: bool,
-        dialect: Dialect,
-        cap: int,
-    ) -> T:
-        message = soap.build(question.service, question.operation, question.arguments, token)
+    def _post_once(self, dialect: Dialect, post: _Post[T], cap: int) -> T:
+        question, place = post.question, post.place
+        message = soap.build(question.service, question.operation, question.arguments, post.token)
         message = soap.spoken(message, dialect)
         headers = dict(message.headers)
-        if answer:
+        if post.answer:
             headers["Authorization"] = self._digest(place.path, message.body)
         reply = self.connection(place.port).post(
-            place.path, message.body, deadline=deadline, cap=cap, headers=headers, login=token is not None
+            place.path, message.body, deadline=post.deadline, cap=cap, headers=headers, login=post.token is not None
         )
         try:
             found = envelope.read(reply.status, reply.body, question.operation)
             self._login.understood()
-            return read(found)
+            return post.read(found)
         except Trouble as trouble:
             if not isinstance(trouble, (Unclear, NotHere)):
                 self._login.understood()
             if trouble.reason is not Reason.REFUSED:
                 raise
-            sent = token is not None or answer
+            sent = post.token is not None or post.answer
             challenges, retry_after = reply.all("www-authenticate"), reply.first("retry-after")
             raise Refused(trouble.detail, challenges, sent=sent, retry_after=retry_after) from None
 

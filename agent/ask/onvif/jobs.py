@@ -24,7 +24,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     slot: str
     capabilities: Capabilities
-    login: LoginMet = LoginMet()
+    login: LoginMet | None = None
+    """None: the child ended before it told."""
 
 
 def encode_job(job: Job) -> bytes:

@@ -3,11 +3,11 @@
 cv2 and numpy never enter this process, nor does a picture, save the small ones asked for.
 """
 
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
-from agent.ask.attempt import Trouble, boot_ms
+from agent.ask.attempt import boot_ms
 from agent.ask.children import lines
 from agent.ask.children import parent as children
 from agent.model import Camera, NotSeen, Picture, Seen
@@ -106,27 +106,10 @@ def check(
     ]
     results = children.run(CHILD, map(lines.in_clear, batch), deadline_s=deadline_s + MARGIN_S, memory_mb=MEMORY_MB)
     try:
-        trouble = yield from _arriving(results, waiting)
+        trouble = yield from children.decoded(results, waiting, msgspec.json.Decoder(PictureResult).decode)
     finally:
         results.close()  # the children go with us
     for slot in waiting:
         # a visit ends in time by itself, so what is missing now is missing by our own fault
         missing = NotSeen(reason=Reason.AGENT_FAULT, detail=tidy(trouble.detail), at=boot_ms())
         yield PictureResult(slot=slot, picture=missing)
-
-
-def _arriving(
-    results: Generator[bytes, None, Trouble], waiting: dict[str, Camera]
-) -> Generator[PictureResult, None, Trouble]:
-    """The results of the slots in `waiting`, which leave it; returns the trouble of those that are left."""
-    while waiting:
-        try:
-            result = msgspec.json.decode(next(results), type=PictureResult)
-        except StopIteration as end:
-            trouble: Trouble = end.value
-            return trouble
-        except msgspec.DecodeError:
-            continue  # its slot stays without a result
-        if waiting.pop(result.slot, None):
-            yield result
-    return Trouble(Reason.AGENT_FAULT, "nothing missing")

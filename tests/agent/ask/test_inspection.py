@@ -111,13 +111,14 @@ def test_a_hanging_camera_costs_only_itself() -> None:
     with camera(Onvif(), evil.answers(DESCRIBED)) as (good, _), Device(lambda _: None) as hanging:
         began = time.monotonic()
         told = inspection.ask_capabilities([hanging.camera("hangs"), good], log_in=["a"], auth={}, deadline_s=3)
-        slot, capabilities = next(told)
-        assert slot == "a"
-        assert isinstance(capabilities.stream_uri, Seen)
+        first = next(told)
+        assert first.slot == "a"
+        assert isinstance(first.capabilities.stream_uri, Seen)
         assert time.monotonic() - began < 2
-        ((slot, capabilities),) = told
+        (last,) = told
         assert time.monotonic() - began < 4
-    assert slot == "hangs"
+    assert last.slot == "hangs"
+    capabilities = last.capabilities
     assert isinstance(capabilities.nodes, NotSeen)
     assert capabilities.nodes.reason is Reason.TIMED_OUT
 
@@ -125,11 +126,9 @@ def test_a_hanging_camera_costs_only_itself() -> None:
 def test_a_deadline_too_short_leaves_every_question_timed_out() -> None:
     """Slots of which nothing arrived are there with all questions TIMED_OUT, none UNASKED and none "no"."""
     with Device(lambda _: None) as device:
-        told = dict(
-            inspection.ask_capabilities(
-                [device.camera("a"), device.camera("b")], log_in=[], auth={}, deadline_s=-inspection.MARGIN_S + 0.01
-            )
-        )
+        cameras = [device.camera("a"), device.camera("b")]
+        answers = inspection.ask_capabilities(cameras, log_in=[], auth={}, deadline_s=-inspection.MARGIN_S + 0.01)
+        told = {answer.slot: answer.capabilities for answer in answers}
     assert set(told) == {"a", "b"}
     for name in ("device", "services", "nodes", "audio_outputs", "stream_uri"):
         observation = getattr(told["b"], name)
@@ -141,14 +140,14 @@ def test_a_child_that_is_killed_is_our_own_fault() -> None:
     with Device(Onvif()) as good, Device(lambda _: None) as hanging:
         cameras = [good.camera("good"), hanging.camera("hangs")]
         told = inspection.ask_capabilities(cameras, log_in=[], auth={}, deadline_s=30)
-        assert next(told)[0] == "good"
+        assert next(told).slot == "good"
         (child,) = (one for one in psutil.Process().children() if inspection.CHILD in one.cmdline())
         child.kill()
-        ((slot, capabilities),) = told
-    assert slot == "hangs"
-    assert isinstance(capabilities.device, NotSeen)
-    assert capabilities.device.reason is Reason.AGENT_FAULT
-    assert capabilities.device.detail == "child ended with status -9"
+        (answer,) = told
+    assert answer.slot == "hangs"
+    assert isinstance(answer.capabilities.device, NotSeen)
+    assert answer.capabilities.device.reason is Reason.AGENT_FAULT
+    assert answer.capabilities.device.detail == "child ended with status -9"
 
 
 def test_without_cameras_there_is_no_child() -> None:
@@ -160,9 +159,8 @@ def test_without_cameras_there_is_no_child() -> None:
 def test_evidence_survives_the_journey() -> None:
     """What the child writes is what the parent reads: values, reasons, times and notes."""
     with Device(Onvif(login="digest")) as device:
-        ((_, told),) = inspection.ask_capabilities(
-            [device.camera(password=PASSWORD)], log_in=["a"], auth={"a": "digest"}
-        )
+        (answer,) = inspection.ask_capabilities([device.camera(password=PASSWORD)], log_in=["a"], auth={"a": "digest"})
+        told = answer.capabilities
         first = device.requests[-1]
     assert isinstance(told, Capabilities)
     assert told.auth == "digest"

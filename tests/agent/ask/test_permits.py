@@ -74,11 +74,11 @@ def test_the_questions_tell_how_their_login_went() -> None:
         Device(Onvif(login="wsse")) as right,
     ):
         cameras = [wrong.camera("a", PASSWORD), wrong.camera("b", PASSWORD), right.camera("c", PASSWORD)]
-        met = dict[str, LoginMet]()
-        told = dict(inspection.ask_capabilities(cameras, log_in="abc", auth={}, deadline_s=20, met=met.__setitem__))
+        told = {one.slot: one for one in inspection.ask_capabilities(cameras, log_in="abc", auth={}, deadline_s=20)}
+    met = {slot: one.login or LoginMet() for slot, one in told.items()}
     assert (met["a"].failed + met["b"].failed, met["a"].forgives_s, met["a"].worked) == (1, 300, False)
     assert met["c"] == LoginMet(worked=True)
-    assert told["a"].refused
+    assert told["a"].capabilities.refused
 
 
 def test_a_movement_tells_how_its_logins_went() -> None:

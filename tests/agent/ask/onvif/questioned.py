@@ -31,8 +31,8 @@ def by_child(*cameras: Camera, deadline_s: float = 20.0, log_in: bool = True) ->
     """What the cameras answer, asked by the child; every slot exactly once."""
     slots = [camera.slot for camera in cameras] if log_in else []
     told = list(inspection.ask_capabilities(cameras, log_in=slots, auth={}, deadline_s=deadline_s))
-    assert sorted(slot for slot, _ in told) == sorted(camera.slot for camera in cameras)
-    return dict(told)
+    assert sorted(one.slot for one in told) == sorted(camera.slot for camera in cameras)
+    return {one.slot: one.capabilities for one in told}
 
 
 @contextmanager
