@@ -33,14 +33,14 @@ class Store:
         if url.drivername == "sqlite":
             sa.event.listen(self._engine, "connect", _set_up_sqlite)
             sa.event.listen(self._engine, "begin", _begin_sqlite)
+        named = where if url.drivername == "sqlite" else "database"
         try:
             with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
                 bring_up(connection)
         except OperationalError as error:
             self._engine.dispose()
-            raise Unready(f"database: {_said(error)}") from error
+            raise Unready(f"{named}: {_said(error)}") from error
         except DBAPIError as error:
-            named = where if url.drivername == "sqlite" else "database"
             raise Unavailable(f"{named}: {_said(error)}") from error
 
     @contextmanager
