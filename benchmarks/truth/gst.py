@@ -28,7 +28,6 @@ BROKEN = "filesrc location=/nonexistent/sensor ! decodebin ! x264enc ! rtph264pa
 def factory(launch: str) -> GstRtspServer.RTSPMediaFactory:
     made = GstRtspServer.RTSPMediaFactory()
     made.set_launch(f"( {launch})")
-    made.set_shared(True)  # one encoder for all clients, as a camera has
     return made
 
 
