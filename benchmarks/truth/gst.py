@@ -31,6 +31,27 @@ def factory(launch: str) -> GstRtspServer.RTSPMediaFactory:
     return made
 
 
+def one_client(server: GstRtspServer.RTSPServer) -> None:
+    """A session at a time, which ends with its client's connection, however that ended."""
+    pool = server.get_session_pool()
+    pool.set_max_sessions(1)
+    holder: list[GstRtspServer.RTSPClient] = []
+
+    def end(_pool: GstRtspServer.RTSPSessionPool, _session: GstRtspServer.RTSPSession) -> object:
+        return GstRtspServer.RTSPFilterResult.REMOVE
+
+    def left(client: GstRtspServer.RTSPClient) -> None:
+        if client in holder:
+            holder.clear()
+            pool.filter(end)
+
+    def joined(_server: GstRtspServer.RTSPServer, client: GstRtspServer.RTSPClient) -> None:
+        client.connect("setup-request", lambda client, _context: holder.append(client))
+        client.connect("closed", left)
+
+    server.connect("client-connected", joined)
+
+
 def main(address: str, port: str, what: str, *manners: str) -> None:
     Gst.init(None)
     loop = GLib.MainLoop()
@@ -38,7 +59,7 @@ def main(address: str, port: str, what: str, *manners: str) -> None:
     server.set_address(address)
     server.set_service(port)
     if "one-client" in manners:
-        server.get_session_pool().set_max_sessions(1)
+        one_client(server)
     launches = {"break": BROKEN, "mend": SOURCE + ENCODED[what]}
     mounts = server.get_mount_points()
     mounts.add_factory("/live", factory(launches["mend"]))

@@ -119,9 +119,9 @@ async def tcp(target: Target) -> str:
 
 async def ffprobe(target: Target) -> str:
     """At its best: not the description but one decoded picture."""
-    where = ("-rtsp_transport", "tcp", "-timeout", str(int(TIMEOUT_S * 1e6)), "-i", target.url)
-    what = ("-select_streams", "v:0", "-read_intervals", "%+#30", "-show_entries", "frame=width", "-of", "csv=p=0")
-    _, told = await output("ffprobe", "-v", "error", "-threads", "1", *where, *what, most_s=TIMEOUT_S + 3)
+    where = ("-rtsp_transport", "tcp", "-timeout", str(int(TIMEOUT_S * 1e6)), "-analyzeduration", "1000000")
+    what = ("-select_streams", "v:0", "-read_intervals", "%+#10", "-show_entries", "frame=width", "-of", "csv=p=0")
+    _, told = await output("ffprobe", "-v", "error", "-threads", "1", *where, target.url, *what, most_s=2 * TIMEOUT_S)
     return ONLINE if told.split() else OFFLINE
 
 

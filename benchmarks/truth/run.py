@@ -281,7 +281,11 @@ class _Play:
             _wait(self.begin / 1000 + at_s)
             began = _now_ms()
             self._do(one, begins)
-            (self.began if begins else self.ended)[one] = done = _now_ms()
+            done = _now_ms()
+            if begins:
+                self.began[one] = began if isinstance(one, OwnCut) else done  # what is cut is cut port by port
+            else:
+                self.ended[one] = done
             self.late_ms = max(self.late_ms, done - began)
             what = one.about if isinstance(one, Strike) else f"our own side: {one.kind}"
             _say(f"{at_s:6.0f} s  {getattr(one, 'slot', ''):8} {'begins' if begins else 'ends'}: {what}")
