@@ -111,7 +111,6 @@ class _Case:
         self._off: dict[str, list[Span]] = defaultdict(list)
         on: dict[str, Intervals] = {}
         told, present, line = told_by_run(t), Presence(t, clocks, dark_after_ms), lines(t)
-        numbers = {(h.store, h.seq) for h in t.held} | {(c.store, seq) for seq, c in t.closings}
         history = History(t.held, (*t.before, *as_claims(told)))
         old = sessions(History(t.held, t.before)) if t.before else {}
         beats: dict[Run, list[Stretch]] = defaultdict(list)
@@ -122,7 +121,7 @@ class _Case:
             if not clock:
                 continue
             one = OneRun(run, session, told.get(run, []), line.get(run[:2], []), clock, live)
-            doubt = one.doubt(beats[run], self._foreign(run, told.get(run, []), clock, present), numbers)
+            doubt = one.doubt(beats[run], self._foreign(run, told.get(run, []), clock, present))
             for slot, spans in one.off().items():
                 self._off[slot] += spans
             for slot, its in one.on().items():

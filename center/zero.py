@@ -2,29 +2,36 @@
 
 Pure. A box says what it likes of the time; when its heartbeats came is what the center knows itself.
 
-Z, the boot's millisecond 0, is the least of (receipt - at) that heartbeats agree on to 90 s for four minutes (five of
-them). So no single one moves it by more than that. Where they agree for as long on another one, more than five minutes
-off, a new epoch begins (the machine was paused, or its boot clock did not count in a sleep); between two epochs
-nothing is dated. In a boot with a Z an anchor within five minutes of it is believed, any other refused. A boot without
-one is dated by its anchors alone.
+Z, the boot's millisecond 0, is the least of (receipt - at) of the heartbeats that first agreed on it to 90 s for four
+minutes (five of them). From then on it stands: no single one moves it by more than that, and what is lower rules onward
+only. Where heartbeats of a later `at` agree for as long on another one, more than five minutes off, a new epoch begins
+(the machine was paused, or its boot clock did not count in a sleep); between two epochs nothing is dated. In a boot with
+a Z an anchor within five minutes of it is believed, any other refused. A boot without one is dated by its anchors alone.
+
+Each step follows from what had come by then, in the order of the receipts: no later word dates anew what was dated.
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import heapify, heappop, heappush
+from itertools import pairwise
 from typing import NamedTuple
 
-from center.beats import Stretch
+from center.beats import CELL_MS, Stretch
 from center.intervals import Span
 from center.timeline import AHEAD_MS, UNSURE_MS, AnchorPoint
 
-AGREE_MS = 90_000
+AGREE_MS, GRID_MS = 90_000, 30_000
+"""Zeros that lie so near to one another agree; those in one window of 120 s on the grid may."""
 OFF_MS = 300_000
 HELD_MS = 240_000
 """Five heartbeats, one a minute."""
 STEP_MS = 2_000
 """An anchor is told anew when the clock has moved by more than this."""
 LATENCY_MS = 10_000
-"""So much Z may lie behind a true anchor."""
+"""So much dates may change by an anchor that comes later."""
+REFINED_MS = 5_000
+"""So near to Z an anchor that came after Z was known says what it says of earlier time as well."""
 IN_A_ROW_MS = 180_000
 EXPIRY_MS = 300_000
 """For so long a broker may keep a heartbeat."""
@@ -32,83 +39,101 @@ EVER = 2**62
 
 
 class Epoch(NamedTuple):
-    """Heartbeats with `at` in [begin, end], boot ms, agree on `zero_ms`."""
+    """Heartbeats with `at` in [begin, end], boot ms, agree on `zero_ms`: the center knows since `known_ms`."""
 
     begin: int
     end: int
     zero_ms: int
+    known_ms: int
 
 
-def epochs(stretches: Sequence[Stretch]) -> list[Epoch]:
+def epochs(stretches: Iterable[Stretch]) -> list[Epoch]:
     """Of one boot, by rising `at`; none where its heartbeats agree on nothing."""
-    found = _epochs(sorted(stretches, key=lambda s: (s.zero_ms, s.at_lo, s)))
-    return sorted(found)
+    watch = _Watch()
+    for s in sorted(stretches, key=lambda s: (s.first_ms, s.last_ms, s)):
+        watch.take(s)
+    watch.until(EVER)
+    return watch.found
 
 
-def _epochs(by_zero: list[Stretch]) -> Iterator[Epoch]:
-    """The one of the least zero; then, of what is off and lies before or after it, the others."""
-    while by_zero:
-        main = _agreeing(by_zero)
-        if main is None:
+class _Row(NamedTuple):
+    """Heartbeats without a long silence between them, that agree. `end`: of the epoch before, as it began."""
+
+    first_ms: int
+    last_ms: int
+    begin: int
+    zero_ms: int
+    end: int
+
+
+class _Watch:
+    """Takes stretches in the order of their receipts; each counts for as many windows of zeros as it lies in."""
+
+    def __init__(self) -> None:
+        self.found: list[Epoch] = []
+        self._rows: dict[int, _Row] = {}
+        self._due: tuple[int, int] | None = None
+        """(since when it has lasted for long enough, window) of a row."""
+        self._since: list[Stretch] = []
+        self._lasting: list[tuple[int, int]] = []
+        """(zero, last receipt) of what bears the newest epoch out."""
+        self._end = -EVER
+
+    def take(self, s: Stretch) -> None:
+        self.until(s.first_ms)
+        zero_ms, newest = first_zero(s), self.found[-1] if self.found else None
+        if newest and abs(zero_ms - newest.zero_ms) <= OFF_MS:
+            heappush(self._lasting, (s.alike.late * CELL_MS, s.last_ms))
             return
-        yield main
-        off = [s for s in by_zero if abs(s.zero_ms - main.zero_ms) > OFF_MS]
-        yield from _epochs([s for s in off if s.at_hi < main.begin])
-        by_zero = [s for s in off if s.at_lo > main.end]
+        end = self._end_by(s.first_ms)
+        if s.at_lo <= end:
+            return
+        self._since.append(s)
+        cell = zero_ms // GRID_MS
+        for window in range(cell - AGREE_MS // GRID_MS, cell + 1):
+            row = self._rows.get(window)
+            if row is None or s.first_ms > row.last_ms + IN_A_ROW_MS:
+                row = _Row(s.first_ms, s.last_ms, s.at_lo, zero_ms, end)
+            else:
+                least = min(row.begin, s.at_lo), min(row.zero_ms, zero_ms)
+                row = _Row(row.first_ms, max(row.last_ms, s.last_ms), *least, row.end)
+            self._rows[window] = row
+            if row.last_ms - row.first_ms >= HELD_MS:
+                due = max(s.first_ms, row.first_ms + HELD_MS), window
+                self._due = min(self._due or due, due)
+
+    def until(self, now_ms: int) -> None:
+        """What has lasted for long enough by now is an epoch."""
+        if not self._due or self._due[0] > now_ms:
+            return
+        known_ms, row = self._due[0], self._rows[self._due[1]]
+        if self.found:
+            self.found[-1] = self.found[-1]._replace(end=row.end)
+        self.found.append(Epoch(row.begin, EVER, row.zero_ms, known_ms))
+        near = (s for s in self._since if abs(first_zero(s) - row.zero_ms) <= OFF_MS)
+        self._lasting = [(s.alike.late * CELL_MS, s.last_ms) for s in near]
+        heapify(self._lasting)
+        self._end, self._due, self._since = -EVER, None, []
+        self._rows.clear()
+
+    def _end_by(self, now_ms: int) -> int:
+        """How far, boot ms, the newest epoch was borne out by then."""
+        while self._lasting and self._lasting[0][1] < now_ms:
+            zero_ms, last_ms = heappop(self._lasting)
+            self._end = max(self._end, last_ms - zero_ms)
+        return max(self._end, now_ms - self._lasting[0][0]) if self._lasting else self._end
 
 
-def _agreeing(by_zero: Sequence[Stretch]) -> Epoch | None:
-    """The least zero that heartbeats in a row agree on for long enough.
-
-    From one zero to the next only what is new can make a row long enough: whatever a box sends, each heartbeat is
-    looked at with its neighbours, not with all others.
-    """
-    within: list[tuple[int, int, int]] = []
-    end = 0
-    for i, first in enumerate(by_zero):
-        new, end = end, bisect_right(by_zero, first.zero_ms + AGREE_MS, lo=end, key=lambda s: s.zero_ms)
-        added = [(s.first_ms, s.last_ms, new + n) for n, s in enumerate(by_zero[new:end])]
-        for one in added:
-            insort(within, one)
-        if any(_held_long(within, one) for one in added):
-            rows = [row for row in _in_a_row(by_zero[i:end]) if row[-1] - row[0] >= HELD_MS]
-            return Epoch(min(row[1] for row in rows), max(row[2] for row in rows), first.zero_ms)
-        del within[bisect_left(within, (first.first_ms, first.last_ms, i))]
-    return None
-
-
-def _held_long(within: list[tuple[int, int, int]], one: tuple[int, int, int]) -> bool:
-    """Whether its row is long enough. All others in it are shorter, or they would have been one before."""
-    begin, end, _ = one
-    while end - begin < HELD_MS:
-        low = bisect_left(within, (begin - IN_A_ROW_MS - HELD_MS, 0, 0))
-        high = bisect_right(within, (end + IN_A_ROW_MS, EVER, 0))
-        near = [(first, last) for first, last, _ in within[low:high] if last + IN_A_ROW_MS >= begin]
-        wider = min(first for first, _ in near), max(last for _, last in near)
-        if wider == (begin, end):
-            return False
-        begin, end = wider
-    return True
-
-
-def _in_a_row(stretches: Sequence[Stretch]) -> Iterator[tuple[int, int, int, int]]:
-    """(first receipt, least at, greatest at, last receipt) of each row without a long silence."""
-    row: tuple[int, int, int, int] | None = None
-    for s in sorted(stretches, key=lambda s: (s.first_ms, s.last_ms)):
-        if row and s.first_ms <= row[3] + IN_A_ROW_MS:
-            row = (row[0], min(row[1], s.at_lo), max(row[2], s.at_hi), max(row[3], s.last_ms))
-        else:
-            if row:
-                yield row
-            row = (s.first_ms, s.at_lo, s.at_hi, s.last_ms)
-    if row:
-        yield row
+def first_zero(s: Stretch) -> int:
+    """As its first heartbeat showed it: it does not change as more of them come."""
+    return s.first_ms - s.at_lo
 
 
 class Piece(NamedTuple):
     """Boot ms [begin, end) are UTC at plus `offset`.
 
-    `held`, `limit`: the same where what follows says an earlier time: squeezed. `other`: what else dated it once.
+    `held`, `limit`: the same where what follows says an earlier time: squeezed. `known_ms`: since when the center can
+    tell, UTC.
     """
 
     begin: int
@@ -116,7 +141,15 @@ class Piece(NamedTuple):
     offset: int
     held: int
     limit: int
-    other: int | None = None
+    known_ms: int
+
+
+class Once(NamedTuple):
+    """Boot ms [begin, end) were UTC at plus `offset` before the center knew better."""
+
+    begin: int
+    end: int
+    offset: int
 
 
 class Clock:
@@ -129,13 +162,21 @@ class Clock:
         self.epochs = epochs(stretches)
         self.refused: list[AnchorPoint] = []
         self.least_ms = min([s.zero_ms for s in stretches], default=EVER)
+        self._once: list[Once] = []
+        first_ms = self.epochs[0].known_ms if self.epochs else EVER
+        early = [a for a in anchors if a.received_ms <= first_ms]
+        least = min([self.least_ms, before_ms or EVER, *(a.received_ms - a.at for a in early)])
+        pieces = list(_pieces(-EVER, EVER, self._alone(early, least), []))
         if self.epochs:
+            self._once = [Once(p.begin, min(p.end, _by_then(self.epochs[0])), p.offset) for p in pieces]
+            self.refused.clear()
             pieces = list(self._dated(stretches, anchors))
-        else:
-            least = min([self.least_ms, before_ms or EVER, *(a.received_ms - a.at for a in anchors)])
-            pieces = list(_pieces(-EVER, EVER, self._alone(anchors, least), [], EVER))
+        else:  # what the anchor before had dated
+            pairs = [(a, b) for a, b in pairwise(pieces) if abs(a.offset - b.offset) > LATENCY_MS]
+            self._once = [Once(b.begin, b.end, a.offset) for a, b in pairs]
         self._pieces = list(_squeezed(pieces))
         self._begins = [piece.begin for piece in self._pieces]
+        self._once_ends = [once.end for once in self._once]
 
     def __bool__(self) -> bool:
         return bool(self._pieces)
@@ -143,16 +184,20 @@ class Clock:
     def _dated(self, stretches: Sequence[Stretch], anchors: Sequence[AnchorPoint]) -> Iterator[Piece]:
         """By each epoch: the first reaches back, the last onward; what lies between two is nobody's."""
         seen: set[AnchorPoint] = set()
-        ends = [-EVER, *(epoch.end for epoch in self.epochs)]
-        for before, epoch in zip(ends, self.epochs, strict=False):
-            last = epoch is self.epochs[-1]
-            begin, end = (-EVER if before == -EVER else epoch.begin), (EVER if last else epoch.end + 1)
-            near = [a for a in anchors if before < a.at and (last or a.at < end) and _near(a, epoch)]
+        before = -EVER
+        for epoch in self.epochs:
+            begin, last = (-EVER if before == -EVER else epoch.begin), epoch.end == EVER
+            until = next((e.begin for e in self.epochs if e.begin > begin and not last), EVER)
+            near = [a for a in anchors if before < a.at < until and _near(a, epoch)]
             seen |= set(near)
-            inside = [s for s in stretches if begin <= s.at_lo < end]
-            known_ms = min((s.first_ms for s in inside), default=EVER) + IN_A_ROW_MS + HELD_MS
-            sure = self._in_turn([a for a in near if a.err_ms < UNSURE_MS] or near)
-            yield from _pieces(begin, end, sure, _steps(inside, epoch), known_ms)
+            if before != -EVER:
+                self._once.append(Once(before + 1, _by_then(epoch), offset))
+            steps = _steps([s for s in stretches if begin <= s.at_lo <= epoch.end], epoch)
+            sure = self._in_turn([a for a in near if a.err_ms < UNSURE_MS] or near, steps, epoch.known_ms)
+            for piece in _pieces(begin, epoch.end if last else epoch.end + 1, sure, steps, epoch.known_ms):
+                offset = piece.offset
+                yield piece
+            before = epoch.end
         self.refused += (a for a in anchors if a not in seen and a.err_ms < UNSURE_MS)
 
     def _alone(self, anchors: Sequence[AnchorPoint], zero_ms: int) -> list[AnchorPoint]:
@@ -161,18 +206,29 @@ class Clock:
         sure = [a for a in told if a.err_ms < UNSURE_MS]
         return self._in_turn(sure or [a for a in told if abs(a.utc_ms - a.at - zero_ms) <= AHEAD_MS])
 
-    def _in_turn(self, anchors: Sequence[AnchorPoint]) -> list[AnchorPoint]:
-        """In the order of their receipts; none that dates anew what one before it has dated."""
+    def _in_turn(
+        self, anchors: Sequence[AnchorPoint], steps: Sequence[tuple[int, int]] = (), known_ms: int = EVER
+    ) -> list[AnchorPoint]:
+        """In the order of their receipts; none that dates anew what one before it, or Z, has dated.
+
+        One that came after Z was known, and is not near to it, rules from its receipt on.
+        """
         believed: list[AnchorPoint] = []
         offsets: dict[int, int] = {}
         ats: list[int] = []
         for a in sorted(anchors, key=lambda a: (a.received_ms, a)):
-            if ats and ats[-1] >= a.at and abs(_offset_at(ats, offsets, a.at) - (a.utc_ms - a.at)) > STEP_MS:
+            offset = a.utc_ms - a.at
+            if a.received_ms > known_ms:
+                dated = [_step(steps, a.at), *([_offset_at(ats, offsets, a.at)] if ats else [])]
+                if any(abs(offset - one) > REFINED_MS for one in dated):
+                    at = max(a.at, a.received_ms - dated[0])
+                    a = a._replace(at=at, utc_ms=at + offset)
+            if ats and ats[-1] >= a.at and abs(_offset_at(ats, offsets, a.at) - offset) > STEP_MS:
                 self.refused += [a] if a.err_ms < UNSURE_MS else []
                 continue
             believed.append(a)
             if a.at not in offsets:
-                offsets[a.at] = a.utc_ms - a.at
+                offsets[a.at] = offset
                 insort(ats, a.at)
         return believed
 
@@ -186,17 +242,28 @@ class Clock:
             if low < high:
                 yield min(low + p.held, p.limit), min(high + p.held, p.limit)
 
+    def since(self, begin: int, end: int) -> Iterator[tuple[int, Span]]:
+        """The same spans, each with since when the center can date it, UTC ms."""
+        for p in self._pieces[max(0, bisect_right(self._begins, begin) - 1) : bisect_left(self._begins, end)]:
+            low, high = max(begin, p.begin), min(end, p.end)
+            if low < high:
+                yield p.known_ms, (min(low + p.held, p.limit), min(high + p.held, p.limit))
+
     def told(self, begin: int, end: int) -> Iterator[Span]:
-        """The same as each piece says it: what was told of a time is not squeezed away by a later piece."""
-        for i in range(max(0, bisect_right(self._begins, begin) - 1), len(self._pieces)):
-            p = self._pieces[i]
-            if p.begin >= end:
-                return
+        """The same as each piece says it, and as it was dated once: what was told of a time is not taken away by a
+        later word.
+        """
+        pieces = self._pieces[max(0, bisect_right(self._begins, begin) - 1) : bisect_left(self._begins, end)]
+        for p in (*pieces, *self._once_dated(begin, end)):
             low, high = max(begin, p.begin), min(end, p.end)
             if low < high:
                 yield low + p.offset, high + p.offset
-                if p.other is not None:
-                    yield low + p.other, high + p.other
+
+    def _once_dated(self, begin: int, end: int) -> Iterator[Once]:
+        for i in range(bisect_right(self._once_ends, begin), len(self._once)):
+            if self._once[i].begin >= end:
+                return
+            yield self._once[i]
 
     def offset(self, at: int) -> int:
         """What this boot ms is dated with."""
@@ -219,15 +286,20 @@ class Clock:
 
     def fits(self, s: Stretch) -> bool:
         """Whether these heartbeats were alive when they came, not kept somewhere for long: a sign of life (N5)."""
-        if not self.epochs:
+        if not self.epochs or s.first_ms <= self.epochs[0].known_ms:
             return True
-        nearest = min(self.epochs, key=lambda e: (max(e.begin - s.at_hi, s.at_lo - e.end, 0), e))
-        return -AGREE_MS <= s.zero_ms - nearest.zero_ms <= AGREE_MS + EXPIRY_MS
+        zero_ms = next((e.zero_ms for e in reversed(self.epochs) if e.begin <= s.at_hi), self.epochs[0].zero_ms)
+        return -AGREE_MS <= first_zero(s) - zero_ms <= AGREE_MS + EXPIRY_MS
 
 
 def _offset_at(ats: Sequence[int], offsets: dict[int, int], at: int) -> int:
     """Of the nearest before, else of the first. `ats`: in order."""
     return offsets[ats[max(0, bisect_right(ats, at) - 1)]]
+
+
+def _by_then(epoch: Epoch) -> int:
+    """Boot ms: how far its heartbeats had come when it was known."""
+    return epoch.known_ms - epoch.zero_ms + 1
 
 
 def _near(a: AnchorPoint, epoch: Epoch) -> bool:
@@ -239,45 +311,44 @@ def _steps(stretches: Sequence[Stretch], epoch: Epoch) -> list[tuple[int, int]]:
 
     The first is the least of those that Z came about by.
     """
-    rows = sorted((s for s in stretches if 0 <= s.zero_ms - epoch.zero_ms <= OFF_MS), key=lambda s: (s.at_lo, s))
+    near = (s for s in stretches if -AGREE_MS <= first_zero(s) - epoch.zero_ms <= OFF_MS)
     steps: list[tuple[int, int]] = []
-    for s in rows:
-        zero_ms = s.first_ms - s.at_lo
+    for s in sorted(near, key=lambda s: (s.at_lo, s)):
+        zero_ms = first_zero(s)
         if not steps:
             steps.append((s.at_lo, zero_ms))
         elif zero_ms < steps[-1][1]:
-            known_before = s.first_ms > rows[0].first_ms + IN_A_ROW_MS + HELD_MS
-            steps = [*steps, (s.at_lo, zero_ms)] if known_before else [(steps[0][0], zero_ms)]
+            steps = [*steps, (s.at_lo, zero_ms)] if s.first_ms > epoch.known_ms else [(steps[0][0], zero_ms)]
     return steps
 
 
-def _pieces(
-    begin: int, end: int, anchors: Sequence[AnchorPoint], steps: Sequence[tuple[int, int]], known_ms: int
-) -> Iterator[Piece]:
-    """Linear from the nearest anchor before, from the first one backwards; without any, from the steps of Z.
+def _step(steps: Sequence[tuple[int, int]], at: int) -> int:
+    """Z as it dates this boot ms."""
+    return steps[max(0, bisect_right(steps, at, key=lambda step: step[0]) - 1)][1]
 
-    An anchor that came after `known_ms` dates what Z had dated already.
-    """
-    late = {a.at for a in anchors if a.received_ms > known_ms}
-    told = {a.at: a.utc_ms for a in sorted(anchors)} or {at: at + zero_ms for at, zero_ms in steps}
-    held, least = dict(told), EVER
-    for at in sorted(told, reverse=True):
-        held[at] = least = min(least, told[at])
+
+def _pieces(
+    begin: int, end: int, anchors: Sequence[AnchorPoint], steps: Sequence[tuple[int, int]], known_ms: int = EVER
+) -> Iterator[Piece]:
+    """Linear from the nearest anchor before, from the first one backwards; where none rules, from the steps of Z."""
+    told = {a.at: (a.utc_ms, min(a.received_ms, known_ms)) for a in sorted(anchors, reverse=True)}
+    first = min(anchors, default=None)
+    if steps and (not first or _onward(first, steps, known_ms)):
+        told |= {at: (at + zero_ms, known_ms) for at, zero_ms in steps if not first or at < first.at}
     points = sorted(told)
+    held, least = {}, EVER
+    for at in reversed(points):
+        held[at] = least = min(least, told[at][0])
     for i, at in enumerate(points):
         low = begin if i == 0 else max(begin, at)
-        high = points[i + 1] if i + 1 < len(points) else end
+        high = min(end, points[i + 1] if i + 1 < len(points) else end)
         if low < high:
-            other = _other(steps, at, told[at] - at) if at in late else None
-            if not steps and i and abs(told[points[i - 1]] - points[i - 1] - told[at] + at) > LATENCY_MS:
-                other = told[points[i - 1]] - points[i - 1]  # without a Z, what the anchor before had dated
-            yield Piece(low, high, told[at] - at, held[at] - at, EVER, other)
+            yield Piece(low, high, told[at][0] - at, held[at] - at, EVER, told[at][1])
 
 
-def _other(steps: Sequence[tuple[int, int]], at: int, offset: int) -> int | None:
-    """Z where the anchors say something else: what they date was first dated by it."""
-    i = max(0, bisect_right(steps, at, key=lambda step: step[0]) - 1)
-    return steps[i][1] if steps and abs(steps[i][1] - offset) > LATENCY_MS else None
+def _onward(a: AnchorPoint, steps: Sequence[tuple[int, int]], known_ms: int) -> bool:
+    """Whether Z had dated what came before it, and otherwise."""
+    return a.received_ms > known_ms and abs(a.utc_ms - a.at - _step(steps, a.at)) > REFINED_MS
 
 
 def _squeezed(pieces: Sequence[Piece]) -> Iterator[Piece]:

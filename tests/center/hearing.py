@@ -2,13 +2,22 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import lru_cache
 
 from center.beats import Stretch, joined, stretch
-from center.decode import Batch, Incoming, Item, Poison, decode, origin
+from center.decode import Batch, Incoming, Item, Message, Poison, decode, origin
 from center.intervals import Intervals
 from center.testimony import Closing, Testimony
 from center.timeline import AnchorPoint, Claim, Held, Lost
 from contract.messages import Anchor, Coverage, Gap, Heartbeat
+
+
+@lru_cache(10_000)
+def read(topic: str, payload: bytes) -> Message | Poison:
+    """Kept: one history is heard up to several moments."""
+    source = origin(topic)
+    assert source
+    return decode(source, payload)
 
 
 def hear(messages: Iterable[Incoming], up: Intervals) -> Testimony:
@@ -16,9 +25,7 @@ def hear(messages: Iterable[Incoming], up: Intervals) -> Testimony:
     beats: list[Stretch] = []
     copies: dict[tuple[str, int], list[tuple[int, bytes, Item | None]]] = defaultdict(list)
     for m in messages:
-        source = origin(m.topic)
-        assert source
-        match decode(source, m.payload):
+        match read(m.topic, m.payload):
             case Heartbeat() as beat:
                 beats.append(stretch(beat, m.received_ms))
             case Batch() as batch:

@@ -2,38 +2,88 @@
 
 import cProfile
 import pstats
-from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from center.beats import Alike, Stretch
+from center.beats import CELL_MS, Alike, Stretch
 from center.rate import Rules, month_span
 from center.record import Recorder
 from center.report import When, report
 from center.store import Store
 from center.timeline import AnchorPoint
-from center.zero import AGREE_MS, HELD_MS, STEP_MS, Clock, Epoch, _agreeing, _in_a_row
+from center.zero import (
+    AGREE_MS,
+    EVER,
+    GRID_MS,
+    HELD_MS,
+    IN_A_ROW_MS,
+    OFF_MS,
+    STEP_MS,
+    Clock,
+    Epoch,
+    epochs,
+    first_zero,
+)
 from tests.center.letters import T0, anchor, beat, birth, event, events, letter, moved, register
 
 DAY_MS = 86_400_000
 
 
-def slowly_agreeing(by_zero: Sequence[Stretch]) -> Epoch | None:
-    """As it is defined: every window of zeros by itself."""
-    for i, first in enumerate(by_zero):
-        end = bisect_right(by_zero, first.zero_ms + AGREE_MS, key=lambda s: s.zero_ms)
-        rows = [row for row in _in_a_row(by_zero[i:end]) if row[-1] - row[0] >= HELD_MS]
-        if rows:
-            return Epoch(min(row[1] for row in rows), max(row[2] for row in rows), first.zero_ms)
-    return None
+def in_turn(s: Stretch) -> tuple[int, int, Stretch]:
+    return s.first_ms, s.last_ms, s
 
 
-def a_stretch(first: int, length: int, zero: int) -> Stretch:
-    alike = Alike("j", "s", "b", 0, 1, "", "", 0, 0)
+def slowly(told: Sequence[Stretch]) -> list[Epoch]:
+    """As it is defined: each epoch by every window of zeros, with all that was told since the one before."""
+    found: list[Epoch] = []
+    since = fresh = told
+    while True:
+        newest = found[-1] if found else None
+        near = [s for s in since if newest and abs(first_zero(s) - newest.zero_ms) <= OFF_MS]
+
+        def end_by(now: Stretch, near: Sequence[Stretch] = near) -> int:
+            """How far the newest epoch was borne out before that came."""
+            heard = ((min(s.last_ms, now.first_ms), s.alike.late * CELL_MS) for s in near if in_turn(s) < in_turn(now))
+            return max((last_ms - zero_ms for last_ms, zero_ms in heard), default=-EVER)
+
+        off = [s for s in fresh if s not in near and s.at_lo > end_by(s)]
+        windows = {first_zero(s) // GRID_MS - n for s in off for n in range(4)}
+        rows = [row for low in windows for row in agreed(off, low)]
+        if not rows:
+            return found
+        known_ms, _, row = min(rows)
+        found = [*found[:-1], newest._replace(end=end_by(row[0]))] if newest else []
+        found.append(Epoch(min(s.at_lo for s in row), EVER, min(map(first_zero, row)), known_ms))
+        last = in_turn(row[-1])
+        before = [s for s in off if s.first_ms < known_ms or in_turn(s) <= last]
+        fresh = [s for s in fresh if s.first_ms >= known_ms and in_turn(s) > last]
+        since = [*before, *fresh]
+
+
+def agreed(told: Sequence[Stretch], low: int) -> Iterator[tuple[int, int, list[Stretch]]]:
+    """The first row of this window that lasts for long enough, with since when it does."""
+    row: list[Stretch] = []
+    known_ms = EVER
+    for s in told:
+        if not low * GRID_MS <= first_zero(s) < low * GRID_MS + AGREE_MS + GRID_MS:
+            continue
+        if s.first_ms >= known_ms:
+            break
+        if row and s.first_ms > max(one.last_ms for one in row) + IN_A_ROW_MS:
+            row = []
+        row.append(s)
+        if max(one.last_ms for one in row) - row[0].first_ms >= HELD_MS:
+            known_ms = min(known_ms, max(s.first_ms, row[0].first_ms + HELD_MS))
+    if known_ms < EVER:
+        yield known_ms, low, row
+
+
+def a_stretch(first: int, length: int, zero: int, number: int) -> Stretch:
+    alike = Alike("j", "s", "b", 0, number, "", "", zero // CELL_MS, 0)
     return Stretch(alike, first, first + length, first - zero, first + length - zero, 0, zero)
 
 
@@ -42,8 +92,9 @@ stretches = st.lists(
     st.builds(
         a_stretch,
         minutes,
-        st.sampled_from((0, 0, 0, 30_000, 90_000, 240_000)),
-        st.integers(0, 9).map(lambda n: n * 40_000),
+        st.sampled_from((0, 0, 0, 30_000, 90_000, 240_000, 600_000)),
+        st.integers(-9, 18).map(lambda n: n * 40_000),
+        st.integers(),
     ),
     max_size=25,
 )
@@ -51,10 +102,25 @@ stretches = st.lists(
 
 @settings(max_examples=500, deadline=None)
 @given(stretches)
-def test_the_first_agreement_is_the_one_defined(found: list[Stretch]) -> None:
-    """Looking at what is new only gives the same zero, from and to, as looking at every window."""
-    ordered = sorted(found, key=lambda s: (s.zero_ms, s.at_lo, s))
-    assert _agreeing(ordered) == slowly_agreeing(ordered)
+def test_the_epochs_are_those_defined(found: list[Stretch]) -> None:
+    """Looking at each stretch once gives the same epochs as looking at every window."""
+    assert epochs(found) == slowly(sorted(found, key=in_turn))
+
+
+@settings(max_examples=500, deadline=None)
+@given(stretches, minutes)
+def test_no_later_heartbeat_changes_an_epoch(found: list[Stretch], now: int) -> None:
+    """What was known by then stays: an epoch that ends ends with what was known before the next one began."""
+    then = epochs([_by(s, now) for s in found if s.first_ms <= now])
+    final = [e for e in epochs(found) if e.known_ms <= now]
+    assert [e[:1] + e[2:] for e in then if e.known_ms <= now] == [e[:1] + e[2:] for e in final]
+    assert [e.end for e in then[:-1]] == [e.end for e in final[:-1]]
+
+
+def _by(s: Stretch, now: int) -> Stretch:
+    """As much of it as had come by then."""
+    last = min(s.last_ms, now)
+    return s._replace(last_ms=last, at_hi=s.at_lo + last - s.first_ms)
 
 
 def slowly_in_turn(anchors: list[AnchorPoint]) -> list[AnchorPoint]:

@@ -82,7 +82,35 @@ class Villain:
         self.rnd, self.box, self.since = rnd, box, since
 
     def lies(self, count: int) -> list[Incoming]:
-        return [self._lie() for _ in range(count)]
+        """Single messages of any kind, and rows of them that agree with one another."""
+        found: list[Incoming] = []
+        for _ in range(count):
+            found += self._row() if self.rnd.random() < 0.3 else [self._lie()]
+        return found
+
+    def _row(self) -> list[Incoming]:
+        """One run's heartbeats, one a minute, of a clock that is so far off; perhaps with events that they claim."""
+        rnd, (boot, session, store) = self.rnd, self._ids()
+        begin = self._now()
+        zeros = [T0 + zero for of, _, _, zero in self.box.sessions if of == boot]
+        off = rnd.choice((-600, -100, -10, -6, -4, -1, 0, 0, 0, 1, 4, 6, 10, 100)) * MINUTE
+        zero = (zeros[0] if zeros else begin - rnd.randint(0, 60) * MINUTE) + off
+        first = max(0, begin - zero)
+        since, high = rnd.choice((0, 1_000, first)), rnd.choice((0, self.box.seq, self.box.seq + 2))
+        found, slot = [], rnd.choice(SLOTS)
+        if high > self.box.seq:
+            at, words = rnd.choice((since, first)), {"slot": slot, "from": "unknown", "level": "streams"}
+            row = {"seq": self.box.seq + 1, "boot": boot, "session": session, "at": at, "kind": "transition"} | words
+            more = {"seq": self.box.seq + 2, "kind": "fault", "boot": boot, "session": session, "at": at, "what": "x"}
+            rows = [row | {"to": rnd.choice(("online", "online", "offline"))}, more]
+            found.append(letter("ev", msgspec.json.encode({"store": store, "events": rows}), begin + 50))
+        lists = rnd.choice(({}, {}, {"offline": [slot]}, {"unknown": list(SLOTS)}))
+        for minute in range(rnd.choice((1, 5, 6, 20, 60))):
+            now = begin + minute * MINUTE + rnd.choice((100, 100, 2_000, 50_000))
+            words = {"boot": boot, "session": session, "store": store, "at": max(0, now - zero), "n": 2}
+            words |= {"watching_since": since, "settled_to": max(0, now - zero), "seq_high": high}
+            found.append(letter("hb", msgspec.json.encode(words | lists), now))
+        return found
 
     def _now(self) -> int:
         return T0 + self.rnd.randint(self.since * MINUTE, (self.box.minutes + 60) * MINUTE)
