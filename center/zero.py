@@ -5,8 +5,8 @@ Pure. A box says what it likes of the time; when its heartbeats came is what the
 Z, the boot's millisecond 0, is the least of (receipt - at) of the heartbeats that first agreed on it to 90 s for four
 minutes (five of them). From then on it stands: no single one moves it by more than that, and what is lower rules onward
 only. Where heartbeats of a later `at` agree for as long on another one, more than five minutes off, a new epoch begins
-(the machine was paused, or its boot clock did not count in a sleep); between two epochs nothing is dated. In a boot with
-a Z an anchor within five minutes of it is believed, any other refused. A boot without one is dated by its anchors alone.
+(the machine was paused, or its boot clock did not count in a sleep); between two epochs nothing is dated. In a boot
+with a Z an anchor within five minutes of it is believed, any other refused. A boot without one is dated by its anchors.
 
 Each step follows from what had come by then, in the order of the receipts: no later word dates anew what was dated.
 """
@@ -98,9 +98,9 @@ class _Watch:
                 least = min(row.begin, s.at_lo), min(row.zero_ms, zero_ms)
                 row = _Row(row.first_ms, max(row.last_ms, s.last_ms), *least, row.end)
             self._rows[window] = row
-            if row.last_ms - row.first_ms >= HELD_MS:
-                due = max(s.first_ms, row.first_ms + HELD_MS), window
-                self._due = min(self._due or due, due)
+            known_ms = max(s.first_ms, row.first_ms + HELD_MS)
+            if row.last_ms - row.first_ms >= HELD_MS and (not self._due or known_ms < self._due[0]):
+                self._due = known_ms, window
 
     def until(self, now_ms: int) -> None:
         """What has lasted for long enough by now is an epoch."""
@@ -176,7 +176,7 @@ class Clock:
             self._once = [Once(b.begin, b.end, a.offset) for a, b in pairs]
         self._pieces = list(_squeezed(pieces))
         self._begins = [piece.begin for piece in self._pieces]
-        self._once_ends = [once.end for once in self._once]
+        self._once_begins, self._once_ends = [once.begin for once in self._once], [once.end for once in self._once]
 
     def __bool__(self) -> bool:
         return bool(self._pieces)
@@ -184,7 +184,7 @@ class Clock:
     def _dated(self, stretches: Sequence[Stretch], anchors: Sequence[AnchorPoint]) -> Iterator[Piece]:
         """By each epoch: the first reaches back, the last onward; what lies between two is nobody's."""
         seen: set[AnchorPoint] = set()
-        before = -EVER
+        before, offset = -EVER, 0
         for epoch in self.epochs:
             begin, last = (-EVER if before == -EVER else epoch.begin), epoch.end == EVER
             until = next((e.begin for e in self.epochs if e.begin > begin and not last), EVER)
@@ -216,15 +216,15 @@ class Clock:
         believed: list[AnchorPoint] = []
         offsets: dict[int, int] = {}
         ats: list[int] = []
-        for a in sorted(anchors, key=lambda a: (a.received_ms, a)):
-            offset = a.utc_ms - a.at
+        for told in sorted(anchors, key=lambda a: (a.received_ms, a)):
+            a, offset = told, told.utc_ms - told.at
             if a.received_ms > known_ms:
                 dated = [_step(steps, a.at), *([_offset_at(ats, offsets, a.at)] if ats else [])]
                 if any(abs(offset - one) > REFINED_MS for one in dated):
                     at = max(a.at, a.received_ms - dated[0])
                     a = a._replace(at=at, utc_ms=at + offset)
             if ats and ats[-1] >= a.at and abs(_offset_at(ats, offsets, a.at) - offset) > STEP_MS:
-                self.refused += [a] if a.err_ms < UNSURE_MS else []
+                self.refused += [told] if told.err_ms < UNSURE_MS else []
                 continue
             believed.append(a)
             if a.at not in offsets:
@@ -254,16 +254,11 @@ class Clock:
         later word.
         """
         pieces = self._pieces[max(0, bisect_right(self._begins, begin) - 1) : bisect_left(self._begins, end)]
-        for p in (*pieces, *self._once_dated(begin, end)):
+        once = self._once[bisect_right(self._once_ends, begin) : bisect_left(self._once_begins, end)]
+        for p in (*(Once(p.begin, p.end, p.offset) for p in pieces), *once):
             low, high = max(begin, p.begin), min(end, p.end)
             if low < high:
                 yield low + p.offset, high + p.offset
-
-    def _once_dated(self, begin: int, end: int) -> Iterator[Once]:
-        for i in range(bisect_right(self._once_ends, begin), len(self._once)):
-            if self._once[i].begin >= end:
-                return
-            yield self._once[i]
 
     def offset(self, at: int) -> int:
         """What this boot ms is dated with."""
@@ -336,6 +331,10 @@ def _pieces(
     if steps and (not first or _onward(first, steps, known_ms)):
         told |= {at: (at + zero_ms, known_ms) for at, zero_ms in steps if not first or at < first.at}
     points = sorted(told)
+    known = {at: told[at][1] for at in points}
+    for a, b in (*pairwise(points), *pairwise(reversed(points))):
+        if abs(told[a][0] - a - told[b][0] + b) <= LATENCY_MS:  # either dates what the other does
+            known[b] = min(known[a], known[b])
     held, least = {}, EVER
     for at in reversed(points):
         held[at] = least = min(least, told[at][0])
@@ -343,7 +342,7 @@ def _pieces(
         low = begin if i == 0 else max(begin, at)
         high = min(end, points[i + 1] if i + 1 < len(points) else end)
         if low < high:
-            yield Piece(low, high, told[at][0] - at, held[at] - at, EVER, told[at][1])
+            yield Piece(low, high, told[at][0] - at, held[at] - at, EVER, known[at])
 
 
 def _onward(a: AnchorPoint, steps: Sequence[tuple[int, int]], known_ms: int) -> bool:

@@ -23,9 +23,12 @@ def register(
     enrol(store, *(f"{city},{county},一小,canteen,灶台,{slot},{gateway},{since}" for slot in slots))
 
 
-def enrol(store: Store, *rows: str) -> None:
+FLAT = "city,county,unit,kind,zone,slot,gateway,accepted_at"
+
+
+def enrol(store: Store, *rows: str, head: str = FLAT) -> None:
     """Takes rows of the flat registry over."""
-    text = "\n".join(("city,county,unit,kind,zone,slot,gateway,accepted_at", *rows, ""))
+    text = "\n".join((head, *rows, ""))
     registry.take_over(store, text.encode(), "test.csv", 0)
 
 

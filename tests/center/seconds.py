@@ -1,6 +1,7 @@
 """Whole canteens on a grid of seconds, and what the center may say of each second: counted one by one, by other code.
 
-Restarts, boots, late and wrong anchors, lost heartbeats, events told again later, the line and the center away.
+Restarts, boots, late and wrong anchors, lost heartbeats, events told again later, the line and the center away;
+positions that move from one box to another and back, begin, end, and times that are left out.
 """
 
 from collections import defaultdict
@@ -11,12 +12,14 @@ import msgspec
 
 from center.decode import Incoming
 from center.intervals import Intervals, normal
+from center.rate import local
 from tests.center.letters import T0, letter
 
 SLOTS = ("k1", "k2")
 LENGTH = 5_400
 DARK, WITHIN = 180, 600
-STARTS = T0 // 1000
+ROOM = 16_200
+"""From the begin of one town to that of the next, each with its own time."""
 
 
 class Row(NamedTuple):
@@ -43,26 +46,23 @@ class Word(NamedTuple):
 class Day:
     """Of one gateway. Seconds count from the day's begin; boot ms are such a second less the boot's zero."""
 
-    def __init__(self, rnd: Random, gateway: str) -> None:
-        self.rnd, self.gateway = rnd, gateway
+    def __init__(self, rnd: Random, gateway: str, starts: int, center_away: list[tuple[int, int]]) -> None:
+        self.rnd, self.gateway, self.starts = rnd, gateway, starts
         self.messages: list[Incoming] = []
         self.rows: list[Row] = []
         self.words: list[Word] = []
-        self.beats: list[tuple[str, int, int]] = []
-        """(boot, second that it speaks of, second of its receipt)."""
-        self.line_away = [self._span(60, 900) for _ in range(rnd.choice((0, 0, 1, 2)))]
-        self.center_away = [self._span(20, 900) for _ in range(rnd.choice((0, 0, 1)))]
+        self.beats: list[tuple[str, int, int, object]] = []
+        """(boot, second that it speaks of, second of its receipt, all else that it says)."""
+        self.anchored: dict[str, int] = {}
+        """Boot -> when its first right anchor came."""
+        self.line_away = [span(rnd, 60, 900) for _ in range(rnd.choice((0, 0, 1, 2)))]
+        self.center_away = center_away
         self.up = [s for s in range(-3600, 2 * LENGTH) if not _in(self.center_away, s)]
         self.zeros: dict[str, int] = {}
-        self.dated: set[str] = set()
         self.seq = 0
         self._seqs: dict[int, int] = {}
         self._closing: dict[str, Any] | None = None
         self._run()
-
-    def _span(self, least: int, most: int) -> tuple[int, int]:
-        begin = self.rnd.randint(300, LENGTH)
-        return begin, begin + self.rnd.randint(least, most)
 
     def _comes(self, second: int) -> int:
         """When what is sent now, and again until it is acknowledged, is read."""
@@ -89,8 +89,9 @@ class Day:
             self._event(begin, zero, "", "", **closing)
         if rnd.random() < 0.8:
             late = rnd.choice((0, 0, 0, 200))
-            self._event(begin, zero, session, "", late, kind="anchor", boot=boot, utc_ms=self._utc(begin), **_SURE)
-            self.dated.add(boot)
+            right = {"kind": "anchor", "boot": boot, "utc_ms": self._utc(begin)} | _SURE
+            came = self._event(begin, zero, session, "", late, **right)
+            self.anchored[boot] = min(came, self.anchored.get(boot, came))
         if end - begin > 1_000 and rnd.random() < 0.2:
             wrong = self._utc(begin) - 8 * 3_600_000
             self._event(begin + 700, zero, session, "", kind="anchor", boot=boot, utc_ms=wrong, **_SURE)
@@ -116,9 +117,9 @@ class Day:
         return self._seqs.get(second, 0)
 
     def _utc(self, second: int) -> int:
-        return (STARTS + second) * 1000
+        return (self.starts + second) * 1000
 
-    def _event(self, second: int, zero: int, session: str, state: str, late: int = 0, **more: Any) -> None:
+    def _event(self, second: int, zero: int, session: str, state: str, late: int = 0, **more: Any) -> int:
         self.seq += 1
         word, named = more.pop("word", None), more.pop("named", "") or session
         received = self._comes(second + late)
@@ -132,6 +133,7 @@ class Day:
         if word:
             since, until = word
             self.words.append(Word(named, since, until, more["seq_high"], received))
+        return received
 
     def _beat(self, boot: str, session: str, begin: int, second: int, zero: int, state: dict[str, str]) -> None:
         self._seqs[second] = self.seq
@@ -144,10 +146,15 @@ class Day:
         fields |= {"watching_since": (begin - zero) * 1000, "settled_to": at}
         self._send("hb", msgspec.json.encode(fields | {w: slots for w, slots in lists.items() if slots}), received)
         self.words.append(Word(session, begin, second, self.seq, received))
-        self.beats.append((boot, second, received))
+        self.beats.append((boot, second, received, (session, self.seq, lists)))
 
     def _send(self, leaf: str, payload: bytes, second: int) -> None:
         self.messages.append(letter(leaf, payload, self._utc(second), self.gateway))
+
+
+def span(rnd: Random, least: int, most: int) -> tuple[int, int]:
+    begin = rnd.randint(300, LENGTH)
+    return begin, begin + rnd.randint(least, most)
 
 
 _SURE = {"err_ms": 20, "source": "ntp"}
@@ -162,8 +169,14 @@ class Counted:
 
     def __init__(self, day: Day) -> None:
         self.day = day
-        known = self._with_zero()
-        life = {r for boot, second, r in day.beats if boot not in known or r - second <= 390}
+        rows = self._rows()
+        known = self._known(rows)
+        life = {
+            second
+            for boot, first, last, delay in rows
+            if boot not in known or first <= known[boot][0] or -90 <= delay - known[boot][1] <= 390
+            for second in range(first, last + 1)
+        }
         near = {s + d for s in life for d in range(DARK)}
         up = set(day.up)
         self.live = sorted(near & up)
@@ -172,24 +185,43 @@ class Counted:
         self._live_set = set(self.live)
         self.on: dict[str, set[int]] = defaultdict(set)
         self.off: dict[str, set[int]] = defaultdict(set)
-        self._dated = day.dated | known
+        self._dated = dict(day.anchored)
+        for boot, (second, _) in known.items():
+            self._dated[boot] = min(second, self._dated.get(boot, second))
         self._count()
 
-    def _with_zero(self) -> set[str]:
-        """Boots of which five heartbeats in a row came at once."""
-        prompt: dict[str, list[int]] = defaultdict(list)
-        for boot, second, received in self.day.beats:
-            if received - second <= 90:
-                prompt[boot].append(received)
-        found = set()
-        for boot, several in prompt.items():
-            row = begin = None
-            for r in sorted(several):
-                if row is None or r - row > 180:
-                    begin = r
-                row = r
-                if begin is not None and r - begin >= 240:
-                    found.add(boot)
+    def _rows(self) -> list[tuple[str, int, int, int]]:
+        """Heartbeats that say the same, at most 90 s apart: (boot, first, last receipt, delay of the first)."""
+        found: list[tuple[str, int, int, int]] = []
+        newest: dict[str, int] = {}
+        for boot, second, received, rest in sorted(self.day.beats, key=lambda beat: (beat[2], beat[1])):
+            zero = self.day.starts + self.day.zeros[boot] + received - second
+            alike = repr((boot, rest, zero // 60))
+            row = newest.get(alike)
+            if row is None or received - found[row][2] > 90:
+                newest[alike] = len(found)
+                found.append((boot, received, received, received - second))
+            else:
+                found[row] = (boot, found[row][1], received, found[row][3])
+        return found
+
+    def _known(self, rows: list[tuple[str, int, int, int]]) -> dict[str, tuple[int, int]]:
+        """Boots of which heartbeats in a row agreed for four minutes: since when, and their least delay."""
+        found: dict[str, tuple[int, int]] = {}
+        for boot, zero in self.day.zeros.items():
+            for low in range((self.day.starts + zero) // 30 - 3, (self.day.starts + zero + 5_000) // 30):
+                window = range(low * 30, low * 30 + 120)
+                begin = end = least = 0
+                for _, first, last, delay in (r for r in rows if r[0] == boot):
+                    if self.day.starts + zero + delay not in window:
+                        continue
+                    if not end or first > end + 180:
+                        begin, end, least = first, last, delay
+                    end, least = max(end, last), min(least, delay)
+                    if end - begin >= 240:
+                        agreed = max(first, begin + 240), least
+                        found[boot] = min(agreed, found.get(boot, agreed), key=lambda one: one[0])
+                        break
         return found
 
     def _in_time(self, second: int, told: int) -> bool:
@@ -225,6 +257,7 @@ class Counted:
             if boot_of.get(session) not in self._dated:
                 continue
             moves = [row for row in self.day.rows if row.session == session and row.slot]
+            dated = self._earliest(self._dated[boot_of[session]])
             for row in moves:
                 following = next((m.at for m in moves if m.slot == row.slot and m.seq > row.seq), 10**9)
                 for word in self.day.words:
@@ -238,7 +271,7 @@ class Counted:
                     elif row.to == "online":
                         if told not in earliest:
                             earliest[told] = self._earliest(told)
-                        since = earliest[told]
+                        since = max(earliest[told], dated)
                         self.on[row.slot].update(s for s in span if s >= since and s not in self.dark)
 
     def _boots(self) -> list[tuple[str, str]]:
@@ -251,5 +284,71 @@ class Counted:
         return found
 
 
-def spans(seconds: set[int]) -> Intervals:
-    return normal(((STARTS + s) * 1000, (STARTS + s + 1) * 1000) for s in seconds)
+def spans(starts: int, seconds: set[int]) -> Intervals:
+    return normal(((starts + s) * 1000, (starts + s + 1) * 1000) for s in seconds)
+
+
+class Town:
+    """Two boxes and two positions, which are heard at the one or the other; a time of its own."""
+
+    def __init__(self, number: int) -> None:
+        rnd = Random(number)
+        self.starts = T0 // 1000 + 7_200 + number * ROOM
+        away = [span(rnd, 20, 900) for _ in range(rnd.choice((0, 0, 1)))]
+        self.days = [Day(rnd, f"zz-{number:04}{name}", self.starts, away) for name in "ab"]
+        self.moves = {slot: self._moves(rnd) for slot in SLOTS}
+        self.served = {slot: self._served(rnd) for slot in SLOTS}
+        self.left_out = {slot: self._left_out(rnd) for slot in SLOTS}
+
+    def _moves(self, rnd: Random) -> list[tuple[int, int]]:
+        """(from, which box): the first from ever."""
+        turns = sorted(rnd.sample(range(1, LENGTH), rnd.choice((0, 0, 1, 2, 3))))
+        return [(-3_000, 0), *((second, 1 - n % 2) for n, second in enumerate(turns))]
+
+    def _served(self, rnd: Random) -> tuple[int, int]:
+        return rnd.choice((-2_000, rnd.randint(-2_000, 0))), rnd.choice((8_000, rnd.randint(LENGTH, 8_000)))
+
+    def _left_out(self, rnd: Random) -> list[tuple[int, int]]:
+        edges = sorted(rnd.sample(range(-1_000, 8_000), 2 * rnd.choice((0, 0, 1, 2))))
+        return list(zip(edges[::2], edges[1::2], strict=True))
+
+    def time(self, second: int) -> str:
+        return local((self.starts + second) * 1000).isoformat()
+
+    def flat(self) -> list[str]:
+        """Rows of the flat registry."""
+        where = f"{self.days[0].gateway}"
+        times = ((slot, self.time(begin), self.time(end)) for slot, (begin, end) in self.served.items())
+        return [f"4101,金水区,一小,canteen,灶台,{slot},{where},{begin},{end}" for slot, begin, end in times]
+
+    def bindings(self) -> list[str]:
+        return [
+            f"{self.position(slot)},{self.time(second)},{self.days[box].gateway},{slot}"
+            for slot, moves in self.moves.items()
+            for second, box in moves[1:]
+        ]
+
+    def exclusions(self) -> list[str]:
+        return [
+            f"{self.position(slot)},{self.time(begin)},{self.time(end)},planned,检修,王芳,李明,2026-10-01"
+            for slot, several in self.left_out.items()
+            for begin, end in several
+        ]
+
+    def position(self, slot: str) -> str:
+        return f"{self.days[0].gateway}/{slot}"
+
+    def counted(self) -> dict[str, tuple[set[int], set[int], set[int]]]:
+        """Position -> seconds that are assessed, in which it was online, and offline."""
+        boxes = [Counted(day) for day in self.days]
+        found = {}
+        for slot, moves in self.moves.items():
+            assessed = {s for s in range(*self.served[slot]) if not _in(self.left_out[slot], s)}
+            ends = [*(second for second, _ in moves[1:]), 10**6]
+            on: set[int] = set()
+            off: set[int] = set()
+            for (since, box), until in zip(moves, ends, strict=True):
+                on |= {s for s in boxes[box].on[slot] if since <= s < until}
+                off |= {s for s in boxes[box].off[slot] if since <= s < until}
+            found[self.position(slot)] = assessed, on, off
+        return found

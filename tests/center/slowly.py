@@ -5,7 +5,7 @@ center/one_run.py says the same, and looks only where something can differ.
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
 
 from center.beats import NEAR_MS, Stretch
 from center.intervals import EMPTY, Intervals, Span, normal
@@ -37,10 +37,11 @@ class Slowly:
         i = bisect_left(self._highs, seq)
         return self._bound[i - 1] if i else -EVER
 
-    def _told_between(self, h: Held, following: Held) -> int:
+    def _lasted(self, h: Held, following: Held | None) -> int:
         """How far claims that knew of `h` and of nothing after it said that its state lasted."""
-        first, end = (bisect_left(self._all_highs, one.seq) for one in (h, following))
-        return max((c.settled_to for c in self._session.claims[first:end]), default=-EVER)
+        reach = self._session.reaches[h.seq]
+        knew = (c for c in self._session.claims if h.seq <= c.seq_high <= reach)
+        return max((c.settled_to for c in knew if not following or c.seq_high < following.seq), default=-EVER)
 
     # ---- off: counts whenever it is told, and stands
 
@@ -49,7 +50,7 @@ class Slowly:
         latest = self._session.received_ms + AHEAD_MS
         for h, proven_to, following in self._session.reached():
             if h.to == "offline":
-                until = max(following.at, self._told_between(h, following)) if following else proven_to
+                until = max(following.at if following else -EVER, self._lasted(h, following))
                 spans = self._clock.told(h.at, min(proven_to, until))
                 found[h.slot] += ((begin, min(end, latest)) for begin, end in spans)
         return found
@@ -60,8 +61,9 @@ class Slowly:
         found: dict[str, list[Span]] = defaultdict(list)
         for h, _, following in self._session.reached():
             if h.to == "online":
-                for begin, end in self._in_time(h, following.at if following else EVER):
-                    found[h.slot] += self._clock.spans(begin, end)
+                for span in self._in_time(h, following.at if following else EVER):
+                    for known_ms, (begin, end) in self._clock.since(*span):
+                        found[h.slot].append((max(begin, self._live.earliest(known_ms)), end))
         return {slot: normal(spans) for slot, spans in found.items()}
 
     def _in_time(self, h: Held, until: int) -> Intervals:
@@ -93,13 +95,11 @@ class Slowly:
 
     # ---- doubt
 
-    def doubt(
-        self, beats: Sequence[Stretch], foreign: Intervals, numbers: Set[tuple[str, int]]
-    ) -> dict[str, Intervals]:
+    def doubt(self, beats: Sequence[Stretch], foreign: Intervals) -> dict[str, Intervals]:
         """By slot ("" for all): where On is withdrawn."""
         found: dict[str, list[Span]] = defaultdict(list)
         found[""] += foreign
-        for h, begin, end, text in (*self._bound_by_claims(), *self._checksums(beats, numbers)):
+        for h, begin, end, text in (*self._bound_by_claims(), *self._checksums(beats)):
             spans = list(self._clock.told(begin, end))
             found[h.slot] += spans
             if text and spans:
@@ -121,43 +121,35 @@ class Slowly:
                 yield h, h.at, before.at, text
             latest[h.slot] = max(before, h, key=lambda one: (one.at, one.seq))
 
-    def _checksums(
-        self, beats: Sequence[Stretch], numbers: Set[tuple[str, int]]
-    ) -> Iterator[tuple[Held, int, int, str]]:
+    def _checksums(self, beats: Sequence[Stretch]) -> Iterator[tuple[Held, int, int, str]]:
         """N5: each slot's word in a heartbeat is its state at a seq from the previous heartbeat's to the next one's."""
-        whole_to = self._whole(numbers)
         rows = sorted(beats, key=lambda s: (s.at_lo, s.at_hi, s))
         for i, s in enumerate(rows):
             low = min(s.alike.seq_high, rows[i - 1].alike.seq_high) if i else 0
             high = max(r.alike.seq_high for r in rows[i : i + 2])
-            if high > whole_to:
-                continue
-            for h in self._disagreeing(s, low, high):
-                text = f"seq {h.seq}: {h.slot} {h.to} at {h.at}, but {_word(s, h.slot)} in heartbeats from {s.at_lo} on"
-                yield h, min(h.at, s.at_lo), max(h.at, s.at_hi) + 1, text
+            for slot in self._by_slot:
+                if h := self._disagreeing(s, slot, low, high):
+                    word = _word(s, slot)
+                    text = f"seq {h.seq}: {slot} {h.to} at {h.at}, but {word} in heartbeats from {s.at_lo} on"
+                    yield h, min(h.at, s.at_lo), max(h.at, s.at_hi) + 1, text
 
-    def _disagreeing(self, s: Stretch, low: int, high: int) -> Iterator[Held]:
-        """The newest transition of each slot whose word is none of its states from `low` to `high`."""
-        offline, unknown = frozenset(s.alike.offline.split(",")), frozenset(s.alike.unknown.split(","))
-        lasting = s.last_ms - s.first_ms > 2 * NEAR_MS  # some of it lie between two alike: what these list must be so
-        for slot, (seqs, moves) in self._by_slot.items():
-            word = "offline" if slot in offline else "unknown" if slot in unknown else "online"
-            least, most = (s.alike.seq_high, s.alike.seq_high) if lasting and word != "online" else (low, high)
-            last = bisect_right(seqs, most) - 1
-            if last < 0:
-                continue
-            first = bisect_right(seqs, least) - 1
-            states = {"unknown"} if first < 0 else {moves[first].to}
-            states.update(h.to for h in moves[max(first, 0) : last + 1])
-            if word not in states and states <= {"online", "offline", "unknown"}:
-                yield moves[last]
-
-    def _whole(self, numbers: Set[tuple[str, int]]) -> int:
-        """Up to which seq this run is held without a hole, from its first one on; 0 where that is not known."""
-        first = self._line[0][0] if self._line else 0
-        if not first or (first > 1 and (self._run[0], first - 1) not in numbers):
-            return 0
-        return self._session.reaches[first]
+    def _disagreeing(self, s: Stretch, slot: str, low: int, high: int) -> Held | None:
+        """Seq by seq: the slot's last transition that this heartbeat can have known, where its word is none of its
+        states that it can have said. None where a seq on the way is not held, or a word is strange.
+        """
+        if s.last_ms - s.first_ms > 2 * NEAR_MS and _word(s, slot) != "online":
+            can_have_said = [s.alike.seq_high]
+        else:
+            can_have_said = list(range(low, high + 1))
+        moves = {h.seq: h for h in self._session.moves if h.slot == slot}
+        since = max((seq for seq in moves if seq <= can_have_said[0]), default=None)
+        own = {seq for seq, _ in self._line}
+        if since is None or not own.issuperset(range(since, high + 1)):
+            return None
+        states = [max((moves[seq] for seq in moves if seq <= at), key=lambda h: h.seq) for at in can_have_said]
+        words = {h.to for h in states}
+        strange = words - {"online", "offline", "unknown"}
+        return states[-1] if not strange and _word(s, slot) not in words else None
 
 
 def _word(s: Stretch, slot: str) -> str:

@@ -3,55 +3,84 @@
 import os
 from random import Random
 
-from center.history import recall
-from center.intervals import EMPTY, Intervals, difference
-from center.notary import judge
-from center.rate import Rules, dark
+from center import registry
+from center.audit import audit
+from center.intervals import Intervals, Span, difference
+from center.rate import Rules
 from center.record import Recorder
+from center.report import When, report, told
 from center.store import Store
-from center.timeline import Known
-from tests.center.letters import T0, register
-from tests.center.seconds import DARK, SLOTS, STARTS, WITHIN, Counted, Day, spans
+from tests.center.letters import T0, enrol
+from tests.center.seconds import DARK, ROOM, WITHIN, Town, spans
 
-DAYS = 500 if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else 25
+TOWNS = 500 if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else 12
 RULES = Rules("visible", DARK * 1000, WITHIN * 1000)
 
 
 def test_every_second_is_what_counting_it_says(url: str) -> None:
-    """Random canteens with restarts, boots, wrong and late anchors, loss, repetition, the line and the center away."""
+    """Random towns with restarts, boots, wrong and late anchors, loss, repetition, the line and the center away, moves
+    of positions and times left out: what is online, offline and assessed, and no contradiction.
+    """
     store = Store(url)
-    recorder = Recorder(store)
-    wrong = []
-    for number in range(DAYS):
-        rnd, gateway = Random(number), f"zz-{number:04}"
-        day = Day(rnd, gateway)
-        register(store, *SLOTS, gateway=gateway)
-        sent = rnd.sample(day.messages, len(day.messages))
-        while sent:
-            count = rnd.choice((1, 20, 200))
-            recorder.record(sent[:count])
-            sent = sent[count:]
-        up = spans(set(day.up))
-        with store.read() as reader:
-            testimony = recall(reader, [gateway], (T0 - 10**8, T0 + 10**8))[gateway].testimony
-        judged = judge(testimony._replace(up=up), RULES.dark_after_ms, RULES.within_ms)
-        assert [f for f in judged.findings if f.code == "contradiction"] == []
-        silence, counted = dark(judged.life, up, RULES), Counted(day)
-        for slot in SLOTS:
-            known = judged.known.get(slot, Known())
-            for state, found, its in (
-                ("on", difference(known.on, silence), counted.on[slot]),
-                ("off", known.off, counted.off[slot]),
-            ):
-                if found != spans(its):
-                    wrong.append((number, slot, state, _seconds(found, spans(its))))
-    store.close()
+    towns = [Town(number) for number in range(TOWNS)]
+    enter(store, towns)
+    for town in towns:
+        tell(store, town)
+    wanted = {position: (town, *its) for town in towns for position, its in town.counted().items()}
+    span = (T0, (towns[-1].starts + ROOM) * 1000)
+    when = When("", span, span[1], live=False)
+    wrong: list[object] = []
+    with store.read() as reader:
+        for position, known, silence in told(reader, when, RULES):
+            town, _, on, off = wanted[position.position]
+            for word, found, its in (("on", difference(known.on, silence), on), ("off", known.off, off)):
+                wrong += _differing(position.position, word, town, found, spans(town.starts, its))
+        made = {row.key: row.figures for row in report(reader, when, "slot", RULES).rows}
+    for name, (_, assessed, on, off) in wanted.items():
+        f = made[name]
+        counted = [1000 * len(its) for its in (assessed, on & assessed, off & assessed)]
+        if counted != [f.assessed, f.on, f.off]:
+            wrong.append((name, counted, f))
     assert wrong == []
+    audit(store, RULES, span[1])
+    with store.read() as reader:
+        assert [one.reason for one in reader.aside() if one.code == "contradiction"] == []
+    store.close()
 
 
-def _seconds(found: Intervals, its: Intervals) -> list[tuple[str, float, float]]:
-    return [
-        (sign, b / 1000 - STARTS, e / 1000 - STARTS)
-        for sign, spans_of in (("+", difference(found, its)), ("-", difference(its, found)))
-        for b, e in spans_of or EMPTY
-    ]
+def enter(store: Store, towns: list[Town]) -> None:
+    flat = [row for town in towns for row in town.flat()]
+    enrol(store, *flat, head="city,county,unit,kind,zone,slot,gateway,accepted_at,ended_at")
+    others = [f"{town.days[1].gateway},4101" for town in towns]
+    moves = [row for town in towns for row in town.bindings()]
+    excluded = [row for town in towns for row in town.exclusions()]
+    for head, rows in (
+        ("gateway,city", others),
+        ("position,since,gateway,slot", moves),
+        ("position,from,to,cause,reason,requested_by,approved_by,approved_at", excluded),
+    ):
+        if rows:
+            registry.take_over(store, "\n".join((head, *rows, "")).encode(), "test.csv", 0)
+    with store.write() as tx:
+        for town in towns:
+            for begin, end in spans(town.starts, set(town.days[0].up)):
+                tx.put_uptime(begin, end)
+
+
+def tell(store: Store, town: Town) -> None:
+    """In any order, some at a time."""
+    rnd, recorder = Random(town.starts), Recorder(store)
+    sent = [message for day in town.days for message in day.messages]
+    rnd.shuffle(sent)
+    while sent:
+        count = rnd.choice((1, 20, 200, 500))
+        recorder.record(sent[:count])
+        sent = sent[count:]
+
+
+def _differing(name: str, word: str, town: Town, found: Intervals, its: Intervals) -> list[object]:
+    def seconds(span: Span) -> tuple[float, ...]:
+        return tuple(ms / 1000 - town.starts for ms in span)
+
+    both = (("+", difference(found, its)), ("-", difference(its, found)))
+    return [(name, word, sign, *seconds(span)) for sign, several in both for span in several]

@@ -55,7 +55,7 @@ def slowly(told: Sequence[Stretch]) -> list[Epoch]:
         rows = [row for low in windows for row in agreed(off, low)]
         if not rows:
             return found
-        known_ms, _, row = min(rows)
+        known_ms, *_, row = min(rows)
         found = [*found[:-1], newest._replace(end=end_by(row[0]))] if newest else []
         found.append(Epoch(min(s.at_lo for s in row), EVER, min(map(first_zero, row)), known_ms))
         last = in_turn(row[-1])
@@ -64,10 +64,10 @@ def slowly(told: Sequence[Stretch]) -> list[Epoch]:
         since = [*before, *fresh]
 
 
-def agreed(told: Sequence[Stretch], low: int) -> Iterator[tuple[int, int, list[Stretch]]]:
-    """The first row of this window that lasts for long enough, with since when it does."""
+def agreed(told: Sequence[Stretch], low: int) -> Iterator[tuple[int, tuple[int, int, Stretch], int, list[Stretch]]]:
+    """The first row of this window that lasts for long enough, with since when it does, and by which of them."""
     row: list[Stretch] = []
-    known_ms = EVER
+    known_ms, last = EVER, in_turn(told[0])
     for s in told:
         if not low * GRID_MS <= first_zero(s) < low * GRID_MS + AGREE_MS + GRID_MS:
             continue
@@ -77,9 +77,10 @@ def agreed(told: Sequence[Stretch], low: int) -> Iterator[tuple[int, int, list[S
             row = []
         row.append(s)
         if max(one.last_ms for one in row) - row[0].first_ms >= HELD_MS:
-            known_ms = min(known_ms, max(s.first_ms, row[0].first_ms + HELD_MS))
+            its_ms = max(s.first_ms, row[0].first_ms + HELD_MS)
+            known_ms, last = min((known_ms, last), (its_ms, in_turn(s)), key=lambda one: one[0])
     if known_ms < EVER:
-        yield known_ms, low, row
+        yield known_ms, last, low, row
 
 
 def a_stretch(first: int, length: int, zero: int, number: int) -> Stretch:

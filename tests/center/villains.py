@@ -97,19 +97,25 @@ class Villain:
         zero = (zeros[0] if zeros else begin - rnd.randint(0, 60) * MINUTE) + off
         first = max(0, begin - zero)
         since, high = rnd.choice((0, 1_000, first)), rnd.choice((0, self.box.seq, self.box.seq + 2))
-        found, slot = [], rnd.choice(SLOTS)
+        slot = rnd.choice(SLOTS)
+        found: list[Incoming] = []
         if high > self.box.seq:
-            at, words = rnd.choice((since, first)), {"slot": slot, "from": "unknown", "level": "streams"}
-            row = {"seq": self.box.seq + 1, "boot": boot, "session": session, "at": at, "kind": "transition"} | words
-            more = {"seq": self.box.seq + 2, "kind": "fault", "boot": boot, "session": session, "at": at, "what": "x"}
-            rows = [row | {"to": rnd.choice(("online", "online", "offline"))}, more]
+            row: dict[str, Any] = {"boot": boot, "session": session, "at": rnd.choice((since, first))}
+            words = {
+                "slot": slot,
+                "from": "unknown",
+                "level": "streams",
+                "to": rnd.choice(("online", "online", "offline")),
+            }
+            rows = [row | {"seq": self.box.seq + 1, "kind": "transition"} | words]
+            rows.append(row | {"seq": self.box.seq + 2, "kind": "fault", "what": "x"})
             found.append(letter("ev", msgspec.json.encode({"store": store, "events": rows}), begin + 50))
         lists = rnd.choice(({}, {}, {"offline": [slot]}, {"unknown": list(SLOTS)}))
         for minute in range(rnd.choice((1, 5, 6, 20, 60))):
             now = begin + minute * MINUTE + rnd.choice((100, 100, 2_000, 50_000))
-            words = {"boot": boot, "session": session, "store": store, "at": max(0, now - zero), "n": 2}
-            words |= {"watching_since": since, "settled_to": max(0, now - zero), "seq_high": high}
-            found.append(letter("hb", msgspec.json.encode(words | lists), now))
+            told: dict[str, Any] = {"boot": boot, "session": session, "store": store, "at": max(0, now - zero), "n": 2}
+            told |= {"watching_since": since, "settled_to": max(0, now - zero), "seq_high": high}
+            found.append(letter("hb", msgspec.json.encode(told | lists), now))
         return found
 
     def _now(self) -> int:
