@@ -193,7 +193,7 @@ class Clock:
             if before != -EVER:
                 self._once.append(Once(before + 1, _by_then(epoch), offset))
             steps = _steps([s for s in stretches if begin <= s.at_lo <= epoch.end], epoch)
-            sure = self._in_turn([a for a in near if a.err_ms < UNSURE_MS] or near, steps, epoch.known_ms)
+            sure = self.in_turn([a for a in near if a.err_ms < UNSURE_MS] or near, steps, epoch.known_ms)
             for piece in _pieces(begin, epoch.end if last else epoch.end + 1, sure, steps, epoch.known_ms):
                 offset = piece.offset
                 yield piece
@@ -204,9 +204,9 @@ class Clock:
         """Those believed where there is no Z."""
         told = [a for a in anchors if a.utc_ms <= a.received_ms + AHEAD_MS]
         sure = [a for a in told if a.err_ms < UNSURE_MS]
-        return self._in_turn(sure or [a for a in told if abs(a.utc_ms - a.at - zero_ms) <= AHEAD_MS])
+        return self.in_turn(sure or [a for a in told if abs(a.utc_ms - a.at - zero_ms) <= AHEAD_MS])
 
-    def _in_turn(
+    def in_turn(
         self, anchors: Sequence[AnchorPoint], steps: Sequence[tuple[int, int]] = (), known_ms: int = EVER
     ) -> list[AnchorPoint]:
         """In the order of their receipts; none that dates anew what one before it, or Z, has dated.

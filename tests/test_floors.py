@@ -163,3 +163,70 @@ def test_each_library_has_one_owner() -> None:
         if not any(file == owner or file.startswith(f"{owner}/") for owner in owners)
     ]
     assert not broken, broken
+
+
+# ---- tests ---------------------------------------------------------------------------------------
+
+PUBLIC_IN_SPITE = {"_replace", "_asdict", "_fields", "_make", "_exit"}
+"""Of namedtuples and of os: documented, whatever their names look like."""
+BY_NAME = {"setattr", "delattr", "getattr", "hasattr", "attrgetter", "methodcaller", "patch"}
+"""Calls that reach an attribute by a string."""
+
+
+def private(name: str) -> bool:
+    return any(p.startswith("_") and not p.startswith("__") and p not in PUBLIC_IN_SPITE for p in name.split("."))
+
+
+def own(node: ast.expr) -> bool:
+    return ast.unparse(node) in ("self", "cls", "super()")
+
+
+def reached(node: ast.AST) -> Iterator[str]:
+    """The private names that this piece of code reaches for in something that is not its own."""
+    match node:
+        case ast.Attribute(value=value, attr=attr) if private(attr) and not own(value):
+            yield ast.unparse(node)
+        case ast.ImportFrom(module=str(module), names=names):
+            yield from (f"{module}.{one.name}" for one in names if private(f"{module}.{one.name}"))
+        case ast.Import(names=names):
+            yield from (one.name for one in names if private(one.name))
+        case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called), args=args) if called in BY_NAME:
+            strings = [one.value for one in args[:2] if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+            yield from (f"{called} {one}" for one in strings if private(one) and not own(args[0]))
+
+
+def test_tests_reach_no_private_attribute() -> None:
+    """What a test needs of the product is a door with a name: none reaches for what begins with an underscore."""
+    broken = [
+        f"{file.relative_to(ROOT)}:{getattr(node, 'lineno', 0)} reaches {name}"
+        for file in sorted((ROOT / "tests").rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text()))
+        for name in reached(node)
+    ]
+    assert not broken, "\n".join(broken)
+
+
+def test_what_reaches_a_private_attribute_is_found() -> None:
+    """By a dot, by an import, by a string; not one's own, nor a namedtuple's documented ones."""
+    bad = (
+        "a._b",
+        "a._b.c",
+        "from a import _b",
+        "from a._b import c",
+        "import a._b",
+        "patch('a._b')",
+        "f(getattr(a, '_b'))",
+    )
+    good = (
+        "self._b",
+        "super()._b",
+        "a._replace(b=1)",
+        "os._exit(1)",
+        "a.__name__",
+        "getattr(self, '_b')",
+        "from a import b",
+        "_b(1)",
+    )
+    for text in (*bad, *good):
+        found = [name for node in ast.walk(ast.parse(text)) for name in reached(node)]
+        assert bool(found) is (text in bad), text
