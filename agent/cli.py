@@ -7,7 +7,6 @@ with an unusable configuration: 78, so that systemd does not start it for ever. 
 
 import argparse
 import ipaddress
-import json
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -131,7 +130,7 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def _print_json(value: Any) -> None:
-    print(json.dumps(msgspec.to_builtins(value), ensure_ascii=False, indent=2))
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 # ---- run, check-config --------------------------------------------------------------------------

@@ -6,8 +6,8 @@ Whoever can make a link there could else have any file of the box read, or empti
 import contextlib
 import errno
 import os
+import secrets
 import stat
-import tempfile
 from pathlib import Path
 
 
@@ -34,7 +34,8 @@ def check_plain(path: Path) -> bool:
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = False, mode: int = 0o600) -> None:
     """Replace `path`, never what a link there leads to, as one act; `durable`: power cut or not. Raises OSError."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -43,9 +44,9 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = False, mode:
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except OSError:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     if durable:  # the new name too, not only what it stands for
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

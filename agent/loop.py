@@ -186,6 +186,8 @@ class Loop(Threaded, Generic[T]):
 
     def give_up_if_stuck(self) -> bool:
         """Tell the task of a run that outlived its patience, once; True when that happened now."""
+        if self._since_ms is None:
+            return False  # most rest
         with self._lock:
             return self._give_up_if_stuck(self._now())
 

@@ -82,7 +82,7 @@ class Supervisor:
         telling = (self._beat, self._publish_changes, self._show)
         keeping = (*self._keeping, self._session.tend, self._checkpoint)
         done = [self._do(part) for part in (*asking, *telling, *keeping)]
-        if all(done) and self._progresses():
+        if all(done) and self._notifier.alive_due and self._progresses():
             self._notifier.alive()
 
     def _do(self, part: Callable[[], None]) -> bool:

@@ -3,7 +3,6 @@
 Types are msgspec's own descriptions (msgspec.inspect). Where a value stands must not be known here.
 """
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
@@ -57,6 +56,8 @@ def hint(node: Node, type_: mi.Type) -> Words:
 
 
 def did_you_mean(name: str, fields: Iterable[str]) -> Words:
+    import difflib  # for the mistaken alone
+
     close = difflib.get_close_matches(name, fields, n=1) if len(name) <= 60 else []
     known = ", ".join(fields)
     if close:

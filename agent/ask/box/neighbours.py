@@ -34,6 +34,15 @@ def neighbours(path: Path = TABLE) -> dict[str, str]:
         return {}
 
 
+def neighbour(address: str, path: Path = TABLE) -> str:
+    """The MAC of one of them; "" where it is not known. Asked twice a look, so the other rows are not taken apart."""
+    try:
+        head, *rows = path.read_text("ascii", "replace").splitlines()
+    except (OSError, ValueError):
+        return ""
+    return parse("\n".join([head, *(row for row in rows if row.startswith(f"{address} "))])).get(address, "")
+
+
 def parse(text: str) -> dict[str, str]:
     """The complete entries of the table's text; whatever is not a row is passed over."""
     found = {}
@@ -47,7 +56,7 @@ def parse(text: str) -> dict[str, str]:
 def another(camera: Camera, path: Path = TABLE) -> str:
     """The MAC at the camera's address if it is not the one it is known by; "" when nothing speaks against it."""
     known = camera.identity.mac.lower()
-    seen = neighbours(path).get(camera.address, "") if known else ""
+    seen = neighbour(camera.address, path) if known else ""
     return seen if seen != known else ""
 
 
@@ -58,7 +67,7 @@ def beware(camera: Camera, deadline: Deadline) -> None:
     link of ours and the table does not tell who has it, even after the kernel was made to ask.
     """
     known = camera.identity.mac.lower()
-    if not known or (seen := neighbours().get(camera.address, "")) == known:
+    if not known or (seen := neighbour(camera.address)) == known:
         return
     if not seen and on_link(camera.address):
         seen = _asked(camera.address, deadline)
@@ -97,7 +106,7 @@ def _asked(address: str, deadline: Deadline) -> str:
     end = deadline.within(PATIENCE_S)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, contextlib.suppress(OSError):
         sock.sendto(b"", (address, 9))
-    while not (seen := neighbours().get(address, "")) and not end.passed():
+    while not (seen := neighbour(address)) and not end.passed():
         time.sleep(0.01)
     return seen
 

@@ -20,7 +20,7 @@ SETTLE_MS = 45_000
 
 _nics: dict[str, str] = {}
 """Address of ours -> the interface that had it when that was read last."""
-_carriers: dict[str, tuple[str, int]] = {}
+_carriers: dict[str, tuple[bytes, int]] = {}
 """Interface -> how often its carrier had changed, and the boot ms since which no more change was seen."""
 
 
@@ -126,13 +126,18 @@ def _read_nics() -> dict[str, bool]:
 
 def _settled_for_ms(nic: str) -> int:
     """For how long the carrier has not changed, as far as has been seen: since the boot if never looked at before."""
-    try:
-        changes = Path(f"/sys/class/net/{nic}/carrier_changes").read_text(encoding="ascii")
-    except OSError:
-        changes = ""
-    now = boot_ms()
+    changes, now = _carrier_changes(nic), boot_ms()
     before, since = _carriers.get(nic, (changes, 0))
     if before != changes:
         since = now
     _carriers[nic] = (changes, since)
     return now - since
+
+
+def _carrier_changes(nic: str) -> bytes:
+    """As the kernel writes it; b"" where it does not say. Unbuffered: read with every look."""
+    try:
+        with Path(f"/sys/class/net/{nic}/carrier_changes").open("rb", buffering=0) as file:
+            return file.read(20)
+    except OSError:
+        return b""

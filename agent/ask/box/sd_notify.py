@@ -42,8 +42,13 @@ class Notifier:
                 log.warning("the service manager does not listen: %s", error.strerror or error)
             self._said = False
 
+    @property
+    def alive_due(self) -> bool:
+        """Whether the manager waits for our word, and had none for a quarter of the allowed silence."""
+        return self.watchdog_s is not None and monotonic() >= self._alive_due
+
     def alive(self) -> None:
-        """Send WATCHDOG=1, a few times within the allowed silence; call it as often as there is proof."""
-        if self.watchdog_s and monotonic() >= self._alive_due:
+        """Send WATCHDOG=1 if it is due; call it as often as there is proof."""
+        if self.watchdog_s and self.alive_due:
             self._alive_due = monotonic() + self.watchdog_s / 4
             self.say("WATCHDOG=1")

@@ -147,9 +147,8 @@ def dial(address: str, port: int, deadline: Deadline) -> socket.socket:
         raise NoConnection(Reason.MALFORMED, "port out of range")
     sock = None
     try:
-        found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-        family, kind, protocol, _, target = found[0]
-        sock = socket.socket(family, kind, protocol)
+        family, target = _target(address, port)
+        sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(deadline.within(CONNECT_S).left())
         sock.connect(target)
@@ -158,6 +157,15 @@ def dial(address: str, port: int, deadline: Deadline) -> socket.socket:
             sock.close()
         raise _unconnected(error, port) from None
     return sock
+
+
+def _target(address: str, port: int) -> tuple[int, tuple[str | int | bytes, ...]]:
+    """Family and address as the kernel wants them. Raises OSError for what is no literal: no name is looked up."""
+    if ":" not in address:
+        socket.inet_pton(socket.AF_INET, address)
+        return socket.AF_INET, (address, port)
+    family, _, _, _, target = socket.getaddrinfo(address, port, flags=socket.AI_NUMERICHOST)[0]
+    return family, target
 
 
 def _unconnected(error: OSError | Trouble, port: int) -> Trouble:

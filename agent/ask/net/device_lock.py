@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 RTSP, HTTP = "rtsp", "http"
 LOOK_S = 60.0
 """A look waits at most this long for the lock, then goes on without: better two visitors than no word at all."""
-_PAUSE_S = 0.01
+_PAUSE_S, _LONGEST_PAUSE_S = 0.01, 0.08
+"""Between two attempts: most visits are as short as a look, and a picture's may last seconds."""
 _SLICE_S = 1.0
 _LONG_S = 10.0
 _TELL_S = 3600.0
@@ -88,7 +89,7 @@ class DeviceLock:
         self.longest_pause_ms = longest_pause_ms
         """While it was waited for: the longest time in which nobody looked whether it was free, in ms.
 
-        Much more than _PAUSE_S says that this process stood still, or that the box slept: then nobody waited.
+        Much more than _LONGEST_PAUSE_S says that this process stood still, or that the box slept: then nobody waited.
         """
         counts = _of_threads.counts
         counts[key] = counts.get(key, 0) + 1
@@ -199,19 +200,21 @@ def join(camera: Camera) -> None:
 def _waited(key: str, seconds: float, *, look: bool) -> tuple[socket.socket | None, int]:
     """The name (None: it did not become free in time) and the longest pause between two attempts, in ms.
 
-    Looks go first: other visitors wait while one waits.
+    Looks go first: other visitors wait while one waits, which looks do for RTSP alone.
     """
     end, first = time.monotonic() + seconds, f"{key}/look"
+    yields, pause_s = not look and key.startswith(RTSP), _PAUSE_S
     tried_ms, longest_ms = boot_ms(), 0
     flag: socket.socket | None = None
     try:
         while True:
-            if (look or not _is_bound(first)) and (name := _bound(key)):
+            if not (yields and _is_bound(first)) and (name := _bound(key)):
                 return name, longest_ms
             if time.monotonic() >= end:
                 return None, longest_ms
             flag = flag or (_bound(first) if look else None)
-            time.sleep(_PAUSE_S)
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             tried_ms, before_ms = boot_ms(), tried_ms
             longest_ms = max(longest_ms, tried_ms - before_ms)
     finally:

@@ -24,6 +24,7 @@ MAX_INTERIM = 4
 _TAIL = 200
 """Where the end of an answer is looked for: its last bytes."""
 _STATUS = {name: re.compile(rb"%s/(\d\.\d)[ \t]+(\d{3})(?!\d)" % name) for name in (b"HTTP", b"RTSP")}
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*")
 
 
@@ -210,7 +211,7 @@ def content_length(reply: Reply, cap: int) -> int | None:
     if not values:
         return None
     value = values.pop()
-    if values or not re.fullmatch(r"[0-9]{1,18}", value):
+    if values or not _LENGTH.fullmatch(value):
         raise Trouble(Reason.MALFORMED, "unreadable Content-Length")
     if int(value) > cap:
         raise TooLarge(cap)

@@ -20,6 +20,7 @@ _QUESTION = (
     b'<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>'
     b'<GetSystemDateAndTime xmlns="http://www.onvif.org/ver10/device/wsdl"/></s:Body></s:Envelope>'
 )
+_TIMES = frozenset({"UTCDateTime", "LocalDateTime"})
 _PARTS = ("Year", "Month", "Day", "Hour", "Minute", "Second")
 
 
@@ -119,8 +120,8 @@ class _Envelope:
         self._complete = not self._open
 
     def _text(self, text: str) -> None:
-        for element in ("UTCDateTime", "LocalDateTime"):
-            if element in self._open[-3:-1]:
+        for element in self._open[-3:-1]:
+            if element in _TIMES:
                 key = f"{element}/{self._open[-1]}"
                 self._values[key] = self._values.get(key, "") + text
 

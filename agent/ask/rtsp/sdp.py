@@ -28,6 +28,9 @@ _STATIC = {
 """Payload types that need no rtpmap (RFC 3551, table 4 and 5)."""
 MAX_PAYLOAD_TYPE = 127
 MAX_SETS = 8
+_SECTION = re.compile(r"(?:^|[\r\n])[ \t]*m=")
+_LINE_END = re.compile(r"[\r\n]+")
+_RTPMAP = re.compile(r"rtpmap:\s*([0-9]{1,9})\s+([^/\s]+)(?:/([0-9]{1,6}))?", re.IGNORECASE)
 _SIZE = re.compile(r"(?:framesize:\s*\d{1,3}\s+|x-dimensions:\s*)(\d{1,5})\s*[-,x]\s*(\d{1,5})", re.IGNORECASE)
 """3GPP TS 26.234, 5.3.3.2, and what cameras write beside it."""
 _SPROP = re.compile(
@@ -70,14 +73,14 @@ class Media(Struct, frozen=True, kw_only=True):
 
 def parse(description: bytes) -> tuple[Media, ...]:
     """The media sections in order, at most 32; empty when there is none. Unknown and broken lines are passed over."""
-    head, *sections = re.split(r"(?:^|[\r\n])[ \t]*m=", _FOLD.sub("", description.decode("latin-1")))
+    head, *sections = _SECTION.split(_FOLD.sub("", description.decode("latin-1")))
     direction = _direction(_attributes(head), "sendrecv")
     return tuple(_media(section, direction) for section in sections[:MAX_MEDIA])
 
 
 def session_control(description: bytes) -> str:
     """The control of all media together, as written; "" where the description names none (RFC 2326, C.1.1)."""
-    return _control(_attributes(re.split(r"(?:^|[\r\n])[ \t]*m=", description.decode("latin-1"), maxsplit=1)[0]))
+    return _control(_attributes(_SECTION.split(description.decode("latin-1"), maxsplit=1)[0]))
 
 
 def _control(attributes: list[str]) -> str:
@@ -85,11 +88,12 @@ def _control(attributes: list[str]) -> str:
 
 
 def _media(section: str, inherited: str) -> Media:
-    words, attributes = re.split(r"[\r\n]", section, maxsplit=1)[0].split(), _attributes(section)
+    words, attributes = _LINE_END.split(section, maxsplit=1)[0].split(), _attributes(section)
+    maps = [found for attribute in attributes if (found := _RTPMAP.match(attribute))]
     return Media(
         kind=tidy(words[0].lower(), 40) if words else "",
-        codecs=_codecs(words[3:], attributes),
-        formats=_formats(words[3:], attributes),
+        codecs=_codecs(words[3:], maps),
+        formats=_formats(words[3:], maps),
         pixels=_pixels(attributes),
         parameter_sets=_parameter_sets(attributes),
         direction=_direction(attributes, inherited),
@@ -98,7 +102,7 @@ def _media(section: str, inherited: str) -> Media:
 
 
 def _attributes(section: str) -> list[str]:
-    lines = (line.strip() for line in re.split(r"[\r\n]+", section))
+    lines = map(str.strip, _LINE_END.split(section))
     return [line[2:].strip() for line in lines if line[:2].lower() == "a="]
 
 
@@ -106,10 +110,9 @@ def _direction(attributes: list[str], inherited: str) -> str:
     return next((a.lower() for a in attributes if a.lower() in _DIRECTIONS), inherited)
 
 
-def _codecs(formats: list[str], attributes: list[str]) -> tuple[str, ...]:
+def _codecs(formats: list[str], maps: list[re.Match[str]]) -> tuple[str, ...]:
     """Names of the payload types listed; of all rtpmaps when the list and they do not match."""
-    maps = [re.match(r"rtpmap:\s*(\d+)\s+([^/\s]+)", a, re.IGNORECASE) for a in attributes]
-    named = {match[1]: _codec(match[2]) for match in maps if match}
+    named = {match[1]: _codec(match[2]) for match in maps}
     listed = [named.get(number) or _STATIC.get(number, "") for number in formats]
     return tuple(dict.fromkeys([name for name in listed if name] or named.values()))
 
@@ -118,12 +121,11 @@ def _codec(name: str) -> str:
     return _ALIASES.get(name.upper(), tidy(name.upper(), 40))
 
 
-def _formats(listed: list[str], attributes: list[str]) -> tuple[Format, ...]:
+def _formats(listed: list[str], maps: list[re.Match[str]]) -> tuple[Format, ...]:
     """The payload types listed whose codec is known, in order."""
-    maps = [re.match(r"rtpmap:\s*([0-9]{1,3})\s+([^/\s]+)(?:/([0-9]{1,6}))?", a, re.IGNORECASE) for a in attributes]
     wanted = dict.fromkeys(listed)  # a hostile description lists 16,000 of them beside 2,500 rtpmaps
     found = {n: Format(number=int(n), codec=_STATIC[n], rate=0) for n in wanted if n in _STATIC}
-    for match in filter(None, maps):
+    for match in maps:
         number, codec, rate = match[1], _codec(match[2]), int(match[3] or 0)
         if number in wanted and int(number) <= MAX_PAYLOAD_TYPE:
             found[number] = Format(number=int(number), codec=codec, rate=rate)

@@ -9,7 +9,6 @@ import threading
 import time
 from itertools import chain, pairwise
 from math import sqrt
-from statistics import median
 from typing import Any, NamedTuple, TypeVar
 
 from agent.ask.attempt import Deadline, Trouble, ask
@@ -239,7 +238,7 @@ def muted(recording: Recording) -> bool:
     """Whether the microphone fell silent just while we talked: it was alive before, and was again afterwards."""
     loudness = [(piece.at_s, _rms(piece.samples)) for piece in recording.pieces]
     before = [rms for at_s, rms in loudness if at_s < recording.talk_s]
-    usual = median(before) if before else 0.0
+    usual = sorted(before)[len(before) // 2] if before else 0.0
     if usual <= _MUTED_RMS:
         return False
     alive = [at_s for at_s, rms in loudness if rms > max(_MUTED_RMS, _MUTED_SHARE * usual)]
