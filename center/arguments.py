@@ -17,6 +17,7 @@ from center.rate import Rules, local, moment_ms
 from center.registry.problems import Wrong
 from center.registry.tree import Tree
 from center.registry.words import sentence
+from center.store import Reader
 from contract.language import LANGUAGES, Say, default_lang, saying
 from contract.policy import Policy, load_policy
 from contract.problems import ConfigError, unreadable
@@ -177,6 +178,13 @@ def rules_of(policy: Policy) -> Rules:
 def rules(name: str) -> Rules:
     """Of the policy of this name, or in this file. Raises Misuse."""
     return rules_of(policy_of(name))
+
+
+def still_there(reader: Reader, month: str, begin_ms: int) -> None:
+    """Raises Misuse for a month whose facts were given up."""
+    if begin_ms < (kept_ms := reader.kept_from()):
+        kept = f"{local(kept_ms):%Y-%m}"
+        raise Misuse(f"the facts of {month} were given up (kept from {kept} on): days show has its final figures")
 
 
 def broker_options(options: argparse.Namespace, client_id: str) -> Options:

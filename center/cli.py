@@ -16,6 +16,7 @@ from center.commands import (
     quarantine,
     rate,
     rebuild,
+    retention,
     serve,
 )
 from center.days import command as days
@@ -26,7 +27,7 @@ from center.store import Unavailable
 from contract import __version__
 from contract.language import saying
 
-COMMANDS = (serve, offline, gateways, alarms, rate, order, quarantine, registry, days, copies, rebuild)
+COMMANDS = (serve, offline, gateways, alarms, rate, order, quarantine, registry, days, copies, rebuild, retention)
 """In the order of the help."""
 
 

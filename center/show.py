@@ -97,6 +97,14 @@ TEXTS = {
     "passes": ("达标", "passes"),
     "fails": ("不达标", "fails"),
     "least": ("达标线 {0}", "passes at {0}"),
+    "would_go": (
+        "保留 {0} 起的原始记录。可删除的月份：{1}；设备启动 {2} 次（加 --apply 执行）",
+        "facts are kept from {0} on. Months that can go: {1}; {2} boots of gateways (--apply does it)",
+    ),
+    "given_up": (
+        "保留 {0} 起的原始记录。已删除的月份：{1}；设备启动 {2} 次，{3} 行",
+        "facts are kept from {0} on. Months given up: {1}; {2} boots of gateways, {3} rows",
+    ),
     "no_alarm": ("没有告警", "no alarm"),
 }
 

@@ -61,6 +61,11 @@ class Hours(Entry, frozen=True, kw_only=True):
     unit: Literal["h"]
 
 
+class Months(Entry, frozen=True, kw_only=True):
+    value: Annotated[int, Meta(ge=1, le=600)]
+    unit: Literal["month"]
+
+
 class PerDay(Entry, frozen=True, kw_only=True):
     """A count per calendar day."""
 
@@ -185,6 +190,8 @@ class Rate(Strict, frozen=True, kw_only=True):
     """Cap on exclusions per slot and month."""
     confirm_force_majeure: Hours
     final_after: Hours
+    keep_facts: Months
+    """Facts older than so many whole months may be given up, once their months are final."""
 
 
 class PictureRules(Strict, frozen=True, kw_only=True):

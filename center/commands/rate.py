@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
-from center.arguments import POLICY, Making, Misuse, loaded, moment, now_ms, policy_of, rules, rules_of
+from center.arguments import POLICY, Making, Misuse, loaded, moment, now_ms, policy_of, rules, rules_of, still_there
 from center.calendar import Gap
 from center.commands import FINE
 from center.compare import Compared, Way, compare
@@ -47,7 +47,7 @@ def _rate(options: argparse.Namespace) -> int:
     if len(named) > 1 or _defines(named[0]):
         return _several(options, [way(name, options.lang) for name in named], at_ms)
     its_rules, when = rules(named[0]), _when(options.month, at_ms)
-    made = _asked(options, lambda reader: report(reader, when, options.level, its_rules))
+    made = _asked(options, when, lambda reader: report(reader, when, options.level, its_rules))
     rows = rate_cells(made, options.lang)
     lines = [] if options.json or options.csv else list(summary(made, options.lang))
     tell(options, lambda: as_json(made), Listing(("name", *FIGURES), rows, FIGURES), lines=lines)
@@ -64,10 +64,11 @@ def _when(month: str | None, at_ms: int | None) -> When:
     return When(month or month_of(moment_ms), span, moment_ms, live=at_ms is None)
 
 
-def _asked(options: argparse.Namespace, ask: Callable[[Reader], T]) -> T:
+def _asked(options: argparse.Namespace, when: When, ask: Callable[[Reader], T]) -> T:
     store = Store(options.database, create=False)
     try:
         with store.read() as reader:
+            still_there(reader, when.month, when.span[0])
             return ask(reader)
     except Gap as gap:
         raise Misuse(f"{gap}: register the days of the whole month (registry template, 校历 calendars)") from gap
@@ -107,7 +108,7 @@ def _several(options: argparse.Namespace, ways: list[Way], at_ms: int | None) ->
     if len(set(names)) < len(names):
         raise Misuse(f"--policy: several are called {max(names, key=names.count)}")
     when = _when(options.month, at_ms)
-    made = _asked(options, lambda reader: compare(reader, when, options.level, ways))
+    made = _asked(options, when, lambda reader: compare(reader, when, options.level, ways))
     listing = _exact(made, ways, options.lang) if options.csv else _beside(made, ways, options.lang)
     lines = [_line(way, one, options.lang) for way, one in zip(ways, made.total, strict=True)]
     tell(options, lambda: compared_as_json(made, when, options.level, ways), listing, lines=lines)

@@ -36,7 +36,10 @@ def _rebuild(options: argparse.Namespace) -> int:
     with store.write() as tx:
         rows = tx.stand_anew()
     audit(store, its_rules, now_ms())
-    months = [folder.name for folder in sorted(options.out.iterdir()) if _is_month(folder)] if options.out else []
+    with store.read() as reader:
+        kept_ms = reader.kept_from()
+    folders = sorted(options.out.iterdir()) if options.out else []
+    months = [folder.name for folder in folders if _is_month(folder, kept_ms)]
     for month in months:
         begin, end = month_span(month)
         now = options.out / month / "now"
@@ -51,8 +54,9 @@ def _rebuild(options: argparse.Namespace) -> int:
     return FINE
 
 
-def _is_month(folder: Path) -> bool:
+def _is_month(folder: Path, kept_ms: int) -> bool:
+    """Whether it can be laid anew from facts."""
     try:
-        return month_span(folder.name)[0] < now_ms()
+        return kept_ms <= month_span(folder.name)[0] < now_ms()
     except ValueError:
         return False

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from center.arguments import Making, Misuse, loaded, rules
+from center.arguments import Making, Misuse, loaded, rules, still_there
 from center.days.build import build
 from center.days.engine import Row, Uncovered, month
 from center.days.final import Asked, Refused, freeze, late, newest
@@ -80,6 +80,7 @@ def _build(options: argparse.Namespace) -> int:
     store = Store(options.database, create=False)
     try:
         with store.read() as reader:
+            still_there(reader, name, month_span(name)[0])
             built = build(reader, options.out / name / "now", (begin, end), rules(options.policy))
     finally:
         store.close()

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from center.beats import Alike, Stretch
-from center.store import bulk
+from center.store import bulk, giving_up
 from center.store.schema import anchors, beats, events
 from center.timeline import AnchorPoint
 
@@ -155,6 +155,21 @@ class Lists:
         asked = {"now": now_ms, "since": alive_since_ms}
         counted = {state: number for state, number in self._c.execute(sa.text(_ALIVE), asked)}  # noqa: C416
         return dict.fromkeys(("alive", "silent", "left", "never_seen"), 0) | counted
+
+    def heard_of(self) -> list[str]:
+        """Every gateway that facts are held of, also those that are registered no more."""
+        asked = "SELECT gateway FROM sessions UNION SELECT gateway FROM journals ORDER BY gateway"
+        return [gateway for (gateway,) in self._c.execute(sa.text(asked))]
+
+    def old_boots(self, gateways: Sequence[str], before_ms: int) -> dict[str, list[str]]:
+        return giving_up.old_boots(self._c, gateways, before_ms)
+
+    def oldest_fact(self) -> int | None:
+        return giving_up.oldest(self._c)
+
+    def kept_from(self) -> int:
+        """Since when facts are kept whole, UTC ms; 0: all are."""
+        return giving_up.kept_from(self._c)
 
     def transitions(self, gateways: Sequence[str]) -> list[Move]:
         """Every transition of these, in the order in which they came."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from center.beats import NEAR_MS, Alike, Stretch, joined
 from center.intervals import Span, normal
 from center.model import AnchorRow, ClosingRow, DocumentRow, EventRow, LostRow, SessionRow, Spoilt, StandingRow
-from center.store import bulk, rebuilt
+from center.store import bulk, giving_up, rebuilt
 from center.store import statements as s
 from center.store.reader import Copy, Reader
 from center.store.schema import (
@@ -112,6 +112,14 @@ class Writer(Reader):
     def stand_anew(self) -> int:
         """Forgets how everything stands and makes it of what was told; returns how many rows that is."""
         return rebuilt.stand_anew(self._c)
+
+    def keep_from(self, from_ms: int) -> None:
+        """Of what lies before, facts may be gone from now on."""
+        giving_up.keep_from(self._c, from_ms)
+
+    def give_up(self, gateway: str, boots: Sequence[str], before_ms: int) -> int:
+        """Forgets these boots; returns how many rows that were."""
+        return giving_up.give_up(self._c, gateway, boots, before_ms)
 
     def put_documents(self, rows: Iterable[DocumentRow]) -> None:
         newest = {row[:2]: row for row in sorted(rows, key=lambda row: row.received_ms)}
