@@ -55,6 +55,8 @@ R = TypeVar("R", EventRow, AnchorRow, ClosingRow)
 
 
 class Outgoing(NamedTuple):
+    """A message that the center is to send."""
+
     topic: str
     payload: bytes
     retained: bool

@@ -19,6 +19,8 @@ Key = tuple[str, str]
 
 
 class Journal(NamedTuple):
+    """What is acknowledged and what is known of one store of one gateway."""
+
     acked: int = 0
     top: int = 0
     """The highest seq known."""

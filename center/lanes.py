@@ -22,6 +22,8 @@ BATCH, SHARE = 500, 50
 
 
 class Put(Enum):
+    """What became of a message that was put into its lane."""
+
     TAKEN = "taken"
     EXCESS = "its lane is full: not taken, the gateway sends it again"
     FULL = "everything is full: wait"

@@ -70,6 +70,8 @@ class EventRow(NamedTuple):
 
 
 class AnchorRow(NamedTuple):
+    """One anchor that a gateway told: boot ms `at` of its boot was `utc_ms`, to `err_ms`."""
+
     gateway: str
     store: str
     seq: int
@@ -131,6 +133,8 @@ class StandingRow(NamedTuple):
 
 
 class DocumentRow(NamedTuple):
+    """The newest retained document of one kind from one gateway."""
+
     gateway: str
     kind: str
     received_ms: int

@@ -30,6 +30,8 @@ POSITIONS_AT_ONCE = 2000
 
 
 class Row(NamedTuple):
+    """One line of a report: a place at some level, its figures and its counts."""
+
     key: str
     name: str
     figures: Figures = Figures()

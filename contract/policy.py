@@ -16,7 +16,7 @@ Date = Annotated[str, Meta(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]
 
 
 class Strict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
+    """A part of a policy file; keys that it does not know are refused."""
 
 
 class Title(Strict, frozen=True, kw_only=True):
@@ -35,16 +35,22 @@ class Entry(Strict, frozen=True, kw_only=True):
 
 
 class Degrees(Entry, frozen=True, kw_only=True):
+    """An angle."""
+
     value: Annotated[float, Meta(gt=0, le=360)]
     unit: Literal["deg"]
 
 
 class Pixels(Entry, frozen=True, kw_only=True):
+    """A number of pixels."""
+
     value: Annotated[int, Meta(gt=0)]
     unit: Literal["px"]
 
 
 class Seconds(Entry, frozen=True, kw_only=True):
+    """A duration."""
+
     value: Annotated[float, Meta(gt=0)]
     unit: Literal["s"]
 
@@ -57,6 +63,8 @@ class Silence(Entry, frozen=True, kw_only=True):
 
 
 class Hours(Entry, frozen=True, kw_only=True):
+    """A long duration."""
+
     value: Annotated[int, Meta(ge=0)]
     unit: Literal["h"]
 
@@ -81,6 +89,8 @@ class Ratio(Entry, frozen=True, kw_only=True):
 
 
 class Switch(Entry, frozen=True, kw_only=True):
+    """A yes or a no."""
+
     value: bool
     unit: Literal["bool"]
 

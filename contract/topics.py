@@ -10,6 +10,8 @@ _UP = re.compile(r"mclz/v1/([0-9]{4})/([a-z0-9-]{3,40})/up/([a-z]+)")
 
 
 class Origin(NamedTuple):
+    """Who sent a message, as its topic says: city, gateway, and which kind of message (`leaf`)."""
+
     city: str
     gateway: str
     leaf: str

@@ -15,6 +15,8 @@ MAX_LINE = 4096
 
 
 class Order(Struct, frozen=True, forbid_unknown_fields=True):
+    """One order to a running canteen: give this camera this fault."""
+
     slot: str
     fault: str
 

@@ -24,6 +24,8 @@ MAX_HEAD, MAX_BODY = 64 * 1024, 1024 * 1024
 
 
 class Request(NamedTuple):
+    """One HTTP request, read whole."""
+
     method: str
     target: str
     headers: dict[str, str]

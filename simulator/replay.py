@@ -33,6 +33,8 @@ class Exchange(Struct, frozen=True):
 
 
 class Reply(NamedTuple):
+    """A recorded reply as it is sent."""
+
     status: int
     body: str
 

@@ -34,6 +34,8 @@ _PHRASES = {
 
 
 class Request(NamedTuple):
+    """One RTSP request."""
+
     method: str
     url: str
     headers: dict[str, str]
@@ -46,6 +48,8 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
+    """One RTSP reply."""
+
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""

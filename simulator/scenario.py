@@ -55,6 +55,8 @@ class Stroke(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A scenario file: its cameras, and when which fault strikes."""
+
     cameras: tuple[ScenarioCamera, ...]
     timeline: tuple[Stroke, ...] = ()
 

@@ -19,6 +19,8 @@ class Place(NamedTuple):
 
 
 class Problem(NamedTuple):
+    """One thing that is wrong with a registry file; `name`: of the sentence, `words`: what is filled in."""
+
     place: Place
     name: str
     words: tuple[str, ...] = ()

@@ -35,6 +35,8 @@ class Order(NamedTuple):
 
 
 class File(NamedTuple):
+    """One file of a registry, open for reading."""
+
     name: str
     data: BinaryIO
 

@@ -47,6 +47,8 @@ def regions_of(shipped: Regions) -> Iterator[Region]:
 
 
 class Tree:
+    """Finds localities by code or name, as they are on a given day."""
+
     def __init__(self, regions: Iterable[Region]) -> None:
         self._by_code: dict[str, Region] = {}
         self._by_name: dict[str, list[Region]] = defaultdict(list)

@@ -62,6 +62,8 @@ SELECT CASE WHEN s.slot IS NULL THEN '' WHEN g.received_ms >= :since AND g.state
 
 
 class Reader(Lists):
+    """Reads what the center holds, within one transaction."""
+
     def __init__(self, connection: Connection) -> None:
         self._c = connection
 

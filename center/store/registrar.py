@@ -24,6 +24,8 @@ _staged = sa.MetaData()
 
 
 class Counts(NamedTuple):
+    """How many rows of one table a registry adds, changes, ends, or leaves."""
+
     added: int = 0
     changed: int = 0
     ended: int = 0

@@ -36,6 +36,8 @@ _SEQ = ("gateway", "store", "seq")
 
 
 class Writer(Reader):
+    """Writes what has arrived, within one transaction."""
+
     def _put(self, table: sa.Table, columns: Sequence[str], rows: Sequence[bulk.Row], then: str) -> None:
         bulk.insert(self._c, table, columns, rows, then)
 

@@ -1,6 +1,6 @@
 """Child only: the commands that move one camera's head, zoom and focus (ONVIF PTZ 5.3 to 5.6, Imaging 5.1.7 to 5.1.9).
 
-Every turn carries a timeout after which the camera stops by itself, and `halt` stops it whatever the camera implements.
+Every turn carries a timeout after which the camera stops by itself, and `stop` stops it whatever the camera implements.
 """
 
 import threading
@@ -87,7 +87,7 @@ def _first(spaces: list[Space], kind: str, axis: str) -> Space | None:
 
 
 class PtzClient:
-    """One camera's motors, until `deadline`. Commands raise Trouble; none is ever repeated by itself."""
+    """Sends PTZ and Imaging commands to one camera until `deadline`. They raise Trouble; none is repeated by itself."""
 
     def __init__(self, camera: Camera, motors: Motors, *, auth: str, deadline: Deadline) -> None:
         self.motors = motors
@@ -150,7 +150,7 @@ class PtzClient:
             except Trouble as trouble:
                 if "imeout" not in trouble.detail or trouble.reason is Reason.TIMED_OUT:
                     raise
-                self._timeouts = False  # refuses the timeout itself; the dead-man's Stop remains
+                self._timeouts = False  # refuses the timeout itself; the emergency stop remains
             else:
                 return
         self._order("ptz", "ContinuousMove", arguments)
@@ -172,9 +172,9 @@ class PtzClient:
         return zeros + ([{"Zoom": {"x": 0.0}}] if self.motors.zoom else [])
 
     def emergency_stop(self) -> None:
-        """The dead-man's: no command may follow, and the head is stopped over a connection of its own.
+        """The parent has died: no command may follow, and the head is stopped over a connection of its own.
 
-        It waits for no turn: the visit that it belongs to holds the device.
+        It does not wait for the device's lock: the visit that it belongs to holds it.
         """
         device_lock.join(self._camera)
         self._lock.acquire(timeout=COMMAND_S)

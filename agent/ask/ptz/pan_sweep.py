@@ -58,7 +58,7 @@ def rotate(finder: Viewfinder, ptz: PtzClient, faults: Faults, deadline: Deadlin
     bent = registration.bend([*first.sweep.matches, *second.sweep.matches])
     for one in (first, second):
         one.sweep.straighten(bent)
-    return _told(second if second.end is not End.NEVER else first, first.sweep.turns, ptz, from_deg)
+    return _told(second if second.end is not End.NEVER else first, first.sweep.fits, ptz, from_deg)
 
 
 def _sweep(
@@ -128,7 +128,7 @@ def _ended(sweep: Sweep, push: _Push, at_s: float, deadline: Deadline) -> End | 
             return End.NEVER
     elif push.again_in_vain(at_s):
         return End.STOP
-    elif (lens := registration.lens(sweep.turns)) and sweep.recurred(lens):
+    elif (lens := registration.lens(sweep.fits)) and sweep.recurred(lens):
         return End.ROUND
     if sweep.blind_s(at_s) > BLIND_S:
         return End.BLIND
@@ -136,9 +136,9 @@ def _ended(sweep: Sweep, push: _Push, at_s: float, deadline: Deadline) -> End | 
 
 
 def _told(
-    swept: _Swept, more: list[registration.Turn], ptz: PtzClient, from_deg: float | None = None
+    swept: _Swept, more: list[registration.RotationFit], ptz: PtzClient, from_deg: float | None = None
 ) -> Rotation | NotSeen:
-    sweep, lens = swept.sweep, registration.lens(swept.sweep.turns + more)
+    sweep, lens = swept.sweep, registration.lens(swept.sweep.fits + more)
     if lens is None or swept.end is End.BLIND:
         return NotSeen(reason=Reason.MALFORMED, detail="too little in the picture to measure the turn by")
     turned = sweep.turned(lens.row)

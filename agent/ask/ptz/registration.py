@@ -248,14 +248,14 @@ FOCALS: Floats = np.geomspace(0.2, 16.0, 89)
 _SIGMA = 0.8 / WIDTH_PX
 
 
-class Turn(NamedTuple):
+class RotationFit(NamedTuple):
     """The rotation between two views for each of FOCALS: `vectors` (f, 3) in degrees, `costs` (f,) how ill it fits."""
 
     vectors: Floats
     costs: Floats
 
 
-def turn(found: Match, bent: float = 0.0) -> Turn:
+def fit_rotation(found: Match, bent: float = 0.0) -> RotationFit:
     """The rotation that best explains a match, per focal length (Kabsch 1976 on the rays through the points).
 
     `bent`: of the lens, see `bend`.
@@ -263,7 +263,7 @@ def turn(found: Match, bent: float = 0.0) -> Turn:
     step = max(len(found.a) // _MAX_POINTS, 1)
     a, b = straight(found.a[::step], bent), straight(found.b[::step], bent)
     rotations = _rotations(a, b)
-    return Turn(_vectors(rotations), np.minimum(_errors(rotations, a, b), _WRONG).sum(axis=1))
+    return RotationFit(_vectors(rotations), np.minimum(_errors(rotations, a, b), _WRONG).sum(axis=1))
 
 
 _WRONG = 25.0
@@ -375,19 +375,19 @@ def at(values: Floats, row: float) -> Floats:
     return np.asarray(values[low] * (1 - part) + values[low + 1] * part)
 
 
-def lens(turns: list[Turn]) -> Lens | None:
-    """The focal length that explains all turns of one camera best, from how shifts grow towards the picture's edges.
+def lens(fits: list[RotationFit]) -> Lens | None:
+    """The focal length that explains all rotations of one camera best, from how shifts grow towards the edges.
 
-    None without turns. The error is found by drawing the turns anew (bootstrap): turns by small angles, and long
-    lenses, leave it large.
+    None without fits. The error comes from drawing the fits anew (bootstrap). Small rotations and long lenses leave it
+    large.
     """
-    if not turns:
+    if not fits:
         return None
-    costs = np.stack([one.costs for one in turns])
+    costs = np.stack([one.costs for one in fits])
     best = _lowest(costs.sum(axis=0))
-    draws = np.random.default_rng(1).integers(0, len(turns), (40, len(turns)))
+    draws = np.random.default_rng(1).integers(0, len(fits), (40, len(fits)))
     guesses = [_lowest(costs[draw].sum(axis=0)) for draw in draws]
-    return Lens(best, float(np.std(guesses)) if len(turns) > 2 else len(FOCALS) / 4)
+    return Lens(best, float(np.std(guesses)) if len(fits) > 2 else len(FOCALS) / 4)
 
 
 def _lowest(costs: Floats) -> float:

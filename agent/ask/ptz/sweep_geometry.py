@@ -9,7 +9,7 @@ import numpy as np
 
 from agent.ask.ptz import registration
 from agent.ask.ptz.overlay import Overlay
-from agent.ask.ptz.registration import Floats, Lens, Turn, View
+from agent.ask.ptz.registration import Floats, Lens, RotationFit, View
 
 KEY_SHIFT = 0.18
 """A view so far (in widths) from the last key view becomes the next: few links, each far enough to tell the lens."""
@@ -36,9 +36,9 @@ _GAP_TOLERANCE = 0.3
 
 
 class _Link(NamedTuple):
-    """From one key view to the next; `turn` None where nothing in between could be matched."""
+    """From one key view to the next; `fit` None where nothing in between could be matched."""
 
-    turn: Turn | None
+    fit: RotationFit | None
     took_s: float
     found: registration.Match | None = None
 
@@ -64,7 +64,7 @@ class Sweep:
         self._links: list[_Link] = []
         self._began_s = at_s
         self._key, self._key_at_s = start, at_s
-        self._partial: Turn | None = None
+        self._partial: RotationFit | None = None
         self._found: registration.Match | None = None
         self._moves: Floats = np.zeros((4, 2))
         self._way: Floats = np.zeros(2)
@@ -86,7 +86,7 @@ class Sweep:
             self._again()
 
     def _again(self) -> None:
-        """Text has become known that passed for the room: what it hid is looked at anew."""
+        """More text in the picture is known now: all views so far are matched again without it."""
         self._begin(self.start, self._began_s)
         for view, at_s in self._seen_so_far:
             self._add(view, at_s)
@@ -131,7 +131,7 @@ class Sweep:
             self._still_since_s = self._last_at_s
         if moved > STILL:
             self._way = self._way + (found.moves - self._moves).mean(axis=0)
-        self._partial, self._found, self._moves = registration.turn(found, self.bent), found, found.moves
+        self._partial, self._found, self._moves = registration.fit_rotation(found, self.bent), found, found.moves
         if found.moved >= KEY_SHIFT:
             self._step(now, at_s)
 
@@ -142,7 +142,7 @@ class Sweep:
         self._partial, self._found, self._moves = None, None, np.zeros((4, 2))
 
     def _blind(self, now: View, at_s: float) -> None:
-        """Nothing matches: too plain, too fast, or somebody in the way. A view with features starts the chain anew."""
+        """Nothing matches: a plain view, a fast head, somebody in the way. A view with features begins anew."""
         self._still_since_s = None
         if self._blind_since_s is None:
             self._blind_since_s = self._last_at_s
@@ -160,13 +160,13 @@ class Sweep:
         return 0.0 if self._blind_since_s is None else at_s - self._blind_since_s
 
     @property
-    def turns(self) -> list[Turn]:
-        return [link.turn for link in self._links if link.turn] + ([self._partial] if self._partial else [])
+    def fits(self) -> list[RotationFit]:
+        return [link.fit for link in self._links if link.fit] + ([self._partial] if self._partial else [])
 
     @property
     def gaps_s(self) -> float:
         """Seconds of turning over which nothing could be matched."""
-        return sum(link.took_s for link in self._links if not link.turn)
+        return sum(link.took_s for link in self._links if not link.fit)
 
     def straighten(self, bent: float) -> None:
         """Reckon with a lens that bends lines so much (registration.bend)."""
@@ -174,10 +174,10 @@ class Sweep:
             return
         self.bent = bent
         self._links = [
-            one._replace(turn=registration.turn(one.found, bent)) if one.found else one for one in self._links
+            one._replace(fit=registration.fit_rotation(one.found, bent)) if one.found else one for one in self._links
         ]
         if self._found:
-            self._partial = registration.turn(self._found, bent)
+            self._partial = registration.fit_rotation(self._found, bent)
 
     @property
     def matches(self) -> list[registration.Match]:
@@ -186,17 +186,15 @@ class Sweep:
 
     def axis(self, row: float) -> Floats:
         """The axis of the turn, a unit vector in the first view's frame, for a focal length."""
-        total = (
-            np.sum([registration.at(turn.vectors, row) for turn in self.turns], axis=0) if self.turns else np.zeros(3)
-        )
+        total = np.sum([registration.at(fit.vectors, row) for fit in self.fits], axis=0) if self.fits else np.zeros(3)
         length = float(np.linalg.norm(total))
         return np.asarray(total / length if length else np.array([0.0, 1.0, 0.0]))
 
     def turned(self, row: float) -> float:
         """Degrees turned, for a focal length; gaps count at the pace of the rest."""
         axis = self.axis(row)
-        known = sum(float(registration.at(turn.vectors, row) @ axis) for turn in self.turns)
-        known_s = sum(link.took_s for link in self._links if link.turn)
+        known = sum(float(registration.at(fit.vectors, row) @ axis) for fit in self.fits)
+        known_s = sum(link.took_s for link in self._links if link.fit)
         return known + (self.gaps_s * known / known_s if known_s else 0.0)
 
     def recurred(self, lens: Lens) -> float | None:
@@ -232,7 +230,9 @@ class Sweep:
         """Degrees from one view to an overlapping one, along the axis of this sweep."""
         found = self._overlay.match(a, b)
         return (
-            float(registration.at(registration.turn(found, self.bent).vectors, row) @ self.axis(row)) if found else None
+            float(registration.at(registration.fit_rotation(found, self.bent).vectors, row) @ self.axis(row))
+            if found
+            else None
         )
 
     def _agrees(self, turned: float, expected: float) -> bool:

@@ -1,4 +1,4 @@
-"""Child only: a camera watched at a steady pace: its pictures as views, with the time at which each was asked for."""
+"""Child only: snapshots of one camera at a steady pace, each with the time at which it was asked for."""
 
 import time
 import zlib
@@ -32,19 +32,19 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class TimedFrame:
-    """One picture and when it was asked for (monotonic seconds)."""
+    """One picture, and when it was asked for (monotonic seconds)."""
 
     frame: Frame
     at_s: float
 
     @cached_property
     def view(self) -> View:
-        """Its features: half of what a picture costs, and sharpness and detail do without them."""
+        """Its features, found when first asked for: they are half of a picture's cost, and sharpness needs none."""
         return registration.view(self.frame)
 
 
 class Viewfinder:
-    """Pictures of one source, at most one each INTERVAL_S, until `deadline`."""
+    """Watches one camera through its snapshots: at most one each INTERVAL_S, until `deadline`."""
 
     def __init__(self, source: Source, deadline: Deadline) -> None:
         self._source = source

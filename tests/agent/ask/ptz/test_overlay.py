@@ -39,7 +39,7 @@ def turned(overlay: Overlay, pans: list[float], things: int = 900) -> Sweep:
 def test_a_turn_under_text_is_measured_by_the_room(things: int) -> None:
     """However few things the room shows beside the letters, the span is what the head turned."""
     sweep = turned(Overlay(), [*np.arange(0.0, 150.0, 8.0), 150.0, 150.0], things)
-    lens = registration.lens(sweep.turns)
+    lens = registration.lens(sweep.fits)
     assert lens
     assert sweep.turned(lens.row) == pytest.approx(150.0, abs=max(sweep.error_deg(lens), 3.0))
 
@@ -90,7 +90,7 @@ def test_no_layout_holds_the_kitchen_still(text: str) -> None:
         if step:
             sweep.add(view, 0.25 * step)
     assert sweep
-    lens = registration.lens(sweep.turns)
+    lens = registration.lens(sweep.fits)
     assert lens
     assert sweep.gaps_s == 0.0
     assert sweep.turned(lens.row) == pytest.approx(80.0, abs=max(sweep.error_deg(lens), 3.0))

@@ -65,7 +65,7 @@ def test_views_without_common_things_do_not_match() -> None:
 def test_the_lens_is_found_from_the_turns_themselves(fov: float, tilt: float) -> None:
     """Field of view within 4 % and angles within 3 %, whatever the tilt, with nothing known beforehand."""
     shots = [seen(pan, n, fov=fov, tilt=tilt) for n, pan in enumerate(np.arange(0, 8 * 0.2 * fov, 0.2 * fov))]
-    turns = [registration.turn(m) for a, b in pairwise(shots) if (m := registration.match(a, b))]
+    turns = [registration.fit_rotation(m) for a, b in pairwise(shots) if (m := registration.match(a, b))]
     lens = registration.lens(turns)
     assert lens
     assert len(turns) == len(shots) - 1
@@ -82,7 +82,7 @@ def test_no_turns_no_lens() -> None:
 @cache
 def _end(span: float, fov: float = FOV) -> tuple[Sweep, registration.Lens]:
     sweep = swept(way(7.0, span, fov), fov=fov, tilt=-15.0)
-    lens = registration.lens(sweep.turns)
+    lens = registration.lens(sweep.fits)
     assert lens
     return sweep, lens
 
@@ -114,10 +114,10 @@ def test_a_span_without_overlap_is_measured(span: float, fov: float) -> None:
 def test_the_start_recurs_only_when_passed() -> None:
     """An endless head passes its start; one that stops just short of it does not."""
     pans = list(np.arange(7.0, 7.0 + 360.0 + 13.0, 12.0))
-    lens = registration.lens((passed := swept(pans)).turns)
+    lens = registration.lens((passed := swept(pans)).fits)
     assert lens
     assert passed.recurred(lens) == pytest.approx(pans[-1] - 7.0, abs=1.5)
-    lens = registration.lens((short := swept(way(7.0, 358.0))).turns)
+    lens = registration.lens((short := swept(way(7.0, 358.0))).fits)
     assert lens
     assert short.recurred(lens) is None
 
@@ -125,7 +125,7 @@ def test_the_start_recurs_only_when_passed() -> None:
 def test_a_start_that_was_missed_is_found_the_next_time_round() -> None:
     """With few pictures a second the start may slip by; the second time is as good."""
     twice = swept([7.0 + 21.0 * step for step in range(36)])
-    lens = registration.lens(twice.turns)
+    lens = registration.lens(twice.fits)
     assert lens
     assert twice.recurred(lens) == pytest.approx(35 * 21.0, abs=1.5)
 
@@ -147,7 +147,7 @@ def test_a_gap_in_the_chain_widens_the_error() -> None:
     """Pictures lost on the way are bridged at the pace of the rest, and the error says so."""
     pans = way(7.0, 180.0)
     whole, gapped = swept(pans), swept([*pans[:5], *pans[9:]])
-    lens = registration.lens(gapped.turns)
+    lens = registration.lens(gapped.fits)
     assert lens
     assert gapped.gaps_s > 0.0
     assert gapped.error_deg(lens) > whole.error_deg(lens) + 1.0
@@ -162,7 +162,7 @@ def test_a_lens_that_bends_lines_makes_no_angle_wrong_by_more_than_is_said(bent:
     for number, shot in enumerate(shots[1:], 1):
         sweep.add(shot, 0.3 * number)
     sweep.straighten(registration.bend(sweep.matches))
-    lens = registration.lens(sweep.turns)
+    lens = registration.lens(sweep.fits)
     assert lens
     assert sweep.turned(lens.row) == pytest.approx(200.0, abs=sweep.error_deg(lens))
     assert sweep.error_deg(lens) < 0.12 * 200
@@ -205,6 +205,6 @@ def test_a_room_that_repeats_itself_turns_no_head_back() -> None:
     sweep = Sweep(shots[0], 0.0, Overlay())
     for number, shot in enumerate(shots[1:], 1):
         sweep.add(shot, 0.25 * number)
-    lens = registration.lens(sweep.turns)
+    lens = registration.lens(sweep.fits)
     assert lens
     assert sweep.turned(lens.row) == pytest.approx(150.0, abs=sweep.error_deg(lens))
