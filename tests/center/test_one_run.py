@@ -8,11 +8,12 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from center import testimony
 from center.beats import Stretch
 from center.intervals import Maxima, intersection, normal
 from center.live import Live
 from center.one_run import OneRun
-from center.testimony import Testimony, as_claims, lines, told_by_run
+from center.testimony import as_claims, lines, told_by_run
 from center.timeline import History, Run, sessions
 from center.zero import Clock
 from tests.center.boxes import Faults, Kitchen
@@ -27,7 +28,7 @@ DARK_AFTER = 180_000
 randoms = st.integers(0, 2**48).map(Random)
 
 
-def both(t: Testimony, within_ms: int) -> Iterator[tuple[OneRun, Slowly, list[Stretch]]]:
+def both(t: testimony.Testimony, within_ms: int) -> Iterator[tuple[OneRun, Slowly, list[Stretch]]]:
     """Each run of a gateway, told to both."""
     boots = {s.alike.boot for s in t.beats} | {a.boot for a in t.anchors}
     clocks = {
@@ -45,7 +46,7 @@ def both(t: Testimony, within_ms: int) -> Iterator[tuple[OneRun, Slowly, list[St
             yield OneRun(*its), Slowly(*its), beats[run]
 
 
-def same(t: Testimony, within_ms: int) -> None:
+def same(t: testimony.Testimony, within_ms: int) -> None:
     for one, slow, beats in both(t, within_ms):
         assert {slot: normal(spans) for slot, spans in one.off().items()} == {
             slot: normal(spans) for slot, spans in slow.off().items()

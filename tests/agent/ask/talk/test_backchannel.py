@@ -57,12 +57,13 @@ def test_setup_is_torn_down_at_once() -> None:
         ("461 Unsupported Transport", Reason.UNSUPPORTED),
         ("453 Not Enough Bandwidth", Reason.BUSY),
         ("302 Moved", Reason.HOSTILE),
-        ("500 Internal Server Error", Reason.MALFORMED),
+        ("500 Internal Server Error", Reason.BUSY),
         ("403 Forbidden", Reason.REFUSED),
     ],
 )
 def test_setup_refused(line: str, reason: Reason) -> None:
-    """A SETUP that is refused says why, begins nothing to tear down, and leads nowhere else."""
+    """A SETUP that is refused says why, begins nothing to tear down, and leads nowhere else; recorders answer 500 to it
+    once all their sessions are taken."""
     with evil.Server(evil.silent) as other:
         camera = Talker(instead={"SETUP": status(line, f"Location: rtsp://{other.address}:{other.port}/main")})
         seen = setup(camera)
