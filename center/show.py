@@ -57,6 +57,8 @@ TEXTS = {
     "when": ("时间", "when"),
     "who": ("何人", "who"),
     "sheet": ("表", "sheet"),
+    "line": ("行", "line"),
+    "column": ("列", "column"),
     "what": ("何项", "what"),
     "before": ("原为", "before"),
     "after": ("改为", "after"),

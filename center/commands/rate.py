@@ -96,7 +96,11 @@ def way(name: str, lang: str) -> Way:
         rule = Rule(Fraction(str(preset.min_day_ratio.value)), preset.samples.value)
         passes = Fraction(str(preset.passes_at.value))
         definition = Definition(preset.id, preset.counted.value, rule, preset.unknown.value == "left_out", passes)
-        return Way(definition, rules(preset.base), preset.title.zh if lang == "zh" else preset.title.en)
+        try:
+            its_rules = rules(preset.base)
+        except Misuse as trouble:
+            raise Misuse(f"{name}: base: {trouble}") from trouble
+        return Way(definition, its_rules, preset.title.zh if lang == "zh" else preset.title.en)
     policy = policy_of(name)
     counted = COUNTED[policy.rate.deciding_reading.value]
     title = policy.title.zh if lang == "zh" else policy.title.en

@@ -12,12 +12,12 @@ from typing import Any
 from center.arguments import Making, Misuse, loaded
 from center.forms import Listing, err, out, tell
 from center.registry import REGIONS, cells, writing
-from center.registry.problems import Unfit
+from center.registry.problems import Place, Problem, Unfit
 from center.registry.taking_over import File, Order, Summary, fields, take_over, titles
 from center.registry.words import said, sentence
 from center.show import Bar, word
 from center.store import Store
-from center.store.registrar import Changed
+from center.store.registrar import Changed, Counts
 from contract.policy import load_policy
 from contract.problems import unreadable
 from contract.regions import Regions, load_regions
@@ -45,6 +45,7 @@ def add(making: Making) -> None:
         act.add_argument("--correct", action="store_true", help=wrong)
         making.person(act)
         _policy_arguments(making, act)
+        making.forms(act)
         act.set_defaults(keep=name == "import")
     export = making.command(
         "export", _export, "导出全部登记，可再导入", "the whole registry as sheets that can be imported"
@@ -145,6 +146,12 @@ def somebody() -> str:
 
 
 def _refuse(unfit: Unfit, options: argparse.Namespace) -> None:
+    if options.json or options.csv:
+        found = [(*map(str, one.place), said(Problem(Place(), *one[1:]), options.lang)) for one in unfit.problems]
+        columns = ("sheet", "line", "column", "reason")
+        problems = [dict(zip(columns, one, strict=True)) for one in found]
+        tell(options, lambda: {"applied": False, "problems": problems, "more": unfit.more}, Listing(columns, found))
+        return
     file = f"{options.file[0]}: " if len(options.file) == 1 else ""
     for problem in unfit.problems:
         err(f"{file}{said(problem, options.lang)}")
@@ -154,6 +161,13 @@ def _refuse(unfit: Unfit, options: argparse.Namespace) -> None:
 
 
 def _tell(summary: Summary, options: argparse.Namespace) -> None:
+    if options.json or options.csv:
+        sheets = {table: numbers._asdict() for table, numbers in summary.counts.items()}
+        notes = [said(warning, options.lang) for warning in summary.warnings]
+        rows = [(table, *map(str, numbers.values())) for table, numbers in sheets.items()]
+        listing = Listing(("sheet", *Counts._fields), rows)
+        tell(options, lambda: {"applied": options.keep, "sheets": sheets, "notes": notes}, listing)
+        return
     for warning in summary.warnings:
         err(f"{sentence('note', options.lang)}: {said(warning, options.lang)}")
     for table, (zh, en) in titles().items():

@@ -246,6 +246,25 @@ def test_every_list_is_csv_and_json_as_well(
     assert not [cell for row in rows for cell in row if cell[:1] in ("=", "+", "-", "@") and len(cell) > 1]
 
 
+def test_an_import_answers_programs_and_spreadsheets(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a check would change, and each mistake with its place; nothing else on standard output."""
+    units, bad = tmp_path / "units.csv", tmp_path / "bad.csv"
+    units.write_text(SHEETS["units"], "utf-8")
+    bad.write_text(SHEETS["units"].replace("410103", "999999"), "utf-8")
+    check = ("registry", "check", "--database", url, "--lang", "en")
+    made = json.loads(asked(capsys, 0, *check, str(units), "--json"))
+    assert (made["applied"], made["sheets"]["units"]["added"]) == (False, 3)
+    rows = list(csv.DictReader(io.StringIO(asked(capsys, 0, *check, str(units), "--csv")[1:])))
+    assert [(row["sheet"], row["added"]) for row in rows if row["sheet"] == "units"] == [("units", "3")]
+    made = json.loads(asked(capsys, 2, *check, str(bad), "--json"))
+    assert [(one["line"], one["column"]) for one in made["problems"]] == [("3", "C")]
+    assert "999999" in made["problems"][0]["reason"]
+    rows = list(csv.DictReader(io.StringIO(asked(capsys, 2, *check, str(bad), "--csv")[1:])))
+    assert [row["line"] for row in rows] == ["3"]
+
+
 HELPED = (
     (),
     ("serve",),

@@ -198,7 +198,7 @@ def preset(tmp_path: Path, old: str, new: str) -> str:
         ("value: left_out", "value: forgotten", r"ours.yaml:\d+: unknown.value: .*against, left_out"),
         ("value: sample\n", "value: window\n", r"ours.yaml:\d+: counted.value: .*camera_day, ms, sample"),
         ("id: hourly-24", "id: hourly-24\nrollup: mean", r"ours.yaml:\d+: rollup: unknown key.*Known keys"),
-        ("base: henan-2021-45", "base: mars", r"mars.*no policy named 'mars'; shipped: henan-2021-45"),
+        ("base: henan-2021-45", "base: mars", r"ours.yaml: base: no policy named 'mars'; shipped: henan-2021-45"),
     ],
 )
 def test_a_key_that_is_not_known_is_refused_with_its_place(
@@ -218,7 +218,7 @@ def test_a_file_of_ones_own_is_a_definition(database: str, tmp_path: Path, capsy
     assert "several are called hourly-24" in several(
         database, capsys, "--policy", file, "--policy", "hourly-24", code=2
     )
-    assert "No such file" in several(database, capsys, "--policy", str(tmp_path / "none.yaml"), code=2)
+    assert "there is no such file" in several(database, capsys, "--policy", str(tmp_path / "none.yaml"), code=2)
 
 
 def test_shipped_definitions_bear_their_name() -> None:
