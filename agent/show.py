@@ -225,8 +225,14 @@ def _login(login: LoginStatus, lang: str) -> str:
     since, until = _when(login.since_ms / 1000), _when(login.until_ms / 1000)
     left = "" if login.attempts_left is None else _LEFT[lang].format(login.attempts_left)
     if lang == "zh":
-        return f"{since} 登录被拒{left}，{until} 再试；改正配置中的用户名或密码并重启，立即生效"
-    return f"login refused at {since}{left}, tried again at {until}; a corrected user or password takes effect at once"
+        return (
+            f"{since} 登录被拒{left}，{until} 再试；改正配置中的用户名或密码并重启，立即生效；"
+            "若是在摄像机上改的，请运行 inspect --login-now"
+        )
+    return (
+        f"login refused at {since}{left}, tried again at {until}; a corrected user or password takes effect at once; "
+        "where it was put right at the camera, run inspect --login-now"
+    )
 
 
 def todo(now: Status, lang: str) -> list[str]:

@@ -170,10 +170,12 @@ class Line:
         self.taken_over = False
         """The broker said that another connection has our client id."""
         self.silent = False
-        self._too_large = 0
-        self.large_lost = False
-        """What is small was confirmed and what is large was not."""
         """It ended because nothing was heard any more."""
+        self._too_large = 0
+        self.lost_bytes = 0
+        """Of a payload that was not confirmed, nor anything behind it, while all that is smaller was; 0 = none."""
+        self.largest = 0
+        """Bytes of the largest payload that was confirmed."""
         self.forbidden = ""
         """What the broker did not permit, in its words; MQTT 3.1.1 cannot say it."""
         self.confirmed = 0
@@ -320,7 +322,8 @@ class Line:
             patience_s = DEAF_S + sum(one.size for one in waiting) / SLOWEST_BPS
             if time.monotonic() - max(waiting[0].at, self._confirmed_at) > patience_s:
                 self.silent = True
-                self.large_lost = bool(self.confirmed) and min(one.size for one in waiting) > MAX_SEGMENT
+                larger = 0 < self.largest < min(waiting[0].size, MAX_SEGMENT)
+                self.lost_bytes = waiting[0].size if larger else 0
                 self._end(f"nothing was confirmed for {patience_s:.0f} s")
                 self._hang_up()
 
@@ -367,6 +370,7 @@ class Line:
         else:
             self.confirmed += 1
             self._confirmed_at = time.monotonic()
+            self.largest = max([self.largest, *(one.size for one in self._infos if one.info.mid == mid)])
         self._moved()
 
     def _on_subscribe(self, _: mqtt.Client, __: Any, ___: int, codes: Any, ____: Any) -> None:

@@ -95,6 +95,8 @@ class Uplink:
         self._backoff = Backoff(random.random)
         self._silent = False
         self._short = 0
+        self._lost_bytes = 0
+        """Of what a line did not carry, though it carried all that is smaller; 0 = none did so lately."""
         self._told_at: float | None = None
         self._center_up = True
         self._stopping = threading.Event()
@@ -236,7 +238,7 @@ class Uplink:
     def _welcome(self, line: Line, endpoint: Endpoint) -> None:
         self._center_up = True  # until its retained state says otherwise
         self._answered, self._wait_until = False, time.monotonic() + ANSWER_S
-        self.problem = None
+        self.problem = Kind.MTU if self.problem is Kind.MTU and self._lost_bytes else None  # until a large one arrives
         line.subscribe([self._down("ack"), self._down("cmd"), topics.CENTER_STATE])
         self._say_hello(line)
         self.connected.set()
@@ -269,13 +271,25 @@ class Uplink:
         else:
             if line.lived_s >= SHORT_S:
                 self._backoff.undisturbed()
-            if line.large_lost:
+            if self._loses_large(line):
                 self._blame(Failure(Kind.MTU, line.why), ended)
             elif line.forbidden:
                 self._blame(Failure(Kind.ACL, line.forbidden), ended)
             else:
                 self._say(f"{ended}: {line.why}")
         self._rotate()
+
+    def _loses_large(self, line: Line) -> bool:
+        """Whether two lines have carried what is small alone, and none since what is large.
+
+        One may end by chance while something large is on its way; on another nothing may arrive at all, where the
+        first messages share a packet with large ones.
+        """
+        if not line.lost_bytes:
+            self._lost_bytes = 0 if line.largest >= self._lost_bytes else self._lost_bytes
+            return False
+        again, self._lost_bytes = self._lost_bytes > 0, line.lost_bytes
+        return again
 
     def _somebody_else(self, line: Line) -> bool:
         hung_up = line.confirmed > 0 and not (line.forbidden or line.silent or line.bulk)
@@ -347,6 +361,8 @@ class Uplink:
         line.end_if_deaf()
         if self._greeted != self._session():
             self._say_hello(line)
+        if self.problem is Kind.MTU and line.largest >= self._lost_bytes:
+            self.problem, self._lost_bytes = None, 0
         if line.forbidden and self.problem is not Kind.ACL:
             self._blame(Failure(Kind.ACL, line.forbidden), "the broker refuses a topic")
         may_tell = self._answered or time.monotonic() >= self._wait_until

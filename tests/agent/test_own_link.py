@@ -150,3 +150,20 @@ def test_a_switch_that_goes_silent_makes_all_unknown_and_none_offline(site: Site
             site.outside("addr", "add", f"{one}/24", "dev", "port")
         until(lambda: site.seen() == [ONLINE, ONLINE])
         assert "offline" not in site.log()
+
+
+def test_two_interfaces_in_one_subnet_are_our_own_side_and_both_are_named(site: Site) -> None:
+    """The cameras hang on the interface that the route does not take: unknown, with both names, until one is left."""
+    site.hosts.cable("box", "wan", port="eth2", other_port="spare")
+    site.hosts.address("wan", "10.78.0.200/24", port="spare")
+    site.inside("addr", "del", "10.78.0.1/24", "dev", "eth1")
+    site.hosts.address("box", "10.78.0.3/24", port="eth2")
+    site.inside("addr", "add", "10.78.0.1/24", "dev", "eth1")  # its route comes after that of eth2
+    with site.agent():
+        until(lambda: site.seen() == [OURS, OURS])
+        time.sleep(5)  # several looks, each of which would be confirmed
+        assert site.seen() == [OURS, OURS]
+        assert all("eth1" in one["detail"] and "eth2" in one["detail"] for one in site.canteen.status()["cameras"])
+        site.inside("link", "set", "eth2", "down")
+        until(lambda: site.seen() == [ONLINE, ONLINE])
+        assert "offline" not in site.log()
