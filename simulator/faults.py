@@ -58,6 +58,7 @@ FAULTS: dict[str, Fault] = {
     "busy": Fault("no room for another RTSP session (453)", _ON),
     "rtsp-closed": Fault("RTSP port closed while ONVIF answers", _OFF),
     "onvif-closed": Fault("ONVIF port closed while RTSP streams", _ON),
+    "no-snapshot": Fault("nothing is where its snapshots should be (404); it streams", _ON),
     "rtsp-redirect": Fault("RTSP alone redirects to a foreign host", _UNKNOWN),
     "rtsp-basic": Fault("RTSP wants the password in clear (Basic)", _UNKNOWN),
     "rtsp-drip": Fault("RTSP answers one byte each half second", _UNKNOWN),

@@ -70,6 +70,7 @@ async def _get(unit: Unit, studio: Studio, request: Request) -> Answer:
     url = urlsplit(request.target)
     wanted = parse_qs(url.query).get("profile", [""])[0]
     profile = next((p for p in unit.profiles if p.token == wanted), None) if url.path == "/onvif/snapshot" else None
+    profile = None if unit.fault == "no-snapshot" else profile
     talks = url.path == ISAPI and unit.persona is not None and unit.persona.audio.vendor == "isapi"
     if profile is None and not talks:
         return Answer(404)

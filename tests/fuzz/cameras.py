@@ -23,7 +23,7 @@ from agent.ask.onvif import endpoints, envelope, media_replies, ptz_replies, xad
 from agent.ask.picture.capture import film, photograph
 from agent.ask.rtsp import client as rtsp
 from agent.ask.rtsp import rtp, sdp
-from agent.ask.rtsp.depacketize import CODECS, Reel
+from agent.ask.rtsp.depacketize import CODECS, Latest, Reel
 from agent.ask.rtsp.session import RtspSession
 from agent.ask.talk import g711
 from tests.fuzz.network import CAMERA, PASSWORD, camera_says
@@ -223,6 +223,7 @@ def try_sdp(data: bytes) -> None:
 def try_rtp(data: bytes) -> None:
     """Packets after their length in one byte, to both readers of video."""
     reels = [Reel(codec, (), cap=4_096, head_s=1.0) for codec in CODECS]
+    newest = [Latest(codec, (), cap=4_096) for codec in CODECS]
     while data:
         size, piece = data[0], data[1 : 1 + data[0]]
         data = data[1 + size :]
@@ -232,6 +233,7 @@ def try_rtp(data: bytes) -> None:
         assert packet.payload in piece
         for reel in reels:
             reel.add(packet)
+        assert all(len(one.data) <= 4_096 for one in newest if one.add(packet))
     for reel in reels:
         reel.end()
         # what is not a keyframe's picture is dropped; parameter sets may come on top of the room there is

@@ -20,11 +20,13 @@ from agent.ask.ptz import intent as intents
 from agent.ask.ptz import pan_sweep, registration, restore
 from agent.ask.ptz.commands import Motors, PtzClient, prepare
 from agent.ask.ptz.intent import Intent, Order, Report
+from agent.ask.ptz.live import LiveStream
 from agent.ask.ptz.registration import Match
 from agent.ask.ptz.settle import MOST, Faults, steadily
-from agent.ask.ptz.viewfinder import TimedFrame, Viewfinder
+from agent.ask.ptz.viewfinder import PICTURE_S, Source, TimedFrame, Viewfinder
 from agent.ask.ptz.zoom_focus import focus, zoom
-from agent.model import Movement, NotSeen, Seen
+from agent.model import Camera, Movement, NotSeen, Seen
+from agent.permit import Permit
 from contract.text import tidy
 from contract.vocabulary import Reason
 
@@ -73,6 +75,7 @@ class Visit:
         self._motors = Motors(order.camera, order.capabilities)
         self._ptz = PtzClient(order.camera, self._motors, auth=order.capabilities.auth, deadline=self._prepare)
         self._finders: list[Viewfinder] = []
+        self._live: LiveStream | None = None
         self._faults = Faults()
         _clients.append(self._ptz)
 
@@ -141,11 +144,33 @@ class Visit:
         return self._motors.profile.token if self._motors.profile else ""
 
     def _opened(self, profile: str) -> Viewfinder:
-        finder = Viewfinder(
-            Snapshots(self._camera, self._ptz.snapshot_place(profile), log_in=self._ptz.snapshots), self._prepare
-        )
+        finder = Viewfinder(self._source(profile), self._prepare)
         self._finders.append(finder)
         return finder
+
+    def _source(self, profile: str) -> Source:
+        """Its snapshots; where it has none, the stream, which is watched in one size alone."""
+        if self._live:
+            return self._live
+        try:
+            snapshots = Snapshots(self._camera, self._ptz.snapshot_place(profile), log_in=self._ptz.snapshots)
+            snapshots.take(self._prepare.within(PICTURE_S))
+        except Trouble:
+            if (watched := self._streaming()) is None:
+                raise
+            same = watched.stream_credentials == watched.credentials  # the only login whose refusal is told
+            self._live = LiveStream(watched, log_in=self._ptz.snapshots if same else Permit(False))
+            return self._live
+        return snapshots
+
+    def _streaming(self) -> Camera | None:
+        """The camera with its smallest stream; None where none is known."""
+        known = [one for one in (self._told.sub_stream_uri, self._told.stream_uri) if isinstance(one, Seen)]
+        if self._camera.stream_path or not known:
+            return self._camera if self._camera.stream_path else None
+        uri = known[0].value
+        ports = structs.replace(self._camera.ports, rtsp=uri.port)
+        return structs.replace(self._camera, stream_path=uri.path, ports=ports)
 
     def _watched(self, finder: Viewfinder) -> TimedFrame:
         """The view before anything is done; "drifts" is noted when it changes steadily by itself."""

@@ -243,6 +243,48 @@ class Reel:
             self._now_s = round(after_s, 3)
 
 
+class Latest:
+    """What a decoder needs for the newest picture of one track: all since the last keyframe.
+
+    `data`: that as an Annex B stream, b"" before the first keyframe. More than `cap` bytes of it are not kept: then
+    there is none until the next one.
+    """
+
+    def __init__(self, codec: str, parameter_sets: Iterable[bytes], *, cap: int) -> None:
+        self._codec, self._cap = _CODECS[codec], cap
+        self._units = _Units(self._codec)
+        self._sets = dict.fromkeys(unit for unit in parameter_sets if unit)
+        self._open: list[bytes] = []
+        self._stamp = 0
+        self.data = b""
+
+    def add(self, packet: Packet) -> bool:
+        """The next packet of the track; whether `data` has a newer picture."""
+        self._open += self._units.ended_by(packet)
+        newer = packet.stamp != self._stamp and self._close()
+        self._stamp = packet.stamp
+        self._open += self._units.of(packet)
+        if packet.marker:
+            self._open += self._units.rest()
+            newer = self._close() or newer
+        return newer
+
+    def _close(self) -> bool:
+        units, self._open = [part for whole in self._open for part in nal.parted(whole)], []
+        kinds = {self._codec.kind(unit) for unit in units}
+        self._sets.update(dict.fromkeys(unit for unit in units if self._codec.kind(unit) in self._codec.sets))
+        while len(self._sets) > MAX_SETS:
+            del self._sets[next(iter(self._sets))]
+        if not any(kind < self._codec.slices for kind in kinds):
+            return False
+        if kinds & self._codec.keys:
+            self.data = _annex_b([*self._sets, *units])
+        elif self.data:
+            self.data += _annex_b(units)
+        self.data = self.data if len(self.data) <= self._cap else b""
+        return bool(self.data)
+
+
 class _Units:
     """NAL units out of the payloads of one track."""
 

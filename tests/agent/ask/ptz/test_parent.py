@@ -55,6 +55,20 @@ def test_an_endless_head_is_seen_to_come_round_and_is_put_back(tmp_path: Path) -
         assert list(tmp_path.iterdir()) == []
 
 
+def test_a_head_without_snapshots_is_watched_by_its_stream(tmp_path: Path) -> None:
+    """As by snapshots: measured and put back, over one session that is torn down at the end."""
+    with enrolled("ptz-200") as (unit, camera, told):
+        unit.suffer("no-snapshot")
+        movement = ptz.move(camera, told, max_away_s=90.0, intent_file=tmp_path / "moving.json")
+        assert isinstance(movement.rotation, Seen), movement.rotation
+        rotation = movement.rotation.value
+        assert rotation.span_deg == pytest.approx(200.0, abs=max(rotation.error_deg, 1.0))
+        assert movement.restored
+        assert movement.faults == ()
+        assert pan(unit) == pytest.approx(0.0, abs=0.5)
+        until(lambda: not unit.sessions)
+
+
 @pytest.mark.parametrize("text", ["large", "school"])
 def test_a_head_under_large_letters_is_measured_and_put_back(tmp_path: Path, text: str) -> None:
     """The camera's name in the picture is no view: the head turns all its way, and is back when the room is."""

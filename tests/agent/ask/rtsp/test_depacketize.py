@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.ask.rtsp import rtp, sdp
-from agent.ask.rtsp.depacketize import CODECS, Reel
+from agent.ask.rtsp.depacketize import CODECS, Latest, Reel
 from agent.ask.rtsp.rtp import Packet
 from tests.agent.ask.rtsp import players
 
@@ -168,6 +168,19 @@ def shown(pictures: list[list[bytes]], **how: bool) -> Reel:
         one.add(packet, 100.0 + number / 10)
     one.end()
     return one
+
+
+def test_the_latest_picture_is_kept_with_all_since_its_keyframe() -> None:
+    """Each whole picture is news; the next keyframe begins anew; what outgrows the room is dropped until then."""
+    pictures = [list(picture) for picture in players.clip(320, 240)]  # keyframes: 0 and 12
+    packets = fragments(pictures)
+    newest = Latest("H264", (), cap=4_000_000)
+    grown = [len(newest.data) for packet in packets if newest.add(packet)]
+    assert len(grown) == len(pictures)
+    assert grown[:12] == sorted(grown[:12])
+    assert grown[12] < grown[11]
+    small = Latest("H264", (), cap=max(grown[0], grown[12]) + 1)
+    assert 2 <= sum(small.add(packet) for packet in packets) < len(pictures)
 
 
 def test_fragments_without_an_end_are_ended_by_what_follows() -> None:
