@@ -6,13 +6,13 @@ rich is loaded when something is shown, never by the daemon.
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent.model import Camera, Evidence, Seen
-from agent.status import LoginStatus, PictureStatus, Status
+from agent.status import CameraStatus, LoginStatus, PictureStatus, Status
 from agent.tell.failures import ADVICE, Kind
 from contract.messages import Verdict
 from contract.vocabulary import Availability, Clause, ClockDoubt, Reason, Standing, fault_name, name
@@ -196,7 +196,7 @@ def status(now: Status, age_s: float, lang: str) -> None:
     head = f"{now.city}/{now.gateway}  {now.uplink.detail}  " + (
         f"待确认事件 {now.uplink.pending}" if zh else f"{now.uplink.pending} events not acknowledged"
     )
-    lines = [_plain(head), table, *(f"[yellow]{_plain(one)}[/]" for one in todo(now, lang))]
+    lines = [_plain(head), table, *(f"[yellow]{_plain(one)}[/]" for one in todo(now.cameras, lang))]
     if now.clock.untrusted:
         why = name(ClockDoubt(now.clock.untrusted), lang)
         untrusted = f"时钟不可信：{why}（clock_untrusted）" if zh else f"clock_untrusted: {why}"
@@ -235,12 +235,12 @@ def _login(login: LoginStatus, lang: str) -> str:
     )
 
 
-def todo(now: Status, lang: str) -> list[str]:
+def todo(cameras: Iterable[CameraStatus], lang: str) -> list[str]:
     """What is to be done at cameras that the gateway cannot see well, one line for each remedy."""
     from contract.reasons import advice
 
     slots: dict[str, list[str]] = {}
-    for one in now.cameras:
+    for one in cameras:
         why = [one.finding or one.reason] if one.finding or one.reason is Reason.BUSY else []
         for word in dict.fromkeys(filter(None, [*why, one.picture.finding])):
             slots.setdefault(advice(word, Clause.ONLINE, lang), []).append(one.slot)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from agent.show import picture_words
-from agent.status import FaultStatus, PictureStatus
+from agent.show import picture_words, todo
+from agent.status import CameraStatus, FaultStatus, PictureStatus
 from contract.reasons import Finding
-from contract.vocabulary import Reason
+from contract.vocabulary import Availability, Reason, Rung
 
 AT_MS = 1_800_000_000_000  # 2027-01-15 16:00 in Shanghai
 
@@ -48,3 +48,35 @@ def test_each_fault_stands_with_its_beginning(picture: PictureStatus, zh: str, e
 def test_a_picture_not_had_lately_is_gray_with_its_age(picture: PictureStatus, en: str) -> None:
     """Why no picture could be had stands first; one visit that shows nothing takes nothing from what is known."""
     assert picture_words(picture, AT_MS, "en") == en
+
+
+def test_what_mends_a_camera_that_cannot_be_seen_stands_below() -> None:
+    """Each remedy once, with all the slots that it is for: busy, and why no picture can be had."""
+
+    def camera(slot: str, reason: Reason | None = None, finding: str = "") -> CameraStatus:
+        return CameraStatus(
+            slot=slot,
+            name="",
+            zone="",
+            address="192.0.2.1",
+            availability=Availability.UNKNOWN if reason else Availability.ONLINE,
+            level=Rung.STREAMS,
+            reason=reason,
+            detail="",
+            since_ms=None,
+            looked_ms=None,
+            late_ms=0,
+            skew_s=None,
+            stuck=False,
+            login_paused=False,
+            model="",
+            verdicts=(),
+            picture=PictureStatus(finding=finding),
+        )
+
+    told = [camera("a", Reason.BUSY), camera("b", finding=Finding.NO_KEYFRAME), camera("c", Reason.BUSY), camera("d")]
+    busy, seldom = todo(told, "en")
+    assert busy.startswith("a, c: ")
+    assert "Leave one stream free for the gateway" in busy
+    assert seldom.startswith("b: ")
+    assert "I-frame interval" in seldom

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.model import Resolution, Seen
+from agent.model import NotSeen, Resolution, Seen
 from contract.vocabulary import Reason
 from tests.agent.ask.onvif.devices import (
     ANSWERS,
@@ -131,6 +131,30 @@ def test_a_dead_path_is_replaced_by_a_usual_one() -> None:
         paths = [request.path for request in device.requests if request.operation in ("GetNodes", "GetStatus")]
     assert isinstance(told.nodes, Seen)
     assert paths == ["/onvif/ptz_service", "/onvif/PTZ", "/onvif/PTZ"]
+
+
+@pytest.mark.parametrize("home", ["/onvif/PTZ", "nowhere"])
+def test_a_no_where_the_device_service_lives_is_not_the_last_word(home: str) -> None:
+    """PTZ claimed at the device service's path, which does not know it: the usual paths are asked before it is absent,
+    and a head that answers at one of them is there."""
+    elsewhere = service("20/ptz", "http://x/onvif/device_service")
+    services = ANSWERS["GetServices"].replace(service("20/ptz", "http://192.0.2.9/onvif/ptz_service"), elsewhere)
+
+    class Misplaced(Onvif):
+        def __call__(self, request: Request) -> bytes | Iterator[bytes] | None:
+            if request.operation in ("GetNodes", "GetConfigurations", "GetStatus") and request.path != home:
+                return fault("ActionNotSupported")
+            return super().__call__(request)
+
+    with Device(Misplaced(GetServices=services)) as device:
+        told = interviewed(device.camera())
+        asked = {request.path for request in device.requests if request.operation == "GetNodes"}
+    assert {"/onvif/device_service", "/onvif/PTZ"} <= asked
+    if home == "nowhere":
+        assert isinstance(told.nodes, NotSeen)
+    else:
+        assert isinstance(told.nodes, Seen)
+        assert told.nodes.value
 
 
 def test_a_no_at_a_guessed_path_is_no_evidence() -> None:
