@@ -264,7 +264,8 @@ class _Play:
             if time.time() * 1000 > self.begin - 1000:
                 raise RuntimeError(
                     f"not ready in {WARM_S:.0f} s: not online for the agent {sorted(every - online)}, "
-                    f"not seen by the witness {sorted(every - seen)}"
+                    f"not seen by the witness {sorted(every - seen)}; the load is {os.getloadavg()[0]:.0f} on "
+                    f"{os.cpu_count()} cores: try again when less else runs here"
                 )
             time.sleep(0.5)
         _say(f"every camera seen; the measurement begins in {self.begin / 1000 - time.time():.0f} s")
