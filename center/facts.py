@@ -17,7 +17,18 @@ from center.decode import Batch, Incoming, Item, Message, Poison, decode, digest
 from center.documents import part_kind
 from center.intervals import Span
 from center.journals import Gone, Journal, Journals
-from center.model import AnchorRow, ClosingRow, DocumentRow, EventRow, LostRow, SessionRow, Spoilt, StandingRow
+from center.model import (
+    NEVER_MS,
+    AnchorRow,
+    ClosingRow,
+    DocumentRow,
+    EventRow,
+    LostRow,
+    RunRow,
+    SessionRow,
+    Spoilt,
+    StandingRow,
+)
 from center.rate import TOO_LATE_MS
 from center.store import Reader, Writer
 from center.timeline import AHEAD_MS
@@ -49,6 +60,10 @@ STRANGER = "gateway not registered in this city"
 REVOKED = "gateway revoked"
 
 
+MAX_RUNS = 1_000_000
+"""So many are remembered at most; a run that is not is written once more."""
+RunKey = tuple[str, str, str, str]
+"""(gateway, store, session, boot)."""
 Key = tuple[str, str, int, int]
 """(gateway, store, seq, copy)."""
 R = TypeVar("R", EventRow, AnchorRow, ClosingRow)
@@ -95,9 +110,11 @@ class Memory:
         self.seen: set[tuple[str, str]] = set()
         self.asked_ms: dict[str, int] = {}
         self.journals: dict[tuple[str, str], Journal] = {}
+        self.runs: dict[RunKey, RunRow] = {}
+        self.generation = 0
 
     def refresh(self, tx: Reader) -> Registry:
-        version = tx.registry_version()
+        version, self.generation = tx.registry_version(), tx.generation()
         if version != self.registry.version:
             self.registry = Registry(version, tx.addresses(), tx.bound(), tx.revoked())
         return self.registry
@@ -108,6 +125,9 @@ class Memory:
         self.seen |= facts.seen
         self.asked_ms |= facts.asked_ms
         self.journals |= facts.journals.known
+        if len(self.runs) > MAX_RUNS:
+            self.runs.clear()
+        self.runs |= facts.runs
 
     def forget(self, gateway: str, store: str) -> None:
         self.journals.pop((gateway, store), None)
@@ -125,6 +145,7 @@ class Facts:
         self._events: dict[Key, EventRow] = {}
         self._anchors: dict[Key, AnchorRow] = {}
         self._closings: dict[Key, ClosingRow] = {}
+        self.runs: dict[RunKey, RunRow] = {}
         self._lost: list[LostRow] = []
         self._beats: dict[str, list[Stretch]] = defaultdict(list)
         self._sessions: dict[tuple[str, str], SessionRow] = {}
@@ -234,7 +255,9 @@ class Facts:
         gateway, now_ms = source.gateway, incoming.received_ms
         self._session(SessionRow(gateway, beat.session, now_ms))
         self._stands(StandingRow(gateway, "", beat.session, received_ms=now_ms))
-        self._beats[gateway].append(stretch(beat, now_ms))
+        one = stretch(beat, now_ms)
+        self._beats[gateway].append(one)
+        self._run((gateway, beat.store, beat.session, beat.boot), one.zero_ms, now_ms)
         self._health(gateway, now_ms, beat.clock, beat.host)
         if not self._is_born(gateway, beat.session):
             self._ask_for_birth(source, now_ms, REBIRTH_EVERY_MS)
@@ -275,14 +298,18 @@ class Facts:
         words = (item.session, item.boot, item.kind, item.slot, item.state)
         fresh = self._event(EventRow(*key, *words, item.at, incoming.received_ms, item.raw))
         self._topics[gateway, store] = incoming.topic
+        self._run((gateway, store, item.session, item.boot), NEVER_MS, incoming.received_ms, item.seq)
         match item.event:
             case Anchor() as e:
+                self._run((gateway, store, item.session, e.boot), e.utc_ms - e.at, incoming.received_ms)
                 row = AnchorRow(*key, e.boot, e.at, e.utc_ms, e.err_ms, incoming.received_ms)
                 _keep_first(self._anchors, key, row)
             case Coverage() as e:
+                self._run((gateway, store, e.session, e.boot), NEVER_MS, incoming.received_ms)
                 claim = ClosingRow(*key, e.session, e.boot, e.from_, e.to, e.seq_high, incoming.received_ms)
                 _keep_first(self._closings, key, claim)
             case Gap() as e:
+                self._run((gateway, store, item.session, e.boot), NEVER_MS, NEVER_MS)
                 span = (e.boot, e.from_, e.to, tidy(e.why), e.seq)
                 self._lost.append(LostRow(gateway, store, e.from_seq, e.to_seq, *span, incoming.received_ms, item.copy))
                 self.journals.add(gateway, store, e.from_seq, e.to_seq)
@@ -294,6 +321,13 @@ class Facts:
             self._stands(stands._replace(received_ms=incoming.received_ms, reason=reason, level=level))
         if fresh:
             self._question(gateway, incoming, item)
+
+    def _run(self, key: RunKey, from_ms: int, to_ms: int, seq: int = 0) -> None:
+        """Remembers roughly what is held of it; mostly that is remembered already."""
+        new = RunRow(*key, from_ms, to_ms, seq or NEVER_MS, seq, self._memory.generation)
+        known = self.runs.get(key) or self._memory.runs.get(key)
+        if known is None or not known.holds(new):
+            self.runs[key] = known.both(new.rough()) if known else new.rough()
 
     def _event(self, row: EventRow) -> bool:
         """False for what is in this batch already."""
@@ -338,6 +372,7 @@ class Facts:
         tx.add_closings(list(self._closings.values()))
         tx.add_lost(self._lost)
         tx.add_beats(self._beats)
+        tx.add_runs(self.runs.values())
         tx.add_sessions(self._sessions.values())
         tx.add_sightings(self.seen)
         tx.put_standing(self._standing.values())

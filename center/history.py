@@ -4,20 +4,19 @@ What follows from it (known time, rates) must not be known here.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
-from center.beats import Stretch
 from center.intervals import EMPTY, Span, normal
+from center.model import RunRow
 from center.store import Reader
 from center.store.reader import Copy
 from center.testimony import Closing, Testimony
-from center.timeline import AnchorPoint, Claim, Held
-from center.zero import Clock
+from center.timeline import Claim, Held
 
 T = TypeVar("T")
-MAX_NAMED_SESSIONS = 10_000
-"""A query names at most so many sessions; a gateway that restarts for ever is read whole instead."""
+MARGIN_MS = 3_600_000
+"""More than a time may be dated after its receipt, and a boot before its zero by the center's clock."""
 
 
 class Past(NamedTuple):
@@ -31,36 +30,35 @@ class Past(NamedTuple):
 
 def recall(reader: Reader, gateways: Sequence[str], span: Span) -> dict[str, Past]:
     """Everything of these gateways that bears on [span) in UTC ms or on the present moment."""
+    newest = reader.sessions(gateways)
+    runs = _by_gateway((run.gateway, run) for run in reader.runs(gateways))
+    boots = {g: _bearing(runs[g], newest.get(g, ("", False))[0], span) for g in gateways}
+    chosen = [run for g in gateways for run in runs[g] if run.boot in boots[g]]
     first = reader.first_copies(gateways)
 
-    def stands(copy: Copy) -> bool:
-        return first.get(copy[:3], copy[3]) == copy[3]
+    def stands(copy: Copy, boot: str) -> bool:
+        return boot in boots[copy[0]] and first.get(copy[:3], copy[3]) == copy[3]
 
-    beats = _by_gateway(reader.beats(gateways))
-    closings = _by_gateway((c[0], Closing(c[2], claim)) for c, claim in reader.closings(gateways) if stands(c))
-    anchors = _by_gateway((c[0], anchor) for c, anchor in reader.anchors(gateways) if stands(c))
+    beats = reader.beats([run[:4] for run in chosen])
+    closings = _by_gateway((c[0], Closing(c[2], one)) for c, one in reader.closings(gateways) if stands(c, one.boot))
+    anchors = _by_gateway((c[0], one) for c, one in reader.anchors(gateways) if stands(c, one.boot))
     gaps = _by_gateway(
-        (c[0], lost) for c, lost, f, t in reader.gaps(gateways) if stands(c) and _missing(reader, c, f, t)
+        (c[0], one) for c, one, f, t in reader.gaps(gateways) if stands(c, one.boot) and _missing(reader, c, f, t)
     )
-    before = _by_gateway(reader.widest_claims(gateways))
-    newest = reader.sessions(gateways)
-    of = {session for session, _ in newest.values()}
-    for g in gateways:
-        of.update(_bearing(beats[g], closings[g], before[g], anchors[g], span))
-    named = None if len(of) > MAX_NAMED_SESSIONS else of
-    held = _by_gateway((c[0], one) for c, one in reader.events(gateways, named) if stands(c))
-    broken = [g for g in gateways if before[g] and not _whole(held[g], before[g])]
-    every = _by_gateway(reader.claims(broken))
+    before = _by_gateway((g, c) for g, c in reader.widest_claims(gateways) if c.boot in boots[g])
+    held = reader.events(_ranges(runs, chosen), first)
+    broken = [g for g in gateways if before[g] and not _whole(held.get(g, []), before[g])]
+    every = _by_gateway((g, c) for g, c in reader.claims(broken) if c.boot in boots[g])
     before |= {g: every[g] for g in broken}
     seen = _by_gateway(reader.sightings(gateways))
     heard, refused = reader.receipts(gateways), reader.refused(gateways)
     return {
         g: Past(
             Testimony(
-                tuple(held[g]),
+                tuple(held.get(g, ())),
                 tuple(before[g]),
                 tuple(closings[g]),
-                tuple(beats[g]),
+                tuple(beats.get(g, ())),
                 tuple(anchors[g]),
                 tuple(gaps[g]),
                 heard=heard.get(g, EMPTY),
@@ -71,6 +69,35 @@ def recall(reader: Reader, gateways: Sequence[str], span: Span) -> dict[str, Pas
         )
         for g in gateways
     }
+
+
+def _bearing(runs: Sequence[RunRow], newest: str, span: Span) -> set[str]:
+    """The boots that may tell of the span, and those that had begun when these were last heard.
+
+    The latter show when the gateway was heard, and so what was told in time. A boot counts whole, with every session
+    that has a part in it; so its word is what it is with all others at hand.
+    """
+    begins: dict[str, int] = {}
+    ends: dict[str, int] = {}
+    for run in runs:
+        begins[run.boot] = min(begins.get(run.boot, run.from_ms), run.from_ms)
+        ends[run.boot] = max(ends.get(run.boot, 0), run.to_ms)
+    reaching = {boot for boot, end in ends.items() if end + MARGIN_MS > span[0]}
+    telling = {boot for boot in reaching if begins[boot] - MARGIN_MS < span[1]}
+    until = max((ends[boot] for boot in telling), default=span[1])
+    now = {run.boot for run in runs if run.session == newest}
+    return now | {boot for boot in reaching if begins[boot] - MARGIN_MS < max(until, span[1])}
+
+
+def _ranges(runs: dict[str, list[RunRow]], chosen: Sequence[RunRow]) -> list[tuple[str, str, int, int]]:
+    """(gateway, store, from seq, to seq) of the sessions that have a part in these runs, with the seq before each."""
+    lines = {run[:3] for run in chosen}
+    spans: dict[tuple[str, str], list[Span]] = defaultdict(list)
+    for g in {run.gateway for run in chosen}:
+        for run in runs[g]:
+            if run[:3] in lines:
+                spans[g, run.store].append((run.seq_lo, run.seq_hi + 1))
+    return [(*key, begin, end - 1) for key, several in sorted(spans.items()) for begin, end in normal(several)]
 
 
 def _by_gateway(pairs: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
@@ -93,23 +120,3 @@ def _whole(held: list[Held], claims: list[Claim]) -> bool:
     if any(max(line) - min(line) >= len(line) for line in seqs.values()):
         return False
     return all(c.seq_high <= max(seqs.get((c.store, c.session), (c.seq_high,))) for c in claims)
-
-
-def _bearing(
-    beats: list[Stretch], closings: list[Closing], before: list[Claim], anchors: list[AnchorPoint], span: Span
-) -> Iterator[str]:
-    """Sessions that claim to have watched within the span."""
-    claimed: dict[tuple[str, str], list[Span]] = defaultdict(list)
-    for c in (*before, *(closing.claim for closing in closings)):
-        claimed[c.boot, c.session].append((c.watching_since, c.settled_to))
-    for s in beats:
-        claimed[s.alike.boot, s.alike.session].append((s.alike.watching_since, s.settled_to))
-    clocks: dict[str, Clock] = {}
-    for (boot, session), spans in claimed.items():
-        if boot not in clocks:
-            zero_ms = min((c.zero_ms for c in before if c.boot == boot), default=None)
-            mine = [s for s in beats if s.alike.boot == boot]
-            clocks[boot] = Clock(mine, [a for a in anchors if a.boot == boot], zero_ms)
-        dated = (d for one in normal(spans) for d in clocks[boot].spans(*one))
-        if any(begin < span[1] and end > span[0] for begin, end in dated):
-            yield session

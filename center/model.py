@@ -98,6 +98,56 @@ class ClosingRow(NamedTuple):
     received_ms: int
 
 
+NEVER_MS = 2**62
+ROUGH_MS, ROUGH_SEQS = 86_400_000, 50
+"""How roughly a run's time and numbers are kept, so that they are seldom written."""
+
+
+class RunRow(NamedTuple):
+    """Of one run: nothing of it is dated before `from_ms`, by its word or its receipts, nor received after `to_ms`.
+
+    `seq_lo`, `seq_hi`: its events are among these, and the one before it. `generation`: of the days that were built
+    last when something of it came.
+    """
+
+    gateway: str
+    store: str
+    session: str
+    boot: str
+    from_ms: int = NEVER_MS
+    to_ms: int = 0
+    seq_lo: int = NEVER_MS
+    seq_hi: int = 0
+    generation: int = 0
+
+    def rough(self) -> "RunRow":
+        return self._replace(
+            from_ms=self.from_ms // ROUGH_MS * ROUGH_MS,
+            to_ms=-(-self.to_ms // ROUGH_MS) * ROUGH_MS,
+            seq_lo=(self.seq_lo - 1) // ROUGH_SEQS * ROUGH_SEQS,
+            seq_hi=-(-self.seq_hi // ROUGH_SEQS) * ROUGH_SEQS,
+        )
+
+    def both(self, other: "RunRow") -> "RunRow":
+        return self._replace(
+            from_ms=min(self.from_ms, other.from_ms),
+            to_ms=max(self.to_ms, other.to_ms),
+            seq_lo=min(self.seq_lo, other.seq_lo),
+            seq_hi=max(self.seq_hi, other.seq_hi),
+            generation=max(self.generation, other.generation),
+        )
+
+    def holds(self, other: "RunRow") -> bool:
+        """Whether it says all of the other."""
+        return (
+            self.from_ms <= other.from_ms
+            and self.to_ms >= other.to_ms
+            and self.seq_lo < other.seq_lo
+            and self.seq_hi >= other.seq_hi
+            and self.generation >= other.generation
+        )
+
+
 class SessionRow(NamedTuple):
     """What a message says of a session; None and "" where it says nothing. UTC ms."""
 

@@ -4,13 +4,13 @@ How time comes to be known, and what a rate is, is decided elsewhere; printing t
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from center.calendar import Entry, Gap, windows
 from center.history import Past, recall
 from center.intervals import Intervals, Span, difference, intersection, union
-from center.model import Piece, Position
+from center.model import Bound, Piece, Position
 from center.notary import judge
 from center.rate import TOO_LATE_MS, Count, Figures, Rules, count, dark, figures, local, percent, service, state_at
 from center.registry.tree import Tree
@@ -101,7 +101,7 @@ def assessed(reader: Reader, when: When, rules: Rules) -> Iterator[list[tuple[Pi
     tree = Tree(reader.regions())
     hours = _Hours(reader, tree, when, rules)
     for position, heard in _heard(reader, when, rules):
-        its_known, silence = _together(position, heard)
+        its_known, silence = together(position.bounds, heard)
         lit = difference(its_known.on, silence) if rules.dark == "visible" else its_known.on
         yield [
             (piece, e, Known(lit, its_known.off))
@@ -115,10 +115,10 @@ def assessed(reader: Reader, when: When, rules: Rules) -> Iterator[list[tuple[Pi
 def told(reader: Reader, when: When, rules: Rules) -> Iterator[tuple[Position, Known, Intervals]]:
     """Every position, city by city, with what is known of it within the span and when it was dark."""
     for position, heard in _heard(reader, when, rules):
-        yield position, *_together(position, heard)
+        yield position, *together(position.bounds, heard)
 
 
-def _heard(reader: Reader, when: When, rules: Rules) -> Iterator[tuple[Position, dict[str, "_Heard"]]]:
+def _heard(reader: Reader, when: When, rules: Rules) -> Iterator[tuple[Position, dict[str, "Heard"]]]:
     """Every position, by the city that it is heard in now, with the gateways that it is or was heard at."""
     cities, uptime = reader.addresses(), _Uptime(reader)
     found = sorted(reader.positions(), key=lambda p: cities.get(p.bounds[-1].gateway, "") if p.bounds else "")
@@ -126,7 +126,7 @@ def _heard(reader: Reader, when: When, rules: Rules) -> Iterator[tuple[Position,
         chunk = found[i : i + POSITIONS_AT_ONCE]
         gateways = sorted({bound.gateway for position in chunk for bound in position.bounds})
         heard = {
-            gateway: _Heard(past, uptime[cities.get(gateway, "")], when, rules)
+            gateway: Heard(past, uptime[cities.get(gateway, "")], when, rules)
             for gateway, past in recall(reader, gateways, when.span).items()
         }
         yield from ((position, heard) for position in chunk)
@@ -182,7 +182,7 @@ class _Hours:
         raise Gap(unit, f"{local(self._span[0]):%Y-%m-%d}")
 
 
-class _Heard:
+class Heard:
     """What one gateway tells of its slots."""
 
     def __init__(self, past: Past, up: Intervals, when: When, rules: Rules) -> None:
@@ -191,8 +191,8 @@ class _Heard:
         self.live = _live(past, judged.life, when.moment, rules) if when.live else {}
 
 
-def _parts(position: Position, heard: dict[str, _Heard], hours: "_Hours", when: When, rules: Rules) -> Iterator[Part]:
-    its_known, silence = _together(position, heard)
+def _parts(position: Position, heard: dict[str, Heard], hours: "_Hours", when: When, rules: Rules) -> Iterator[Part]:
+    its_known, silence = together(position.bounds, heard)
     state = _state(position, heard, its_known, when)
     seen = any(bound.slot in heard[bound.gateway].seen for bound in position.bounds if bound.gateway in heard)
     for piece in position.pieces:
@@ -205,10 +205,10 @@ def _parts(position: Position, heard: dict[str, _Heard], hours: "_Hours", when: 
             yield piece, figures(in_span, its_known, silence, rules), its_count
 
 
-def _together(position: Position, heard: dict[str, _Heard]) -> tuple[Known, Intervals]:
+def together(bounds: Iterable[Bound], heard: dict[str, Heard]) -> tuple[Known, Intervals]:
     """What is known of it, and when it was dark, of all boxes that it was heard at, each in its own time."""
     on, off, silent = [], [], []
-    for bound in position.bounds:
+    for bound in bounds:
         at = heard[bound.gateway]
         during = ((bound.since_ms, bound.until_ms or TOO_LATE_MS),)
         own = at.known.get(bound.slot, Known())
@@ -218,7 +218,7 @@ def _together(position: Position, heard: dict[str, _Heard]) -> tuple[Known, Inte
     return Known(union(*on), union(*off)), union(*silent)
 
 
-def _state(position: Position, heard: dict[str, _Heard], its_known: Known, when: When) -> str:
+def _state(position: Position, heard: dict[str, Heard], its_known: Known, when: When) -> str:
     if not when.live:
         return state_at(its_known, when.moment)
     now = [b for b in position.bounds if b.since_ms <= when.moment and (b.until_ms is None or when.moment < b.until_ms)]

@@ -44,8 +44,7 @@ def _rebuild(options: argparse.Namespace) -> int:
         begin, end = month_span(month)
         now = options.out / month / "now"
         shutil.rmtree(now, ignore_errors=True)
-        with store.read() as reader:
-            build(reader, now, (begin, min(end, now_ms())), its_rules)
+        build(store, now, (begin, min(end, now_ms())), its_rules)
     store.close()
     if options.json:
         out(json.dumps({"standing": rows, "months": months}))

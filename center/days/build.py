@@ -1,106 +1,186 @@
 """Lays a month's spans, and what they are read with, as Parquet for each city and day, from the facts and the registry.
 
-A day of a city whose spans are as they were is left alone. What an On span is, is decided elsewhere.
+Of a gateway that nothing came of since the folder was laid last, nothing is worked out again; of any other, the days
+that differ are laid anew. What an On span is, is decided elsewhere.
 """
 
-import csv
-import hashlib
-from collections.abc import Iterator
+import gc
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from center.days.engine import SPANS, TABLES, opened, to_parquet, write
+from center.days.engine import TABLES, opened, write
+from center.days.merge import Fresh, Laid, merge
+from center.history import recall
 from center.intervals import Intervals, Span, difference, intersection
-from center.model import Position
+from center.model import Bound, Position
 from center.rate import Rules, local
 from center.readings import DAY_MS
 from center.registry.tree import Tree
-from center.report import When, told
-from center.store import Reader
-from center.timeline import Known
+from center.report import Heard, When, together
+from center.store import Reader, Store
 
-NOWHERE = "none"
-"""The part of positions that are heard nowhere: they have no spans."""
+GATEWAYS_AT_ONCE = 200
+ALONE = 500
+"""So few gateways are not worth a second process."""
 
 
 class Built(NamedTuple):
-    """Days of a city that were laid anew, and those found as they were."""
+    """Days of cities that were laid anew, and those left as they were; the gateways that were gone through."""
 
     written: int
     unchanged: int
+    gateways: int
 
 
-def build(reader: Reader, folder: Path, span: Span, rules: Rules) -> Built:
-    """`span`: from a local midnight to another, or to now. Everything is laid that is known of it."""
-    cities = reader.addresses()
-    days: list[bool] = []
-    names: set[str] = set()
-    with opened() as connection:
-        _registry(connection, reader, folder)
-        part: _Part | None = None
-        for position, known, silence in told(reader, When("", span, span[1], live=False), rules):
-            city = cities.get(position.bounds[-1].gateway, NOWHERE) if position.bounds else NOWHERE
-            if part is None or part.city != city:
-                days += part.close(connection) if part else []
-                part = _Part(folder / "spans", city, span)
-                names.add(city)
-            part.add(position, known, silence)
-        days += part.close(connection) if part else []
-    _forget(folder / "spans", names, span)
-    return Built(sum(days), len(days) - sum(days))
+class Mark(NamedTuple):
+    """What a folder was laid from. `generation`: what came later is of this one or a later one."""
+
+    generation: int
+    registry: int
+    rules: str
+    begin: int
 
 
-class _Part:
-    """One city's days, as CSV until they are whole."""
+class Task(NamedTuple):
+    """What every process knows. `heard`: gateways that something came of, None for all; `moved`: positions, as well."""
 
-    def __init__(self, folder: Path, city: str, span: Span) -> None:
-        self.city, self._span = city, span
-        (folder / city).mkdir(parents=True, exist_ok=True)
-        self._days = [_Day(folder / city, begin) for begin in range(span[0], span[1], DAY_MS)]
-
-    def add(self, position: Position, known: Known, silence: Intervals) -> None:
-        """dark: told on while nothing was heard of its gateway."""
-        lit, dark = difference(known.on, silence), intersection(known.on, silence)
-        for state, spans in (("on", lit), ("off", known.off), ("dark", dark)):
-            for begin, end in intersection(spans, (self._span,)):
-                self._cut(position.position, state, begin, end)
-
-    def _cut(self, position: str, state: str, begin: int, end: int) -> None:
-        """At every midnight."""
-        number = (begin - self._span[0]) // DAY_MS
-        while begin < end:
-            midnight = min(end, self._span[0] + (number + 1) * DAY_MS)
-            self._days[number].add(position, state, begin, midnight)
-            begin, number = midnight, number + 1
-
-    def close(self, connection: Any) -> list[bool]:
-        """Whether each day was written."""
-        return [day.close(connection) for day in self._days]
+    database: str
+    folder: Path
+    span: Span
+    rules: Rules
+    heard: frozenset[str] | None
+    moved: frozenset[str]
+    cities: dict[str, str]
+    """Of each gateway."""
 
 
-class _Day:
-    """The file takes its name once it is whole; `.sha256` beside it tells what it was made of."""
+def build(
+    store: Store, folder: Path, span: Span, rules: Rules, *, whole: bool = False, processes: int | None = None
+) -> Built:
+    """`span`: from a local midnight to another, or to now. `whole`: everything is worked out again."""
+    with store.write() as tx:  # what comes while we read is of the next one: it is gone through again next time
+        generation = tx.next_generation()
+    before = None if whole else _laid_from(folder)
+    with store.read() as reader:
+        mark = Mark(generation, reader.registry_version(), repr(rules), span[0])
+        if before is None or mark.registry != before.registry:
+            with opened() as connection:
+                _registry(connection, reader, folder)
+        same = before is not None and before[2:] == mark[2:]
+        moved = reader.moved_since(before.registry) if before and same else frozenset[str]()
+        heard = frozenset(reader.heard_since(before.generation)) if before and same else None
+        task = Task(store.where, folder, span, rules, heard, moved, reader.addresses())
+    names = sorted(set(task.cities.values()))
+    count = len(task.cities) if heard is None else len(heard)
+    most = min(processes or os.cpu_count() or 1, len(names))
+    if most < 2 or count < ALONE:
+        parts = [_city(store, task, name) for name in names]
+    else:
+        with ProcessPoolExecutor(most, get_context("spawn"), _begin, (task,)) as pool:
+            parts = list(pool.map(_one, names))
+    _forget(folder / "spans", set(names), span)
+    _file(folder).write_text(json.dumps(mark._asdict()), "utf-8")
+    days = len(names) * len(range(span[0], span[1], DAY_MS))
+    written = sum(part.written for part in parts)
+    return Built(written, days - written, sum(part.gateways for part in parts))
 
-    def __init__(self, folder: Path, begin: int) -> None:
-        self._file = folder / f"{local(begin):%Y-%m-%d}.parquet"
-        self._text = self._file.with_suffix(".csv.part")
-        self._data = self._text.open("w", encoding="utf-8", newline="")
-        self._table = csv.writer(self._data)
 
-    def add(self, position: str, state: str, begin: int, end: int) -> None:
-        self._table.writerow((position, state, begin, end))
+def _file(folder: Path) -> Path:
+    return folder / "laid.json"
 
-    def close(self, connection: Any) -> bool:
-        self._data.close()
-        digest = hashlib.sha256(self._text.read_bytes()).hexdigest()
-        mark = self._file.with_suffix(".sha256")
-        same = self._file.exists() and mark.exists() and mark.read_text() == digest
-        if not same:
-            mark.unlink(missing_ok=True)
-            to_parquet(connection, self._text, self._file, SPANS)
-            mark.write_text(digest)
-        self._text.unlink()
-        return not same
+
+def _laid_from(folder: Path) -> Mark | None:
+    try:
+        return Mark(**json.loads(_file(folder).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+# ---- processes ----------------------------------------------------------------------------------
+
+_mine: list[tuple[Store, Task]] = []
+"""Of this process."""
+
+
+def _begin(task: Task) -> None:
+    gc.disable()  # nothing here goes round in circles, and looking for that costs as much as the reading
+    _mine.append((Store(task.database, create=False), task))
+
+
+def _one(city: str) -> Laid:
+    laid = _city(*_mine[0], city)
+    gc.collect()
+    return laid
+
+
+def _city(store: Store, task: Task, city: str) -> Laid:
+    """What is heard in this city now: a gateway, and all positions that are heard there last, after the other."""
+    part = task.folder / "spans" / city
+    part.mkdir(parents=True, exist_ok=True)
+    with store.read() as reader, opened(threads=1) as connection:
+        places: dict[str, list[tuple[str, tuple[Bound, ...]]]] = {}
+        for position, bounds in reader.bounds_in(city):
+            if bounds and task.cities.get(bounds[-1].gateway) == city:
+                places.setdefault(bounds[-1].gateway, []).append((position, bounds))
+        chosen = sorted(gateway for gateway, its in places.items() if _differs(its, task))
+        with Fresh(part, task.span, whole=task.heard is None) as fresh:
+            for position in task.moved:
+                fresh.gone(position)
+            up = _Uptime(reader)
+            for i in range(0, len(chosen), GATEWAYS_AT_ONCE):
+                some = {gateway: places[gateway] for gateway in chosen[i : i + GATEWAYS_AT_ONCE]}
+                for gateway, rows in _told(reader, some, up, task):
+                    fresh.add(gateway, [position for position, _ in some[gateway]], rows)
+            return merge(connection, fresh)
+
+
+def _differs(places: Sequence[tuple[str, tuple[Bound, ...]]], task: Task) -> bool:
+    if task.heard is None:
+        return True
+    return any(
+        position in task.moved or any(bound.gateway in task.heard for bound in bounds) for position, bounds in places
+    )
+
+
+Row = tuple[str, str, int, int]
+"""(position, state, from, to)."""
+
+
+def _told(
+    reader: Reader, some: dict[str, list[tuple[str, tuple[Bound, ...]]]], up: "_Uptime", task: Task
+) -> Iterator[tuple[str, list[Row]]]:
+    """dark: told on while nothing was heard of its gateway."""
+    span, when = task.span, When("", task.span, task.span[1], live=False)
+    gateways = sorted({bound.gateway for its in some.values() for _, bounds in its for bound in bounds})
+    heard = {
+        gateway: Heard(past, up[task.cities.get(gateway, "")], when, task.rules)
+        for gateway, past in recall(reader, gateways, span).items()
+    }
+    for gateway, its in some.items():
+        rows: list[Row] = []
+        for position, bounds in its:
+            known, silence = together(bounds, heard)
+            lit, dark = difference(known.on, silence), intersection(known.on, silence)
+            for state, spans in (("on", lit), ("off", known.off), ("dark", dark)):
+                rows += ((position, state, begin, end) for begin, end in intersection(spans, (span,)))
+        yield gateway, rows
+
+
+class _Uptime(dict[str, Intervals]):
+    """City -> when its gateways could be heard, read once."""
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__()
+        self._reader = reader
+
+    def __missing__(self, city: str) -> Intervals:
+        self[city] = self._reader.uptime(city)
+        return self[city]
 
 
 def _forget(folder: Path, parts: set[str], span: Span) -> None:
@@ -109,7 +189,6 @@ def _forget(folder: Path, parts: set[str], span: Span) -> None:
     for file in folder.glob("*/*.parquet"):
         if file.parent.name not in parts and file.stem in days:
             file.unlink()
-            file.with_suffix(".sha256").unlink(missing_ok=True)
 
 
 # ---- what the spans are read with ---------------------------------------------------------------

@@ -33,10 +33,10 @@ def add(making: Making) -> None:
         "days", "按日的在线时段与全月数字（Parquet、SQL）", "a month's figures from spans, as Parquet and SQL"
     )
     lay = making.command(
-        "build", _build, "生成一个月或其最后几天的时段", "lay the spans of a month, or of its last days"
+        "build", _build, "生成一个月的时段：只重算有变动的", "lay the spans of a month: what has changed of them"
     )
-    last = say("只生成最后 N 天；默认全月", "only the last N; default: all of the month")
-    lay.add_argument("--days", type=int, default=0, metavar="N", help=last)
+    every = say("全部重算", "work everything out again, not only what something came of")
+    lay.add_argument("--whole", action="store_true", help=every)
     end = making.command(
         "freeze", _freeze, "把一个月定稿，或作修订", "make a month final, or give it a revision", database=False
     )
@@ -73,18 +73,16 @@ def _month(options: argparse.Namespace) -> tuple[str, Span]:
 
 
 def _build(options: argparse.Namespace) -> int:
-    name, (begin, end) = _month(options)
-    if options.days > 0:
-        day = 24 * HOUR_MS
-        begin = max(begin, begin + ((end - 1 - begin) // day + 1 - options.days) * day)
+    name, span = _month(options)
     store = Store(options.database, create=False)
     try:
         with store.read() as reader:
             still_there(reader, name, month_span(name)[0])
-            built = build(reader, options.out / name / "now", (begin, end), rules(options.policy))
+        built = build(store, options.out / name / "now", span, rules(options.policy), whole=options.whole)
     finally:
         store.close()
-    out(f"{name}: {built.written} days of cities written, {built.unchanged} as they were")
+    words = (built.written, built.unchanged, built.gateways)
+    out("{}: {} days of cities written, {} as they were; {} gateways gone through".format(name, *words))
     return 0
 
 

@@ -64,11 +64,11 @@ class Uncovered(Exception):
 
 
 @contextmanager
-def opened() -> Iterator[Any]:
+def opened(threads: int = THREADS) -> Iterator[Any]:
     import duckdb
 
     with duckdb.connect() as connection:
-        connection.execute(f"SET memory_limit = '{MEMORY}'; SET threads = {THREADS}; SET TimeZone = 'Asia/Shanghai'")
+        connection.execute(f"SET memory_limit = '{MEMORY}'; SET threads = {threads}; SET TimeZone = 'Asia/Shanghai'")
         connection.execute("SET preserve_insertion_order = false")
         yield connection
 
@@ -80,21 +80,25 @@ def write(connection: Any, file: Path, columns: str, rows: Iterable[Sequence[Any
     try:
         with text.open("w", encoding="utf-8", newline="") as data:
             csv.writer(data).writerows([NOTHING if value is None else value for value in row] for row in rows)
-        to_parquet(connection, text, file, columns)
+        read_text(connection, "written", text, columns)
+        write_parquet(connection, "FROM written ORDER BY ALL", file)
     finally:
         text.unlink(missing_ok=True)
 
 
-def to_parquet(connection: Any, text: Path, file: Path, columns: str) -> None:
-    """A CSV without a header as Parquet, its rows in order."""
-    beside = file.with_suffix(".part")
+def read_text(connection: Any, table: str, text: Path, columns: str) -> None:
+    """A CSV without a header as a table."""
     names = dict(part.split() for part in columns.split(", "))
+    told = "header = false, delim = ',', quote = '\"', escape = '\"', auto_detect = false, nullstr = ?, columns = ?"
+    made = f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM read_csv(?, {told})"  # noqa: S608
+    connection.execute(made, [str(text), NOTHING, names])
+
+
+def write_parquet(connection: Any, query: str, file: Path) -> None:
+    """Whole or not at all."""
+    beside = file.with_suffix(".part")
     try:
-        told = "header = false, delim = ',', quote = '\"', escape = '\"', auto_detect = false, nullstr = ?, columns = ?"
-        connection.execute(
-            f"COPY (SELECT * FROM read_csv(?, {told}) ORDER BY ALL) TO '{_quoted(beside)}' (FORMAT parquet)",  # noqa: S608
-            [str(text), NOTHING, names],
-        )
+        connection.execute(f"COPY ({query}) TO '{quoted(beside)}' (FORMAT parquet)")
         beside.replace(file)
     finally:
         beside.unlink(missing_ok=True)
@@ -105,7 +109,7 @@ def month(folder: Path, span: Span, rules: Rules, rule: Rule) -> list[Row]:
     with opened() as connection:
         _settings(connection, span, rules, rule)
         for name in TABLES:
-            connection.execute(f"CREATE TEMP VIEW {name} AS FROM '{_quoted(folder / f'{name}.parquet')}'")
+            connection.execute(f"CREATE TEMP VIEW {name} AS FROM '{quoted(folder / f'{name}.parquet')}'")
         _run(connection, "1_windows.sql")
         _covered(connection, rules)
         _run(connection, "2_assessed.sql")
@@ -161,12 +165,12 @@ def _days(span: Span) -> Iterator[date]:
 
 
 def _spans(connection: Any, files: list[str], span: Span) -> None:
-    listed = ", ".join(f"'{_quoted(Path(file))}'" for file in files)
+    listed = ", ".join(f"'{quoted(Path(file))}'" for file in files)
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW spans AS SELECT *, CAST((from_ms - {span[0]}) // 86400000 AS INTEGER) AS day"  # noqa: S608
         f" FROM read_parquet([{listed}])"
     )
 
 
-def _quoted(file: Path) -> str:
+def quoted(file: Path) -> str:
     return str(file).replace("'", "''")

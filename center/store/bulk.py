@@ -64,7 +64,10 @@ def lookup(
         parameters: tuple[Any, ...] = (json.dumps([list(row) for row in keys]),)
     else:
         parameters = tuple(list(column) for column in zip(*keys, strict=True))
-    return connection.exec_driver_sql(statement, parameters).all()
+    cursor = connection.exec_driver_sql(statement, parameters).cursor
+    return (
+        cursor.fetchall() if cursor else []
+    )  # tuples as the driver makes them: a Row each costs as much as reading it
 
 
 @cache

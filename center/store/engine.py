@@ -22,6 +22,8 @@ class Store:
     """A database by URL or file path, its tables made when missing. Raises Unavailable, Unready where it may come."""
 
     def __init__(self, where: str, *, create: bool = True) -> None:
+        self.where = where
+        """As it was told."""
         url = address(where)
         if url.drivername == "sqlite" and not create and not Path(url.database or "").exists():
             raise Unavailable(f"{where}: no such database")

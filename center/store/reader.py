@@ -1,7 +1,9 @@
 """What the store holds, read within one snapshot. What it means is not known here."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +13,7 @@ from center.beats import Alike, Stretch
 from center.calendar import Entry
 from center.documents import part_kind, whole
 from center.intervals import Intervals, Span, normal
-from center.model import Act, Aside, Bound, LostRow, Piece, Position
+from center.model import Act, Aside, Bound, LostRow, Piece, Position, RunRow
 from center.registry.tree import Region
 from center.store import bulk
 from center.store.lists import IN_SERVICE, Lists
@@ -39,7 +41,9 @@ from center.store.schema import (
     quarantine,
     receipts,
     refused,
+    runs,
     sessions,
+    settings,
     sightings,
     uptime,
 )
@@ -48,6 +52,9 @@ from contract.messages import MAX_PARTS
 
 Copy = tuple[str, str, int, int]
 """(gateway, store, seq, copy): one content of a seq."""
+Seq = tuple[str, str, int]
+"""(gateway, store, seq)."""
+_HELD = ("store", "seq", "session", "boot", "slot", "at", "state", "received_ms")
 _REGISTRY_VERSION = sa.select(sa.func.coalesce(sa.func.max(imports.c.id), 0))
 
 
@@ -76,6 +83,10 @@ class Reader(Lists):
 
     # ---- registry
 
+    def generation(self) -> int:
+        """How often days were built from here."""
+        return self._number(sa.select(sa.cast(settings.c.value, sa.BigInteger)).where(settings.c.name == "generation"))
+
     def positions(self, among: Sequence[str] | None = None) -> list[Position]:
         """Every position that was ever required (of these), ended ones too, by the gateway that it is heard at now."""
         p, b = positions.c, bindings.c
@@ -95,6 +106,24 @@ class Reader(Lists):
             pieces[position] += _pieces(position, since, until, unit, zone, steps.get(unit, []))
         found = [Position(one, tuple(parts), _bounds(bounds[one])) for one, parts in pieces.items()]
         return sorted(found, key=lambda one: (one.bounds[-1][:2] if one.bounds else ("", ""), one.position))
+
+    def bounds_in(self, city: str) -> Iterator[tuple[str, tuple[Bound, ...]]]:
+        """Every position that is or was heard at a gateway of this city, with all places where it was heard."""
+        b, g = bindings.c, gateways.c
+        here = sa.select(b.position).where(b.gateway.in_(sa.select(g.gateway).where(g.city == city)))
+        told = sa.select(b.position, b.since_ms, b.gateway, b.slot).where(b.position.in_(here))
+        rows = self._rows(told.order_by(b.position, b.since_ms))
+        for position, its in groupby(rows, key=itemgetter(0)):
+            yield position, _bounds([(since, gateway, slot) for _, since, gateway, slot in its])
+
+    def moved_since(self, version: int) -> frozenset[str]:
+        """The positions that later imports changed, or where they are heard, or the gateways they are heard at."""
+        a, b = audit.c, bindings.c
+        later = a.import_id > version
+        mine = sa.select(a.id).where(later & a.sheet.in_(("positions", "bindings")))
+        boxes = sa.select(a.id).where(later & (a.sheet == "gateways"))
+        there = sa.select(b.position).where(b.gateway.in_(boxes))
+        return frozenset(position for (position,) in self._rows(sa.union(mine, there)))  # type: ignore[arg-type]
 
     def addresses(self) -> dict[str, str]:
         """Gateway -> the city in its topics, of those that are registered."""
@@ -154,12 +183,38 @@ class Reader(Lists):
 
     # ---- testimony
 
-    def beats(self, gateways: Sequence[str]) -> list[tuple[str, Stretch]]:
-        width = len(Alike._fields)
-        key, rest = Alike._fields, Stretch._fields[1:]
-        columns = (beats.c[name] for name in ("gateway", *key, *rest))
-        rows = self._rows(sa.select(*columns).where(beats.c.gateway.in_(gateways)))
-        return [(row[0], Stretch(Alike(*row[1 : width + 1]), *row[width + 1 :])) for row in rows]
+    def runs(self, gateways: Sequence[str]) -> list[RunRow]:
+        columns = (runs.c[name] for name in RunRow._fields)
+        return [RunRow._make(row) for row in self._rows(sa.select(*columns).where(runs.c.gateway.in_(gateways)))]
+
+    def heard_since(self, generation: int) -> set[str]:
+        """The gateways that something came of since."""
+        return {g for (g,) in self._rows(sa.select(runs.c.gateway).where(runs.c.generation >= generation).distinct())}
+
+    def beats(self, keys: Sequence[tuple[str, str, str, str]]) -> dict[str, list[Stretch]]:
+        """Of these runs (gateway, store, session, boot), by gateway."""
+        names = ("gateway", *Alike._fields, *Stretch._fields[1:])
+        key = ("gateway", "store", "session", "boot")
+        end = 1 + len(Alike._fields)
+        found: dict[str, list[Stretch]] = defaultdict(list)
+        for row in bulk.lookup(self._c, beats, key, keys, ", ".join(f"t.{name}" for name in names)):
+            found[row[0]].append(Stretch._make((Alike._make(row[1:end]), *row[end:])))
+        return found
+
+    def events(self, ranges: Sequence[tuple[str, str, int, int]], first: Mapping[Seq, int]) -> dict[str, list[Held]]:
+        """Of these (gateway, store, from seq, to seq), any that can be read but coverage, by gateway.
+
+        `first`: the copy that stands, of seqs that came with several contents.
+        """
+        columns = ", ".join(f"t.{name}" for name in ("gateway", "copy", *_HELD))
+        where = "t.seq >= k.c2 AND t.seq <= k.c3 AND t.kind NOT IN ('', 'coverage')"
+        rows = bulk.lookup(self._c, events, ("gateway", "store"), ranges, columns, where)
+        if first:
+            rows = [row for row in rows if first.get((row[0], row[2], row[3]), row[1]) == row[1]]
+        found: dict[str, list[Held]] = defaultdict(list)
+        for row in rows:
+            found[row[0]].append(Held._make(row[2:]))
+        return found
 
     def closings(self, gateways: Sequence[str]) -> list[tuple[Copy, Claim]]:
         """Coverage events."""
@@ -179,25 +234,16 @@ class Reader(Lists):
         chosen = sa.select(*(lost.c[name] for name in names)).where(lost.c.gateway.in_(gateways) & (lost.c.boot != ""))
         return [((g, s, q, copy), Lost(*span), f, t) for g, s, q, copy, *span, f, t in self._rows(chosen)]
 
-    def first_copies(self, gateways: Sequence[str]) -> dict[tuple[str, str, int], int]:
+    def first_copies(self, gateways: Sequence[str]) -> dict[Seq, int]:
         """(gateway, store, seq) -> the copy that stands, of seqs that came with several contents."""
         c = conflicts.c
-        same = (events.c.gateway == c.gateway) & (events.c.store == c.store) & (events.c.seq == c.seq)
-        columns = (events.c.gateway, events.c.store, events.c.seq, events.c.copy)
-        chosen = sa.select(*columns).join(conflicts, same).where(c.gateway.in_(gateways))
-        first: dict[tuple[str, str, int], int] = {}
-        for gateway, store, seq, copy in self._rows(chosen.order_by(events.c.received_ms, events.c.payload)):
+        several = self._rows(sa.select(c.gateway, c.store, c.seq).where(c.gateway.in_(gateways)))
+        columns = "t.gateway, t.store, t.seq, t.copy, t.received_ms, t.payload"
+        rows = bulk.lookup(self._c, events, ("gateway", "store", "seq"), [tuple(key) for key in several], columns)
+        first: dict[Seq, int] = {}
+        for gateway, store, seq, copy, _, _ in sorted(rows, key=lambda row: (row[4], bytes(row[5]))):
             first.setdefault((gateway, store, seq), copy)
         return first
-
-    def events(self, gateways: Sequence[str], of: Iterable[str] | None) -> list[tuple[Copy, Held]]:
-        """Of these sessions (None: all), any that can be read but coverage."""
-        names = ("gateway", "store", "seq", "copy", "session", "boot", "slot", "at", "state", "received_ms")
-        columns = (events.c[name] for name in names)
-        chosen = sa.select(*columns).where(events.c.gateway.in_(gateways) & events.c.kind.not_in(("", "coverage")))
-        if of is not None:
-            chosen = chosen.where(events.c.session.in_(sorted(of)))
-        return [((g, s, q, copy), Held(s, q, *rest)) for g, s, q, copy, *rest in self._rows(chosen)]
 
     def refused(self, gateways: Sequence[str]) -> dict[str, Intervals]:
         """Gateway -> [first, last] of its messages that came before it was registered."""

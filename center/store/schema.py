@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision: what these tables are."""
 
 meta = sa.MetaData()
@@ -86,6 +86,12 @@ beats = _table(
     *(_whole(name) for name in ("last_ms", "at_lo", "at_hi", "settled_to", "zero_ms")),
 )
 """Heartbeats alike and near to one another (center/beats.py)."""
+runs = _table(
+    "runs",
+    *(_key("gateway"), _key("store"), _key("session"), _key("boot")),
+    *(_whole(name) for name in ("from_ms", "to_ms", "seq_lo", "seq_hi", "generation")),
+)
+"""What is held of each run, roughly: so that a month is read without its past, and only what is new is worked out."""
 sightings = _table("sightings", _key("gateway"), _key("slot"))
 documents = _table(
     "documents",

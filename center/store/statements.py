@@ -22,6 +22,8 @@ BEAT_KEY = (
 )
 BEAT = (*BEAT_KEY, "first_ms", "last_ms", "at_lo", "at_hi", "settled_to", "zero_ms")
 BEAT_THEN = f"DO UPDATE SET {newest('beats', 'last_ms', 'at_hi', 'settled_to')}, {oldest('beats', 'at_lo', 'zero_ms')}"
+RUN = ("gateway", "store", "session", "boot", "from_ms", "to_ms", "seq_lo", "seq_hi", "generation")
+RUN_THEN = f"DO UPDATE SET {oldest('runs', 'from_ms', 'seq_lo')}, {newest('runs', 'to_ms', 'seq_hi', 'generation')}"
 SESSION = ("gateway", "session", "heard_ms", "born_ms", "left_ms", "lost_ms", "version", "store", "boot", "why")
 SESSION_THEN = "DO UPDATE SET " + ", ".join(
     (

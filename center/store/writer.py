@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from center.beats import NEAR_MS, Alike, Stretch, joined
 from center.intervals import Span, normal
-from center.model import AnchorRow, ClosingRow, DocumentRow, EventRow, LostRow, SessionRow, Spoilt, StandingRow
+from center.model import AnchorRow, ClosingRow, DocumentRow, EventRow, LostRow, RunRow, SessionRow, Spoilt, StandingRow
 from center.store import bulk, giving_up, rebuilt
 from center.store import statements as s
 from center.store.reader import Copy, Reader
@@ -23,7 +23,9 @@ from center.store.schema import (
     lost,
     quarantine,
     refused,
+    runs,
     sessions,
+    settings,
     sightings,
     standing,
     uptime,
@@ -103,6 +105,16 @@ class Writer(Reader):
         statement = sa.delete(beats).where(sa.and_(*(beats.c[name] == sa.bindparam(f"the_{name}") for name in names)))
         if keys:
             self._c.execute(statement, [{f"the_{n}": v for n, v in zip(names, key, strict=True)} for key in keys])
+
+    def add_runs(self, rows: Iterable[RunRow]) -> None:
+        self._put(runs, s.RUN, list(rows), s.RUN_THEN)
+
+    def next_generation(self) -> int:
+        """What comes from now on is of another one; returns the one before."""
+        before = self.generation()
+        row = ("generation", str(before + 1))
+        self._put(settings, ("name", "value"), [row], "DO UPDATE SET value = excluded.value")
+        return before
 
     def add_sessions(self, rows: Iterable[SessionRow]) -> None:
         self._put(sessions, s.SESSION, list(rows), s.SESSION_THEN)

@@ -6,10 +6,19 @@ from functools import lru_cache
 
 from center.beats import Stretch, joined, stretch
 from center.decode import Batch, Incoming, Item, Message, Poison, decode, origin
+from center.history import recall
 from center.intervals import Intervals
+from center.rate import TOO_LATE_MS
+from center.store import Reader
 from center.testimony import Closing, Testimony
 from center.timeline import AnchorPoint, Claim, Held, Lost
 from contract.messages import Anchor, Coverage, Gap, Heartbeat
+from tests.center.letters import GATEWAY
+
+
+def kept(reader: Reader, gateway: str = GATEWAY) -> Testimony:
+    """All that a store holds of it."""
+    return recall(reader, [gateway], (0, TOO_LATE_MS))[gateway].testimony
 
 
 @lru_cache(10_000)

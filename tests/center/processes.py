@@ -15,6 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from center.store import Store
 from contract import topics
 from contract.messages import Ack, Command, Result, encode
+from tests.center.hearing import kept
 from tests.center.letters import CITY, GATEWAY
 from tests.support.broker import Broker
 from tests.support.waiting import PATIENCE_S
@@ -90,6 +91,6 @@ class Gateway:
 def held(database: Path, gateway: str = GATEWAY) -> set[int]:
     store = Store(str(database))
     with store.read() as reader:
-        seqs = {h.seq for _, h in reader.events([gateway], None)}
+        seqs = {h.seq for h in kept(reader, gateway).held}
     store.close()
     return seqs

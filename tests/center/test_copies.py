@@ -12,7 +12,8 @@ from center.cli import main
 from center.record import Recorder
 from center.store import Store
 from contract.messages import Goodbye, encode
-from tests.center.letters import GATEWAY, T0, anchor, beat, birth, events, letter, moved, register
+from tests.center.hearing import kept
+from tests.center.letters import T0, anchor, beat, birth, events, letter, moved, register
 from tests.support.postgres import Postgres
 
 
@@ -34,7 +35,7 @@ def told(store: Store, first: int) -> None:
 def seqs(file: Path) -> set[int]:
     store = Store(str(file))
     with store.read() as reader:
-        found = {h.seq for _, h in reader.events([GATEWAY], None)}
+        found = {h.seq for h in kept(reader).held}
     store.close()
     return found
 

@@ -19,6 +19,7 @@ from contract import topics
 from contract.messages import Ack, Command, Goodbye, Will, encode
 from contract.topics import Origin
 from tests.center.agents import SLOTS, World, world
+from tests.center.hearing import kept
 from tests.center.letters import CITY, GATEWAY, T0, anchor, beat, birth, event, events, letter, moved, register
 from tests.support.disks import Tmpfs
 from tests.support.postgres import Postgres
@@ -309,7 +310,7 @@ def test_words_of_a_newer_agent_are_kept_as_they_are(store: Store) -> None:
     made = figures(store, T0 + 100)["total"]
     assert (made["on_ms"], made["off_ms"]) == (10, 30 + 10)
     with store.read() as reader:
-        assert {h.to for _, h in reader.events([GATEWAY], None)} == {"", "online", "asleep", "offline"}
+        assert {h.to for h in kept(reader).held} == {"", "online", "asleep", "offline"}
         assert reader.document(GATEWAY, "cap") == document
 
 
@@ -355,7 +356,7 @@ def test_an_unusable_database_is_said_and_nothing_is_answered(tmp_path: Path) ->
         with pytest.raises(Unavailable):
             recorder.record(bulk)
         with store.read() as reader:
-            assert reader.events([GATEWAY], None) == []
+            assert kept(reader).held == ()
         disk.relieve()
         assert acks(recorder.record(message)) == [("j1", 1)]
         store.close()
@@ -402,7 +403,7 @@ def test_an_event_that_the_database_refuses_costs_no_other(url: str) -> None:
     rows = (anchor(1), event(2, "anchor", **unsure), event(3), event(4, session="s\0"), event(5))
     assert acks(Recorder(store).record([letter("ev", events(*rows))]))[-1] == ("j1", 5)
     with store.read() as reader:
-        assert sorted(h.seq for _, h in reader.events([GATEWAY], None)) == [1, 3, 5]
+        assert sorted(h.seq for h in kept(reader).held) == [1, 3, 5]
         assert sorted(one.seq for one in reader.aside()) == [2, 4]
     store.close()
 
@@ -443,7 +444,7 @@ def test_heartbeats_near_to_one_another_are_one_stretch_in_any_order(store: Stor
         beats = [letter("hb", beat(moments[n] + 9, 1), T0 + moments[n], gateway=g) for g in (GATEWAY, "zz-0002")]
         Recorder(store).record(beats)
     with store.read() as reader:
-        found = sorted((s.first_ms - T0, s.last_ms - T0, s.at_lo, s.at_hi) for _, s in reader.beats([GATEWAY]))
+        found = sorted((s.first_ms - T0, s.last_ms - T0, s.at_lo, s.at_hi) for s in kept(reader).beats)
         assert found == [(0, 160_000, 9, 160_009), (400_000, 480_000, 400_009, 480_009)]
         assert reader.refused(["zz-0002"]) == {"zz-0002": ((T0, T0 + 160_000), (T0 + 400_000, T0 + 480_000))}
 
