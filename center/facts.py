@@ -111,6 +111,8 @@ class Memory:
         self.asked_ms: dict[str, int] = {}
         self.journals: dict[tuple[str, str], Journal] = {}
         self.runs: dict[RunKey, RunRow] = {}
+        self.beats: dict[str, Stretch] = {}
+        """Each gateway's newest."""
         self.generation = 0
 
     def refresh(self, tx: Reader) -> Registry:
@@ -128,6 +130,7 @@ class Memory:
         if len(self.runs) > MAX_RUNS:
             self.runs.clear()
         self.runs |= facts.runs
+        self.beats |= facts.newest
 
     def forget(self, gateway: str, store: str) -> None:
         self.journals.pop((gateway, store), None)
@@ -148,6 +151,7 @@ class Facts:
         self.runs: dict[RunKey, RunRow] = {}
         self._lost: list[LostRow] = []
         self._beats: dict[str, list[Stretch]] = defaultdict(list)
+        self.newest: dict[str, Stretch] = {}
         self._sessions: dict[tuple[str, str], SessionRow] = {}
         self._standing: dict[tuple[str, str], StandingRow] = {}
         self._documents: list[DocumentRow] = []
@@ -219,7 +223,10 @@ class Facts:
 
     def _session(self, row: SessionRow) -> None:
         key = (row.gateway, row.session)
-        before = self._sessions.get(key, SessionRow(*key))
+        before = self._sessions.get(key)
+        if before is None:
+            self._sessions[key] = row
+            return
         self._sessions[key] = SessionRow(
             *key,
             heard_ms=max(before.heard_ms, row.heard_ms),
@@ -316,18 +323,18 @@ class Facts:
         if item.state and item.state != "unknown" and (gateway, item.slot) not in self._memory.seen:
             self.seen.add((gateway, item.slot))
         if item.state:
-            stands = StandingRow(gateway, item.slot, item.session, store, item.seq, item.state, at=item.at)
-            reason, level = str(item.event.reason or ""), str(item.event.level)
-            self._stands(stands._replace(received_ms=incoming.received_ms, reason=reason, level=level))
+            told = (item.state, str(item.event.reason or ""), str(item.event.level), item.at, incoming.received_ms)
+            self._stands(StandingRow(gateway, item.slot, item.session, store, item.seq, *told))
         if fresh:
             self._question(gateway, incoming, item)
 
     def _run(self, key: RunKey, from_ms: int, to_ms: int, seq: int = 0) -> None:
         """Remembers roughly what is held of it; mostly that is remembered already."""
-        new = RunRow(*key, from_ms, to_ms, seq or NEVER_MS, seq, self._memory.generation)
         known = self.runs.get(key) or self._memory.runs.get(key)
-        if known is None or not known.holds(new):
-            self.runs[key] = known.both(new.rough()) if known else new.rough()
+        lowest, generation = seq or NEVER_MS, self._memory.generation
+        if known is None or not known.holds(from_ms, to_ms, lowest, seq, generation):
+            new = RunRow(*key, from_ms, to_ms, lowest, seq, generation).rough()
+            self.runs[key] = known.both(new) if known else new
 
     def _event(self, row: EventRow) -> bool:
         """False for what is in this batch already."""
@@ -371,7 +378,7 @@ class Facts:
         tx.add_anchors(list(self._anchors.values()))
         tx.add_closings(list(self._closings.values()))
         tx.add_lost(self._lost)
-        tx.add_beats(self._beats)
+        self.newest = tx.add_beats(self._beats, self._memory.beats)
         tx.add_runs(self.runs.values())
         tx.add_sessions(self._sessions.values())
         tx.add_sightings(self.seen)

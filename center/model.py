@@ -137,14 +137,14 @@ class RunRow(NamedTuple):
             generation=max(self.generation, other.generation),
         )
 
-    def holds(self, other: "RunRow") -> bool:
-        """Whether it says all of the other."""
+    def holds(self, from_ms: int, to_ms: int, seq_lo: int, seq_hi: int, generation: int) -> bool:
+        """Whether it says all of that."""
         return (
-            self.from_ms <= other.from_ms
-            and self.to_ms >= other.to_ms
-            and self.seq_lo < other.seq_lo
-            and self.seq_hi >= other.seq_hi
-            and self.generation >= other.generation
+            self.from_ms <= from_ms
+            and self.to_ms >= to_ms
+            and self.seq_lo < seq_lo
+            and self.seq_hi >= seq_hi
+            and self.generation >= generation
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-Row = Sequence[Any]
+Row = tuple[Any, ...]
 _ARRAY = {sa.Text: "text[]", sa.BigInteger: "bigint[]", sa.LargeBinary: "bytea[]"}
 
 
@@ -18,9 +18,26 @@ def insert(connection: Connection, table: sa.Table, columns: Sequence[str], rows
         return
     statement = _insert(connection.dialect.name, table, tuple(columns), then)
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(statement, [tuple(row) for row in rows])
+        connection.exec_driver_sql(statement, list(rows))
     else:
-        connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*rows, strict=True)))
+        connection.exec_driver_sql(statement, _columns(rows))
+
+
+def _columns(rows: Sequence[Sequence[Any]]) -> tuple[str, ...]:
+    """Each column as the text of an array, as PostgreSQL writes one: psycopg's own way costs a third of the intake."""
+    return tuple(_array(column) for column in zip(*rows, strict=True))
+
+
+def _array(values: tuple[Any, ...]) -> str:
+    first = next((value for value in values if value is not None), 0)
+    if isinstance(first, str):
+        text = '","'.join(values)
+        if "\\" in text or text.count('"') != 2 * (len(values) - 1):
+            text = '","'.join(value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+        return f'{{"{text}"}}'
+    if isinstance(first, bytes):
+        return "{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}"
+    return "{" + ",".join(["NULL" if value is None else str(int(value)) for value in values]) + "}"
 
 
 @cache
@@ -63,7 +80,7 @@ def lookup(
     if sqlite:
         parameters: tuple[Any, ...] = (json.dumps([list(row) for row in keys]),)
     else:
-        parameters = tuple(list(column) for column in zip(*keys, strict=True))
+        parameters = _columns(keys)
     cursor = connection.exec_driver_sql(statement, parameters).cursor
     return (
         cursor.fetchall() if cursor else []
@@ -94,4 +111,4 @@ def each(connection: Connection, keys: Sequence[Sequence[str]], columns: str) ->
         return connection.exec_driver_sql(statement, (json.dumps([list(key) for key in keys]),)).all()
     names = ", ".join(f"c{i}" for i in range(width))
     statement = f"SELECT {columns} FROM unnest({', '.join('%s::text[]' for _ in range(width))}) AS k({names})"
-    return connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*keys, strict=True))).all()
+    return connection.exec_driver_sql(statement, _columns(keys)).all()

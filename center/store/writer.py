@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from center.beats import NEAR_MS, Alike, Stretch, joined
+from center.beats import NEAR_MS, Alike, Stretch, both, joined
 from center.intervals import Span, normal
 from center.model import AnchorRow, ClosingRow, DocumentRow, EventRow, LostRow, RunRow, SessionRow, Spoilt, StandingRow
 from center.store import bulk, giving_up, rebuilt
@@ -75,30 +75,54 @@ class Writer(Reader):
     def add_sightings(self, seen: Iterable[tuple[str, str]]) -> None:
         self._put(sightings, ("gateway", "slot"), sorted(set(seen)), s.NOTHING)
 
-    def add_beats(self, gateways: Mapping[str, Sequence[Stretch]]) -> None:
-        """In any order: those alike and near to one another become one."""
-        new = [(gateway, one) for gateway, several in gateways.items() for one in joined(several)]
-        width = len(s.BEAT_KEY)
-        keys = [(gateway, *one.alike, one.first_ms - NEAR_MS, one.last_ms + NEAR_MS) for gateway, one in new]
-        columns = ", ".join(f"t.{name}" for name in s.BEAT)
-        near = f"t.first_ms <= k.c{width + 1} AND t.last_ms >= k.c{width}"
-        rows = bulk.lookup(self._c, beats, s.BEAT_KEY, keys, f"DISTINCT {columns}", near)
-        there: dict[tuple[str, Alike], list[Stretch]] = {}
-        for gateway, *rest in rows:
-            one = Stretch(Alike(*rest[: width - 1]), *rest[width - 1 :])
-            there.setdefault((gateway, one.alike), []).append(one)
-        gone, made = [], []
-        grouped: dict[tuple[str, Alike], list[Stretch]] = {}
-        for gateway, one in new:
-            grouped.setdefault((gateway, one.alike), []).append(one)
-        for key, several in grouped.items():
+    def add_beats(
+        self, gateways: Mapping[str, Sequence[Stretch]], remembered: Mapping[str, Stretch]
+    ) -> dict[str, Stretch]:
+        """In any order: those alike and near to one another become one; returns each gateway's newest.
+
+        `remembered`: the newest as they are stored. What goes on from one of them needs no look into the database.
+        """
+        newest: dict[str, Stretch] = {}
+        made: list[tuple[Any, ...]] = []
+        asked: dict[tuple[str, Alike], list[Stretch]] = {}
+        for gateway, several in gateways.items():
+            for one in joined(several):
+                known = remembered.get(gateway)
+                if known and known.alike == one.alike and known.first_ms <= one.first_ms <= known.last_ms + NEAR_MS:
+                    newest[gateway] = longer = both(known, one)
+                    made.append((gateway, *longer.alike, *longer[1:]))
+                else:
+                    asked.setdefault((gateway, one.alike), []).append(one)
+        there = self._near(asked)
+        gone: list[tuple[Any, ...]] = []
+        for key, several in asked.items():
             before = there.get(key, [])
             after = joined([*before, *several])
             firsts = {one.first_ms for one in after}
             gone += [(key[0], *key[1], one.first_ms) for one in before if one.first_ms not in firsts]
             made += [(key[0], *one.alike, *one[1:]) for one in after]
+            latest = max(after, key=lambda one: one.last_ms)
+            if key[0] not in newest or latest.last_ms >= newest[key[0]].last_ms:
+                newest[key[0]] = latest
         self._drop_beats(gone)
         self._put(beats, s.BEAT, made, s.BEAT_THEN)
+        return newest
+
+    def _near(self, asked: Mapping[tuple[str, Alike], Sequence[Stretch]]) -> dict[tuple[str, Alike], list[Stretch]]:
+        """What is stored alike and near to these."""
+        width = len(s.BEAT_KEY)
+        keys = [
+            (gateway, *alike, one.first_ms - NEAR_MS, one.last_ms + NEAR_MS)
+            for (gateway, alike), several in asked.items()
+            for one in several
+        ]
+        columns = ", ".join(f"t.{name}" for name in s.BEAT)
+        near = f"t.first_ms <= k.c{width + 1} AND t.last_ms >= k.c{width}"
+        there: dict[tuple[str, Alike], list[Stretch]] = {}
+        for gateway, *rest in bulk.lookup(self._c, beats, s.BEAT_KEY, keys, f"DISTINCT {columns}", near):
+            one = Stretch(Alike(*rest[: width - 1]), *rest[width - 1 :])
+            there.setdefault((gateway, one.alike), []).append(one)
+        return there
 
     def _drop_beats(self, keys: Sequence[tuple[Any, ...]]) -> None:
         names = (*s.BEAT_KEY, "first_ms")
