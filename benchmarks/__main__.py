@@ -47,9 +47,9 @@ def _picture_cost(quick: bool) -> list[Figure]:
 
 
 def _center(quick: bool) -> list[Figure]:
-    from benchmarks import intake, province
+    from benchmarks import intake, province, rebuilt
 
-    return [*intake.figures(quick), *province.figures(quick)]
+    return [*intake.figures(quick), *province.figures(quick), *rebuilt.figures(quick)]
 
 
 def _truth(quick: bool) -> list[Figure]:
@@ -66,7 +66,7 @@ NAMED: dict[str, Callable[[bool], list[Figure]]] = {
     "truth": _truth,
 }
 """Only where named. On two idle cores picture takes 3 minutes (`--quick` 1), movement 2 hours (3 minutes), picture-cost
-5 minutes (2), center 5 minutes (1). truth needs root and takes 23 minutes (7) on any machine."""
+5 minutes (2), center 12 minutes (3). truth needs root and takes 23 minutes (7) on any machine."""
 
 
 def _names() -> str:

@@ -31,6 +31,7 @@ STEP_S = 2.0
 RETRY_S = 1.0
 NOWHERE = "0000"
 """In place of a city, in the topic of a worker that serves all of them."""
+ACK = "/down/ack"
 UP, DOWN = (msgspec.json.encode(CenterState(state=state)) for state in ("up", "down"))
 
 
@@ -119,7 +120,7 @@ class Intake:
         if topic == CENTER_STATE:
             self._contradict(payload)
             return True
-        if parse_ack(topic) and not retained:
+        if topic.endswith(ACK) and not retained and parse_ack(topic):
             return True  # the echo of our own
         incoming = Incoming(topic, payload, retained, self._clock_ms())
         while not self._stopping.is_set():

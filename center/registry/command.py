@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from center.arguments import Making, Misuse, loaded
@@ -16,7 +17,7 @@ from center.registry.problems import Place, Problem, Unfit
 from center.registry.taking_over import File, Order, Summary, fields, take_over, titles
 from center.registry.words import said, sentence
 from center.show import Bar, word
-from center.store import Store
+from center.store import Absent, Store
 from center.store.registrar import Changed, Counts
 from contract.policy import load_policy
 from contract.problems import unreadable
@@ -97,7 +98,7 @@ def _export(options: argparse.Namespace) -> int:
 
 def _take_over(options: argparse.Namespace) -> int:
     policy = loaded(load_policy, options.policy)
-    store = Store(options.database)
+    store, temporary = _store(options.database, create=options.keep)
     try:
         with ExitStack() as stack, Bar(word("reading", options.lang)) as bar:
             files = [File(_name(path), stack.enter_context(_opened(path))) for path in options.file]
@@ -115,8 +116,19 @@ def _take_over(options: argparse.Namespace) -> int:
         return MISUSE
     finally:
         store.close()
+        if temporary:
+            temporary.cleanup()
     _tell(summary, options)
     return FINE
+
+
+def _store(database: str, *, create: bool) -> tuple[Store, TemporaryDirectory[str] | None]:
+    """A check makes no database: where there is none, it says what an import into an empty one would do."""
+    try:
+        return Store(database, create=create), None
+    except Absent:
+        temporary = TemporaryDirectory(prefix="canteen-check-")
+        return Store(str(Path(temporary.name, "empty.db"))), temporary
 
 
 def _regions(store: Store, name: str) -> Regions | None:

@@ -1,8 +1,8 @@
 """The center's memory: what was registered, what arrived, what was set aside. Only this folder knows SQLAlchemy."""
 
 from center.store.engine import Store
-from center.store.migrate import Unavailable, Unready
+from center.store.migrate import Absent, Unavailable, Unready
 from center.store.reader import Reader
 from center.store.writer import Writer
 
-__all__ = ["Reader", "Store", "Unavailable", "Unready", "Writer"]
+__all__ = ["Absent", "Reader", "Store", "Unavailable", "Unready", "Writer"]

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 
-from center.store.migrate import Unavailable, Unready, bring_up
+from center.store.migrate import Absent, Unavailable, Unready, bring_up
 from center.store.reader import Reader
 from center.store.registrar import Registrar
 from center.store.writer import Writer
@@ -26,7 +26,7 @@ class Store:
         """As it was told."""
         url = address(where)
         if url.drivername == "sqlite" and not create and not Path(url.database or "").exists():
-            raise Unavailable(f"{where}: no such database")
+            raise Absent(f"{where}: no such database")
         try:
             self._engine = sa.create_engine(url)
         except ImportError as error:
@@ -38,7 +38,7 @@ class Store:
         named = where if url.drivername == "sqlite" else "database"
         try:
             with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
-                bring_up(connection)
+                bring_up(connection, named, create=create)
         except OperationalError as error:
             self._engine.dispose()
             raise Unready(f"{named}: {_said(error)}") from error

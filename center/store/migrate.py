@@ -22,16 +22,25 @@ class Unavailable(Exception):
     """The database cannot be used now (locked, full, gone, of a newer version); nothing of the transaction was kept."""
 
 
+class Absent(Unavailable):
+    """There is no center's database there, and none was to be made."""
+
+
 class Unready(Unavailable):
     """The database cannot be opened now; it may be later: its disk is full, its server is not there yet."""
 
 
-def bring_up(connection: Connection) -> None:
-    """Within the caller's transaction: all steps or none. Raises Unavailable for a database newer than this program."""
+def bring_up(connection: Connection, where: str, *, create: bool) -> None:
+    """Within the caller's transaction: all steps or none. Raises Unavailable for a database newer than this program.
+
+    `create`: make the tables where there are none, else raise Absent.
+    """
     if connection.dialect.name == "postgresql":  # several workers may start at once; in SQLite every writer is alone
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
     marked = _has(connection, version.name)
     found = _found(connection, marked)
+    if not found and not create:
+        raise Absent(f"{where}: no such database")
     if not found:
         meta.create_all(connection)
         connection.execute(sa.insert(version), {"version_num": HEAD})

@@ -15,7 +15,7 @@ from center.registry.problems import Unfit
 from center.registry.taking_over import File, Order, Summary, take_over
 from center.registry.words import said
 from center.report import When, report
-from center.store import Store
+from center.store import Absent, Store
 from contract.policy import load_policy
 from contract.regions import load_regions
 from tests.center.letters import T0, anchor, beat, events, letter, moved
@@ -333,6 +333,17 @@ def test_check_import_export_and_import_again(tmp_path: Path, url: str, capsys: 
         assert "added 1" not in capsys.readouterr().out
     assert main(["registry", "log", *where, "--json", "--id", "zz-0001/kitchen-1"]) == 0
     assert '"person": "王芳"' in capsys.readouterr().out
+
+
+def test_a_check_makes_no_database(tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where there is none it says what an import into an empty one would do, and there is none afterwards."""
+    sheet = tmp_path / "registry.csv"
+    sheet.write_bytes(csv(ROW))
+    assert main(["registry", "check", str(sheet), "--database", url, "--lang", "en"]) == 0
+    assert "positions: added 1" in capsys.readouterr().out
+    with pytest.raises(Absent):
+        Store(url, create=False)
+    assert "://" in url or not Path(url).exists()
 
 
 def test_an_unfit_file_on_the_command_line(tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
