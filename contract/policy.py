@@ -227,6 +227,8 @@ class PictureRules(Strict, frozen=True, kw_only=True):
     covered_ratio: Threshold
     replaced_ratio: Threshold
     patch: Threshold
+    elsewhere: Threshold
+    bare_ratio: Threshold
     plain_ratio: Threshold
     jitter_px: Threshold
     view_match: Threshold

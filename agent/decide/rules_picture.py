@@ -70,15 +70,22 @@ def _freeze(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bo
 def _block(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bool:
     """Something plain is before the lens, or something with a texture of its own.
 
-    Plain: detail is lost, and what is left of it is the view as before, or hardly anything but a plain surface. Where
-    no earlier view is known, the plain surface alone; a kitchen may have a plain wall. Textured: one part of the view
-    is another, the rest as before.
+    Either way what is left is the view as before, or one side of it; a plain thing may leave nothing at all. A view
+    that is found again elsewhere, or one with less detail that is not known again, is another view: a ceiling, say.
+    Where no earlier view is known, a plain surface alone; a kitchen may have a plain wall.
     """
-    plain = _above("plain_ratio")(metrics, thresholds)
+    plain = metrics.get("plain_ratio", 0.0)
     if "covered_ratio" not in metrics:
-        return plain
-    covered = _above("covered_ratio")(metrics, thresholds) and (plain or not _below("view_match")(metrics, thresholds))
-    return covered or (_above("replaced_ratio")(metrics, thresholds) and _above("patch")(metrics, thresholds))
+        return plain > thresholds["plain_ratio"]
+    match, limit = metrics.get("view_match"), thresholds["view_match"]
+    turned = match is not None and match < limit and _above("elsewhere")(metrics, thresholds)
+    parted = _above("patch")(metrics, thresholds)
+    if match is None:
+        left = plain > thresholds["plain_ratio"]
+    else:
+        left = match > (limit / 2 if plain > thresholds["plain_ratio"] else limit) or plain > thresholds["bare_ratio"]
+    covered = _above("covered_ratio")(metrics, thresholds) and (left or parted)
+    return not turned and (covered or (parted and _above("replaced_ratio")(metrics, thresholds)))
 
 
 _SHOWS: dict[PictureFault, Rule] = {

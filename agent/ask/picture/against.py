@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy import fft
 from numpy.typing import NDArray
 
 from agent.ask.picture import planes
@@ -20,13 +21,16 @@ PLACE_PX = 5
 LEAST_PLACES = 12
 COLOUR_PX = (24, 14)
 """Width and height of the colour of a remembered view."""
-TILE_PX = (8, 6)
-"""Width and height of the tiles in which the view is sought again."""
+TILE_PX = (5, 6)
+"""Height and width of the tiles in which the view is sought again."""
 LEAST_TILES = 12
+_FLAT = 4.0
+"""Deviation, levels, below which a tile has no structure to be known again by."""
 ALIKE = 0.8
 """Likeness from which on no part of the view is sought that might be another."""
 _NUMBERS = "!ff"
-_SAME = 0.75
+_COMMON = 0.3
+_SAME = 0.85
 _SHIFT = 3
 
 
@@ -117,48 +121,86 @@ def _colours(frame: Frame) -> Floats:
 
 
 def replaced(now: Floats, then: Floats) -> dict[str, float]:
-    """`replaced_ratio`: share of the tiles with structure that show another one; `patch`: how far they lie together.
+    """`replaced_ratio`: share of the tiles with structure that show another one; `patch`: how surely one side was kept.
 
-    Something before the lens replaces one part and leaves the other as it was: patch 1. In another view what seems kept
-    is kept by chance, here and there: patch 0. The view may be shifted a little as a whole.
+    Something before the lens comes in from a side: beyond an edge the view is as before, on this side of it nothing is.
+    In another view what seems kept is kept by chance, here and there. `patch` is the logarithm of how much likelier two
+    shares of kept tiles, parted by the best straight edge, are than one share all over, times their difference: 0 where
+    there is no such edge, above about 8 where no chance makes it. The view may be shifted a little as a whole.
     """
-    same = _found_again(now, then)
-    known = np.isfinite(same)
+    a, b = _structure(now), _structure(then)
+    known = _tiles(then).std(axis=(1, 3)) >= _FLAT
     if known.sum() < LEAST_TILES:
         return {}
-    kept = np.where(known, same, -1) > _SAME
-    share = float(kept.sum() / known.sum())
-    pairs = [
-        (one[both], two[both])
-        for one, two, both in (
-            (kept[1:], kept[:-1], known[1:] & known[:-1]),
-            (kept[:, 1:], kept[:, :-1], known[:, 1:] & known[:, :-1]),
-        )
-    ]
-    alike = float(np.mean(np.concatenate([one == two for one, two in pairs]))) if pairs else 0.0
-    chance = share**2 + (1 - share) ** 2
-    return {"replaced_ratio": 1 - share, "patch": (alike - chance) / (1 - chance) if chance < 1 else 0.0}
-
-
-def _found_again(now: Floats, then: Floats) -> Floats:
-    """For each tile of `then` its correlation -1..1 with the same place now; NaN where it has no structure."""
-    a, b = _structure(now), _structure(then)
     inner = np.s_[_SHIFT:-_SHIFT, _SHIFT:-_SHIFT]
     _, _, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(a, b[inner], cv2.TM_CCORR_NORMED))
-    wide, high = TILE_PX
-    rows, columns = then.shape[0] // high, then.shape[1] // wide
-    near = np.pad(a, 2 * _SHIFT, mode="edge")
-    found = np.full((rows, columns), np.nan, np.float32)
-    for row in range(rows):
-        for column in range(columns):
-            top, left = row * high, column * wide
-            if then[top : top + high, left : left + wide].std() < 4:
-                continue
-            at_y, at_x = top + y - _SHIFT + 2 * _SHIFT - 1, left + x - _SHIFT + 2 * _SHIFT - 1
-            around = near[at_y : at_y + high + 2, at_x : at_x + wide + 2]
-            tile = b[top : top + high, left : left + wide]
-            found[row, column] = cv2.matchTemplate(around, tile, cv2.TM_CCOEFF_NORMED).max()
-    return found
+    found = []
+    for shift in {(0, 0), (x - _SHIFT, y - _SHIFT)}:  # of a view that is mostly another the best shift is a chance one
+        kept = known & (_found_again(a, b, shift) > _SAME)
+        found.append((_parted(known, kept), 1 - float(kept.sum() / known.sum())))
+    patch, share = max(found, key=lambda one: (one[0], -one[1]))
+    return {"replaced_ratio": share, "patch": patch, "elsewhere": _elsewhere(a, b)}
+
+
+def _elsewhere(now: Floats, then: Floats) -> float:
+    """Likeness -1..1 of the two views (`_structure`) where one is shifted against the other by more than `view_match`
+    allows, at the best such shift that leaves _COMMON of them: what a camera that was turned a little shows.
+    """
+    rows, columns = now.shape
+    size = (2 * rows, 2 * columns)
+    a, b, ones = (fft.rfft2(view, size) for view in (now, then, np.ones_like(now)))
+    a_power, b_power = fft.rfft2(now * now, size), fft.rfft2(then * then, size)
+    shared, first, second, common = (
+        fft.irfft2(one * np.conj(two), size) for one, two in ((a, b), (a_power, ones), (ones, b_power), (ones, ones))
+    )
+    like = shared / np.sqrt(np.maximum(first * second, 1e-3))
+    down, across = fft.fftfreq(size[0], 1 / size[0]), fft.fftfreq(size[1], 1 / size[1])
+    far = (np.abs(down)[:, None] > _SHIFT + 1) | (np.abs(across) > _SHIFT + 1)
+    return float(like[far & (common > _COMMON * now.size)].max())
+
+
+def _tiles(view: Floats) -> Floats:
+    """(rows, high, columns, wide)."""
+    high, wide = TILE_PX
+    rows, columns = view.shape[0] // high, view.shape[1] // wide
+    return view[: rows * high, : columns * wide].reshape(rows, high, columns, wide)
+
+
+def _found_again(now: Floats, then: Floats, shift: tuple[int, int]) -> Floats:
+    """For each tile of `then` its correlation -1..1 with the same place now, a pixel to and fro."""
+    rows, columns = then.shape
+    near = np.pad(now, _SHIFT + 1, mode="edge")
+    b = _tiles(then)
+    b = b - b.mean(axis=(1, 3), keepdims=True)
+    best = np.full((b.shape[0], b.shape[2]), -1.0, np.float32)
+    for y in (-1, 0, 1):
+        for x in (-1, 0, 1):
+            top, left = _SHIFT + 1 + shift[1] + y, _SHIFT + 1 + shift[0] + x
+            a = _tiles(near[top : top + rows, left : left + columns])
+            a = a - a.mean(axis=(1, 3), keepdims=True)
+            power = np.sqrt((a * a).sum(axis=(1, 3)) * (b * b).sum(axis=(1, 3)))
+            best = np.maximum(best, (a * b).sum(axis=(1, 3)) / np.maximum(power, 1e-6))
+    return best
+
+
+def _parted(known: NDArray[np.bool_], kept: NDArray[np.bool_]) -> float:
+    """See `patch` of `replaced`."""
+    most, whole = 0.0, float(kept.sum() / known.sum())
+    for axis in (0, 1):
+        for way in (1, -1):
+            all_, same = (np.cumsum(some.sum(axis=axis)[::way])[:-1].astype(float) for some in (known, kept))
+            beyond, beyond_same = known.sum() - all_, kept.sum() - same
+            fit = (all_ >= 2) & (beyond >= 2)
+            here, there = same[fit] / all_[fit], beyond_same[fit] / beyond[fit]
+            gain = all_[fit] * _surprise(here, whole) + beyond[fit] * _surprise(there, whole)
+            most = max(most, float((gain * (here - there)).max(initial=0.0)))
+    return most
+
+
+def _surprise(share: NDArray[np.float64], expected: float) -> NDArray[np.float64]:
+    """How unlikely a share is where another is expected (Kullback and Leibler), nats for each of those counted."""
+    p, q = np.clip(share, 1e-6, 1 - 1e-6), min(max(expected, 1e-6), 1 - 1e-6)
+    return np.asarray(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q)))
 
 
 def kept_places(now: Floats, then: Floats) -> tuple[int, NDArray[np.bool_]]:
