@@ -22,7 +22,7 @@ from agent.ask.ptz.commands import Motors, PtzClient, prepare
 from agent.ask.ptz.intent import Intent, Order, Report
 from agent.ask.ptz.live import LiveStream
 from agent.ask.ptz.registration import Match
-from agent.ask.ptz.settle import MOST, Faults, steadily
+from agent.ask.ptz.settle import Faults, steadily
 from agent.ask.ptz.viewfinder import PICTURE_S, Source, TimedFrame, Viewfinder
 from agent.ask.ptz.zoom_focus import focus, zoom
 from agent.model import Camera, Movement, NotSeen, Seen
@@ -184,10 +184,10 @@ class Visit:
                 steps.append(finder.overlay.match(last.view, now.view))
                 last = now
             whole = finder.overlay.match(first.view, last.view)
-            if whole and whole.covered >= MOST and whole.moved <= DRIFT:
+            if whole and whole.covered >= registration.MOST and whole.shifted <= DRIFT:
                 break
-            way = sum(step.moved for step in steps if step)
-            gone = steadily(steps) if whole is None else whole.covered >= MOST and whole.moved > max(DRIFT, 0.6 * way)
+            way = sum(step.shifted for step in steps if step)
+            gone = steadily(steps) if whole is None else whole.whole and whole.shifted > max(DRIFT, 0.6 * way)
             if gone:
                 self._faults.add("drifts")
                 break

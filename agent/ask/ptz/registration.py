@@ -71,6 +71,16 @@ class Match(NamedTuple):
         return float(np.mean(np.hypot(*self.moves.T)))
 
     @property
+    def whole(self) -> bool:
+        """Whether most of the view is seen to agree, and there is enough of it to speak of the view."""
+        return self.covered >= MOST and places(self.b) >= ENOUGH
+
+    @property
+    def shifted(self) -> float:
+        """How far things moved where they are, in widths: of things at an edge the middle is told by guess alone."""
+        return float(np.median(np.hypot(*(self.b - self.a).T)))
+
+    @property
     def scale(self) -> float:
         """How much larger things became (at the middle of the picture)."""
         u, v, w = self.h @ np.array([0.0, 0.0, 1.0])
@@ -199,6 +209,8 @@ PLACE = 0.1
 """Side of a place, in widths: what is found in one counts once, however many points it has there."""
 WHOLE = 0.6
 """A movement that explains more of the places leaves nothing to look for."""
+MOST, ENOUGH = 0.4, 12
+"""Share of the places where things should be found again, and how many at least: a fifth of the view."""
 HELD, FLED = 1.5 / WIDTH_PX, 6.0 / WIDTH_PX
 """Nearer to where it was than the first, farther from where the room's movement takes it than the second: held."""
 
@@ -291,9 +303,11 @@ BENDS = (0.0, 0.03, 0.06, 0.1, 0.15, 0.2)
 """Tried: by such a share the left and right edge of the picture are drawn in (barrel distortion)."""
 BETTER = 0.92
 """A bent lens must explain the pairs so much better than a straight one: a little better, many do."""
+DOUBTFUL = 0.97
+"""And one that explains them so much better cannot be ruled out."""
 BEND_ERROR = 0.08
 """Share of an angle by which a bend that cannot be told makes it wrong, at the most seen."""
-_ENOUGH = 12
+_ENOUGH = 24
 """Matches to tell a lens by."""
 
 
@@ -302,18 +316,20 @@ def straight(points: Floats, bent: float) -> Floats:
     return points if not bent else points * (1 + 4 * bent * np.sum(points**2, axis=1, keepdims=True))
 
 
-def bend(found: Sequence[Match]) -> float:
-    """How much the lens bends lines, one of BENDS, from all pairs of points: those at the edges are what tells it.
+def bend(found: Sequence[Match]) -> tuple[float, float]:
+    """How much the lens bends lines, of BENDS, from all pairs of points: those at the edges are what tells it.
 
-    0 where a straight lens explains them nearly as well. On real rooms a bend of 0.15 was found as 0.1 to 0.2, and
-    what is left made angles wrong by BEND_ERROR at the most.
+    The likely one, 0 where a straight lens explains them nearly as well; and the one that may be instead, the same
+    where there is no doubt. On real rooms a bend of 0.15 was found as 0.06 to 0.2, and what is left made angles wrong
+    by BEND_ERROR at the most.
     """
     some = found[:: max(len(found) // _ENOUGH, 1)]
     if not some:
-        return 0.0
+        return 0.0, 0.0
     costs = [float(np.sum([_misfit(one, bent) for one in some], axis=0).min()) for bent in BENDS]
     best = int(np.argmin(costs))
-    return BENDS[best] if costs[best] < BETTER * costs[0] else 0.0
+    likely = BENDS[best] if costs[best] < BETTER * costs[0] else 0.0
+    return likely, BENDS[best] if costs[best] < DOUBTFUL * costs[0] else likely
 
 
 def _misfit(found: Match, bent: float) -> Floats:

@@ -16,8 +16,8 @@ RUNS_ON_S = 1.5
 """A view that still moves so long after Stop was answered: no delay of a picture explains that."""
 
 
-STEPS, MOST, STRAIGHT = 3, 0.4, 0.8
-"""So many steps one after the other, each seen in such a share of the view; their sum is so much of their length."""
+STEPS, STRAIGHT = 3, 0.8
+"""So many steps one after the other, each seen in the whole view; their sum is so much of their length."""
 
 
 class Faults(set[str]):
@@ -32,7 +32,7 @@ def settle(finder: Viewfinder, ptz: PtzClient, faults: Faults) -> TimedFrame:
     while quiet < 2 and time.monotonic() < stopped_s + SETTLE_S + TIMEOUT_S:
         now = finder.look()
         found = finder.overlay.match(before.view, now.view)
-        quiet = quiet + 1 if found is None or found.moved <= STILL else 0
+        quiet = quiet + 1 if found is None or found.shifted <= STILL else 0
         steps.append(found)
         if now.at_s > stopped_s + RUNS_ON_S and "runs_on" not in faults and steadily(steps):
             faults.add("runs_on")
@@ -44,9 +44,9 @@ def settle(finder: Viewfinder, ptz: PtzClient, faults: Faults) -> TimedFrame:
 def steadily(steps: Sequence[Match | None]) -> bool:
     """Whether the last STEPS pairs of pictures show the whole view moving on one way, as only a head moves it.
 
-    Somebody near, steam or noise moves a part of it, or to and fro.
+    Somebody near, steam or noise moves a part of it, or to and fro; before a plain wall little is seen at all.
     """
-    last = [step for step in steps[-STEPS:] if step and step.moved > STILL and step.covered >= MOST]
+    last = [step for step in steps[-STEPS:] if step and step.shifted > STILL and step.whole]
     if len(last) < STEPS:
         return False
     ways = np.array([step.moves.mean(axis=0) for step in last])

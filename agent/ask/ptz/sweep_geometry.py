@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agent.ask.ptz import registration
+from agent.ask.ptz.course import Course
 from agent.ask.ptz.overlay import Overlay
 from agent.ask.ptz.registration import Floats, Lens, RotationFit, View
 
@@ -32,22 +33,37 @@ _PASSED = 0.06
 _IN_SIGHT = 0.9
 """Share of the view that counts as seen."""
 _TOLERANCE = 0.12
-_GAP_TOLERANCE = 0.3
+_BY_COMMANDS = 0.5
+"""Share of a gap that is not certain where only the commands tell it: heads obey late, and not in proportion."""
+LEAST_LINKS = 4
+_DISAGREE, _LEAST_OFF = 0.1, 0.05
+"""Share of the way by which positions may stray from what was seen, to be believed where nothing is seen; and what is
+uncertain of them at least."""
 
 
 class _Link(NamedTuple):
-    """From one key view to the next; `fit` None where nothing in between could be matched."""
+    """From one key view to the next; `fit` None where nothing in between could be matched: a gap."""
 
     fit: RotationFit | None
-    took_s: float
+    from_s: float
+    to_s: float
     found: registration.Match | None = None
+
+
+class _Unit(NamedTuple):
+    """Of the positions that a head says: their size, and by which share of them they differ from what is seen."""
+
+    degrees: float
+    off: float
 
 
 class Sweep:
     """Views of one turn in one direction, in order."""
 
-    def __init__(self, start: View, at_s: float, overlay: Overlay) -> None:
+    def __init__(self, start: View, at_s: float, overlay: Overlay, course: Course | None = None) -> None:
         self._overlay = overlay
+        self.course = course or Course()
+        self._unseen = 0.0
         self.bent = 0.0
         """How much the lens bends lines, as far as it has been told."""
         self._asked = False
@@ -121,7 +137,7 @@ class Sweep:
     def _seen(self, now: View, at_s: float, found: registration.Match) -> None:
         moved = float(np.mean(np.hypot(*(found.moves - self._moves).T)))
         if STILL < moved < SLOW and (since := self._overlay.match(self.last, now)):
-            moved = since.moved
+            moved = since.shifted
         if self._blind_since_s is None and at_s > self._last_at_s:
             self.pace = moved / (at_s - self._last_at_s)
         self._blind_since_s = None
@@ -137,7 +153,7 @@ class Sweep:
 
     def _step(self, key: View, at_s: float) -> None:
         """The view becomes the key view."""
-        self._links.append(_Link(self._partial, at_s - self._key_at_s, self._found))
+        self._links.append(_Link(self._partial, self._key_at_s, at_s, self._found))
         self._key, self._key_at_s = key, at_s
         self._partial, self._found, self._moves = None, None, np.zeros((4, 2))
 
@@ -159,14 +175,36 @@ class Sweep:
         """How long nothing could be matched."""
         return 0.0 if self._blind_since_s is None else at_s - self._blind_since_s
 
+    def stood_s(self, at_s: float) -> float:
+        """How long the head has stood: as the picture shows, or as it says where it has been right so far.
+
+        Not where the picture plainly moves: some heads say no more beyond the end of their scale.
+        """
+        still_s, said_s = self.still_s(at_s), self.course.stood_s(at_s)
+        turns = not self.blind_s(at_s) and self.pace * self.every_s > SLOW
+        if said_s < STILL_S or turns or not self._positions_agree():
+            return still_s
+        return max(said_s, still_s)
+
     @property
     def fits(self) -> list[RotationFit]:
         return [link.fit for link in self._links if link.fit] + ([self._partial] if self._partial else [])
 
     @property
-    def gaps_s(self) -> float:
-        """Seconds of turning over which nothing could be matched."""
-        return sum(link.took_s for link in self._links if not link.fit)
+    def gaps(self) -> bool:
+        """Whether part of the turn could not be seen."""
+        return self._unseen > 0 or any(not link.fit for link in self._links)
+
+    def ends_where_it_says(self, at_s: float) -> bool:
+        """Whether the head says how far it came, out of sight, to where it stands now. Then that counts as turned."""
+        if self.course.way(self._key_at_s, at_s) is None or not self._positions_agree():
+            return False
+        self._step(self.last, at_s)
+        return True
+
+    def ends_unseen(self, effort: float) -> None:
+        """So much (Course.effort) lay between the last that was seen and the stop."""
+        self._unseen = effort
 
     def straighten(self, bent: float) -> None:
         """Reckon with a lens that bends lines so much (registration.bend)."""
@@ -191,11 +229,56 @@ class Sweep:
         return np.asarray(total / length if length else np.array([0.0, 1.0, 0.0]))
 
     def turned(self, row: float) -> float:
-        """Degrees turned, for a focal length; gaps count at the pace of the rest."""
+        """Degrees turned, for a focal length, gaps included."""
+        return self.known(row) + self._gaps(row)[0]
+
+    def known(self, row: float) -> float:
+        """Degrees seen turned."""
+        return float(sum(self._angles(row, self.fits)))
+
+    def due(self, row: float, at_s: float) -> float:
+        """Degrees that the commands until now should have brought the head, in sight or not."""
+        return self._rate(row) * self.course.effort(self._began_s, at_s)
+
+    def _angles(self, row: float, fits: list[RotationFit]) -> list[float]:
         axis = self.axis(row)
-        known = sum(float(registration.at(fit.vectors, row) @ axis) for fit in self.fits)
-        known_s = sum(link.took_s for link in self._links if link.fit)
-        return known + (self.gaps_s * known / known_s if known_s else 0.0)
+        return [float(registration.at(fit.vectors, row) @ axis) for fit in fits]
+
+    def _rate(self, row: float) -> float:
+        """Degrees that the head turned in sight for each unit of effort."""
+        seen = [link for link in self._links if link.fit]
+        effort = sum(self.course.effort(link.from_s, link.to_s) for link in seen)
+        return sum(self._angles(row, [link.fit for link in seen if link.fit])) / effort if effort else 0.0
+
+    def _gaps(self, row: float) -> tuple[float, float]:
+        """Degrees of all that was not seen, and how wrong they may be.
+
+        By the positions that the head says, where these have agreed with what was seen; else by what it was told.
+        """
+        blind = [(link.from_s, link.to_s) for link in self._links if not link.fit]
+        if not self._unseen and (unit := self._unit(row)):
+            ways = [self.course.way(*times) for times in blind]
+            if None not in ways:
+                degrees = unit.degrees * sum(way for way in ways if way)
+                return degrees, max(unit.off, _LEAST_OFF) * degrees
+        degrees = self._rate(row) * (sum(self.course.effort(*times) for times in blind) + self._unseen)
+        return degrees, _BY_COMMANDS * degrees
+
+    def _positions_agree(self) -> bool:
+        lens = registration.lens(self.fits)
+        return lens is not None and self._unit(lens.row) is not None
+
+    def _unit(self, row: float) -> "_Unit | None":
+        """Degrees of one unit of the head's positions; None where these did not go along with what was seen."""
+        seen = [link for link in self._links if link.fit]
+        ways = [self.course.way(link.from_s, link.to_s) for link in seen]
+        told = np.array([way for way in ways if way is not None])
+        if len(seen) < LEAST_LINKS or len(told) < len(seen) or not told.sum():
+            return None
+        angles = np.array(self._angles(row, [link.fit for link in seen if link.fit]))
+        degrees = float(angles.sum() / told.sum())
+        off = float(np.abs(np.cumsum(angles - degrees * told)).max() / angles.sum())  # late answers even out on the way
+        return _Unit(degrees, off) if 0 <= off < _DISAGREE else None
 
     def recurred(self, lens: Lens) -> float | None:
         """Degrees turned, if the start has come into view again and been passed, as it is for an endless head."""
@@ -207,17 +290,20 @@ class Sweep:
             return None
         rounds = max(round((turned - beyond) / FULL_DEG), 1)  # with few pictures a second the first may be missed
         around = rounds * FULL_DEG + beyond
-        if self._agrees(turned, around):
+        if self._agrees(lens, around):
             return around
         if not self._asked:  # a bent lens makes a whole turn seem less
             self._asked = True
-            self.straighten(registration.bend(self.matches))
+            self.straighten(registration.bend(self.matches)[1])
         return None
 
     def closed(self, lens: Lens) -> float | None:
         """Degrees turned, if the first and the last view overlap behind the camera's back; more exact than `turned`."""
         short = self._between(self.start, self.last, lens.row)
-        if short is None or not self._agrees(self.turned(lens.row), FULL_DEG + short):
+        if short is None:  # much depends on these two, and little of them is the same
+            start, last = (registration.view(one.gray, registration.MANY_FEATURES) for one in (self.start, self.last))
+            short = self._between(start, last, lens.row)
+        if short is None or not self._agrees(lens, FULL_DEG + short):
             return None
         return FULL_DEG + short
 
@@ -235,14 +321,12 @@ class Sweep:
             else None
         )
 
-    def _agrees(self, turned: float, expected: float) -> bool:
-        """Whether two figures of one turn are the same within what chaining may have lost."""
-        slack = _GAP_TOLERANCE if self.gaps_s else _TOLERANCE
-        return abs(turned - expected) <= slack * FULL_DEG
+    def _agrees(self, lens: Lens, expected: float) -> bool:
+        """Whether what was turned is what another figure says, within what chaining and gaps may have lost."""
+        return abs(self.turned(lens.row) - expected) <= _TOLERANCE * FULL_DEG + self._gaps(lens.row)[1]
 
     def error_deg(self, lens: Lens) -> float:
-        """How wrong `turned` may be: twice the lens's standard error, what a bend may hide, and half of the gaps."""
+        """How wrong `turned` may be: twice the lens's standard error, what a bend may hide, and of the gaps."""
         turned, last = self.turned(lens.row), len(registration.FOCALS) - 1
         wide, long = (self.turned(min(max(lens.row + side * lens.spread, 0), last)) for side in (-2, 2))
-        whole_s = sum(link.took_s for link in self._links) or 1.0
-        return abs(long - wide) / 2 + registration.BEND_ERROR * turned + 0.5 * turned * self.gaps_s / whole_s
+        return abs(long - wide) / 2 + registration.BEND_ERROR * turned + self._gaps(lens.row)[1]

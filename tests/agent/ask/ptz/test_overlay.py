@@ -92,5 +92,5 @@ def test_no_layout_holds_the_kitchen_still(text: str) -> None:
     assert sweep
     lens = registration.lens(sweep.fits)
     assert lens
-    assert sweep.gaps_s == 0.0
+    assert not sweep.gaps
     assert sweep.turned(lens.row) == pytest.approx(80.0, abs=max(sweep.error_deg(lens), 3.0))
