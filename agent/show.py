@@ -252,7 +252,8 @@ def picture_words(picture: PictureStatus, now_ms: int, lang: str) -> str:
 
     Where no picture was had for long: why, and gray what was known, with its age at `now_ms`.
     """
-    why = picture.detail if picture.finding else name(picture.reason, lang) if picture.reason else ""
+    tried = picture.reason not in (None, Reason.UNASKED)
+    why = picture.detail if picture.finding else name(picture.reason, lang) if picture.reason and tried else ""
     missing = NO_PICTURE[lang] + why if why else ""
     words, colour = _known_words(picture, lang)
     if picture.old and words and picture.seen_ms is not None:

@@ -37,6 +37,7 @@ def test_each_fault_stands_with_its_beginning(picture: PictureStatus, zh: str, e
             PictureStatus(reason=Reason.TIMED_OUT, detail="no keyframe in time", finding=Finding.NO_KEYFRAME),
             "no picture: no keyframe in time",
         ),
+        (PictureStatus(reason=Reason.UNASKED, detail="no time left for a visit"), "-"),
         (PictureStatus(sound=True, seen_ms=AT_MS - 60_000, reason=Reason.BUSY), "[green]sound[/]"),
         (
             PictureStatus(sound=True, seen_ms=AT_MS - 7_200_000, old=True, reason=Reason.BUSY),
