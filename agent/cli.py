@@ -19,9 +19,10 @@ import msgspec
 from agent import __version__, show
 from agent.model import Camera, Credentials, Evidence, Ports, Seen
 from agent.permit import onvif_login
+from contract import shipped
 from contract.language import default_lang
 from contract.messages import BROKEN_JSON, Verdict
-from contract.problems import ConfigError, unreadable
+from contract.problems import ConfigError, Problem, Unfit, Words, unreadable, why
 from contract.vocabulary import Standing
 
 if TYPE_CHECKING:
@@ -32,13 +33,18 @@ if TYPE_CHECKING:
 
 EX_CONFIG = 78
 MAX_AWAY_S = 120.0
+MAX_INSPECTION_S = 3600.0
 PIN_S = 8.0
 """For fetching a certificate."""
 DEFAULT_CONFIG = Path("/etc/canteen-agent/agent.yaml")
 
 
 class Misuse(Exception):
-    """Something the caller must mend; the message says what."""
+    """Something the caller must mend; the words say what."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.words = Words(en, zh)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(problem.text(arguments.lang), file=sys.stderr)
         return EX_CONFIG if arguments.command == "run" else 2
     except Misuse as error:
-        print(f"canteen-agent: {error}", file=sys.stderr)
+        print(f"canteen-agent: {error.words.text(arguments.lang)}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         return 1
@@ -149,7 +155,12 @@ def _policy(name: str) -> "Policy":
     try:
         return load_policy(name)
     except OSError as error:
-        raise (unreadable(name, error) if error.errno else Misuse(str(error))) from None
+        raise (unreadable(name, error) if error.errno else _no_policy(name)) from None
+
+
+def _no_policy(name: str) -> Misuse:
+    known = ", ".join(shipped.names("policy"))
+    return Misuse(f"no policy named {name!r}; shipped: {known}", f"没有名为 {name!r} 的政策；自带：{known}")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -163,7 +174,7 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         lock = StateLock(settings.state_dir)
     except Taken as taken:
-        raise Misuse(str(taken)) from None
+        raise Misuse(*taken.words) from None
     try:
         return Daemon(settings, policy).run()
     finally:
@@ -185,17 +196,18 @@ def _credential(arguments: argparse.Namespace) -> int:
     from getpass import getpass
 
     from agent.settings.secret import write_credential
-    from contract.problems import Problem, Unfit
 
     asks = {"zh": "请输入密码（不显示）：", "en": "the password (not shown): "}[arguments.lang]
     try:
         text = getpass(asks) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
         path = write_credential(arguments.name, text, folder=arguments.config.absolute().parent)
     except Unfit as unfit:
-        problem = Problem(source="credential", line=0, code=unfit.code, params=unfit.params)
-        raise Misuse(problem.words(arguments.lang)) from None
-    except (OSError, UnicodeDecodeError, EOFError) as error:
-        raise Misuse(f"cannot keep it beside {arguments.config}: {error}") from None
+        raise _misfit(arguments.name, unfit) from None
+    except (OSError, UnicodeDecodeError) as error:
+        place, reason = arguments.config.absolute().parent / "credentials", why(error)
+        raise Misuse(
+            f"the password cannot be kept in {place}: {reason.en}", f"密码无法保存到 {place}：{reason.zh}"
+        ) from None
     print({"zh": f"已保存：{path}", "en": f"kept: {path}"}[arguments.lang])
     return 0
 
@@ -207,12 +219,15 @@ def _discover(arguments: argparse.Namespace) -> int:
     from agent.ask.discovery import round as discovery
 
     if not 1 <= arguments.timeout <= 60:
-        raise Misuse(f"--timeout must be 1 to 60 seconds, not {arguments.timeout:g}")
+        raise _out_of_range("--timeout", arguments.timeout, 60)
     for subnet in arguments.subnet:
         try:
             ipaddress.IPv4Network(subnet, strict=False)
         except ValueError:
-            raise Misuse(f"--subnet must be a network such as 192.168.2.0/24, not {subnet!r}") from None
+            raise Misuse(
+                f"--subnet must be a network such as 192.168.2.0/24, not {subnet!r}",
+                f"--subnet 应为网段，例如 192.168.2.0/24；不能是 {subnet!r}",
+            ) from None
     found = discovery.probe(
         discovery.DiscoveryOptions(
             interfaces=tuple(arguments.interface),
@@ -241,7 +256,12 @@ def _inspect(arguments: argparse.Namespace) -> int:
     from agent.hand_logins import HandLogins
 
     if arguments.with_pictures and not arguments.report:
-        raise Misuse("--with-pictures puts pictures into the report: give --report DIR too")
+        raise Misuse(
+            "--with-pictures puts pictures into the report: give --report DIR too",
+            "--with-pictures 把画面放进检测报告：请同时给出 --report 目录",
+        )
+    if not 1 <= arguments.timeout <= MAX_INSPECTION_S:
+        raise _out_of_range("--timeout", arguments.timeout, MAX_INSPECTION_S)
     gateway, folder = "", Path.cwd()
     if arguments.address:
         cameras: Sequence[Camera] = [_camera(arguments)]
@@ -345,13 +365,23 @@ def _writing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Misuse(f"cannot write the report: {error.filename}: {error.strerror}") from None
+        reason = why(error)
+        raise Misuse(
+            f"cannot write the report: {error.filename}: {reason.en}", f"无法写入报告：{error.filename}：{reason.zh}"
+        ) from None
 
 
 def _camera(arguments: argparse.Namespace) -> Camera:
+    from agent.settings import entries
+
     host, _, port = arguments.address.partition(":")
-    if not arguments.path.startswith("/"):
-        raise Misuse("--path must begin with /, such as /onvif/device_service")
+    with _option("--path"):
+        if not entries.path(arguments.path):
+            raise Unfit("path")
+    with _option("--tls-pin"):
+        pin = entries.fingerprint(arguments.tls_pin) if arguments.tls_pin else ""
+        if pin and arguments.tls != "pin":
+            raise Unfit("pin_unused", tls=arguments.tls)
     try:
         camera = Camera(
             slot="camera",
@@ -362,11 +392,12 @@ def _camera(arguments: argparse.Namespace) -> Camera:
             credentials=_credentials(arguments),
             onvif_path=arguments.path,
             tls=arguments.tls,
-            tls_pin=arguments.tls_pin,
+            tls_pin=pin,
         )
     except ValueError:
         raise Misuse(
-            "--address must be an IPv4 address such as 192.168.1.64 or 192.168.1.64:8000, ports 1 to 65535"
+            "--address must be an IPv4 address such as 192.168.1.64 or 192.168.1.64:8000, ports 1 to 65535",
+            "--address 应为 IPv4 地址，例如 192.168.1.64 或 192.168.1.64:8000，端口为 1 至 65535",
         ) from None
     return _pinned(camera) if camera.tls == "pin" else camera
 
@@ -378,9 +409,33 @@ def _pinned(camera: Camera) -> Camera:
 
     shown = certificate(camera, Deadline(PIN_S))
     if not shown:
-        raise Misuse(f"nobody speaks TLS at {camera.address} port {camera.ports.onvif}: check address and port")
+        at = camera.address, camera.ports.onvif
+        raise Misuse(
+            "nobody speaks TLS at {} port {}: check address and port".format(*at),
+            "{} 的端口 {} 没有 TLS 服务：请核对地址和端口".format(*at),
+        )
     print(f"tls_pin: {shown}", file=sys.stderr)
     return camera if camera.tls_pin else msgspec.structs.replace(camera, tls_pin=shown)
+
+
+def _out_of_range(option: str, value: float, most: float) -> Misuse:
+    return Misuse(
+        f"{option} must be 1 to {most:g} seconds, not {value:g}", f"{option} 应为 1 至 {most:g} 秒，不能是 {value:g}"
+    )
+
+
+@contextmanager
+def _option(name: str) -> Iterator[None]:
+    """What does not fit is told of this option."""
+    try:
+        yield
+    except Unfit as unfit:
+        raise _misfit(name, unfit) from None
+
+
+def _misfit(name: str, unfit: Unfit) -> Misuse:
+    problem = Problem(source=name, line=0, code=unfit.code, params=unfit.params)
+    return Misuse(problem.text("en"), problem.text("zh"))
 
 
 def _port(text: str) -> int:
@@ -390,17 +445,18 @@ def _port(text: str) -> int:
 
 
 def _credentials(arguments: argparse.Namespace) -> Credentials | None:
+    from agent.settings import secret
+
     if bool(arguments.username) != bool(arguments.password_file):
-        raise Misuse("--username and --password-file go together")
+        raise Misuse("--username and --password-file go together", "--username 与 --password-file 须同时给出")
     if not arguments.username:
         return None
     try:
-        password = arguments.password_file.read_text(encoding="utf-8-sig").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
+        with arguments.password_file.open("rb") as file, _option("--password-file"):
+            password = secret.from_bytes(file.read(secret.MAX_FILE_BYTES + 1), arguments.password_file)
+    except OSError as error:
         raise unreadable(str(arguments.password_file), error) from None
-    if not password:
-        raise Misuse(f"{arguments.password_file} is empty: write the password into it")
-    return Credentials(arguments.username, password)
+    return Credentials(arguments.username, password.reveal())
 
 
 def _record(camera: Camera, evidence: Evidence, verdicts: Sequence[Verdict]) -> dict[str, Any]:
@@ -428,9 +484,14 @@ def _status(arguments: argparse.Namespace) -> int:
         now = status.read(file)
     except FileNotFoundError:
         settings.load(arguments.config, secrets=False)  # its mistakes are the better answer
-        raise Misuse(f"no running agent: {file} is not there") from None
-    except (OSError, *BROKEN_JSON) as error:
-        raise Misuse(f"cannot read {file}: {error}") from None
+        raise Misuse(f"no running agent: {file} is not there", f"代理没有运行：没有文件 {file}") from None
+    except OSError as error:
+        raise unreadable(str(file), error) from None
+    except BROKEN_JSON:
+        raise Misuse(
+            f"{file} is of another version, or damaged: restart the agent, which writes it anew",
+            f"{file} 是其他版本的文件，或已损坏：请重启代理，它会重新写入",
+        ) from None
     age_s = status.age_s(now, boot_id(), boot_ms())
     if arguments.json:
         _print_json(now)

@@ -1,50 +1,61 @@
 """Logins of commands that a person runs: the record they share with the agent, and what is said of a pause."""
 
+import contextlib
+import errno
 import os
-from collections.abc import Callable, Sequence
+import stat
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from agent import clock, login_gate, show
 from agent.ask.box.clocks import boot_id
 from agent.login_gate import LoginGate, Refusal
-from agent.model import Camera
+from agent.model import Camera, Credentials
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of ours there must be ours: see _make
+"""A disk in memory, where every user may make folders (tmpfs(5))."""
+_Logins = tuple[str, Credentials | None, Credentials | None]
+"""Address and logins: of the slots that share them one is named, of a recorder's users each."""
 
 
 class HandLogins:
     """The gate of one command, and what it has to tell the person who runs it; see `announce` and `conclude`.
 
-    The record is the running agent's where its folder can be written: then neither tries what the other was refused,
-    and the pause holds for both. Else it is the user's own (XDG Base Directory Specification: state), beside what can
-    be read of the agent's; so repeated runs lock no camera, whoever runs them.
+    The record is the running agent's where that can be written: then neither tries what the other was refused, and the
+    pause holds for both. Else it is the user's own (XDG Base Directory Specification: state; in memory where that disk
+    is full too), beside what can be read of the agent's; so repeated runs lock no camera, whoever runs them. Where a
+    refusal cannot be written down anywhere no login is sent unless it is `forced`.
     """
 
     def __init__(self, state_dir: Path | None, *, forced: bool, lang: str) -> None:
-        files, own = _files(state_dir)
         self._lang = lang
-        self._told: set[str] = set()
-        self._refused: dict[str, tuple[Camera, Refusal]] = {}
+        self._told: set[_Logins] = set()
+        self._refused: dict[_Logins, tuple[Camera, Refusal]] = {}
+        files, own = _files(state_dir)
         kept, boot = (files[0].parent if files else Path()) / "clock.json", boot_id()
         self._now: Callable[[], float] = partial(clock.certain_s, kept, boot)
-        self.gate = LoginGate(*files, now=self._now, refused=self._take, forced=forced)
+        self.gate = LoginGate(*files, now=self._now, refused=self._take, forced=forced, shut=not files)
         if state_dir and state_dir.is_dir() and not os.access(state_dir, os.R_OK | os.X_OK):
             show.say(show.unshared(state_dir, own, lang))
+        if not files and not forced:
+            show.say(show.unkept(lang))
 
     def _take(self, camera: Camera, refusal: Refusal) -> None:
-        self._refused.setdefault(camera.address, (camera, refusal))
+        self._refused.setdefault(_logins(camera), (camera, refusal))
 
     def announce(self, cameras: Sequence[Camera]) -> None:
         """Before anything is sent: whose login is paused, since when, until when, and how to end it."""
         for camera in cameras:
             refusal = self.gate.refusal(camera)
-            if refusal and refusal.paused and camera.address not in self._told:
-                self._told.add(camera.address)
+            if refusal and refusal.paused and _logins(camera) not in self._told:
+                self._told.add(_logins(camera))
                 show.say(show.paused(camera, self._since(refusal), self._lang))
 
     def conclude(self) -> None:
         """Afterwards: who refused a login just now."""
-        for address, (camera, refusal) in self._refused.items():
-            if address not in self._told:
+        for logins, (camera, refusal) in self._refused.items():
+            if logins not in self._told:
                 show.say(show.refused(camera, self._since(refusal), self._lang))
 
     def _since(self, refusal: Refusal) -> show.Pause:
@@ -52,21 +63,34 @@ class HandLogins:
         return show.Pause(now_s - refusal.since_s, refusal.until_s - now_s, refusal.attempts_left)
 
 
+def _logins(camera: Camera) -> _Logins:
+    return camera.address, camera.credentials, camera.rtsp_credentials
+
+
 def _files(state_dir: Path | None) -> tuple[list[Path], Path | None]:
     """The records, and the user's own one if it is among them."""
     shared = [state_dir / login_gate.NAME] if state_dir and os.access(state_dir, os.R_OK | os.X_OK) else []
-    if shared and state_dir and os.access(state_dir, os.W_OK):
+    if shared and state_dir and os.access(state_dir, os.W_OK) and login_gate.can_keep(*shared):
         return shared, None
-    own = _own()
-    return [*([own / login_gate.NAME] if own else []), *shared], own
+    for place in _own_places():
+        with contextlib.suppress(OSError):
+            own = _make(place)
+            if login_gate.can_keep(own / login_gate.NAME):
+                return [own / login_gate.NAME, *shared], own
+    return [], None
 
 
-def _own() -> Path | None:
-    """The user's own folder for state, made where it is missing; None where there can be none."""
-    try:
-        home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-        folder = Path(home) / "canteen-agent"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (OSError, RuntimeError):
-        return None
+def _own_places() -> Iterator[Path]:
+    """The user's own folders for state, best first: on disk, and in memory until the box is switched off."""
+    with contextlib.suppress(RuntimeError):  # a user without a home
+        yield Path(os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")) / "canteen-agent"
+    yield MEMORY / f"canteen-agent-{os.geteuid()}"
+
+
+def _make(folder: Path) -> Path:
+    """The folder, made where it is missing. Raises OSError; where everybody may make folders, for one of others too."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if folder.parent == MEMORY and (not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid()):
+        raise PermissionError(errno.EPERM, "it is another user's", str(folder))
     return folder

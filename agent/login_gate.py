@@ -65,7 +65,7 @@ class LoginGate:
     memory alone; what a file does not take waits in memory until it does. `now()`: seconds of a clock that goes on
     over restarts and does not jump. `refused(camera, refusal)` is called once when a login is found to be refused,
     `works(camera)` when one that was refused works again. `forced`: pauses are not minded, until a login is refused
-    once more.
+    once more. `shut`: no login is let through that is not forced.
     """
 
     def __init__(
@@ -75,9 +75,10 @@ class LoginGate:
         refused: Callable[[Camera, Refusal], None] = lambda _camera, _refusal: None,
         works: Callable[[Camera], None] = lambda _camera: None,
         forced: bool = False,
+        shut: bool = False,
     ) -> None:
         self._records = [_Record(file) for file in records or (None,)]
-        self._now, self._refused, self._works, self._forced = now, refused, works, forced
+        self._now, self._refused, self._works, self._forced, self._shut = now, refused, works, forced, shut
         self._lock = threading.RLock()
         self._came_back = threading.Condition(self._lock)
         self._first: set[_Login] = set()
@@ -126,6 +127,8 @@ class LoginGate:
             if self._forced and login not in self._refused_here:
                 self._first.add(login)
                 return True
+            if self._shut:
+                return False
             guards = [(record, guard) for record in self._records if (guard := record.guard(login))]
             for record, guard in guards:
                 if guard.at(now_s) is not guard:  # the clock was set back, or an attempt never ended
@@ -229,6 +232,11 @@ class LoginGate:
             record.retry()
 
 
+def can_keep(file: Path) -> bool:
+    """Whether a refusal could be written down there: tried, for no mode tells of a full disk."""
+    return _Record(file).can_keep()
+
+
 # ---- what is kept -------------------------------------------------------------------------------
 
 
@@ -306,6 +314,12 @@ class _Record:
             if self._file:
                 self._unwritten.append(change)
                 self._write(self._file)
+
+    def can_keep(self) -> bool:
+        """Writes what is there anew."""
+        self.change(lambda _: None)
+        with self._lock:
+            return not self._unwritten
 
     def retry(self) -> None:
         with self._lock:

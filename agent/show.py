@@ -51,6 +51,11 @@ _UNSHARED = {
     "zh": "{0} 不可读：看不到网关记录的登录暂停，{1}；请用 root 运行",
     "en": "{0} cannot be read: pauses of logins that the agent keeps are not seen, {1}; run this as root",
 }
+_UNKEPT = {
+    "zh": "登录被拒的记录无处可写，为免反复执行锁住账号，本次不登录：请腾出磁盘空间；要马上试一次，请加 --login-now。",
+    "en": "a refused login could be written down nowhere, and repeated runs would lock the account: so none is sent."
+    " Free some disk space; to try it once all the same, add --login-now.",
+}
 _KEPT = {
     True: {"zh": "本用户的记录另存", "en": "this user's are kept apart"},
     False: {"zh": "也无处保存", "en": "and none can be kept"},
@@ -83,6 +88,10 @@ def refused(camera: Camera, pause: Pause, lang: str) -> str:
 
 def unshared(state_dir: Path, own: Path | None, lang: str) -> str:
     return _UNSHARED[lang].format(state_dir, _KEPT[own is not None][lang])
+
+
+def unkept(lang: str) -> str:
+    return _UNKEPT[lang]
 
 
 def _pause_words(camera: Camera, pause: Pause, lang: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from contract.messages import BROKEN_JSON
+from contract.problems import Words, both
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,11 @@ class Holder(Struct, frozen=True):
 
 
 class Taken(Exception):
-    """Another agent runs on this directory; the message names it."""
+    """Another agent runs on this directory; the words name it."""
+
+    def __init__(self, words: Words) -> None:
+        super().__init__(words.en)
+        self.words = words
 
 
 class StateLock:
@@ -75,8 +80,13 @@ def _take(handle: int, folder: Path) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        why = f"another agent runs ({_read(handle)}) on {folder}; stop it, or give this one its own state_dir"
-        raise Taken(why) from None
+        holder = _read(handle)
+        raise Taken(
+            Words(
+                f"another agent runs ({holder.en}) on {folder}; stop it, or give this one its own state_dir",
+                f"已有另一个代理在 {folder} 上运行（{holder.zh}）；请先停止它，或为本代理另设 state_dir",
+            )
+        ) from None
     _sign(handle)
 
 
@@ -95,20 +105,23 @@ def _sign(handle: int) -> None:
         log.warning("%s cannot be written: %s", NAME, error.strerror)
 
 
-def _read(handle: int) -> str:
+def _read(handle: int) -> Words:
     """The holder in words: by the kernel, or by the file, which a holder on a full or read-only disk could not sign.
 
     The kernel names only whom this PID namespace has; the PID of another one (a container's) is said to be such.
     """
     if pid := _by_kernel(os.fstat(handle)):
-        return f"PID {pid}"
+        return both(f"PID {pid}")
     try:
         holder = msgspec.json.decode(os.pread(handle, _MAX_BYTES, 0), type=Holder)
     except (OSError, *BROKEN_JSON):
-        return "PID unknown"
+        return Words("PID unknown", "PID 未知")
     if holder.pids == _me().pids:
-        return f"PID {holder.pid}"
-    return f"PID {holder.pid} in another container, host {holder.host!r}"
+        return both(f"PID {holder.pid}")
+    return Words(
+        f"PID {holder.pid} in another container, host {holder.host!r}",
+        f"另一个容器中的 PID {holder.pid}，主机 {holder.host!r}",
+    )
 
 
 def _by_kernel(status: os.stat_result) -> int:

@@ -34,7 +34,16 @@ _WHY = {
     errno.ENOENT: Words("there is no such file", "文件不存在"),
     errno.EACCES: Words("permission denied", "权限不足"),
     errno.EISDIR: Words("it is not a regular file", "不是普通文件"),
+    errno.ENOTDIR: Words("a file stands where its folder should be", "路径中应为目录的一段是文件"),
+    errno.EEXIST: Words("there is a file of this name", "已有同名文件"),
+    errno.ELOOP: Words("it is a link, or one that leads back to itself", "是符号链接，或链接指回自身"),
+    errno.ENAMETOOLONG: Words("the name is too long", "文件名过长"),
+    errno.EROFS: Words("the disk can only be read", "磁盘为只读"),
+    errno.ENOSPC: Words("the disk is full", "磁盘已满"),
+    errno.EDQUOT: Words("the disk quota is used up", "磁盘配额已用完"),
+    errno.EIO: Words("the disk fails to read or write", "磁盘读写出错"),
 }
+_UNUSABLE = Words("the path is not usable", "路径不可用")
 
 
 def why(error: OSError | ValueError) -> Words:
@@ -42,8 +51,7 @@ def why(error: OSError | ValueError) -> Words:
     if isinstance(error, UnicodeError):
         return Words("it is not UTF-8 text", "不是 UTF-8 文本")
     number = error.errno if isinstance(error, OSError) else None
-    text = os.strerror(number) if number else "the path is not usable"
-    return _WHY.get(number or 0, both(text))
+    return _WHY.get(number or 0, both(os.strerror(number)) if number else _UNUSABLE)
 
 
 MESSAGES: dict[str, Words] = {

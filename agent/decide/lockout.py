@@ -3,7 +3,9 @@
 Dahua and Hikvision lock an account after a handful of wrong passwords, and then the operator is out as well.
 """
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from agent.permit import LoginMet
@@ -23,6 +25,9 @@ MAX_REFUSED_A_DAY = 3
 TRY_S = 180.0
 """A login that was let through and of whose end nobody told (the process was killed) counts as refused after this."""
 
+_Moment = Annotated[float, Meta(ge=-1e11, le=1e11)]
+"""What a calendar can show: a record that says otherwise is damaged."""
+
 
 class Guard(Struct, frozen=True, kw_only=True):
     """Logins refused to one pair of credentials at one camera; serialisable. A login that works ends its guard.
@@ -33,13 +38,13 @@ class Guard(Struct, frozen=True, kw_only=True):
     attempt was let through then, and how it went is not known yet.
     """
 
-    refused_at: tuple[float, ...] = ()
+    refused_at: tuple[_Moment, ...] = ()
     in_a_row: int = 0
     visits: int = 0
-    wait_s: float = 0.0
+    wait_s: Annotated[float, Meta(ge=0, le=DAY_S)] = 0.0
     attempts_left: int | None = None
     patient: bool = False
-    trying_at: float | None = None
+    trying_at: _Moment | None = None
 
     def ends_s(self) -> float:
         """When the next attempt is allowed, once nothing is under way; 0 where nothing was refused."""

@@ -66,7 +66,7 @@ def _host(text: str) -> str:
 _URL_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/?%-]{0,499}")
 
 
-def _path(text: str) -> str:
+def path(text: str) -> str:
     """RFC 3986 characters of path and query, so that no control character reaches a request line; "" = none."""
     if text and not _URL_PATH.fullmatch(text):
         raise Unfit("path")
@@ -83,7 +83,7 @@ def _mac(text: str) -> str:
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
 
 
-def _fingerprint(text: str) -> str:
+def fingerprint(text: str) -> str:
     digits = text.replace(":", "").lower()
     if not re.fullmatch("[0-9a-f]{64}", digits):
         raise Unfit("fingerprint")
@@ -117,9 +117,9 @@ Text = Annotated[str, leaf(_text, _TEXT)]
 Address = Annotated[str, leaf(_ipv4, Words("an IPv4 address", "IPv4 地址"))]
 Subnet = Annotated[str, leaf(_subnet, Words("a network such as 192.168.1.0/24", "网段（例如 192.168.1.0/24）"))]
 Host = Annotated[str, leaf(_host, Words("a host name or address", "主机名或地址"))]
-UrlPath = Annotated[str, leaf(_path, Words("a path such as /stream1", "路径（例如 /stream1）"))]
+UrlPath = Annotated[str, leaf(path, Words("a path such as /stream1", "路径（例如 /stream1）"))]
 Mac = Annotated[str, leaf(_mac, Words("a MAC address", "MAC 地址"))]
-Fingerprint = Annotated[str, leaf(_fingerprint, Words("a SHA-256 fingerprint", "SHA-256 指纹"))]
+Fingerprint = Annotated[str, leaf(fingerprint, Words("a SHA-256 fingerprint", "SHA-256 指纹"))]
 DailyWindow = Annotated[Window, leaf(_window, Words("a time of day such as 02:00-04:00", "时段（例如 02:00-04:00）"))]
 FilePath = Annotated[str, Meta(min_length=1, max_length=1000), leaf(_text, Words("a path", "路径"))]
 Password = Annotated[

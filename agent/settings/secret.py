@@ -15,7 +15,7 @@ from agent.files import write_atomically
 from contract.problems import Unfit, why
 
 MAX_CHARS = 256
-_MAX_FILE_BYTES = 4096
+MAX_FILE_BYTES = 4096
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _REFERENCE = re.compile(r"(env|file|credential):(.+)")
 _NEARLY = re.compile(r"\s*(env|environment|file|credentials?)\s*:.*", re.IGNORECASE)
@@ -57,10 +57,10 @@ def resolve(written: Secret, *, folder: Path, holder: Path, status: os.stat_resu
     if kind == "env":
         return _checked(_variable(name))
     path = _credential(name, folder) if kind == "credential" else folder / name
-    content, found = read(path, _MAX_FILE_BYTES)
+    content, found = read(path, MAX_FILE_BYTES)
     if not _is_systemds(path):  # it guards its own directory, by an access list that the mode does not tell of
         _check_private(found, path, code="too_open")
-    return _from_file(content, path)
+    return from_bytes(content, path)
 
 
 def is_in_clear(written: Secret) -> bool:
@@ -153,12 +153,14 @@ def _variable(name: str) -> str:
     return value
 
 
-def _from_file(content: bytes, path: Path) -> Secret:
-    """One line; the line end that every editor adds is not part of the secret."""
+def from_bytes(content: bytes, path: Path) -> Secret:
+    """The secret in the file's first MAX_FILE_BYTES + 1 bytes: one line; the line end that every editor adds is no part
+    of it. Raises Unfit.
+    """
     try:
         text = content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError:
-        raise Unfit("secret_form", limit=MAX_CHARS) from None
+    except UnicodeDecodeError as error:
+        raise Unfit("file", path=str(path), why=why(error)) from None
     if not text:
         raise Unfit("secret_empty", path=str(path))
     return _checked(text)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -30,18 +31,40 @@ from tests.agent.ask.onvif.devices import ENVELOPE, FAULT, http
         ("inspect --address 127.0.0.9 --username a --password-file /tmp", "/tmp: cannot be read: it is not a regular"),
         (
             "inspect --address 127.0.0.9 --username a --password-file /dev/null",
-            "/dev/null is empty: write the password",
+            "/dev/null is empty. Write the password",
+        ),
+        (
+            "inspect --address 127.0.0.9 --username a --password-file /dev/zero",
+            "a password must be one line of at most",
+        ),
+        (
+            "inspect --address 127.0.0.9 --username a --password-file /dev/null/x",
+            "a file stands where its folder should",
         ),
         ("inspect --address 127.0.0.9 --with-pictures", "give --report DIR too"),
+        (
+            "inspect --address 127.0.0.9 --report /dev/null",
+            "cannot write the report: /dev/null: there is a file of this",
+        ),
+        ("inspect --address 127.0.0.9 --timeout nan", "--timeout must be 1 to 3600 seconds, not nan"),
+        ("inspect --address 127.0.0.9 --timeout -1", "--timeout must be 1 to 3600 seconds, not -1"),
+        ("inspect --address 127.0.0.9 --path x", "--path: must begin with '/'"),
+        ("inspect --address 127.0.0.9 --path /\u00e4", "--path: must begin with '/' and hold only characters of a URL"),
+        ("inspect --address 127.0.0.9 --tls pin --tls-pin xx", "--tls-pin: not a SHA-256 fingerprint"),
+        ("inspect --address 127.0.0.9 --tls-pin " + 64 * "a", "tls_pin has no effect with tls: off"),
         ("discover --subnet 10.0.0.0/40", "--subnet must be a network such as 192.168.2.0/24"),
         ("discover --timeout 0", "--timeout must be 1 to 60 seconds"),
     ],
 )
 def test_misuse_is_named_with_its_remedy(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A wrong word ends with code 2 and one sentence that says what to write instead."""
+    """A wrong word ends with code 2 and one sentence that says what to write instead, in the language asked for."""
     assert main(["--lang", "en", *words.split()]) == 2
     error = capsys.readouterr().err
     assert said in error
+    assert len(error.splitlines()) == 1
+    assert main(["--lang", "zh", *words.split()]) == 2
+    error = capsys.readouterr().err
+    assert re.search("[\u4e00-\u9fff]{3}", error)
     assert len(error.splitlines()) == 1
 
 
@@ -79,7 +102,7 @@ def test_a_password_file_in_another_encoding_is_named(tmp_path: Path, capsys: py
     words = ["--lang", "en", "inspect", "--address", "127.0.0.9", "--username", "a", "--password-file", str(file)]
     assert main(words) == 2
     error = capsys.readouterr().err
-    assert f"{file}: cannot be read: it is not UTF-8 text" in error
+    assert f"{file} cannot be read: it is not UTF-8 text" in error
     assert "secret" not in error
 
 
@@ -129,8 +152,30 @@ def test_a_credential_without_its_folder_is_told(
 ) -> None:
     """Where there is no configuration folder, or it may not be written, the path is named."""
     monkeypatch.setattr("sys.stdin", io.StringIO("x\n"))
-    assert main(["credential", "camera", "--config", str(tmp_path / "no" / "agent.yaml")]) == 2
-    assert str(tmp_path / "no") in capsys.readouterr().err
+    assert main(["--lang", "zh", "credential", "camera", "--config", str(tmp_path / "no" / "agent.yaml")]) == 2
+    place = tmp_path / "no" / "credentials"
+    assert capsys.readouterr().err == f"canteen-agent: 密码无法保存到 {place}：文件不存在\n"
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("zh", "是其他版本的文件，或已损坏"), ("en", "is of another version, or damaged")]
+)
+def test_a_status_file_that_is_none_is_named(
+    lang: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing of the parser's own words is shown."""
+    config = tmp_path / "agent.yaml"
+    config.write_text(
+        f"gateway: {{id: box-0001, city: '4101'}}\nbroker: [{{host: 127.0.0.1, port: 9}}]\nstate_dir: {tmp_path}\n"
+        "cameras: []\n"
+    )
+    file = tmp_path / "status.json"
+    file.write_text('{"pid": "x"}')
+    assert main(["--lang", lang, "status", "--config", str(config)]) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert str(file) in told
+    assert "Expected" not in told
 
 
 def test_a_camera_behind_tls_is_inspected_and_its_pin_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,5 +197,5 @@ def test_a_camera_behind_tls_is_inspected_and_its_pin_told(tmp_path: Path, capsy
 def test_tls_where_nobody_speaks_it_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     """A pin that cannot be had is a misuse that names address and port."""
     address, port = evil.closed_port(evil.loopback())
-    assert main(["inspect", "--address", f"{address}:{port}", "--tls", "pin"]) == 2
+    assert main(["--lang", "en", "inspect", "--address", f"{address}:{port}", "--tls", "pin"]) == 2
     assert f"nobody speaks TLS at {address} port {port}" in capsys.readouterr().err

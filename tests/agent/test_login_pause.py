@@ -96,6 +96,55 @@ def test_the_slots_of_a_recorder_share_one_refusal(site: Site) -> None:
     assert 1 <= site.logins <= 2
 
 
+def test_the_users_of_a_recorder_are_each_told(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two logins at one address are two refusals: each is named, at first and while it is paused."""
+    lines = site.config.read_text().splitlines()
+    slot = lines[-1].removeprefix("cameras: [").removesuffix("]")
+    slots = slot.replace("slot: stove", "slot: s1, channel: 1"), slot.replace("slot: stove", "slot: s2, channel: 2")
+    lines[-2] = lines[-2].replace("{kitchen:", f"{{other: {{user: bob, password: 'file:{site.password}'}}, kitchen:")
+    lines[-1] = f"cameras: [{slots[0]}, {slots[1].replace('credentials: kitchen', 'credentials: other')}]"
+    site.config.write_text("\n".join(lines) + "\n")
+    for said in ("refuses this login", "refused this login at"):
+        site.inspect()
+        told = [line for line in capsys.readouterr().err.splitlines() if said in line]
+        assert [line[:3] for line in told] == ["s1 ", "s2 "]
+
+
+def test_a_disk_that_takes_no_record_multiplies_no_login(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the agent's record cannot be written, nor the user's own on disk, memory keeps it."""
+    (site.state / "logins.json" / "in the way").mkdir(parents=True)
+    (site.folder / "own").touch()
+    monkeypatch.setattr("agent.hand_logins.MEMORY", site.folder / "memory")
+    for _ in range(4):
+        site.inspect()
+    assert 1 <= site.logins <= 2
+
+
+def test_where_no_record_can_be_kept_no_login_is_sent(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else each run would send one; what is wrong is said, and a person may have it tried."""
+    (site.state / "logins.json" / "in the way").mkdir(parents=True)
+    (site.folder / "own").touch()
+    monkeypatch.setattr("agent.hand_logins.MEMORY", site.folder / "own")
+    site.inspect()
+    assert "repeated runs would lock the account" in capsys.readouterr().err
+    site.inspect(lang="zh")
+    assert "为免反复执行锁住账号" in capsys.readouterr().err
+    assert site.logins == 0
+    site.inspect("--login-now")
+    assert site.logins >= 1
+
+
+def test_a_record_of_impossible_times_is_counted_anew(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """A damaged record stops no command."""
+    site.inspect()
+    file = site.state / "logins.json"
+    file.write_text(re.sub('"wait_s":[0-9.]+', '"wait_s":1e300', file.read_text()))
+    assert site.inspect() == 1
+    assert "the camera refuses this login" in capsys.readouterr().err
+
+
 def test_login_now_tries_it_once(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     """A person may have the refused login tried; the refusal is added to what is known, and tried nowhere else."""
     site.inspect()

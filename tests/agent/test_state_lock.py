@@ -33,7 +33,7 @@ def config(folder: Path) -> Path:
 def running(folder: Path, *before: str) -> Iterator[subprocess.Popen[bytes]]:
     """An agent that has written its status."""
     (folder / "state" / "status.json").unlink(missing_ok=True)
-    command = [*before, sys.executable, "-m", "agent", "run", "--config", str(config(folder))]
+    command = [*before, sys.executable, "-m", "agent", "--lang", "en", "run", "--config", str(config(folder))]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as agent:
         try:
             until((folder / "state" / "status.json").exists)
@@ -46,7 +46,7 @@ def test_a_second_agent_is_refused_and_told_who_runs(tmp_path: Path, capfd: pyte
     """It ends with 2, names the PID, and leaves the first one's journal alone; asking for the status works."""
     with running(tmp_path) as first:
         second = subprocess.run(
-            [sys.executable, "-m", "agent", "run", "--config", str(config(tmp_path))],
+            [sys.executable, "-m", "agent", "--lang", "en", "run", "--config", str(config(tmp_path))],
             capture_output=True,
             text=True,
             check=False,
@@ -80,7 +80,7 @@ def test_a_child_that_lives_on_holds_no_lock(tmp_path: Path) -> None:
 def test_an_agent_of_another_container_is_named_as_such(tmp_path: Path) -> None:
     """Two agents that are both PID 1 are told apart; the host names a container's agent by its PID there."""
     apart = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
-    run = (sys.executable, "-m", "agent", "run", "--config", str(config(tmp_path)))
+    run = (sys.executable, "-m", "agent", "--lang", "en", "run", "--config", str(config(tmp_path)))
     with running(tmp_path, *apart) as first:
         second = subprocess.run([*apart, *run], capture_output=True, text=True, check=False)
         assert second.returncode == 2
