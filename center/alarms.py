@@ -18,7 +18,7 @@ from contract.messages import BROKEN_JSON
 from contract.text import escaped, tidy
 
 DUPLICATE, AHEAD, FLOOD, LOST = "duplicate_identity", "anchor_ahead", "flood", "lost"
-FINDINGS = ("contradiction", "clock_refuted")
+FINDINGS = ("contradiction", "clock_refuted", "gap_over_held")
 """What the notary finds; nothing was set aside for it."""
 
 

@@ -11,7 +11,7 @@ from center.intervals import EMPTY, Span, normal
 from center.model import RunRow
 from center.store import Reader
 from center.store.reader import Copy
-from center.testimony import Closing, Testimony
+from center.testimony import Closing, Testimony, Vain
 from center.timeline import Claim, Held
 
 T = TypeVar("T")
@@ -42,9 +42,10 @@ def recall(reader: Reader, gateways: Sequence[str], span: Span) -> dict[str, Pas
     beats = reader.beats([run[:4] for run in chosen])
     closings = _by_gateway((c[0], Closing(c[2], one)) for c, one in reader.closings(gateways) if stands(c, one.boot))
     anchors = _by_gateway((c[0], one) for c, one in reader.anchors(gateways) if stands(c, one.boot))
-    gaps = _by_gateway(
-        (c[0], one) for c, one, f, t in reader.gaps(gateways) if stands(c, one.boot) and _missing(reader, c, f, t)
-    )
+    gone = [(one, c, rest) for c, one, *rest in reader.gaps(gateways) if stands(c, one.boot)]
+    told = [(one, _against_held(reader, c, *rest)) for one, c, rest in gone]
+    gaps = _by_gateway((g, lost) for lost, (g, vain) in told if vain.held <= vain.to_seq - vain.from_seq)
+    against = _by_gateway((g, vain) for _, (g, vain) in told if vain.held)
     before = _by_gateway((g, c) for g, c in reader.widest_claims(gateways) if c.boot in boots[g])
     held = reader.events(_ranges(runs, chosen), first)
     broken = [g for g in gateways if before[g] and not _whole(held.get(g, []), before[g])]
@@ -61,6 +62,7 @@ def recall(reader: Reader, gateways: Sequence[str], span: Span) -> dict[str, Pas
                 tuple(beats.get(g, ())),
                 tuple(anchors[g]),
                 tuple(gaps[g]),
+                tuple(against[g]),
                 heard=heard.get(g, EMPTY),
                 refused=refused.get(g, EMPTY),
             ),
@@ -107,9 +109,10 @@ def _by_gateway(pairs: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
     return found
 
 
-def _missing(reader: Reader, gap: Copy, from_seq: int, to_seq: int) -> bool:
+def _against_held(reader: Reader, gap: Copy, from_seq: int, to_seq: int, received_ms: int) -> tuple[str, Vain]:
     """A gap speaks only of seqs that are not held."""
-    return reader.count_held(gap[0], gap[1], from_seq, to_seq) <= to_seq - from_seq
+    gateway, store, seq, _ = gap
+    return gateway, Vain(store, seq, from_seq, to_seq, reader.count_held(gateway, store, from_seq, to_seq), received_ms)
 
 
 def _whole(held: list[Held], claims: list[Claim]) -> bool:

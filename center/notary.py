@@ -21,6 +21,7 @@ from center.presence import Presence
 from center.testimony import (
     CONTRADICTION,
     REFUTED,
+    VAIN,
     Finding,
     Testimony,
     Told,
@@ -51,7 +52,7 @@ def judge(testimony: Testimony, dark_after_ms: int, within_ms: int) -> Judged:
     away = normal((first, last + NEAR_MS) for first, last in testimony.refused)
     live = Live(difference(intersection(heard, testimony.up), away), within_ms)
     case = _Case(testimony, clocks, live, dark_after_ms)
-    return Judged(case.known(), life, _once([*case.findings(), *_refuted(clocks)]))
+    return Judged(case.known(), life, _once([*case.findings(), *_refuted(clocks), *_in_vain(testimony)]))
 
 
 def _once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -97,6 +98,14 @@ def _refuted(clocks: dict[str, Clock]) -> Iterator[Finding]:
         for a in clock.refused:
             text = f"boot {boot}: an anchor at {a.at} says {a.utc_ms}, received {a.received_ms}"
             yield Finding(REFUTED, f"{boot}/{a.at}", "", a.received_ms, a.received_ms, text)
+
+
+def _in_vain(t: Testimony) -> Iterator[Finding]:
+    for gap in t.vain:
+        text = (
+            f"seq {gap.seq}: a gap from seq {gap.from_seq} to {gap.to_seq}, of which {gap.held} are held: these stand"
+        )
+        yield Finding(VAIN, f"{gap.store}/{gap.seq}", "", gap.received_ms, gap.received_ms, text)
 
 
 # ---- one gateway --------------------------------------------------------------------------------

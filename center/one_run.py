@@ -133,7 +133,7 @@ class OneRun:
         """By slot ("" for all): where On is withdrawn."""
         found: dict[str, list[Span]] = defaultdict(list)
         found[""] += foreign
-        for h, begin, end, text in (*self._bound_by_claims(), *self._checksums(beats)):
+        for h, begin, end, text in (*self._bound_by_claims(), *self._forgetting(beats), *self._checksums(beats)):
             spans = list(self._clock.told(begin, end))
             found[h.slot] += spans
             if text and spans:
@@ -155,6 +155,18 @@ class OneRun:
                 yield h, h.at, before.at, text
             if (h.at, h.seq) >= (before.at, before.seq):
                 latest[h.slot] = h
+
+    def _forgetting(self, beats: Sequence[Stretch]) -> Iterator[tuple[Held, int, int, str]]:
+        """N1: of one run no later heartbeat knows fewer seqs."""
+        ended, j, top = sorted(beats, key=lambda s: (s.at_hi, s)), 0, None
+        for s in sorted(beats, key=lambda s: (s.at_lo, s)):
+            while ended[j].at_hi < s.at_lo:
+                top = ended[j] if top is None or ended[j].alike.seq_high >= top.alike.seq_high else top
+                j += 1
+            if top and top.alike.seq_high > s.alike.seq_high:
+                least, most = s.alike.seq_high, top.alike.seq_high
+                text = f"heartbeat at {s.at_lo}: it knows of no seq after {least}; one at {top.at_hi} knew of {most}"
+                yield Held(self._run[0], most, self._run[1], self._run[2]), top.at_hi, s.at_hi + 1, text
 
     def _checksums(self, beats: Sequence[Stretch]) -> Iterator[tuple[Held, int, int, str]]:
         """N5: each slot's word in a heartbeat is its state at a seq from the previous heartbeat's to the next one's."""

@@ -12,7 +12,7 @@ from center.intervals import EMPTY, Intervals
 from center.timeline import AnchorPoint, Claim, Held, Lost, Run
 from center.zero import EVER
 
-CONTRADICTION, REFUTED = "contradiction", "clock_refuted"
+CONTRADICTION, REFUTED, VAIN = "contradiction", "clock_refuted", "gap_over_held"
 
 
 class Closing(NamedTuple):
@@ -22,12 +22,24 @@ class Closing(NamedTuple):
     claim: Claim
 
 
+class Vain(NamedTuple):
+    """A gap event at this seq that names seqs of which so many are held; it came at `received_ms`, UTC."""
+
+    store: str
+    seq: int
+    from_seq: int
+    to_seq: int
+    held: int
+    received_ms: int
+
+
 class Testimony(NamedTuple):
     """All that is held of one gateway: of each seq the first copy.
 
     `before`: claims from before there was a notary; they are believed as they were. `closings`: coverage events.
-    `gaps`: spans of seqs that are not held. `heard`: [first, last] receipts from before the notary; `refused`: of
-    messages that the center refused, the gateway not being registered yet. `up`: when the center could hear.
+    `gaps`: spans of seqs that are not held; `vain`: gaps that name some that are. `heard`: [first, last] receipts from
+    before the notary; `refused`: of messages that the center refused, the gateway not being registered yet. `up`: when
+    the center could hear.
     """
 
     held: tuple[Held, ...] = ()
@@ -36,6 +48,7 @@ class Testimony(NamedTuple):
     beats: tuple[Stretch, ...] = ()
     anchors: tuple[AnchorPoint, ...] = ()
     gaps: tuple[Lost, ...] = ()
+    vain: tuple[Vain, ...] = ()
     heard: Intervals = EMPTY
     refused: Intervals = EMPTY
     up: Intervals = EMPTY

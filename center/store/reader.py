@@ -228,11 +228,11 @@ class Reader(Lists):
         rows = self._rows(sa.select(*columns).where(anchors.c.gateway.in_(gateways)))
         return [((g, store, seq, copy), AnchorPoint(*rest)) for g, store, seq, copy, *rest in rows]
 
-    def gaps(self, gateways: Sequence[str]) -> list[tuple[Copy, Lost, int, int]]:
-        """(copy, span, from seq, to seq) of every gap that tells its time."""
-        names = ("gateway", "store", "seq", "copy", "boot", "from_at", "to_at", "from_seq", "to_seq")
+    def gaps(self, gateways: Sequence[str]) -> list[tuple[Copy, Lost, int, int, int]]:
+        """(copy, span, from seq, to seq, receipt) of every gap that tells its time."""
+        names = ("gateway", "store", "seq", "copy", "boot", "from_at", "to_at", "from_seq", "to_seq", "received_ms")
         chosen = sa.select(*(lost.c[name] for name in names)).where(lost.c.gateway.in_(gateways) & (lost.c.boot != ""))
-        return [((g, s, q, copy), Lost(*span), f, t) for g, s, q, copy, *span, f, t in self._rows(chosen)]
+        return [((g, s, q, copy), Lost(*span), f, t, ms) for g, s, q, copy, *span, f, t, ms in self._rows(chosen)]
 
     def first_copies(self, gateways: Sequence[str]) -> dict[Seq, int]:
         """(gateway, store, seq) -> the copy that stands, of seqs that came with several contents."""

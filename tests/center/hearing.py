@@ -10,7 +10,7 @@ from center.history import recall
 from center.intervals import Intervals
 from center.rate import TOO_LATE_MS
 from center.store import Reader
-from center.testimony import Closing, Testimony
+from center.testimony import Closing, Testimony, Vain
 from center.timeline import AnchorPoint, Claim, Held, Lost
 from contract.messages import Anchor, Coverage, Gap, Heartbeat
 from tests.center.letters import GATEWAY
@@ -46,7 +46,7 @@ def hear(messages: Iterable[Incoming], up: Intervals) -> Testimony:
     held: list[Held] = []
     closings: list[Closing] = []
     anchors: list[AnchorPoint] = []
-    gaps: list[tuple[int, int, str, Lost]] = []
+    gaps: list[tuple[Vain, Lost]] = []
     for (store, seq), several in sorted(copies.items()):
         at_ms, _, first = min(several, key=lambda copy: copy[:2])
         if first is None:
@@ -60,7 +60,16 @@ def hear(messages: Iterable[Incoming], up: Intervals) -> Testimony:
             anchors.append(AnchorPoint(first.boot, first.at, first.event.utc_ms, at_ms, first.event.err_ms))
         if isinstance(first.event, Gap):
             gap = first.event
-            gaps.append((gap.from_seq, gap.to_seq, store, Lost(gap.boot, gap.from_, gap.to)))
+            names = Vain(store, seq, gap.from_seq, gap.to_seq, 0, at_ms)
+            gaps.append((names, Lost(gap.boot, gap.from_, gap.to)))
     readable = {(h.store, h.seq) for h in held} | {(c.claim.store, c.seq) for c in closings}
-    missing = tuple(g for f, t, store, g in gaps if any((store, seq) not in readable for seq in range(f, t + 1)))
-    return Testimony(tuple(held), (), tuple(closings), tuple(joined(beats)), tuple(anchors), missing, up=up)
+    told = [(_against(names, readable), lost) for names, lost in gaps]
+    missing = tuple(lost for names, lost in told if names.held <= names.to_seq - names.from_seq)
+    against = tuple(names for names, _ in told if names.held)
+    told_of = (tuple(closings), tuple(joined(beats)), tuple(anchors), missing, against)
+    return Testimony(tuple(held), (), *told_of, up=up)
+
+
+def _against(names: Vain, readable: set[tuple[str, int]]) -> Vain:
+    held = sum(store == names.store and names.from_seq <= seq <= names.to_seq for store, seq in readable)
+    return names._replace(held=held)

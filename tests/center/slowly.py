@@ -99,7 +99,7 @@ class Slowly:
         """By slot ("" for all): where On is withdrawn."""
         found: dict[str, list[Span]] = defaultdict(list)
         found[""] += foreign
-        for h, begin, end, text in (*self._bound_by_claims(), *self._checksums(beats)):
+        for h, begin, end, text in (*self._bound_by_claims(), *self._forgetting(beats), *self._checksums(beats)):
             spans = list(self._clock.told(begin, end))
             found[h.slot] += spans
             if text and spans:
@@ -120,6 +120,16 @@ class Slowly:
                 text = f"seq {h.seq}: {h.slot} {h.to} at {h.at}, before seq {before.seq}: {before.to} at {before.at}"
                 yield h, h.at, before.at, text
             latest[h.slot] = max(before, h, key=lambda one: (one.at, one.seq))
+
+    def _forgetting(self, beats: Sequence[Stretch]) -> Iterator[tuple[Held, int, int, str]]:
+        """N1: each heartbeat against all that ended before it."""
+        for s in sorted(beats, key=lambda s: (s.at_lo, s)):
+            before = [b for b in beats if b.at_hi < s.at_lo]
+            top = max(before, key=lambda b: (b.alike.seq_high, b.at_hi, b), default=s)
+            least, most = s.alike.seq_high, top.alike.seq_high
+            if most > least:
+                text = f"heartbeat at {s.at_lo}: it knows of no seq after {least}; one at {top.at_hi} knew of {most}"
+                yield Held(self._run[0], most, self._run[1], self._run[2]), top.at_hi, s.at_hi + 1, text
 
     def _checksums(self, beats: Sequence[Stretch]) -> Iterator[tuple[Held, int, int, str]]:
         """N5: each slot's word in a heartbeat is its state at a seq from the previous heartbeat's to the next one's."""

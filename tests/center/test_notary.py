@@ -11,11 +11,11 @@ from center.decode import Incoming
 from center.intervals import EMPTY, Intervals, difference, intersection, normal, total, union
 from center.notary import Judged, judge
 from center.rate import Rules, dark
-from center.testimony import CONTRADICTION, claims_of
+from center.testimony import CONTRADICTION, VAIN, claims_of
 from center.timeline import Claim, History, Known, known
 from center.zero import LATENCY_MS
 from tests.center.hearing import hear
-from tests.center.letters import T0, anchor, beat, events, letter, moved
+from tests.center.letters import T0, anchor, beat, event, events, letter, moved
 from tests.center.villains import MINUTE, Box, Villain
 
 EXAMPLES = 10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else 150
@@ -143,3 +143,27 @@ def test_a_claim_that_knows_nothing_of_a_change_makes_no_offline_time() -> None:
     assert CONTRADICTION in [f.code for f in made.findings]
     assert of(made, "k1").off == ((T0 + 10, T0 + 5 * MINUTE),)
     assert of(made, "k1").on == EMPTY
+
+
+def test_a_heartbeat_that_has_forgotten_contradicts() -> None:
+    """Offline is told and known to the heartbeats; a later one that claims nothing lists nothing and knows nothing."""
+    rows = (anchor(1), moved(2, 10, "online"), moved(3, 5 * MINUTE, "offline"))
+    told = [letter("ev", events(*rows), T0 + 5 * MINUTE)]
+    told += [letter("hb", beat(m * MINUTE, 3, offline=("k1",)), T0 + m * MINUTE + 40) for m in range(6, 30)]
+    well = letter("hb", beat(30 * MINUTE, 0, since=30 * MINUTE), T0 + 30 * MINUTE + 40)
+    before, after = judged(told), judged([*told, well])
+    assert [f.code for f in before.findings] == []
+    assert [f.code for f in after.findings] == [CONTRADICTION]
+    assert of(after, "k1").off[0][0] == T0 + 5 * MINUTE
+    assert of(after, "k1").off == of(before, "k1").off
+
+
+def test_a_gap_over_what_is_held_is_told_and_takes_nothing() -> None:
+    """Offline is held; a gap that names its seq changes no figure, and a person hears of it."""
+    rows = (anchor(1), moved(2, 10, "offline"))
+    told = [letter("ev", events(*rows), T0 + 20)]
+    told += [letter("hb", beat(m * MINUTE, 2, offline=("k1",)), T0 + m * MINUTE + 40) for m in range(1, 30)]
+    gap = event(3, "gap", 30 * MINUTE, **{"from_seq": 1, "to_seq": 2, "from": 0, "to": 30 * MINUTE})
+    before, after = judged(told), judged([*told, letter("ev", events(gap), T0 + 30 * MINUTE)])
+    assert after.known == before.known
+    assert [f.code for f in after.findings] == [VAIN]
