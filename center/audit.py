@@ -6,6 +6,7 @@ Which time that takes from a figure must not be known here.
 from collections.abc import Sequence
 
 from center.history import recall
+from center.intervals import union
 from center.model import Spoilt
 from center.notary import judge
 from center.rate import Rules, local
@@ -31,7 +32,7 @@ def audit(store: Store, rules: Rules, now_ms: int, gateway: str = "") -> None:
 def _found(reader: Reader, names: Sequence[str], cities: dict[str, str], rules: Rules, now_ms: int) -> list[Spoilt]:
     rows = []
     for name, past in recall(reader, names, (0, now_ms)).items():
-        up = reader.uptime(cities[name])
+        up = union(reader.uptime(cities[name]), past.testimony.up)
         judged = judge(past.testimony._replace(up=up), rules.dark_after_ms, rules.within_ms)
         rows += [finding(name, one) for one in judged.findings]
     return rows

@@ -52,6 +52,7 @@ def recall(reader: Reader, gateways: Sequence[str], span: Span) -> dict[str, Pas
     every = _by_gateway((g, c) for g, c in reader.claims(broken) if c.boot in boots[g])
     before |= {g: every[g] for g in broken}
     seen = _by_gateway(reader.sightings(gateways))
+    own = reader.own_delays(gateways)
     heard, refused = reader.receipts(gateways), reader.refused(gateways)
     return {
         g: Past(
@@ -65,6 +66,7 @@ def recall(reader: Reader, gateways: Sequence[str], span: Span) -> dict[str, Pas
                 tuple(against[g]),
                 heard=heard.get(g, EMPTY),
                 refused=refused.get(g, EMPTY),
+                up=own.get(g, EMPTY),
             ),
             *newest.get(g, ("", False)),
             frozenset(seen[g]),

@@ -15,7 +15,7 @@ import msgspec
 
 from center.decode import Incoming
 from center.echo import EVERY_S, Echo
-from center.lanes import Lanes, Put
+from center.lanes import Lanes, Put, gateway_of
 from center.line import Line, Options, State
 from center.record import Outgoing, Recorder
 from center.store import Store, Unavailable
@@ -79,6 +79,8 @@ class Intake:
         self._stopping = threading.Event()
         self._worker = threading.Thread(target=self._work, name="intake")
         self._connected = False
+        self._heard_to_ms = clock_ms()
+        """Up to here we heard in time, or were not connected."""
         self._checkpoint, self._checkpoint_ms = time.monotonic(), clock_ms()
         self._overfull = False
         self._received = self._stored = 0
@@ -183,10 +185,13 @@ class Intake:
     def _turn(self, turned: _Turned | _Echoed) -> None:
         if isinstance(turned, _Echoed):
             self._echo.heard(*turned)
+            if self._echo.up_since_ms is not None:
+                self._lanes.calm()
             return
         self._keep_uptime()
         self._echo.lost()
-        self._connected, self._echo_due = turned.up, time.monotonic()
+        self._connected, self._echo_due, self._heard_to_ms = turned.up, time.monotonic(), turned.at_ms
+        self._lanes.calm()
 
     def _send_echo(self) -> None:
         """On a path that we subscribe to, so that it queues behind all that waits for us."""
@@ -202,12 +207,16 @@ class Intake:
         self._checkpoint, self._checkpoint_ms = now, now_ms
         if passed_s > STALLED_S or abs(told_s - passed_s) > STEP_S:  # stalled; the clock was set, or we were frozen
             self._echo.lost()
+            self._heard_to_ms = now_ms
         until_ms, since_ms = self._echo.up_to_ms(now, now_ms), self._echo.up_since_ms
-        if until_ms is None or since_ms is None:
-            return
         try:
             with self._store.write() as tx:
-                tx.put_uptime(since_ms, until_ms, self._cities)
+                if until_ms is not None and since_ms is not None:
+                    self._heard_to_ms = until_ms
+                    tx.put_uptime(since_ms, until_ms, self._cities)
+                elif self._connected:
+                    for lane in self._lanes.flooding():
+                        tx.put_own_delay(gateway_of(lane), self._heard_to_ms, now_ms)
         except Unavailable as trouble:
             log.warning("uptime not stored: %s", trouble)
 

@@ -44,6 +44,7 @@ class Lanes:
         self._turns: deque[str] = deque()
         self._messages = self._bytes = 0
         self._excess: dict[str, int] = {}
+        self._came: dict[str, int] = {}
 
     def put(self, incoming: Incoming) -> Put:
         name, size = lane_of(incoming.topic), len(incoming.payload)
@@ -51,6 +52,7 @@ class Lanes:
             lane = self._lanes.get(name)
             if lane and self._above(lane, size):
                 self._excess[name] = self._excess.get(name, 0) + 1
+                self._came[name] = self._came.get(name, 0) + 1
                 return Put.EXCESS
             if not self._room(size):
                 return Put.FULL
@@ -58,6 +60,7 @@ class Lanes:
                 lane = self._lanes[name] = _Lane()
                 self._turns.append(name)
             lane.waiting.append(incoming)
+            self._came[name] = self._came.get(name, 0) + 1
             self._count(lane, 1, size)
             self._changed.notify_all()
             return Put.TAKEN
@@ -116,6 +119,16 @@ class Lanes:
         """Messages, and their bytes."""
         return self._messages, self._bytes
 
+    def calm(self) -> None:
+        """The center hears in time: whoever sent much before has delayed nobody."""
+        with self._changed:
+            self._came.clear()
+
+    def flooding(self) -> list[str]:
+        """Lanes of which more than a gateway's share has come since it was calm: taken, or not for want of room."""
+        with self._changed:
+            return [name for name, messages in self._came.items() if messages > FAIR_MESSAGES]
+
     @property
     def empty(self) -> bool:
         return not self._messages
@@ -124,3 +137,7 @@ class Lanes:
 def lane_of(topic: str) -> str:
     """City and gateway, as they stand in the topic."""
     return "/".join(topic.split("/", 4)[2:4])
+
+
+def gateway_of(lane: str) -> str:
+    return lane.rpartition("/")[2]

@@ -186,6 +186,7 @@ class Heard:
     """What one gateway tells of its slots."""
 
     def __init__(self, past: Past, up: Intervals, when: When, rules: Rules) -> None:
+        up = union(up, past.testimony.up)
         judged = judge(past.testimony._replace(up=up), rules.dark_after_ms, rules.within_ms)
         self.known, self.silence, self.seen = judged.known, dark(judged.life, up, rules), past.seen
         self.live = _live(past, judged.life, when.moment, rules) if when.live else {}

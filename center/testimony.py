@@ -39,7 +39,7 @@ class Testimony(NamedTuple):
     `before`: claims from before there was a notary; they are believed as they were. `closings`: coverage events.
     `gaps`: spans of seqs that are not held; `vain`: gaps that name some that are. `heard`: [first, last] receipts from
     before the notary; `refused`: of messages that the center refused, the gateway not being registered yet. `up`: when
-    the center could hear.
+    the center could hear; as recalled, when only this one's own flood kept it from hearing.
     """
 
     held: tuple[Held, ...] = ()

@@ -29,6 +29,7 @@ from center.store.registered import (
     units,
 )
 from center.store.schema import (
+    OWN,
     anchors,
     beats,
     claims,
@@ -311,6 +312,14 @@ class Reader(Lists):
         """When some worker that this city's gateways belong to could hear them."""
         rows = self._rows(sa.select(uptime))
         return normal((begin, end) for cities, begin, end in rows if not cities or city in cities.split(","))
+
+    def own_delays(self, gateways: Sequence[str]) -> dict[str, Intervals]:
+        """Gateway -> when the center did not hear in time through that gateway's own flood."""
+        rows = self._rows(sa.select(uptime).where(uptime.c.cities.in_([OWN + gateway for gateway in gateways])))
+        found: dict[str, list[Span]] = defaultdict(list)
+        for whose, begin, end in rows:
+            found[whose.removeprefix(OWN)].append((begin, end))
+        return {gateway: normal(spans) for gateway, spans in found.items()}
 
     def journals(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int]]:
         """(gateway, store) -> (acknowledged seq, highest seq known); 0 for none."""

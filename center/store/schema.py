@@ -101,6 +101,8 @@ receipts = _table("receipts", _key("gateway"), _key("from_ms", _BIG), _whole("to
 """Of versions before 0005 only: any message was a sign of life."""
 refused = _table("refused", _key("gateway"), _key("from_ms", _BIG), _whole("to_ms"))
 """When messages of a gateway came that was not registered yet."""
+OWN = "@"
+"""Before a gateway's id, in place of cities: of this one only, whose own flood delayed what it told."""
 uptime = _table("uptime", _key("cities"), _key("from_ms", _BIG), _whole("to_ms"))
 standing = _table(
     "standing",

@@ -13,6 +13,7 @@ from center.store import bulk, giving_up, rebuilt
 from center.store import statements as s
 from center.store.reader import Copy, Reader
 from center.store.schema import (
+    OWN,
     anchors,
     beats,
     closings,
@@ -177,6 +178,11 @@ class Writer(Reader):
     def put_uptime(self, from_ms: int, to_ms: int, cities: Sequence[str] = ()) -> None:
         """`cities`: whose gateways could be heard; empty: all."""
         row = (",".join(sorted(cities)), from_ms, max(from_ms, to_ms))
+        self._put(uptime, ("cities", "from_ms", "to_ms"), [row], "DO UPDATE SET to_ms = excluded.to_ms")
+
+    def put_own_delay(self, gateway: str, from_ms: int, to_ms: int) -> None:
+        """In which the center did not hear in time, through this gateway's own flood: for it, it was up (N7)."""
+        row = (OWN + gateway, from_ms, max(from_ms, to_ms))
         self._put(uptime, ("cities", "from_ms", "to_ms"), [row], "DO UPDATE SET to_ms = excluded.to_ms")
 
     def set_aside(self, rows: Sequence[Spoilt]) -> list[Spoilt]:

@@ -172,6 +172,36 @@ def test_a_step_of_the_centers_clock_is_nobodys_silence(database: Path, monkeypa
         store.close()
 
 
+def test_a_flood_delays_the_flooder_only(
+    broker: Broker, gateway: Gateway, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the echo is late the center was not up for anybody but the one that sends above its share."""
+    monkeypatch.setattr("center.intake.CHECKPOINT_S", 0.2)
+    monkeypatch.setattr("center.echo.LATE_S", -1.0)
+    monkeypatch.setattr("center.lanes.FAIR_MESSAGES", 5)
+    store = Store(str(database))
+    intake = Intake(store, Options(broker.host, broker.port), lambda: time.time_ns() // 1_000_000)
+
+    def flood() -> bool:
+        for n in range(10):
+            gateway.says("hb", beat(1_000 + n, 0))
+        return True
+
+    def delayed() -> int:
+        with store.read() as reader:
+            assert reader.own_delays(["zz-0002"]) == {}
+            return total(reader.own_delays([GATEWAY]).get(GATEWAY, ()))
+
+    try:
+        intake.start()
+        until(lambda: gateway.center[-1:] == ["up"])
+        until(lambda: flood() and delayed() > 300)
+        assert listened(store) == ()
+    finally:
+        intake.stop()
+        store.close()
+
+
 def listened(store: Store) -> Intervals:
     with store.read() as reader:
         return reader.uptime(CITY)

@@ -77,3 +77,14 @@ def test_when_all_is_full_the_reader_waits_and_goes_on(monkeypatch: pytest.Monke
 def test_an_empty_queue_gives_an_empty_batch_after_its_time() -> None:
     """Nothing waits: the worker comes round all the same."""
     assert Lanes().batch(0.01) == []
+
+
+def test_whoever_sends_more_than_its_share_while_the_center_hears_late_is_named() -> None:
+    """Counted since the center last heard in time; what waits for room of everybody is not counted."""
+    lanes = Lanes()
+    fill(lanes, "zz-flood", FAIR_MESSAGES + 1)
+    fill(lanes, "zz-0001", FAIR_MESSAGES)
+    assert lanes.flooding() == ["4101/zz-flood"]
+    lanes.calm()
+    fill(lanes, "zz-flood", 1)
+    assert lanes.flooding() == []
