@@ -167,3 +167,65 @@ def test_a_gap_over_what_is_held_is_told_and_takes_nothing() -> None:
     before, after = judged(told), judged([*told, letter("ev", events(gap), T0 + 30 * MINUTE)])
     assert after.known == before.known
     assert [f.code for f in after.findings] == [VAIN]
+
+
+# ---- lies about time -----------------------------------------------------------------------------
+
+
+def minutes(begin: int, end: int, seq_high: int, ahead: int = 0, **lists: tuple[str, ...]) -> list[Incoming]:
+    """A heartbeat a minute, of a boot clock that is so many minutes ahead."""
+    return [
+        letter("hb", beat((m + ahead) * MINUTE, seq_high, **lists), T0 + m * MINUTE + 40) for m in range(begin, end)
+    ]
+
+
+def an_hour_off() -> list[Incoming]:
+    """Online for an hour, offline for the next."""
+    told = [letter("ev", events(anchor(1), moved(2, 10, "online")), T0 + 50)]
+    told += minutes(1, 60, 2)
+    told.append(letter("ev", events(moved(3, 60 * MINUTE, "offline")), T0 + 60 * MINUTE + 50))
+    return told + minutes(61, 120, 3, offline=("k1",))
+
+
+OFF = ((T0 + 60 * MINUTE, T0 + 119 * MINUTE),)
+
+
+def test_heartbeats_that_agree_on_a_lesser_zero_move_no_past() -> None:
+    """A boot clock that runs ten minutes ahead for a while: the hour offline stays where it was."""
+    told = an_hour_off() + minutes(120, 150, 3, offline=("k1",))
+    lie = minutes(120, 126, 3, ahead=10, offline=("k1",))
+    assert difference(OFF, of(judged(told), "k1").off) == EMPTY
+    after = of(judged([*told, *lie]), "k1")
+    assert difference(OFF, after.off) == EMPTY
+    assert intersection(after.on, OFF) == EMPTY
+
+
+def test_a_late_anchor_moves_no_past() -> None:
+    """Four minutes off, within what an anchor may refine: it holds from its receipt on."""
+    told = an_hour_off()
+    lie = letter("ev", events(anchor(4, 60 * MINUTE, T0 + 56 * MINUTE)), T0 + 120 * MINUTE)
+    before, after = of(judged(told), "k1"), of(judged([*told, lie]), "k1")
+    assert (after.on, after.off) == (before.on, before.off)
+
+
+def test_a_boot_that_is_dated_when_its_time_is_over_was_not_online() -> None:
+    """Two minutes of an undated boot, told at once; the anchor that dates them comes three hours later."""
+    told = [letter("ev", events(moved(1, 10, "online")), T0 + 50), *minutes(1, 3, 1)]
+    others = [
+        letter("hb", beat(m * MINUTE, 0, session="s2", store="j2").replace(b'"b1"', b'"b2"'), T0 + m * MINUTE)
+        for m in range(3, 200)
+    ]
+    in_time, late = (letter("ev", events(anchor(2)), T0 + m * MINUTE) for m in (20, 180))
+    assert total(of(judged([*told, *others, in_time]), "k1").on) > MINUTE
+    assert of(judged([*told, *others, late]), "k1").on == EMPTY
+
+
+def test_life_that_was_is_not_made_dark_to_gain_time() -> None:
+    """Told two hours late while the line stood; heartbeats of another clock, later, do not make those hours silent."""
+    told = [letter("ev", events(anchor(1)), T0 + 50), *minutes(1, 120, 1)]
+    told += [letter("ev", events(moved(2, 10, "online")), T0 + 120 * MINUTE), *minutes(120, 125, 2)]
+    lie = minutes(125, 132, 2, ahead=30)
+    for messages in (told, [*told, *lie]):
+        made = judged(messages)
+        assert intersection(lit(made, "k1"), ((T0, T0 + 85 * MINUTE),)) == EMPTY
+        assert total(dark(made.life, ((T0, T0 + 120 * MINUTE),), Rules("visible", DARK_AFTER, WITHIN))) == 0
