@@ -185,9 +185,9 @@ class Clock:
         """By each epoch: the first reaches back, the last onward; what lies between two is nobody's."""
         seen: set[AnchorPoint] = set()
         before, offset = -EVER, 0
-        for epoch in self.epochs:
+        ends = [*(epoch.begin for epoch in self.epochs[1:]), EVER]
+        for epoch, until in zip(self.epochs, ends, strict=True):
             begin, last = (-EVER if before == -EVER else epoch.begin), epoch.end == EVER
-            until = next((e.begin for e in self.epochs if e.begin > begin and not last), EVER)
             near = [a for a in anchors if before < a.at < until and _near(a, epoch)]
             seen |= set(near)
             if before != -EVER:

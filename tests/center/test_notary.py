@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from center.decode import Incoming
@@ -73,6 +73,8 @@ def receipts(messages: list[Incoming], late: Intervals, now: int) -> Iterator[in
 
 @many
 @given(randoms)
+@example(Random(3685938))
+@example(Random(2400))
 def test_no_message_turns_off_dark_or_late_time_into_on(rnd: Random) -> None:
     """Whatever is said from some minute on, and whatever is kept back: what was Off then is never On; nor is what was
     dark, or not On, when the time to tell it was over.
