@@ -75,7 +75,7 @@ class BoxClock:
         try:
             files.write_atomically(self._file, msgspec.json.encode(self._certain()), durable=True)
         except OSError as error:
-            log.warning("cannot write %s: %s", self._file, error)
+            log.warning("cannot write %s: %s", self._file, error.strerror or error)
 
     def _certain(self) -> Floor:
         at = boot_ms()
@@ -119,5 +119,6 @@ def _kept(file: Path) -> Floor | None:
     except FileNotFoundError:
         return None
     except (OSError, *BROKEN_JSON) as error:
-        log.warning("%s cannot be used (%s): the last certain time is that of the program", file, error)
+        why = getattr(error, "strerror", "") or error
+        log.warning("%s cannot be used (%s): the last certain time is that of the program", file, why)
         return None

@@ -57,8 +57,11 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = False, mode:
 
 
 def give_to_owner_of(folder: Path, handle: int) -> None:
-    """A file that root makes belongs to whom its folder belongs to: the agent must read what a command left there."""
-    if os.geteuid() == 0:
+    """A file that root makes belongs to whom its folder belongs to: the agent must read what a command left there.
+
+    One of a second name (link(2)) may be anybody's: it is not given away.
+    """
+    if os.geteuid() == 0 and os.fstat(handle).st_nlink == 1:
         owner = folder.stat()
         with contextlib.suppress(OSError):  # a root that may not give away: then the agent is that root too
             os.fchown(handle, owner.st_uid, owner.st_gid)

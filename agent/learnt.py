@@ -58,7 +58,8 @@ class LearntFile:
         except FileNotFoundError:
             self._file = _File()
         except (OSError, *BROKEN_JSON) as error:
-            log.warning("%s cannot be used (%s): asking the cameras anew", path, error)
+            why = getattr(error, "strerror", "") or error
+            log.warning("%s cannot be used (%s): asking the cameras anew", path, why)
             self._file = _File()
 
     def recall(self, camera: Camera) -> Camera:

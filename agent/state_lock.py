@@ -95,8 +95,8 @@ def _me() -> Holder:
 
 
 def _sign(handle: int) -> None:
-    """A disk that takes no byte costs the name only."""
-    if fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+    """A disk that takes no byte costs the name only. A file of a second name (link(2)) may be anybody's: it is kept."""
+    if fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY or os.fstat(handle).st_nlink > 1:
         return
     try:
         os.ftruncate(handle, 0)

@@ -4,6 +4,8 @@ What a command does must not be known here.
 """
 
 import argparse
+import errno
+import os
 import re
 import time
 import unicodedata
@@ -20,13 +22,22 @@ from center.registry.words import sentence
 from center.store import Reader
 from contract.language import LANGUAGES, Say, default_lang, saying
 from contract.policy import Policy, load_policy
-from contract.problems import ConfigError, unreadable
+from contract.problems import ConfigError, Language, Words, unreadable
 
 POLICY = "henan-2021-45"
 
 
 class Misuse(Exception):
-    """What the caller asked for cannot be done as asked; the text says what to do."""
+    """What the caller asked for cannot be done as asked; the text says what to do, in both languages where it can."""
+
+    def __init__(self, said: str | Words | ConfigError) -> None:
+        super().__init__(said.en if isinstance(said, Words) else str(said))
+        self._said = said
+
+    def text(self, lang: Language) -> str:
+        if isinstance(self._said, ConfigError):
+            return "\n".join(problem.text(lang) for problem in self._said.problems)
+        return self._said.text(lang) if isinstance(self._said, Words) else self._said
 
 
 class Making(NamedTuple):
@@ -157,9 +168,9 @@ def loaded(load: Any, name: str) -> Any:
     try:
         return load(name)
     except ConfigError as error:
-        raise Misuse(str(error)) from error
+        raise Misuse(error) from error
     except OSError as error:
-        raise Misuse(str(unreadable(name, error) if error.errno else error)) from error
+        raise Misuse(unreadable(name, error) if error.errno else str(error)) from error
 
 
 def policy_of(name: str) -> Policy:
@@ -191,7 +202,8 @@ def broker_options(options: argparse.Namespace, client_id: str) -> Options:
     host, port = _broker(options.broker)
     for file in (options.password_file, options.ca, options.cert, options.key):
         if file and not file.is_file():
-            raise Misuse(f"{file}: {'it is not a regular file' if file.exists() else 'no such file'}")
+            code = errno.EISDIR if file.exists() else errno.ENOENT
+            raise Misuse(unreadable(str(file), OSError(code, os.strerror(code))))
     tls = {"ca": options.ca, "certificate": options.cert, "key": options.key}
     return Options(host, port, client_id, options.username, options.password_file, **tls)
 
@@ -200,7 +212,9 @@ def _broker(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     host = host.strip("[]")
     if not colon or not port.isdecimal() or not 0 < int(port) < 65536 or not _can_be_asked(host):
-        raise Misuse(f"--broker {text!r} is not HOST:PORT")
+        raise Misuse(
+            Words(f"--broker {text!r} is not HOST:PORT", f"--broker {text!r} 不是“主机:端口”，例如 127.0.0.1:1883")
+        )
     return host, int(port)
 
 
@@ -209,6 +223,10 @@ def _can_be_asked(host: str) -> bool:
         return bool(host.encode("idna"))
     except UnicodeError:  # an empty label, or one of more than 63 characters
         return False
+
+
+def no_month(text: object) -> Words:
+    return Words(f"--month {text} is not YYYY-MM", f"--month {text} 不是“年-月”，例如 2026-11")
 
 
 def moment(text: str) -> int:

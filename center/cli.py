@@ -35,7 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser(wanted_lang(arguments)).parse_args(arguments)
     try:
         return int(options.act(options))
-    except (Misuse, Unavailable, Unusable) as trouble:
+    except Misuse as misuse:
+        err(misuse.text(options.lang))
+        return MISUSE
+    except (Unavailable, Unusable) as trouble:
         err(str(trouble))
         return MISUSE
     except BrokenPipeError:

@@ -48,7 +48,11 @@ def hint(node: Node, type_: mi.Type) -> Words:
     bare = unwrap(type_)[1]
     if isinstance(node, Scalar) and resolve(node) is None:
         return Words("Write a value, or delete the key.", "请填写值，或删除该键。")
-    if isinstance(node, Scalar) and scalar_as(Scalar(node.line, node.text, plain=True), bare) is not None:
+    if (
+        isinstance(node, Scalar)
+        and not node.plain
+        and scalar_as(Scalar(node.line, node.text, plain=True), bare) is not None
+    ):
         return Words("Write it without quotes.", "请去掉引号。")
     if isinstance(bare, mi.VarTupleType | mi.ListType):
         return Words("Begin each entry with '- '.", "每项以“- ”开头。")

@@ -6,7 +6,19 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
-from center.arguments import POLICY, Making, Misuse, loaded, moment, now_ms, policy_of, rules, rules_of, still_there
+from center.arguments import (
+    POLICY,
+    Making,
+    Misuse,
+    loaded,
+    moment,
+    no_month,
+    now_ms,
+    policy_of,
+    rules,
+    rules_of,
+    still_there,
+)
 from center.calendar import Gap
 from center.commands import FINE
 from center.compare import Compared, Way, compare
@@ -59,7 +71,7 @@ def _when(month: str | None, at_ms: int | None) -> When:
     try:
         begin, end = month_span(month or month_of(moment_ms))
     except ValueError as error:
-        raise Misuse(f"--month {error} is not YYYY-MM") from error
+        raise Misuse(no_month(error)) from error
     span = (begin, max(begin, min(end, moment_ms)))
     return When(month or month_of(moment_ms), span, moment_ms, live=at_ms is None)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from center.arguments import Making, Misuse, loaded, rules, still_there
+from center.arguments import Making, Misuse, loaded, no_month, rules, still_there
 from center.days.build import build
 from center.days.engine import Row, Uncovered, month
 from center.days.final import Asked, Refused, freeze, late, newest
@@ -66,7 +66,7 @@ def _month(options: argparse.Namespace) -> tuple[str, Span]:
     try:
         begin, end = month_span(name)
     except ValueError as error:
-        raise Misuse(f"--month {error} is not YYYY-MM") from error
+        raise Misuse(no_month(error)) from error
     if begin >= now_ms:
         raise Misuse(f"--month {name} has not begun")
     return name, (begin, min(end, now_ms))

@@ -19,7 +19,7 @@ from center.registry.words import said, sentence
 from center.show import Bar, word
 from center.store import Absent, Store
 from center.store.registrar import Changed, Counts
-from contract.policy import load_policy
+from contract.policy import Policy, load_policy
 from contract.problems import unreadable
 from contract.regions import Regions, load_regions
 
@@ -98,10 +98,15 @@ def _export(options: argparse.Namespace) -> int:
 
 def _take_over(options: argparse.Namespace) -> int:
     policy = loaded(load_policy, options.policy)
+    with ExitStack() as stack:
+        files = [File(_name(path), stack.enter_context(_opened(path))) for path in options.file]
+        return _taken_over(files, policy, options)
+
+
+def _taken_over(files: list[File], policy: Policy, options: argparse.Namespace) -> int:
     store, temporary = _store(options.database, create=options.keep)
     try:
-        with ExitStack() as stack, Bar(word("reading", options.lang)) as bar:
-            files = [File(_name(path), stack.enter_context(_opened(path))) for path in options.file]
+        with Bar(word("reading", options.lang)) as bar:
             order = Order(
                 options.by or somebody(),
                 time.time_ns() // 1_000_000,
@@ -142,7 +147,7 @@ def _opened(path: Path) -> Any:
     try:
         return path.open("rb")
     except OSError as error:
-        raise Misuse(str(unreadable(str(path), error))) from error
+        raise Misuse(unreadable(str(path), error)) from error
 
 
 def _name(path: Path) -> str:

@@ -13,6 +13,7 @@ from agent.clock import BoxClock
 from agent.learnt import LearntFile
 from agent.login_gate import LoginGate
 from agent.settings import last_good
+from tests.support.root import root
 
 
 def a_link(path: Path) -> None:
@@ -77,3 +78,17 @@ def test_the_status_is_not_read_through_a_link(tmp_path: Path) -> None:
     a_link(tmp_path / "status.json")
     with pytest.raises(OSError, match="is a link"):
         status.read(tmp_path / "status.json")
+
+
+@root
+def test_a_file_of_a_second_name_is_not_given_away(tmp_path: Path) -> None:
+    """What root opens in the agent's folder goes to the agent, but for a hard link, which may be anybody's."""
+    folder, other = tmp_path / "state", tmp_path / "other"
+    folder.mkdir()
+    other.touch()
+    os.chown(folder, 1234, 1234)
+    (folder / "linked").hardlink_to(other)
+    for name, owner in (("linked", 0), ("own", 1234)):
+        with (folder / name).open("a") as file:
+            files.give_to_owner_of(folder, file.fileno())
+        assert (folder / name).stat().st_uid == owner

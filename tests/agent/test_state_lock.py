@@ -99,6 +99,17 @@ def test_where_no_lock_can_be_had_the_agent_runs(tmp_path: Path, caplog: pytest.
     assert (tmp_path / "target").read_text() == "somebody's"
 
 
+def test_a_file_of_a_second_name_is_locked_and_left_as_it_is(tmp_path: Path) -> None:
+    """A hard link there may be anybody's file."""
+    (tmp_path / "target").write_text("somebody's")
+    (tmp_path / "agent.lock").hardlink_to(tmp_path / "target")
+    one = StateLock(tmp_path)
+    with pytest.raises(Taken):
+        StateLock(tmp_path)
+    one.release()
+    assert (tmp_path / "target").read_text() == "somebody's"
+
+
 def test_what_the_file_says_is_not_believed(tmp_path: Path) -> None:
     """Garbage in it, or the PID of an agent long gone, keeps nobody away."""
     (tmp_path / "agent.lock").write_bytes(b'{"pid":1,"pids":"x","host":"y"}' * 100)

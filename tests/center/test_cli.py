@@ -162,7 +162,7 @@ def test_misuse_is_told_and_exits_2(
         (["rate", "--database", "{db}", "--policy", "{tmp}/"], "{tmp}/: cannot be read: it is not a regular file"),
         (["rate", "--database", "{db}", "--policy", "{tmp}/binary"], "{tmp}/binary:1: not UTF-8 text"),
         (["registry", "import", "{tmp}", "--database", "{db}"], "{tmp}: cannot be read: it is not a regular file"),
-        (["serve", "--database", "{db}", "--ca", "{tmp}"], "{tmp}: it is not a regular file"),
+        (["serve", "--database", "{db}", "--ca", "{tmp}"], "{tmp}: cannot be read: it is not a regular file"),
         (
             ["serve", "--database", "{db}", "--username", "c", "--password-file", "{tmp}/binary"],
             "{tmp}/binary: no password to be read there",
@@ -175,7 +175,7 @@ def test_a_file_that_cannot_be_used_is_named(
     """Missing, a folder, binary: the file that is at fault and why, once, and no number of an error."""
     (tmp_path / "binary").write_bytes(b"\xf7\x00\xff" * 99)
     words = {"tmp": tmp_path, "db": database}
-    assert main([one.format(**words) for one in arguments]) == 2
+    assert main(["--lang", "en", *[one.format(**words) for one in arguments]]) == 2
     told = capsys.readouterr().err
     assert told.startswith(f"canteen-center: {said.format(**words)}")
     assert "Errno" not in told
@@ -206,3 +206,17 @@ def test_what_was_set_aside_can_be_seen(database: str, capsys: pytest.CaptureFix
     assert [one["seq"] for one in made["aside"] if one["code"] == "duplicate_identity"] == [2]
     assert "\\x1b[2J{" in [one["payload"] for one in made["aside"]]
     assert main(["quarantine", "--database", database, "--json", "--gateway", "zz-0002"]) == 0
+
+
+def test_a_misuse_is_said_in_chinese_and_makes_no_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that is not there is named in the language asked for, before anything is made."""
+    database, none = tmp_path / "new.db", tmp_path / "none"
+    for words, said in (
+        (["registry", "import", str(none)], f"{none}: 无法读取：文件不存在。"),
+        (["serve", "--ca", str(none)], f"{none}: 无法读取：文件不存在。"),
+        (["serve", "--broker", "x"], "--broker 'x' 不是“主机:端口”"),
+        (["rate", "--policy", str(none / "p.yaml")], "无法读取：文件不存在。"),
+    ):
+        assert main(["--lang", "zh", *words, "--database", str(database)]) == 2
+        assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

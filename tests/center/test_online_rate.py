@@ -124,7 +124,8 @@ def database(url: str) -> str:
 def several(database: str, capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
     capsys.readouterr()
     at_two = ("--at", "2026-11-01T02:00:00+08:00", "--database", database)
-    assert main(["rate", *at_two, *words]) == code
+    english = ("--lang", "en") if code else ()
+    assert main([*english, "rate", *at_two, *words]) == code
     told = capsys.readouterr()
     return told.out if code == 0 else told.err
 
