@@ -63,9 +63,14 @@ def of(error: Exception) -> Failure:
         reason = (error.reason or str(error)).lower().replace("_", " ")
         return Failure(Kind.AUTH if _about_us(reason) else Kind.TLS, reason)
     if isinstance(error, socket.gaierror | UnicodeError):
-        return Failure(Kind.DNS, str(error), silent=True)
+        return Failure(Kind.DNS, said(error), silent=True)
     silent = isinstance(error, TimeoutError) or getattr(error, "errno", 0) in _NO_WAY
-    return Failure(Kind.TCP, str(error) or type(error).__name__, silent)
+    return Failure(Kind.TCP, said(error), silent)
+
+
+def said(error: Exception) -> str:
+    """In words, without a number."""
+    return getattr(error, "strerror", "") or str(error) or type(error).__name__
 
 
 def _about_us(reason: str) -> bool:

@@ -141,6 +141,14 @@ def test_an_unknown_argument_is_refused() -> None:
     assert "unknown argument --weels" in said
 
 
+@pytest.mark.parametrize("script", ["install", "uninstall"])
+def test_help_is_no_unknown_argument(script: str) -> None:
+    """It is printed to whoever asks, root or not, and nothing begins."""
+    done = subprocess.run([ROOT / "scripts" / script, "--help"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "usage: sudo" in done.stdout
+
+
 def apart(tmp_path: Path, *, opt_mb: int, network: bool) -> list[str]:
     """Words before a command: /opt is a disk in memory of that size, and maybe there is no network."""
     others = " && ".join(f"mount -t tmpfs tmpfs {folder}" for folder in ("/var/cache", "/run/lock"))

@@ -1,8 +1,8 @@
 """What a failure of the line to the broker means for the box, and what to do about it."""
 
-from contract.failures import Failed, Failure, Kind, of, refusal, too_new
+from contract.failures import Failed, Failure, Kind, of, refusal, said, too_new
 
-__all__ = ["ADVICE", "Failed", "Failure", "Kind", "of", "refusal", "too_new"]
+__all__ = ["ADVICE", "Failed", "Failure", "Kind", "of", "refusal", "said", "too_new"]
 
 ADVICE: dict[Kind, dict[str, str]] = {
     Kind.DNS: {

@@ -44,7 +44,7 @@ def find(endpoint: Endpoint) -> Failure | None:
     try:
         context = endpoint.context()
     except OSError as error:  # ssl.SSLError too
-        return Failure(Kind.TLS, f"a file of the settings cannot be used: {error}")
+        return Failure(Kind.TLS, f"a file of the settings cannot be used: {failures.said(error)}")
     try:
         plain = socket.create_connection((endpoint.host, endpoint.port), STEP_S)
     except (OSError, UnicodeError) as error:
@@ -63,7 +63,7 @@ def _handshake(plain: socket.socket, context: ssl.SSLContext, name: str) -> Fail
     except ssl.SSLError as error:
         return failures.of(error)
     except OSError as error:
-        return Failure(Kind.TLS, f"the other side does not answer in TLS: {error}")
+        return Failure(Kind.TLS, f"the other side does not answer in TLS: {failures.said(error)}")
 
 
 def _unexpected_tls(plain: socket.socket) -> Failure | None:
