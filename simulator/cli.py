@@ -1,6 +1,7 @@
 """`canteen-sim run`, `fault`, `picture`, `personas`, `faults`."""
 
 import argparse
+import re
 import signal
 import sys
 import threading
@@ -18,6 +19,13 @@ from simulator.scenario import Stroke
 from simulator.shot import SCENES, Shot
 
 OK, MISUSE = 0, 2
+_VIEW = {
+    "pan": (-3600.0, 3600.0, 0.0, "degrees clockwise"),
+    "tilt": (-90.0, 90.0, -15.0, "degrees upward"),
+    "zoom": (0.1, 100.0, 1.0, "magnification"),
+    "fov": (1.0, 170.0, 60.0, "degrees from left to right without zoom"),
+}
+"""Option of `picture` -> least, most, default, meaning."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,12 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         act.add_argument("--control", type=Path, default=control.default_path(), help="unix socket (%(default)s)")
     picture = acts.add_parser("picture", help="draw what a camera in the kitchen sees, without any camera")
     picture.add_argument("--out", type=Path, required=True, help="a PNG file, or a JPEG by its name's end")
-    for name, start, about in (
-        ("pan", 0.0, "degrees clockwise"),
-        ("tilt", -15.0, "degrees upward"),
-        ("zoom", 1.0, "magnification"),
-        ("fov", 60.0, "degrees from left to right without zoom"),
-    ):
+    for name, (_, _, start, about) in _VIEW.items():
         picture.add_argument(f"--{name}", type=float, default=start, help=f"{about} (%(default)s)")
     picture.add_argument("--size", default="960x540", help="pixels (%(default)s)")
     picture.add_argument("--scene", choices=SCENES, default="day", help="(%(default)s)")
@@ -116,6 +119,11 @@ def _picture(options: argparse.Namespace) -> int:
     """The same words give the same picture, for documents and comparisons; so there is no clock in it, and no noise."""
     from simulator.kitchen.darkroom import still
 
+    for name, (least, most, *_) in _VIEW.items():
+        if not least <= (value := getattr(options, name)) <= most:
+            raise ValueError(f"--{name} must be {least:g} to {most:g}, not {value:g}")
+    if not re.fullmatch("[1-9][0-9]{1,3}x[1-9][0-9]{1,3}", options.size):
+        raise ValueError(f"--size must be such as 960x540, 10 to 9999 pixels each, not {options.size!r}")
     place = Shot(options.pan % 360, options.tilt, options.zoom, fov=options.fov)
     shot = place._replace(scene=options.scene, fault=options.fault, noise=0.0)
     form = "JPEG" if options.out.suffix.lower() in {".jpg", ".jpeg"} else "PNG"
