@@ -32,13 +32,13 @@ class HandLogins:
         self._lang = lang
         self._told: set[_Logins] = set()
         self._refused: dict[_Logins, tuple[Camera, Refusal]] = {}
-        files, own = _files(state_dir)
+        files, own, keeps = _files(state_dir)
         kept, boot = (files[0].parent if files else Path()) / "clock.json", boot_id()
         self._now: Callable[[], float] = partial(clock.certain_s, kept, boot)
-        self.gate = LoginGate(*files, now=self._now, refused=self._take, forced=forced, shut=not files)
+        self.gate = LoginGate(*files, now=self._now, refused=self._take, forced=forced, shut=not keeps)
         if state_dir and state_dir.is_dir() and not os.access(state_dir, os.R_OK | os.X_OK):
             show.say(show.unshared(state_dir, own, lang))
-        if not files and not forced:
+        if not keeps and not forced:
             show.say(show.unkept(lang))
 
     def _take(self, camera: Camera, refusal: Refusal) -> None:
@@ -67,17 +67,17 @@ def _logins(camera: Camera) -> _Logins:
     return camera.address, camera.credentials, camera.rtsp_credentials
 
 
-def _files(state_dir: Path | None) -> tuple[list[Path], Path | None]:
-    """The records, and the user's own one if it is among them."""
+def _files(state_dir: Path | None) -> tuple[list[Path], Path | None, bool]:
+    """The records, the user's own folder if its one is among them, and whether a refusal can be written down."""
     shared = [state_dir / login_gate.NAME] if state_dir and os.access(state_dir, os.R_OK | os.X_OK) else []
     if shared and state_dir and os.access(state_dir, os.W_OK) and login_gate.can_keep(*shared):
-        return shared, None
+        return shared, None, True
     for place in _own_places():
         with contextlib.suppress(OSError):
             own = _make(place)
             if login_gate.can_keep(own / login_gate.NAME):
-                return [own / login_gate.NAME, *shared], own
-    return [], None
+                return [own / login_gate.NAME, *shared], own, True
+    return shared, None, False
 
 
 def _own_places() -> Iterator[Path]:

@@ -136,6 +136,16 @@ def test_where_no_record_can_be_kept_no_login_is_sent(
     assert site.logins >= 1
 
 
+def test_a_record_that_can_only_be_read_is_minded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where another device was found at the slot, by the agent's record, not even a forced login is sent."""
+    (site.state / "logins.json").write_text('{"salt":"x","barred":["stove"]}')
+    (site.folder / "own").touch()
+    monkeypatch.setattr("agent.hand_logins.MEMORY", site.folder / "own")
+    (site.state / ".logins.json.lock").mkdir()
+    site.inspect("--login-now")
+    assert site.logins == 0
+
+
 def test_a_record_of_impossible_times_is_counted_anew(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     """A damaged record stops no command."""
     site.inspect()
