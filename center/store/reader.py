@@ -337,9 +337,15 @@ class Reader(Lists):
         return [Aside(*row) for row in self._rows(chosen.where(q.gateway == gateway) if gateway else chosen)]
 
     def count_held(self, gateway: str, store: str, from_seq: int, to_seq: int) -> int:
-        mine = (events.c.gateway == gateway) & (events.c.store == store) & (events.c.kind != "")
-        seqs = sa.func.count(sa.distinct(events.c.seq))
-        return self._number(sa.select(seqs).where(mine & events.c.seq.between(from_seq, to_seq)))
+        """How many of these seqs are held: came first with a content that can be read."""
+        other = events.alias()
+        same = (other.c.gateway == gateway) & (other.c.store == store) & (other.c.seq == events.c.seq)
+        earlier = sa.tuple_(other.c.received_ms, other.c.payload) < sa.tuple_(events.c.received_ms, events.c.payload)
+        mine = (events.c.gateway == gateway) & (events.c.store == store) & events.c.seq.between(from_seq, to_seq)
+        c = conflicts.c
+        several = sa.exists().where((c.gateway == gateway) & (c.store == store) & (c.seq == events.c.seq))
+        first = ~several | ~sa.exists().where(same & earlier)
+        return self._number(sa.select(sa.func.count()).select_from(events).where(mine & (events.c.kind != "") & first))
 
     def losses(self, gateway: str = "") -> list[LostRow]:
         """What will never come (of one gateway), as told by gateways and found by the center."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from center.decode import Incoming
@@ -160,6 +160,7 @@ def test_whatever_arrives_is_true_or_unknown(rnd: Random, faults: Faults) -> Non
 
 @settings(max_examples=EXAMPLES // 10, deadline=None)
 @given(randoms, anything)
+@example(Random(3163), Faults(evicts=True, clones=True, bad_clock=True, undisciplined=True, garbles=True))
 def test_order_changes_no_byte_of_what_is_defined(rnd: Random, faults: Faults) -> None:
     """In any order, doubled, over restarts of the center, its store says what the notary says without one."""
     world = Kitchen(rnd, faults).run()

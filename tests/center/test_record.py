@@ -14,7 +14,7 @@ from center.rate import Rules, month_span
 from center.record import Outgoing, Recorder
 from center.report import When, as_json, report
 from center.store import Store, Unavailable
-from center.timeline import Claim
+from center.timeline import Claim, Lost
 from contract import topics
 from contract.messages import Ack, Command, Goodbye, Will, encode
 from contract.topics import Origin
@@ -84,6 +84,19 @@ def test_sessions_of_both_lengths_are_recorded(store: Store, session: str) -> No
     assert reasons(store) == []
     with store.read() as reader:
         assert reader.sessions([GATEWAY])[GATEWAY][0] == session
+
+
+def test_a_gap_is_vain_over_what_stands_not_over_a_later_copy(store: Store) -> None:
+    """Of seq 1 the first content cannot be read, the second can: it is not held. Of seq 2 it is the other way round."""
+    broken = [moved(seq, 10, "?") for seq in (1, 2)]
+    gap = event(3, "gap", **{"from_seq": 1, "to_seq": 2, "from": 0, "to": 50})
+    rows = (broken[0], moved(2, 10, "online"), moved(1, 10, "online"), broken[1], gap)
+    told = [letter("ev", events(row), T0 + i) for i, row in enumerate(rows)]
+    Recorder(store).record([*told, letter("hb", beat(100, 3), T0 + 100)])
+    with store.read() as reader:
+        there = kept(reader)
+    assert [(names.seq, names.held) for names in there.vain] == [(3, 1)]
+    assert there.gaps == (Lost("b1", 0, 50),)
 
 
 def test_a_gap_lets_the_acknowledgement_pass(store: Store) -> None:
