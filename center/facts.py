@@ -242,7 +242,7 @@ class Facts:
     def _stands(self, row: StandingRow) -> None:
         key = (row.gateway, row.slot)
         before = self._standing.get(key)
-        if before is None or row.store != before.store or row.newness >= before.newness:
+        if before is None or row.follows(before):
             self._standing[key] = row
 
     def _is_born(self, gateway: str, session: str) -> bool:

@@ -177,9 +177,11 @@ class StandingRow(NamedTuple):
     at: int = 0
     received_ms: int = 0
 
-    @property
-    def newness(self) -> tuple[int, int]:
-        return self.seq, self.received_ms
+    def follows(self, before: "StandingRow") -> bool:
+        """Of one store the higher seq is newer; of two, and where there are none, what came later."""
+        if self.seq and self.store == before.store:
+            return self.seq > before.seq
+        return self.received_ms >= before.received_ms
 
 
 class DocumentRow(NamedTuple):

@@ -37,6 +37,14 @@ def test_how_everything_stands_is_kept_as_it_comes(store: Store) -> None:
     assert now(store, T0 + 10 * SECOND) == Count(3, offline=2, never_seen=1)
 
 
+def test_of_two_journals_the_later_word_stands_also_in_one_batch(store: Store) -> None:
+    """As it does where they come one by one."""
+    later = letter("ev", events(moved(1, 10, "online")), T0 + SECOND)
+    sooner = letter("ev", events(moved(1, 10, "offline"), store="j2"), T0)
+    Recorder(store).record([letter("hb", beat(100, 1), T0), later, sooner])
+    assert now(store, T0 + 2 * SECOND) == Count(3, online=1, never_seen=2)
+
+
 def test_a_gateway_that_is_silent_or_has_left_stands_as_unknown(store: Store) -> None:
     """After `dark_after` without a heartbeat, or a goodbye; another session begins with every slot unknown."""
     recorder = Recorder(store)
