@@ -1,5 +1,8 @@
 """When each run of a gateway is known to have lived, by its heartbeats (N4).
 
+A boot that nothing dates is left out: it tells of no time itself, and where only late heartbeats of it are left, they
+would put it into the time of the boot after it.
+
 Pure. What that means for another run's word must not be known here.
 """
 
@@ -19,7 +22,7 @@ class Presence:
         spans: dict[Run, list[Span]] = defaultdict(list)
         for s in t.beats:
             spans[s.alike[:3]].append((s.at_lo, s.at_hi))
-        self._of = {run: _lived(mine, clocks[run[2]], dark_after_ms) for run, mine in spans.items()}
+        self._of = {run: _lived(mine, clocks[run[2]], dark_after_ms) for run, mine in spans.items() if clocks[run[2]]}
         self._any = union(*self._of.values())
         self._several = _doubled(span for mine in self._of.values() for span in mine)
 
@@ -39,9 +42,7 @@ def _lived(spans: list[Span], clock: Clock, dark_after_ms: int) -> Intervals:
         since = low if before is None else max(min(before, low), low - dark_after_ms)
         lived.append((since, high))
         before = high if before is None else max(before, high)
-    if clock:
-        return normal(span for one in normal(lived) for span in clock.spans(*one))
-    return normal((begin + clock.least_ms, end + clock.least_ms) for begin, end in normal(lived))
+    return normal(span for one in normal(lived) for span in clock.spans(*one))
 
 
 def _doubled(spans: Iterable[Span]) -> Intervals:

@@ -174,6 +174,8 @@ def test_order_changes_no_byte_of_what_is_defined(rnd: Random, faults: Faults) -
 
 @long
 @given(randoms)
+@example(Random(32360))
+@example(Random(1011314))
 def test_what_arrives_whole_is_known_whole(rnd: Random) -> None:
     """Once every journal row has arrived, all that was truly claimed and dated in time is known, through crashes and
     resets.
@@ -190,6 +192,7 @@ def test_what_arrives_whole_is_known_whole(rnd: Random) -> None:
 
 @long
 @given(randoms, st.booleans())
+@example(Random(32360), False)
 def test_late_messages_only_add(rnd: Random, undisciplined: bool) -> None:
     """While an honest gateway's messages trickle in, some once more and later, nothing that was known is taken back.
 

@@ -222,6 +222,18 @@ def test_a_boot_that_is_dated_when_its_time_is_over_was_not_online() -> None:
     assert of(judged([*told, *others, late]), "k1").on == EMPTY
 
 
+def test_late_heartbeats_of_a_boot_that_nothing_dates_take_nothing_from_the_next() -> None:
+    """It was over when the other began; what came of it came more than 25 minutes late, each so much."""
+    told = an_hour_off()
+    late = [
+        letter("hb", beat(m * MINUTE, 0, session="s0", store="j0").replace(b'"b1"', b'"b0"'), T0 + came * MINUTE)
+        for m, came in ((0, 40), (10, 30), (20, 25))
+    ]
+    before, after = judged(told), judged([*told, *late])
+    assert after.findings == ()
+    assert of(after, "k1") == of(before, "k1")
+
+
 def test_life_that_was_is_not_made_dark_to_gain_time() -> None:
     """Told two hours late while the line stood; heartbeats of another clock, later, do not make those hours silent."""
     told = [letter("ev", events(anchor(1)), T0 + 50), *minutes(1, 120, 1)]
