@@ -206,6 +206,7 @@ class Reporter:
             name=slot.camera.name,
             zone=slot.camera.zone,
             address=slot.camera.address,
+            channel=slot.camera.channel,
             availability=state.availability,
             level=state.level,
             reason=state.reason,

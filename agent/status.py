@@ -60,6 +60,8 @@ class CameraStatus(Struct, frozen=True, kw_only=True):
     name: str
     zone: str
     address: str
+    channel: str = ""
+    """As Camera.channel: which of a recorder's channels this slot shows."""
     availability: Availability
     level: Rung
     reason: Reason | None
