@@ -14,7 +14,7 @@ Each step follows from what had come by then, in the order of the receipts: no l
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from center.beats import CELL_MS, Stretch
@@ -211,17 +211,22 @@ class Clock:
     ) -> list[AnchorPoint]:
         """In the order of their receipts; none that dates anew what one before it, or Z, has dated.
 
-        One that came after Z was known, and is not near to it, rules from its receipt on.
+        One that came after Z was known, and is not near to all that Z dated from its `at` to its receipt, rules from
+        its receipt on.
         """
+        came = sorted((at + zero_ms, zero_ms) for at, zero_ms in steps)
+        least = [EVER, *accumulate((zero_ms for _, zero_ms in came), min)]
         believed: list[AnchorPoint] = []
         offsets: dict[int, int] = {}
         ats: list[int] = []
         for told in sorted(anchors, key=lambda a: (a.received_ms, a)):
             a, offset = told, told.utc_ms - told.at
             if a.received_ms > known_ms:
-                dated = [_step(steps, a.at), *([_offset_at(ats, offsets, a.at)] if ats else [])]
+                zero_ms = _step(steps, a.at)
+                last_ms = min(zero_ms, least[bisect_right(came, (a.received_ms, EVER))])
+                dated = [zero_ms, last_ms, *([_offset_at(ats, offsets, a.at)] if ats else [])]
                 if any(abs(offset - one) > REFINED_MS for one in dated):
-                    at = max(a.at, a.received_ms - dated[0])
+                    at = max(a.at, a.received_ms - last_ms)
                     a = a._replace(at=at, utc_ms=at + offset)
             if ats and ats[-1] >= a.at and abs(_offset_at(ats, offsets, a.at) - offset) > STEP_MS:
                 self.refused += [told] if told.err_ms < UNSURE_MS else []
@@ -346,8 +351,9 @@ def _pieces(
 
 
 def _onward(a: AnchorPoint, steps: Sequence[tuple[int, int]], known_ms: int) -> bool:
-    """Whether Z had dated what came before it, and otherwise."""
-    return a.received_ms > known_ms and abs(a.utc_ms - a.at - _step(steps, a.at)) > REFINED_MS
+    """Whether Z had dated what came before it, some of it otherwise."""
+    offsets = steps[0][1], _step(steps, a.at)  # the others lie between
+    return a.received_ms > known_ms and any(abs(a.utc_ms - a.at - one) > REFINED_MS for one in offsets)
 
 
 def _squeezed(pieces: Sequence[Piece]) -> Iterator[Piece]:

@@ -58,14 +58,14 @@ class World(NamedTuple):
         """About when boots were running of which no right anchor stands first under its number: a card that went back,
         or was copied, gave that number away. The center's own clock dates them, by the least delay of a heartbeat.
         """
-        return self._about(self._boots() - {boot for boot, _ in self._anchored(arrived)})
+        return self.about(self._boots() - {boot for boot, _ in self._anchored(arrived)})
 
     def dated_late(self, arrived: Iterable[Incoming]) -> Intervals:
         """About when boots were running of which an anchor came so late that the center's own clock had dated them.
 
         What was told as offline by either stays offline.
         """
-        return self._about({boot for boot, late_ms in self._anchored(arrived) if late_ms > AT_ONCE})
+        return self.about({boot for boot, late_ms in self._anchored(arrived) if late_ms > AT_ONCE})
 
     def _anchored(self, arrived: Iterable[Incoming]) -> list[tuple[str, int]]:
         """The boots of the right anchors that stand first under their numbers, and how late each came."""
@@ -87,7 +87,8 @@ class World(NamedTuple):
     def _boots(self) -> set[str]:
         return {boot for boot, _, _ in self.ran}
 
-    def _about(self, boots: Set[str]) -> Intervals:
+    def about(self, boots: Set[str]) -> Intervals:
+        """About when these were running."""
         return normal((b - NEARLY, e + NEARLY) for boot, b, e in self.ran if boot in boots)
 
 

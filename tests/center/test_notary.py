@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from random import Random
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -208,6 +209,33 @@ def test_a_late_anchor_moves_no_past() -> None:
     lie = letter("ev", events(anchor(4, 60 * MINUTE, T0 + 56 * MINUTE)), T0 + 120 * MINUTE)
     before, after = of(judged(told), "k1"), of(judged([*told, lie]), "k1")
     assert (after.on, after.off) == (before.on, before.off)
+
+
+def late_then_at_once(until: int) -> list[Incoming]:
+    """A minute on the way for 40 minutes, then none: two zeros within 90 s. Offline from minute 20 to 30, 50 to 60."""
+    rows = [(1, 0, "online"), (2, 20, "offline"), (3, 30, "online"), (4, 50, "offline"), (5, 60, "online")]
+    told = []
+    for m in range(1, until):
+        way, high = MINUTE if m < 40 else 40, sum(at < m for _, at, _ in rows)
+        offline = ("k1",) if high in (2, 4) else ()
+        told += [
+            letter("ev", events(moved(*row)), T0 + m * MINUTE + way - 5)
+            for row in ((seq, at * MINUTE, to) for seq, at, to in rows)
+            if row[1] == (m - 1) * MINUTE
+        ]
+        told.append(letter("hb", beat(m * MINUTE, high, offline=offline), T0 + m * MINUTE + way))
+    return told
+
+
+@pytest.mark.parametrize(("at", "late_ms"), [(70, 40), (55, 40), (10, MINUTE), (20, MINUTE)])
+def test_a_late_anchor_near_to_one_zero_moves_nothing_that_another_dated(at: int, late_ms: int) -> None:
+    """Near to the later zero it leaves what the earlier dated, near to the earlier what the later dated."""
+    told = late_then_at_once(80)
+    lie = letter("ev", events(anchor(6, at * MINUTE, T0 + at * MINUTE + late_ms)), T0 + 80 * MINUTE)
+    before, after = of(judged(told), "k1"), of(judged([*told, lie]), "k1")
+    assert total(before.off) == 20 * MINUTE
+    assert intersection(after.on, before.off) == EMPTY
+    assert after.off == before.off
 
 
 def test_a_boot_that_is_dated_when_its_time_is_over_was_not_online() -> None:
