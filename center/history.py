@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
-from center.intervals import EMPTY, Span, normal
+from center.intervals import EMPTY, Intervals, Span, normal
 from center.model import RunRow
 from center.store import Reader
 from center.store.reader import Copy
@@ -26,6 +26,18 @@ class Past(NamedTuple):
     session: str = ""
     left: bool = False
     seen: frozenset[str] = frozenset()
+
+
+class Uptime(dict[str, Intervals]):
+    """City -> when its gateways could be heard, read once."""
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__()
+        self._reader = reader
+
+    def __missing__(self, city: str) -> Intervals:
+        self[city] = self._reader.uptime(city)
+        return self[city]
 
 
 def recall(reader: Reader, gateways: Sequence[str], span: Span) -> dict[str, Past]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from center.calendar import Entry, Gap, windows
-from center.history import Past, recall
+from center.history import Past, Uptime, recall
 from center.intervals import Intervals, Span, difference, intersection, union
 from center.model import Bound, Piece, Position
 from center.notary import judge
@@ -120,7 +120,7 @@ def told(reader: Reader, when: When, rules: Rules) -> Iterator[tuple[Position, K
 
 def _heard(reader: Reader, when: When, rules: Rules) -> Iterator[tuple[Position, dict[str, "Heard"]]]:
     """Every position, by the city that it is heard in now, with the gateways that it is or was heard at."""
-    cities, uptime = reader.addresses(), _Uptime(reader)
+    cities, uptime = reader.addresses(), Uptime(reader)
     found = sorted(reader.positions(), key=lambda p: cities.get(p.bounds[-1].gateway, "") if p.bounds else "")
     for i in range(0, len(found), POSITIONS_AT_ONCE):
         chunk = found[i : i + POSITIONS_AT_ONCE]
@@ -130,18 +130,6 @@ def _heard(reader: Reader, when: When, rules: Rules) -> Iterator[tuple[Position,
             for gateway, past in recall(reader, gateways, when.span).items()
         }
         yield from ((position, heard) for position in chunk)
-
-
-class _Uptime(dict[str, Intervals]):
-    """City -> when its gateways could be heard, read once."""
-
-    def __init__(self, reader: Reader) -> None:
-        super().__init__()
-        self._reader = reader
-
-    def __missing__(self, city: str) -> Intervals:
-        self[city] = self._reader.uptime(city)
-        return self[city]
 
 
 class _Hours:

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from center.days.engine import TABLES, opened, write
 from center.days.merge import Fresh, Laid, merge
-from center.history import recall
-from center.intervals import Intervals, Span, difference, intersection
+from center.history import Uptime, recall
+from center.intervals import Span, difference, intersection
 from center.model import Bound, Position
 from center.rate import Rules, local
 from center.readings import DAY_MS
@@ -131,7 +131,7 @@ def _city(store: Store, task: Task, city: str) -> Laid:
         with Fresh(part, task.span, whole=task.heard is None) as fresh:
             for position in task.moved:
                 fresh.gone(position)
-            up = _Uptime(reader)
+            up = Uptime(reader)
             for i in range(0, len(chosen), GATEWAYS_AT_ONCE):
                 some = {gateway: places[gateway] for gateway in chosen[i : i + GATEWAYS_AT_ONCE]}
                 for gateway, rows in _told(reader, some, up, task):
@@ -152,7 +152,7 @@ Row = tuple[str, str, int, int]
 
 
 def _told(
-    reader: Reader, some: dict[str, list[tuple[str, tuple[Bound, ...]]]], up: "_Uptime", task: Task
+    reader: Reader, some: dict[str, list[tuple[str, tuple[Bound, ...]]]], up: Uptime, task: Task
 ) -> Iterator[tuple[str, list[Row]]]:
     """dark: told on while nothing was heard of its gateway."""
     span, when = task.span, When("", task.span, task.span[1], live=False)
@@ -169,18 +169,6 @@ def _told(
             for state, spans in (("on", lit), ("off", known.off), ("dark", dark)):
                 rows += ((position, state, begin, end) for begin, end in intersection(spans, (span,)))
         yield gateway, rows
-
-
-class _Uptime(dict[str, Intervals]):
-    """City -> when its gateways could be heard, read once."""
-
-    def __init__(self, reader: Reader) -> None:
-        super().__init__()
-        self._reader = reader
-
-    def __missing__(self, city: str) -> Intervals:
-        self[city] = self._reader.uptime(city)
-        return self[city]
 
 
 def _forget(folder: Path, parts: set[str], span: Span) -> None:

@@ -34,7 +34,7 @@ _SESSION = re.compile(r"[\x21-\x3a\x3c-\x7e]{1,128}")
 _UNKNOWN_PATH = frozenset({400, 404, 454, 459, 460})
 """Bad request, not found, session not found there, and aggregate operation not allowed, or the only one allowed."""
 _RECORDER_FULL = 500
-"""To SETUP of what was just described: recorders say so that they have no room (go2rtc issue 1616)."""
+"""To SETUP of what was just described: recorders say so that they have no room (go2rtc met one)."""
 _CHANNELS = re.compile(r"interleaved\s*=\s*([0-9]{1,3})(?![0-9])", re.IGNORECASE)
 
 
