@@ -424,7 +424,7 @@ def test_a_place_that_cannot_be_written_is_said_before_any_camera_is_asked(tmp_p
     with Canteen([CameraSpec(slot="camera", persona="fixed-720p")]) as canteen:
         camera = canteen.camera("camera")
         command = [tool("canteen-agent"), "inspect", "--address", f"{camera.address}:{camera.onvif_port}"]
-        command += ["--report", str(tmp_path / "file" / "reports")]
+        command += ["--lang", "en", "--report", str(tmp_path / "file" / "reports")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert all(asked.service == "discovery" for asked in canteen.requests("camera"))
     assert done.returncode == 2

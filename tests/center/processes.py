@@ -15,7 +15,6 @@ from paho.mqtt.enums import CallbackAPIVersion
 from center.store import Store
 from contract import topics
 from contract.messages import Ack, Command, Result, encode
-from tests.center.hearing import kept
 from tests.center.letters import CITY, GATEWAY
 from tests.support.broker import Broker
 from tests.support.waiting import PATIENCE_S
@@ -91,6 +90,7 @@ class Gateway:
 def held(database: Path, gateway: str = GATEWAY) -> set[int]:
     store = Store(str(database))
     with store.read() as reader:
-        seqs = {h.seq for h in kept(reader, gateway).held}
+        stores = {run.store for run in reader.runs([gateway])}
+        seqs = {h.seq for h in reader.events([(gateway, one, 0, 2**53) for one in stores], {}).get(gateway, ())}
     store.close()
     return seqs

@@ -2,12 +2,12 @@
 
 from collections import deque
 
+from center import testimony
 from center.beats import Stretch, joined, stretch
 from center.echo import EVERY_S, Echo
 from center.intervals import Intervals, difference, normal
 from center.notary import judge
 from center.rate import Rules, dark
-from center.testimony import Testimony
 from center.timeline import AnchorPoint, Held
 from contract.messages import Heartbeat
 from tests.center.letters import T0
@@ -69,7 +69,9 @@ def test_a_center_that_reads_a_sixth_for_twenty_minutes_charges_no_gateway() -> 
         held = (Held("j", 1, "s", "b", received_ms=T0 + 500), move)
         anchors = (AnchorPoint("b", 0, T0, T0 + 500),)
         judged = judge(
-            Testimony(held, beats=tuple(joined(beats)), anchors=anchors, up=up), RULES.dark_after_ms, RULES.within_ms
+            testimony.Testimony(held, beats=tuple(joined(beats)), anchors=anchors, up=up),
+            RULES.dark_after_ms,
+            RULES.within_ms,
         )
         told_to = max(s.settled_to for s in beats) + T0
         on = difference(judged.known["k1"].on, dark(judged.life, up, RULES))

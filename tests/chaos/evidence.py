@@ -150,7 +150,9 @@ def held(site: Site) -> Held:
         events = db.execute(_EVENTS, (GATEWAY,))
         found = {(store, seq): json.loads(payload) for store, seq, payload in events}
         gaps = [f"{store} {low}..{high}: {why}" for store, low, high, why in db.execute(_GAPS, (GATEWAY,))]
-        aside = [reason for (reason,) in db.execute("SELECT reason FROM quarantine WHERE code NOT IN (?, ?)", FINDINGS)]
+        codes = ", ".join("?" * len(FINDINGS))
+        found_aside = db.execute(f"SELECT reason FROM quarantine WHERE code NOT IN ({codes})", FINDINGS)
+        aside = [reason for (reason,) in found_aside]
     return Held(found, gaps, aside)
 
 

@@ -129,7 +129,10 @@ def _bands(seen: Halves, written: NDArray[np.bool_], scale: float, enlarged: flo
     power, pitch = _shared_power(seen, written), _pitch()
     if power is None:
         return None
-    high = float(power[(pitch > _ABOVE / scale) & (pitch < _BELOW)].mean())
+    fine = power[(pitch > _ABOVE / scale) & (pitch < _BELOW)]
+    if not fine.size:  # the pictures are so alike in scale that nothing lies between
+        return None
+    high = float(fine.mean())
     low, top = (pitch_ / enlarged for pitch_ in _COARSE)
     coarse = float(power[(pitch > low) & (pitch < top)].mean())
     return (max(high, 0.0), coarse) if coarse > _LEAST_POWER else None
