@@ -214,8 +214,8 @@ HARMLESS = re.compile(r"/dev/null|/proc/.*|.*/__pycache__/.*")
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
 def test_an_inspection_writes_its_report_and_nothing_else(tmp_path: Path) -> None:
-    """Traced with all its children, `inspect` opens no file for writing but the report and the record of refused logins;
-    pictures it decodes in memory.
+    """Traced with all its children, `inspect` opens no file for writing but the report and the record of
+    refused logins; pictures it decodes in memory.
 
     Neither what it prints, nor the report, nor any argv or environment holds the password.
     """
