@@ -429,7 +429,7 @@ def test_a_place_that_cannot_be_written_is_said_before_any_camera_is_asked(tmp_p
         assert all(asked.service == "discovery" for asked in canteen.requests("camera"))
     assert done.returncode == 2
     assert done.stderr.startswith(f"canteen-agent: cannot write the report: {tmp_path / 'file'}")
-    assert "Not a directory" in done.stderr
+    assert "a file stands where its folder should be" in done.stderr
 
 
 # ---- in a browser -------------------------------------------------------------------------------
