@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from center.show import grid, word
+from center.show import Plain, grid, word
 
 BOM = "\ufeff"
 
@@ -35,6 +35,13 @@ def tell(options: argparse.Namespace, document: Callable[[], Any], *lists: Listi
         for one in lists:
             grid(one.columns, one.rows, options.lang, right=one.figures, whole=one.whole)
         out(*lines)
+
+
+def answer(options: argparse.Namespace, document: dict[str, Any], *lines: str) -> None:
+    """What was done: the document with --json, its one row with --csv, else the lines."""
+    cells = [" ".join(map(str, v)) if isinstance(v, list | tuple) else str(v) for v in document.values()]
+    listing = [Listing([Plain(key) for key in document], [cells])] if options.csv else []
+    tell(options, lambda: document, *listing, lines=lines)
 
 
 def _csv(lists: Sequence[Listing], lang: str) -> None:

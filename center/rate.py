@@ -53,15 +53,15 @@ class Figures(NamedTuple):
         return Figures(*(a + b for a, b in zip(self, other, strict=True)))
 
 
-def figures(service: Intervals, known: Known, dark: Intervals, rules: Rules) -> Figures:
-    """One slot's figures. `service`: when it is assessed; dark turns online into unknown, never into offline."""
-    on = difference(known.on, dark) if rules.dark == "visible" else known.on
-    return Figures(
-        slots=1 if service else 0,
-        assessed=total(service),
-        on=total(intersection(on, service)),
-        off=total(intersection(known.off, service)),
-    )
+def lit(known: Known, dark: Intervals, rules: Rules) -> Known:
+    """What counts as known: dark turns online into unknown, never into offline."""
+    return Known(difference(known.on, dark), known.off) if rules.dark == "visible" else known
+
+
+def figures(assessed: Intervals, known: Known) -> Figures:
+    """One slot's figures. `assessed`: E; `known`: what counts as known."""
+    on, off = (total(intersection(told, assessed)) for told in (known.on, known.off))
+    return Figures(1 if assessed else 0, total(assessed), on, off)
 
 
 def service(accepted_ms: int, ended_ms: int | None, span: tuple[int, int]) -> Intervals:

@@ -6,20 +6,25 @@ spot: published instants at which it was online, of those assessed. The SQL of c
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from center.intervals import Intervals, Span, intersection, total, union
-from center.rate import Figures
+from center.rate import Figures, figures
 from center.timeline import Known
 
 DAY_MS = 86_400_000
 
 
+Name = Literal["time", "days", "spot"]
+NAMES: tuple[Name, ...] = ("time", "days", "spot")
+
+
 class Rule(NamedTuple):
-    """`theta`: least share of a day. `instants`: of each day, evenly from its midnight on."""
+    """`theta`: least share of a day. `instants`: of each day, evenly from its midnight on. `deciding`: of the three."""
 
     theta: Fraction = Fraction(99, 100)
     instants: int = 24
+    deciding: Name = "days"
 
 
 class Readings(NamedTuple):
@@ -31,6 +36,17 @@ class Readings(NamedTuple):
     spots: int = 0
     spots_online: int = 0
     planned: int = 0
+
+    def plus(self, other: "Readings") -> "Readings":
+        return Readings(self.time.plus(other.time), *(a + b for a, b in zip(self[1:], other[1:], strict=True)))
+
+    def ratio(self, name: Name) -> tuple[int, int]:
+        """Its numerator and denominator."""
+        return {
+            "time": (self.time.on, self.time.assessed),
+            "days": (self.days_online, self.days),
+            "spot": (self.spots_online, self.spots),
+        }[name]
 
 
 class Outages(NamedTuple):
@@ -54,9 +70,7 @@ def readings(assessed: Intervals, whole: Intervals, known: Known, span: Span, ru
             days_online += total(its_on) >= rule.theta * total(e)
             spots += _instants(e, day[0], rule)
             spots_online += _instants(its_on, day[0], rule)
-    off = total(intersection(known.off, assessed))
-    figures = Figures(1 if assessed else 0, total(assessed), total(on), off)
-    return Readings(figures, days, days_online, spots, spots_online, total(whole) - total(assessed))
+    return Readings(figures(assessed, known), days, days_online, spots, spots_online, total(whole) - total(assessed))
 
 
 # ---- any definition of the rate -----------------------------------------------------------------

@@ -12,7 +12,8 @@ from center.history import Past, Uptime, recall
 from center.intervals import Intervals, Span, difference, intersection, union
 from center.model import Bound, Piece, Position
 from center.notary import judge
-from center.rate import TOO_LATE_MS, Count, Figures, Rules, count, dark, figures, local, percent, service, state_at
+from center.rate import TOO_LATE_MS, Count, Figures, Rules, count, dark, lit, local, percent, service, state_at
+from center.readings import NAMES, Readings, Rule, readings
 from center.registry.tree import Tree
 from center.store import Reader
 from center.testimony import claims_of
@@ -27,15 +28,20 @@ LEVELS: dict[str, Callable[[Tree, Piece], tuple[str, str]]] = {
 }
 """Level -> (key, name) of the row that a position counts in while it is there. A city is a row of the bulletin."""
 POSITIONS_AT_ONCE = 2000
+SHIPPED = Rule()
 
 
 class Row(NamedTuple):
-    """One line of a report: a place at some level, its figures and its counts."""
+    """One line of a report: a place at some level, its three readings and its counts."""
 
     key: str
     name: str
-    figures: Figures = Figures()
+    readings: Readings = Readings()
     counts: Count = Count()
+
+    @property
+    def figures(self) -> Figures:
+        return self.readings.time
 
 
 class Report(NamedTuple):
@@ -46,6 +52,7 @@ class Report(NamedTuple):
     moment: int
     level: str
     rules: Rules
+    rule: Rule
     rows: tuple[Row, ...]
     total: Row
 
@@ -59,41 +66,42 @@ class When(NamedTuple):
     live: bool = True
 
 
-def report(reader: Reader, when: When, level: str, rules: Rules) -> Report:
+def report(reader: Reader, when: When, level: str, rules: Rules, rule: Rule = SHIPPED) -> Report:
     """Counts every position of the registry that is in service, whether or not anything was ever heard of it."""
     tree = Tree(reader.regions())
     rows: dict[str, Row] = {}
     total = Row("", "")
-    for parts in _positions(reader, tree, when, rules):
+    for parts in _positions(reader, tree, when, rules, rule):
         mine: dict[str, Row] = {}
         whole = Row("", "")
-        for piece, its_figures, its_count in parts:
+        for piece, its_readings, its_count in parts:
             key, name = LEVELS[level](tree, piece)
-            mine[key] = _plus(mine.get(key, Row(key, name)), its_figures, its_count)
-            whole = _plus(whole, its_figures, its_count)
+            mine[key] = _plus(mine.get(key, Row(key, name)), its_readings, its_count)
+            whole = _plus(whole, its_readings, its_count)
         for key, row in mine.items():
-            rows[key] = _plus(rows.get(key, Row(key, row.name)), _once(row.figures), row.counts)
-        total = _plus(total, _once(whole.figures), whole.counts)
-    return Report(when.month, when.span, when.moment, level, rules, tuple(rows[key] for key in sorted(rows)), total)
+            rows[key] = _plus(rows.get(key, Row(key, row.name)), _once(row.readings), row.counts)
+        total = _plus(total, _once(whole.readings), whole.counts)
+    listed = tuple(rows[key] for key in sorted(rows))
+    return Report(when.month, when.span, when.moment, level, rules, rule, listed, total)
 
 
-def _once(figures: Figures) -> Figures:
+def _once(its: Readings) -> Readings:
     """A position is one, however many times of service it had."""
-    return figures._replace(slots=min(figures.slots, 1))
+    return its._replace(time=its.time._replace(slots=min(its.time.slots, 1)))
 
 
-def _plus(row: Row, its_figures: Figures, its_count: Count) -> Row:
-    return row._replace(figures=row.figures.plus(its_figures), counts=row.counts.plus(its_count))
+def _plus(row: Row, its_readings: Readings, its_count: Count) -> Row:
+    return row._replace(readings=row.readings.plus(its_readings), counts=row.counts.plus(its_count))
 
 
-Part = tuple[Piece, Figures, Count]
+Part = tuple[Piece, Readings, Count]
 
 
-def _positions(reader: Reader, tree: Tree, when: When, rules: Rules) -> Iterator[list[Part]]:
+def _positions(reader: Reader, tree: Tree, when: When, rules: Rules, rule: Rule) -> Iterator[list[Part]]:
     """The parts of one position after the other, each in one place."""
     hours = _Hours(reader, tree, when, rules)
     for position, heard in _heard(reader, when, rules):
-        yield list(_parts(position, heard, hours, when, rules))
+        yield list(_parts(position, heard, hours, when, rules, rule))
 
 
 def assessed(reader: Reader, when: When, rules: Rules) -> Iterator[list[tuple[Piece, Intervals, Known]]]:
@@ -102,9 +110,9 @@ def assessed(reader: Reader, when: When, rules: Rules) -> Iterator[list[tuple[Pi
     hours = _Hours(reader, tree, when, rules)
     for position, heard in _heard(reader, when, rules):
         its_known, silence = together(position.bounds, heard)
-        lit = difference(its_known.on, silence) if rules.dark == "visible" else its_known.on
+        counted = lit(its_known, silence, rules)
         yield [
-            (piece, e, Known(lit, its_known.off))
+            (piece, e, counted)
             for piece in position.pieces
             if not rules.kinds or piece.kind in rules.kinds
             for e in (hours.assessed(piece, service(piece.since_ms, piece.until_ms, when.span)),)
@@ -180,9 +188,12 @@ class Heard:
         self.live = _live(past, judged.life, when.moment, rules) if when.live else {}
 
 
-def _parts(position: Position, heard: dict[str, Heard], hours: "_Hours", when: When, rules: Rules) -> Iterator[Part]:
+def _parts(
+    position: Position, heard: dict[str, Heard], hours: "_Hours", when: When, rules: Rules, rule: Rule
+) -> Iterator[Part]:
     its_known, silence = together(position.bounds, heard)
     state = _state(position, heard, its_known, when)
+    counted = lit(its_known, silence, rules)
     seen = any(bound.slot in heard[bound.gateway].seen for bound in position.bounds if bound.gateway in heard)
     for piece in position.pieces:
         if rules.kinds and piece.kind not in rules.kinds:
@@ -191,7 +202,7 @@ def _parts(position: Position, heard: dict[str, Heard], hours: "_Hours", when: W
         in_service = piece.since_ms <= when.moment and (piece.until_ms is None or when.moment < piece.until_ms)
         if in_span or in_service:
             its_count = count(state, seen=seen) if in_service else Count()
-            yield piece, figures(in_span, its_known, silence, rules), its_count
+            yield piece, readings(in_span, in_span, counted, when.span, rule), its_count
 
 
 def together(bounds: Iterable[Bound], heard: dict[str, Heard]) -> tuple[Known, Intervals]:
@@ -239,9 +250,10 @@ def as_json(made: Report) -> dict[str, Any]:
     """What `rate --json` prints.
 
     {month, from, to, now, level, dark, rows: [row], total: row, point_in_time: {at, ...counts, share},
-    readings: {time: ratio}} with row = {key, name, slots, E_ms, on_ms, off_ms, unknown_ms, rate, evidence, upper,
-    point_in_time: counts} and ratio = {numerator, denominator, text}; times ISO 8601 in Asia/Shanghai; `to` is where
-    a running month ends for now; text is rounded half up, never into a pass, and "n/a" where the denominator is 0.
+    readings: {time, days, spot: ratio}, deciding} with row = {key, name, slots, E_ms, on_ms, off_ms, unknown_ms, rate,
+    evidence, upper, readings, point_in_time: counts} and ratio = {numerator, denominator, text}; times ISO 8601 in
+    Asia/Shanghai; `to` is where a running month ends for now; text is rounded half up, never into a pass, and "n/a"
+    where the denominator is 0; `rate` is that of the reading `time`.
     """
     begin, end = (local(ms).isoformat() for ms in made.span)
     now, total = local(made.moment).isoformat(), made.total
@@ -259,8 +271,13 @@ def as_json(made: Report) -> dict[str, Any]:
             **total.counts._asdict(),
             "share": ratio(total.counts.online, total.counts.registered),
         },
-        "readings": {"time": ratio(total.figures.on, total.figures.assessed)},
+        "readings": _ratios(total),
+        "deciding": made.rule.deciding,
     }
+
+
+def _ratios(row: Row) -> dict[str, Any]:
+    return {name: ratio(*row.readings.ratio(name)) for name in NAMES}
 
 
 def _row_json(row: Row) -> dict[str, Any]:
@@ -276,6 +293,7 @@ def _row_json(row: Row) -> dict[str, Any]:
         "rate": ratio(f.on, f.assessed),
         "evidence": ratio(f.assessed - f.unknown, f.assessed),
         "upper": ratio(f.on + f.unknown, f.assessed),
+        "readings": _ratios(row),
         "point_in_time": row.counts._asdict(),
     }
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Literal
 
 from center.rate import Count, local, percent
+from center.readings import NAMES, Name, Rule
 from center.report import Report, Row
 from contract.text import printable
 
@@ -19,7 +20,10 @@ TEXTS = {
     "never_seen": ("从未上线", "never seen"),
     "share": ("当前在线比例", "online now"),
     "rate": ("在线率", "online rate"),
-    "time": ("在线率（时长加权）", "online rate (time-weighted)"),
+    "deciding": ("作准", "decides"),
+    "yes": ("是", "yes"),
+    "no": ("否", "no"),
+    "star": ("* 作准的读法", "* the reading that decides"),
     "evidence": ("证据充分度", "evidence"),
     "upper": ("上限", "upper bound"),
     "name": ("名称", "name"),
@@ -91,6 +95,15 @@ TEXTS = {
     ),
     "rebuilt": ("已重新生成：当前状态 {0} 行，月份 {1}", "made anew: {0} rows of how everything stands, months {1}"),
     "key": ("代码", "key"),
+    "rows": ("行数", "rows"),
+    "laid": (
+        "{0}：写入 {1} 个市·日，{2} 个不变；重算网关 {3} 台",
+        "{0}: {1} days of cities written, {2} as they were; {3} gateways gone through",
+    ),
+    "frozen": ("{0}：第 {1} 次定稿（0 为首次），{2} 个文件", "{0}: revision {1}, {2} files"),
+    "provisional": ("暂定", "provisional"),
+    "final": ("终稿，第 {0} 次修订（0 为首次定稿），{1}", "revision {0} of {1}"),
+    "late": ("定稿后才到的数据会改变：{0}", "what came late would change: {0}"),
     "definition": ("口径", "definition"),
     "numerator": ("分子", "numerator"),
     "denominator": ("分母", "denominator"),
@@ -129,18 +142,26 @@ def now(counts: Count, moment: int, lang: str) -> str:
 
 
 def summary(made: Report, lang: str) -> Iterator[str]:
-    """Two lines: this moment, and the month so far."""
-    f = made.total.figures
-    yield now(made.total.counts, made.moment, lang)
+    """This moment, the month so far, its three readings with the one that decides marked."""
+    total, f = made.total, made.total.figures
+    yield now(total.counts, made.moment, lang)
     until = f"{word('month', lang)} {made.month} {word('until', lang)} {local(made.span[1]):%Y-%m-%d %H:%M:%S}"
-    rate = f"{word('time', lang)} {percent(f.on, f.assessed)} ({f.on}/{f.assessed} ms)"
     evidence = f"{word('evidence', lang)} {percent(f.assessed - f.unknown, f.assessed)}"
-    yield f"{until}  {rate}  {evidence}  {word('upper', lang)} {percent(f.on + f.unknown, f.assessed)}"
+    yield f"{until}  {evidence}  {word('upper', lang)} {percent(f.on + f.unknown, f.assessed)}"
+    for name, head in headings(made.rule, lang).items():
+        numerator, denominator = total.readings.ratio(name)
+        yield f"{word('rate', lang)} {head}: {percent(numerator, denominator)} ({numerator}/{denominator})"
+    yield word("star", lang)
+
+
+def headings(rule: Rule, lang: str) -> dict[Name, Plain]:
+    """The names of the three readings; a star marks the one that decides."""
+    return {name: Plain(word(f"reading_{name}", lang) + "*" * (name == rule.deciding)) for name in NAMES}
 
 
 def rate_cells(made: Report, lang: str) -> list[tuple[str, ...]]:
-    """A row for each of the level, the worst first and those that pass below; the total last."""
-    rows = sorted(made.rows, key=lambda row: failing_first(row.figures.on, row.figures.assessed))
+    """A row for each of the level, the worst by the deciding reading first; the total last."""
+    rows = sorted(made.rows, key=lambda row: failing_first(*row.readings.ratio(made.rule.deciding)))
     return [_cells(row) for row in (*rows, made.total._replace(name=word("total", lang)))]
 
 
@@ -151,8 +172,9 @@ def failing_first(numerator: int, denominator: int) -> Fraction:
 
 def _cells(row: Row) -> tuple[str, ...]:
     f, c = row.figures, row.counts
-    rates = (percent(part, f.assessed) for part in (f.on, f.assessed - f.unknown, f.on + f.unknown))
-    return (row.name, str(f.slots), str(c.online), str(c.offline), str(c.unknown), str(c.never_seen), *rates)
+    rates = (percent(*row.readings.ratio(name)) for name in NAMES)
+    evidence = percent(f.assessed - f.unknown, f.assessed)
+    return (row.name, str(f.slots), *(str(n) for n in c[1:]), *rates, evidence)
 
 
 def grid(

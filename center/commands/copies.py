@@ -1,12 +1,11 @@
 """canteen-center backup and restore: a copy of the database in use, and its way back."""
 
 import argparse
-import json
 from pathlib import Path
 
 from center.arguments import Making, now_ms
 from center.commands import FINE
-from center.forms import out
+from center.forms import answer
 from center.rate import local
 from center.registry.cells import written
 from center.show import word
@@ -25,7 +24,7 @@ def add(making: Making) -> None:
     kept = say("替换现有数据库，原库改名保留", "also where there is a database: it is kept beside under another name")
     back.add_argument("--replace", action="store_true", help=kept)
     for act in (backup, back):
-        act.add_argument("--json", action="store_true", help=say("以 JSON 输出", "as JSON"))
+        making.forms(act)
 
 
 def _backup(options: argparse.Namespace) -> int:
@@ -42,12 +41,11 @@ def _restore(options: argparse.Namespace) -> int:
 
 def _tell(options: argparse.Namespace, made: Copy, what: str, aside: Path | None = None) -> None:
     heard = written(made.heard_ms) if made.heard_ms else "-"
-    if options.json:
-        told = {"file": str(made.file), "bytes": made.size, "version": made.version, "heard_until": heard}
-        out(json.dumps(told | ({"kept_as": str(aside)} if aside else {}), ensure_ascii=False))
-        return
-    out(word(what, options.lang, str(made.file), f"{made.size / 1e6:.1f}", heard))
+    told = {"file": str(made.file), "bytes": made.size, "version": made.version, "heard_until": heard}
+    lines = [word(what, options.lang, str(made.file), f"{made.size / 1e6:.1f}", heard)]
     if aside:
-        out(word("kept_as", options.lang, str(aside)))
+        told["kept_as"] = str(aside)
+        lines.append(word("kept_as", options.lang, str(aside)))
     if what == "restored":
-        out(word("behind", options.lang))
+        lines.append(word("behind", options.lang))
+    answer(options, told, *lines)

@@ -26,13 +26,13 @@ from center.compare import as_json as compared_as_json
 from center.days.command import rule_of
 from center.forms import Listing, tell
 from center.rate import month_of, month_span, percent
-from center.readings import Definition, Rule, Share
-from center.report import LEVELS, When, as_json, report
-from center.show import Plain, failing_first, rate_cells, summary, word
+from center.readings import NAMES, Definition, Rule, Share
+from center.report import LEVELS, Report, When, as_json, report
+from center.show import Plain, failing_first, headings, rate_cells, summary, word
 from center.store import Reader, Store
 from contract.preset import load_preset, presets
 
-FIGURES = ("slots", "online", "offline", "unknown", "never_seen", "rate", "evidence", "upper")
+COUNTS = ("slots", "online", "offline", "unknown", "never_seen")
 COUNTED = {"time": "ms", "days": "camera_day", "spot": "sample"}
 T = TypeVar("T")
 
@@ -58,12 +58,31 @@ def _rate(options: argparse.Namespace) -> int:
     at_ms = moment(options.at) if options.at else None
     if len(named) > 1 or _defines(named[0]):
         return _several(options, [way(name, options.lang) for name in named], at_ms)
-    its_rules, when = rules(named[0]), _when(options.month, at_ms)
-    made = _asked(options, when, lambda reader: report(reader, when, options.level, its_rules))
-    rows = rate_cells(made, options.lang)
-    lines = [] if options.json or options.csv else list(summary(made, options.lang))
-    tell(options, lambda: as_json(made), Listing(("name", *FIGURES), rows, FIGURES), lines=lines)
+    policy, when = policy_of(named[0]), _when(options.month, at_ms)
+    its_rules, rule = rules_of(policy), rule_of(policy)
+    made = _asked(options, when, lambda reader: report(reader, when, options.level, its_rules, rule))
+    if options.csv:
+        listing = _whole(made, options.lang)
+    else:
+        figures = (*COUNTS, *headings(rule, options.lang).values(), "evidence")
+        listing = Listing(("name", *figures), rate_cells(made, options.lang), figures)
+    tell(options, lambda: as_json(made), listing, lines=list(summary(made, options.lang)))
     return FINE
+
+
+def _whole(made: Report, lang: str) -> Listing:
+    """For a spreadsheet: every reading with both integers, and which of them decides."""
+    columns = ("key", "name", *COUNTS, "definition", "numerator", "denominator", "rate", "deciding")
+    rows = [
+        (
+            *(row.key, row.name, str(row.figures.slots), *map(str, row.counts[1:])),
+            *(word(f"reading_{name}", lang), *map(str, row.readings.ratio(name)), percent(*row.readings.ratio(name))),
+            word("yes" if name == made.rule.deciding else "no", lang),
+        )
+        for row in (*made.rows, made.total._replace(name=word("total", lang)))
+        for name in NAMES
+    ]
+    return Listing(columns, rows)
 
 
 def _when(month: str | None, at_ms: int | None) -> When:

@@ -1,7 +1,6 @@
 """canteen-center rebuild: makes anew what is derived from facts; no fact and no final month is touched."""
 
 import argparse
-import json
 import shutil
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from center.arguments import Making, Misuse, now_ms, rules
 from center.audit import audit
 from center.commands import FINE
 from center.days.build import build
-from center.forms import out
+from center.forms import answer
 from center.rate import month_span
 from center.show import word
 from center.store import Store
@@ -25,7 +24,7 @@ def add(making: Making) -> None:
     )
     rebuild.add_argument("--out", type=Path, metavar="FOLDER", help=folder)
     making.policy(rebuild)
-    rebuild.add_argument("--json", action="store_true", help=say("以 JSON 输出", "as JSON"))
+    making.forms(rebuild)
 
 
 def _rebuild(options: argparse.Namespace) -> int:
@@ -46,10 +45,8 @@ def _rebuild(options: argparse.Namespace) -> int:
         shutil.rmtree(now, ignore_errors=True)
         build(store, now, (begin, min(end, now_ms())), its_rules)
     store.close()
-    if options.json:
-        out(json.dumps({"standing": rows, "months": months}))
-    else:
-        out(word("rebuilt", options.lang, str(rows), " ".join(months) or "-"))
+    said = word("rebuilt", options.lang, str(rows), " ".join(months) or "-")
+    answer(options, {"standing": rows, "months": months}, said)
     return FINE
 
 

@@ -1,12 +1,11 @@
 """canteen-center retention: gives up facts older than the policy's months, once these months are final."""
 
 import argparse
-import json
 from pathlib import Path
 
 from center.arguments import Making, Misuse, now_ms, policy_of
 from center.commands import FINE
-from center.forms import out
+from center.forms import answer
 from center.rate import month_span
 from center.retention import Unfit, check, first_kept, give_up, months_before, old
 from center.show import word
@@ -26,7 +25,7 @@ def add(making: Making) -> None:
     making.policy(retention)
     really = say("确实删除；否则只显示将删除什么", "do it; without this it is only said what would go")
     retention.add_argument("--apply", action="store_true", help=really)
-    retention.add_argument("--json", action="store_true", help=say("以 JSON 输出", "as JSON"))
+    making.forms(retention)
 
 
 def _retention(options: argparse.Namespace) -> int:
@@ -45,18 +44,7 @@ def _retention(options: argparse.Namespace) -> int:
         raise Misuse(f"{unfit}; nothing was given up") from unfit
     finally:
         store.close()
-    if options.json:
-        told = {"kept_from": first, "months": months, "boots": boots, "rows": rows, "applied": options.apply}
-        out(json.dumps(told, ensure_ascii=False))
-        return FINE
-    out(
-        word(
-            "given_up" if options.apply else "would_go",
-            options.lang,
-            first,
-            " ".join(months) or "-",
-            str(boots),
-            str(rows),
-        )
-    )
+    told = {"kept_from": first, "months": months, "boots": boots, "rows": rows, "applied": options.apply}
+    what = "given_up" if options.apply else "would_go"
+    answer(options, told, word(what, options.lang, first, " ".join(months) or "-", str(boots), str(rows)))
     return FINE

@@ -2,7 +2,6 @@
 
 import argparse
 import hashlib
-import json
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -13,12 +12,12 @@ from center.arguments import Making, Misuse, loaded, no_month, rules, still_ther
 from center.days.build import build
 from center.days.engine import Row, Uncovered, month
 from center.days.final import Asked, Refused, freeze, late, newest
-from center.forms import Listing, out, tell
+from center.forms import Listing, answer, tell
 from center.intervals import Span
 from center.rate import local, month_of, month_span, percent
 from center.readings import Rule
 from center.registry.command import somebody
-from center.show import failing_first
+from center.show import Plain, failing_first, headings, word
 from center.store import Store
 from contract.policy import Policy, load_policy
 
@@ -50,13 +49,13 @@ def add(making: Making) -> None:
         database=False,
     )
     show.add_argument("--level", choices=LEVELS, default="city", help=say("层级；默认为市", "default: city"))
-    making.forms(show)
     for act in (lay, end, show):
         month = say("按北京时间；默认本月", "in Asia/Shanghai; default: the running month")
         act.add_argument("--month", default="", metavar="YYYY-MM", help=month)
         folder = say("其下每月一个文件夹", "one folder for each month in it")
         act.add_argument("--out", type=Path, required=True, metavar="FOLDER", help=folder)
         making.policy(act)
+        making.forms(act)
 
 
 def _month(options: argparse.Namespace) -> tuple[str, Span]:
@@ -81,8 +80,8 @@ def _build(options: argparse.Namespace) -> int:
         built = build(store, options.out / name / "now", span, rules(options.policy), whole=options.whole)
     finally:
         store.close()
-    words = (built.written, built.unchanged, built.gateways)
-    out("{}: {} days of cities written, {} as they were; {} gateways gone through".format(name, *words))
+    said = word("laid", options.lang, name, *map(str, built))
+    answer(options, {"month": name, **built._asdict()}, said)
     return 0
 
 
@@ -101,12 +100,14 @@ def _freeze(options: argparse.Namespace) -> int:
         raise Misuse(str(refused)) from refused
     except Uncovered as gap:
         raise Misuse(str(gap)) from gap
-    out(f"{name}: revision {made.number}, {len(made.hashes)} files")
+    told = {"month": name, "revision": made.number, "at": local(made.at_ms).isoformat(), "files": len(made.hashes)}
+    answer(options, told, word("frozen", options.lang, name, str(made.number), str(len(made.hashes))))
     return 0
 
 
 def rule_of(policy: Policy) -> Rule:
-    return Rule(Fraction(str(policy.rate.min_day_ratio.value)), policy.rate.spot_instants.value)
+    r = policy.rate
+    return Rule(Fraction(str(r.min_day_ratio.value)), r.spot_instants.value, r.deciding_reading.value)
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -126,14 +127,28 @@ def _show(options: argparse.Namespace) -> int:
         listed = final.rows if final else now
     rows = [row for row in listed if row.level == options.level]
     behind = late(final.rows, now) if final else {}
-    state = f"revision {final.number} of {local(final.at_ms).isoformat(' ', 'minutes')}" if final else "provisional"
-    columns = ("name", "slots", "reading_time", "reading_days", "reading_spot", "outages", "longest", "mttr", "planned")
-    head = {"month": name, "revision": final.number if final else None, "late": behind}
-    worst = sorted((row for row in rows if not row.kind), key=lambda row: failing_first(row.on_ms, row.e_ms))
-    listing = Listing(columns, [_cells(row) for row in worst], columns[1:])
-    lines = [f"{name}: {state}", *([f"late: {json.dumps(behind)}"] if any(behind.values()) else [])]
+    rule, lang = rule_of(policy), options.lang
+    at = local(final.at_ms).isoformat(" ", "minutes") if final else ""
+    state = word("final", lang, str(final.number), at) if final else word("provisional", lang)
+    head = {"month": name, "revision": final.number if final else None, "deciding": rule.deciding, "late": behind}
+    if options.csv:
+        listing = Listing([Plain(field) for field in Row._fields], [tuple(map(str, row)) for row in rows])
+    else:
+        columns = ("name", "slots", *headings(rule, lang).values(), "outages", "longest", "mttr", "planned")
+        worst = sorted((row for row in rows if not row.kind), key=lambda row: failing_first(*_ratio(row, rule)))
+        listing = Listing(columns, [_cells(row) for row in worst], columns[1:])
+    moved = "  ".join(f"{name} {more:+d}" for name, more in behind.items() if more)
+    lines = [f"{name}: {state}", word("star", lang), *([word("late", lang, moved)] if moved else [])]
     tell(options, lambda: head | {"rows": [row._asdict() for row in rows]}, listing, lines=lines)
     return 0
+
+
+def _ratio(row: Row, rule: Rule) -> tuple[int, int]:
+    return {
+        "time": (row.on_ms, row.e_ms),
+        "days": (row.days_online, row.days),
+        "spot": (row.spots_online, row.spots),
+    }[rule.deciding]
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ def add(making: Making) -> None:
     )
     template.add_argument("out", type=Path, metavar="FILE.xlsx")
     _policy_arguments(making, template)
+    making.forms(template)
     for name, zh, en in (
         ("check", "检查导入会改变什么", "say what an import would change"),
         ("import", "导入表格，全部或全不", "take sheets over, all or nothing"),
@@ -53,6 +54,7 @@ def add(making: Making) -> None:
     )
     folder = say("填文件夹则每张表一个 CSV", "a folder gets a CSV for each sheet")
     export.add_argument("out", type=Path, metavar="FILE.xlsx|FOLDER", help=folder)
+    making.forms(export)
     log = making.command("log", _log, "何人何时改了什么", "who changed what, and when")
     only = say("只看该单位、点位、网关……", "only of this unit, position, gateway …")
     log.add_argument("--id", default="", metavar="ID", help=only)
@@ -75,9 +77,16 @@ def _policy_arguments(making: Making, parser: argparse.ArgumentParser) -> None:
 def _template(options: argparse.Namespace) -> int:
     policy, regions = loaded(load_policy, options.policy), loaded(load_regions, options.regions or REGIONS)
     try:
-        writing.template(options.out, policy, regions, options.lang)
+        rows = writing.template(options.out, policy, regions, options.lang)
     except OSError as error:
         raise Misuse(f"{options.out}: {error.strerror or error}") from error
+    return _written(options, rows)
+
+
+def _written(options: argparse.Namespace, rows: dict[str, int]) -> int:
+    """Where it stands and how many rows each sheet has; nothing for people, who see the file."""
+    listing = [Listing(("sheet", "rows"), [(sheet, str(number)) for sheet, number in rows.items()])]
+    tell(options, lambda: {"file": str(options.out), "sheets": rows}, *(listing if options.csv else ()))
     return FINE
 
 
@@ -85,12 +94,12 @@ def _export(options: argparse.Namespace) -> int:
     store = Store(options.database, create=False)
     try:
         with store.read() as reader:
-            writing.export(options.out, reader, options.lang)
+            rows = writing.export(options.out, reader, options.lang)
     except OSError as error:
         raise Misuse(f"{options.out}: {error.strerror or error}") from error
     finally:
         store.close()
-    return FINE
+    return _written(options, rows)
 
 
 # ---- check and import ---------------------------------------------------------------------------

@@ -24,8 +24,8 @@ EXPLAINED = ("说明", "how to")
 _BOUND = ("gateway", "slot", "bound_at")
 
 
-def template(out: Path, policy: Policy, regions: Regions, lang: str) -> None:
-    """One sheet for each kind of row, one that explains them; the regions are filled in."""
+def template(out: Path, policy: Policy, regions: Regions, lang: str) -> dict[str, int]:
+    """One sheet for each kind of row, one that explains them; the regions are filled in. Gives sheet -> rows."""
     filled = {"regions": [tuple(region) for region in regions_of(regions)]}
     with _workbook(out) as book:
         text = book.add_format({"num_format": "@"})
@@ -44,6 +44,7 @@ def template(out: Path, policy: Policy, regions: Regions, lang: str) -> None:
             for line, row in enumerate(filled.get(sheet.name, ()), 1):
                 for index, value in enumerate(row):
                     page.write_string(line, index, str(value), text)
+    return {sheet.name: len(filled.get(sheet.name, ())) for sheet in ALL}
 
 
 def _choices(column: Column, policy: Policy, lang: str) -> list[str]:
@@ -70,22 +71,28 @@ def _explain(page: Any, policy: Policy, lang: str) -> None:
             page.write_string(row, index, value)
 
 
-def export(out: Path, reader: Reader, lang: str) -> None:
-    """A workbook, or a folder of CSV files in UTF-8 with a BOM, as Excel opens them."""
+def export(out: Path, reader: Reader, lang: str) -> dict[str, int]:
+    """A workbook, or a folder of CSV files in UTF-8 with a BOM, as Excel opens them. Gives sheet -> rows."""
     if out.suffix.lower() == ".xlsx":
         with _workbook(out) as book:
-            for sheet in ALL:
-                page = book.add_worksheet(_title(sheet, lang))
-                for line, row in enumerate(_rows(sheet, reader, lang)):
-                    for index, value in enumerate(row):
-                        page.write_string(line, index, value)
-        return
+            return {sheet.name: _page(book.add_worksheet(_title(sheet, lang)), sheet, reader, lang) for sheet in ALL}
     out.mkdir(parents=True, exist_ok=True)
+    counts = {}
     for sheet in ALL:
         with _beside(out / f"{sheet.name}.csv") as file, file.open("w", encoding="utf-8-sig", newline="") as data:
             table = csv.writer(data)
-            for row in _rows(sheet, reader, lang):
-                table.writerow([guarded(value) for value in row])
+            written_rows = (table.writerow([guarded(value) for value in row]) for row in _rows(sheet, reader, lang))
+            counts[sheet.name] = sum(1 for _ in written_rows) - 1
+    return counts
+
+
+def _page(page: Any, sheet: Sheet, reader: Reader, lang: str) -> int:
+    """The rows below its header."""
+    line = 0
+    for line, row in enumerate(_rows(sheet, reader, lang)):
+        for index, value in enumerate(row):
+            page.write_string(line, index, value)
+    return line
 
 
 def _title(sheet: Sheet, lang: str) -> str:

@@ -55,7 +55,12 @@ def test_rate_pools_upwards_from_the_registry(database: str, capsys: pytest.Capt
     assert rows["410105"]["on_ms"] == HOUR
     assert rows["410105"]["off_ms"] == 3 * HOUR
     assert rows["410103"]["unknown_ms"] == 2 * HOUR
-    assert made["readings"] == {"time": {"numerator": HOUR, "denominator": 6 * HOUR, "text": "16.67%"}}
+    assert made["readings"] == {
+        "time": {"numerator": HOUR, "denominator": 6 * HOUR, "text": "16.67%"},
+        "days": {"numerator": 0, "denominator": 3, "text": "0.00%"},
+        "spot": {"numerator": 1, "denominator": 6, "text": "16.67%"},
+    }
+    assert made["deciding"] == "days"
     total = made["total"]
     assert total["evidence"]["text"] == "66.67%"
     assert total["upper"]["text"] == "50.00%"
@@ -109,8 +114,9 @@ def test_before_the_month_began_there_is_nothing_to_assess(database: str, capsys
 
 
 def test_for_people_in_two_languages(database: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The table and the two lines speak Chinese by default and English on request."""
-    for lang, words in ((), ("在线率", "合计", "从未上线")), (("--lang", "en"), ("online rate", "total", "never seen")):
+    """The table and the lines below it speak Chinese by default and English on request."""
+    zh, en = ("在线率", "合计", "从未上线", "日*", "作准"), ("online rate", "total", "never seen", "days*", "decides")
+    for lang, words in ((), zh), (("--lang", "en"), en):
         capsys.readouterr()
         assert main(["rate", "--database", database, *lang]) == 0
         out = capsys.readouterr().out

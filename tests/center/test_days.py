@@ -296,5 +296,10 @@ def test_on_the_command_line(url: str, tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["days", "build", "--database", url, *out]) == 0
     assert main(["days", "show", *out, "--json", "--level", "slot"]) == 0
     shown = json.loads(capsys.readouterr().out.partition("\n")[2])
+    assert shown["deciding"] == "days"
     assert {row["key"] for row in shown["rows"]} == {f"zz-0001/k{n}" for n in (1, 2, 3)}
     assert shown["revision"] is None
+    for lang, words in (("zh", ("日*", "暂定", "作准")), ("en", ("days*", "provisional", "decides"))):
+        assert main(["days", "show", *out, "--lang", lang]) == 0
+        told = capsys.readouterr().out
+        assert all(word in told for word in words)

@@ -246,6 +246,38 @@ def test_every_list_is_csv_and_json_as_well(
     assert not [cell for row in rows for cell in row if cell[:1] in ("=", "+", "-", "@") and len(cell) > 1]
 
 
+ACTS = (
+    ("days", "build", "--month", "2026-11", "--out", "{tmp}/days"),
+    ("registry", "export", "{tmp}/all.xlsx"),
+    ("registry", "export", "{tmp}/all"),
+    ("rebuild",),
+    ("retention", "--out", "{tmp}/days"),
+)
+
+
+@pytest.mark.parametrize("command", ACTS, ids=[" ".join(one[:2]) for one in ACTS])
+def test_every_act_answers_programs_and_spreadsheets(
+    province: Province, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    """What was done, as one document with --json, and under the same names with --csv."""
+    words = [word.replace("{tmp}", str(tmp_path)) for word in command]
+    told = json.loads(asked(capsys, 0, *words, "--database", province.database, "--json"))
+    rows = list(csv.DictReader(io.StringIO(asked(capsys, 0, *words, "--database", province.database, "--csv")[1:])))
+    if "sheets" in told:
+        assert {row["表"]: int(row["行数"]) for row in rows} == told["sheets"]
+        assert told["sheets"]["positions"] > 0
+    else:
+        assert [list(row) for row in rows] == [list(told)]
+
+
+def test_a_template_says_what_it_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The regions are filled in, the rest is empty; people get the file and no word."""
+    file = str(tmp_path / "empty.xlsx")
+    assert asked(capsys, 0, "registry", "template", file) == ""
+    sheets = json.loads(asked(capsys, 0, "registry", "template", file, "--json"))["sheets"]
+    assert {name for name, rows in sheets.items() if rows} == {"regions"}
+
+
 def test_an_import_answers_programs_and_spreadsheets(
     url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,7 @@
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -45,7 +46,17 @@ def test_an_older_database_is_brought_up_and_says_what_it_said(url: str, version
             when = When("2026-11", (month_span("2026-11")[0], AT), AT, live=False)
             told = as_json(report(reader, when, "slot", Rules("visible")))
         store.close()
-        assert told == json.loads((OLD / f"v{version}.json").read_text())
+        wanted = json.loads((OLD / f"v{version}.json").read_text())
+        assert as_before(told, wanted) == wanted
+
+
+def as_before(told: Any, wanted: Any) -> Any:
+    """What is told, without what only later versions tell."""
+    if isinstance(told, dict) and isinstance(wanted, dict):
+        return {key: as_before(told[key], its) for key, its in wanted.items()}
+    if isinstance(told, list) and isinstance(wanted, list) and len(told) == len(wanted):
+        return [as_before(*both) for both in zip(told, wanted, strict=True)]
+    return told
 
 
 ODD = (

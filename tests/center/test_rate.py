@@ -10,6 +10,7 @@ from center.rate import (
     count,
     dark,
     figures,
+    lit,
     local,
     month_span,
     percent,
@@ -30,18 +31,18 @@ def test_on_off_and_unknown_fill_the_assessed_time(
     """E = On + Off + Unknown with none negative; dark takes from On only and never changes E or Off."""
     on, off, in_service, dark_time = (normal(x) for x in (a, b, serv, silence))  # type: ignore[arg-type]
     known = Known(on, normal(s for s in off if not intersection((s,), on)))
-    made = figures(in_service, known, dark_time, Rules(how, 180_000))  # type: ignore[arg-type]
+    made = figures(in_service, lit(known, dark_time, Rules(how, 180_000)))  # type: ignore[arg-type]
     assert made.assessed == total(in_service)
     assert made.unknown >= 0
     assert made.off == total(intersection(known.off, in_service))
-    bright = figures(in_service, known, EMPTY, RULES)
+    bright = figures(in_service, lit(known, EMPTY, RULES))
     assert made.on <= bright.on
     assert how == "visible" or made == bright
 
 
 def test_a_slot_never_heard_of_counts_in_full() -> None:
     """Registered and unknown all month: nothing of it is online, all of it may have been."""
-    made = figures(((0, 1000),), Known(), EMPTY, RULES)
+    made = figures(((0, 1000),), Known())
     assert (made.slots, made.assessed, made.on, made.unknown) == (1, 1000, 0, 1000)
 
 
