@@ -1,7 +1,8 @@
 """When each run of a gateway is known to have lived, by its heartbeats (N4).
 
 A boot that nothing dates is left out: it tells of no time itself, and where only late heartbeats of it are left, they
-would put it into the time of the boot after it.
+would put it into the time of the boot after it. A boot that was dated otherwise once lived then as well: what its life
+took from another run, no later word about its clock gives back.
 
 Pure. What that means for another run's word must not be known here.
 """
@@ -42,7 +43,7 @@ def _lived(spans: list[Span], clock: Clock, dark_after_ms: int) -> Intervals:
         since = low if before is None else max(min(before, low), low - dark_after_ms)
         lived.append((since, high))
         before = high if before is None else max(before, high)
-    return normal(span for one in normal(lived) for span in clock.spans(*one))
+    return normal(span for one in normal(lived) for span in (*clock.spans(*one), *clock.told(*one)))
 
 
 def _doubled(spans: Iterable[Span]) -> Intervals:

@@ -76,6 +76,7 @@ def receipts(messages: list[Incoming], late: Intervals, now: int) -> Iterator[in
 @given(randoms)
 @example(Random(3685938))
 @example(Random(2400))
+@example(Random(19633))
 def test_no_message_turns_off_dark_or_late_time_into_on(rnd: Random) -> None:
     """Whatever is said from some minute on, and whatever is kept back: what was Off then is never On; nor is what was
     dark, or not On, when the time to tell it was over.
@@ -260,6 +261,22 @@ def test_late_heartbeats_of_a_boot_that_nothing_dates_take_nothing_from_the_next
     before, after = judged(told), judged([*told, *late])
     assert after.findings == ()
     assert of(after, "k1") == of(before, "k1")
+
+
+def test_what_a_life_took_from_another_run_no_later_word_about_its_clock_gives_back() -> None:
+    """Four heartbeats of a boot, six minutes ahead, put it into the next one's time. Then it goes on far off, and in no
+    epoch any more are those four.
+    """
+    told = [letter("ev", events(anchor(1)), T0 + 50), *minutes(1, 58, 1), *minutes(54, 58, 1, ahead=6)]
+    for m in range(58, 90):
+        ids = {"session": "s2", "store": "j2"}
+        told.append(letter("hb", beat(m * MINUTE, 2, **ids).replace(b'"b1"', b'"b2"'), T0 + m * MINUTE + 40))
+    rows = [row | {"boot": "b2", "session": "s2"} for row in (anchor(1), moved(2, 10, "online"))]
+    told.append(letter("ev", events(*rows, store="j2"), T0 + 58 * MINUTE))
+    before, after = judged(told), judged([*told, *minutes(90, 96, 1, ahead=1000)])
+    for made in (before, after):
+        assert difference(of(made, "k1").on, ((T0 + 63 * MINUTE, T0 + 96 * MINUTE),)) == EMPTY
+        assert total(of(made, "k1").on) > 20 * MINUTE
 
 
 def test_life_that_was_is_not_made_dark_to_gain_time() -> None:
