@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision: what these tables are."""
 
 meta = sa.MetaData()
@@ -69,9 +69,11 @@ closings = _table(
 """Coverage events."""
 lost = _table(
     "lost",
-    *(_key("gateway"), _key("store"), _key("from_seq", _BIG), _key("to_seq", _BIG), _key("seq", _BIG)),
-    *(_text("boot"), _whole("from_at"), _whole("to_at"), _text("why"), _whole("received_ms"), _whole("copy")),
+    *(_key("gateway"), _key("store"), _key("from_seq", _BIG), _key("to_seq", _BIG)),
+    *(_key("seq", _BIG), _key("copy", _BIG)),
+    *(_text("boot"), _whole("from_at"), _whole("to_at"), _text("why"), _whole("received_ms")),
 )
+"""Seqs that will never come; of a seq of several contents each one: which of them stands, its event says."""
 claims = _table(
     "claims",
     *(_key("gateway"), _key("store"), _key("session"), _key("boot"), _key("seq_high", _BIG)),

@@ -15,12 +15,7 @@ CLOSING = (
 )
 CLOSING_THEN = f"DO UPDATE SET {oldest('closings', 'received_ms')}"
 LOST = ("gateway", "store", "from_seq", "to_seq", "boot", "from_at", "to_at", "why", "seq", "received_ms", "copy")
-LOST_THEN = (
-    "DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in ("boot", "from_at", "to_at", "why", "received_ms", "copy"))
-    + " WHERE excluded.received_ms < lost.received_ms"
-)
-"""Another content that names the same seqs: the first received, whole."""
+LOST_THEN = f"DO UPDATE SET {oldest('lost', 'received_ms')}"
 BEAT_KEY = (
     *("gateway", "store", "session", "boot", "watching_since", "seq_high"),
     *("offline", "unknown", "late", "lag"),

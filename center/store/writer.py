@@ -70,7 +70,7 @@ class Writer(Reader):
         self._put(closings, s.CLOSING, rows, s.CLOSING_THEN)
 
     def add_lost(self, rows: Sequence[LostRow]) -> None:
-        once = {(*row[:4], row.seq): row for row in sorted(rows, key=lambda row: -row.received_ms)}
+        once = {(*row[:4], row.seq, row.copy): row for row in sorted(rows, key=lambda row: -row.received_ms)}
         self._put(lost, s.LOST, list(once.values()), s.LOST_THEN)
 
     def add_sightings(self, seen: Iterable[tuple[str, str]]) -> None:

@@ -99,11 +99,14 @@ def test_a_gap_is_vain_over_what_stands_not_over_a_later_copy(store: Store) -> N
     assert there.gaps == (Lost("b1", 0, 50),)
 
 
+@pytest.mark.parametrize("apart_ms", [1, 0])
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_of_two_gaps_under_one_number_the_first_received_stands(store: Store, order: tuple[int, int]) -> None:
-    """Over the same seqs, in whichever order they are read: a copied card's."""
+def test_of_two_gaps_under_one_number_the_first_received_stands(
+    store: Store, order: tuple[int, int], apart_ms: int
+) -> None:
+    """Over the same seqs, in whichever order they are read: a copied card's. Of one millisecond the lesser bytes."""
     gaps = [event(2, "gap", **{"from_seq": 1, "to_seq": 1, "from": 0, "to": to}) for to in (50, 70)]
-    told = [letter("ev", events(gap), T0 + i) for i, gap in enumerate(gaps)]
+    told = [letter("ev", events(gap), T0 + i * apart_ms) for i, gap in enumerate(gaps)]
     recorder = Recorder(store)
     for i in order:
         recorder.record([told[i], letter("hb", beat(100, 2), T0 + 100)])
