@@ -30,12 +30,14 @@ class Unwatched(Struct, frozen=True, kw_only=True):
 class Checked(Struct, frozen=True, kw_only=True):
     """One check of a camera's picture over `source` (sub, main); None = it was due and not made.
 
-    `decodable`: whether a picture could be made of its stream; None = not told. `signature`: small and gray.
+    `decodable`: whether a picture could be made of its stream; None = not told. `room`: as in availability.after_check.
+    `signature`: small and gray.
     """
 
     picture: Seen[Picture] | NotSeen | None
     source: str = "main"
     decodable: bool | None = None
+    room: bool | None = None
     signature: bytes = b""
 
 
@@ -89,8 +91,8 @@ class Checks:
         """Its keyframes come too seldom: the next visit is a patient one."""
         self.impatient_until = 0
         """No other is made before then."""
-        self.witness = 0
-        """Counts those that could not show a camera without room for us: the next one is asked then."""
+        self.turn = 0
+        """Counts what could not show a camera without room for us, streams and witnesses: the next is tried then."""
         self.undecodable = False
         """By the last check that could tell."""
         self.crowded = False

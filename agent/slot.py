@@ -85,6 +85,11 @@ class Slot:
         return isinstance(stream, NotSeen) and stream.reason is Reason.BUSY
 
     @property
+    def decodability(self) -> availability.Decodability:
+        """What the checks of its picture say so far."""
+        return self._decodability
+
+    @property
     def device(self) -> Device | None:
         """Who answered the last questions, if anybody did."""
         return self.inspected.device if self.inspected else None
@@ -152,7 +157,7 @@ class Slot:
             self.picture, reason = replace(self.picture, last=picture), picture.reason
         if picture and (isinstance(picture, Seen) or picture.attempts):  # else there was no time for it
             self.checks.at = self._now()
-        return (*changes, *self._decodable(check.decodable, reason))
+        return (*changes, *self._decodable(check, reason))
 
     def _pictured(self, seen: Seen[Picture], check: Checked) -> Changes:
         """Only sound pictures are remembered: a view that has changed stays a fault until it is back."""
@@ -170,20 +175,21 @@ class Slot:
             self._changed.set()
         return changes
 
-    def _decodable(self, decodable: bool | None, reason: Reason) -> Changes:
-        """The stream was fetched and could be decoded, or not (`reason`); None: the check tells neither."""
+    def _decodable(self, check: Checked, reason: Reason) -> Changes:
+        """The stream was fetched and could be decoded, or not (`reason`); or the check tells neither."""
         before = self._decodability
         self._checking_since = self._now()  # before the doubt's own time is taken, or a claim could overtake it
         now = self._now()
-        after = availability.after_check(before, now, decodable=decodable, reason=reason)
-        if decodable:
+        after = availability.after_check(before, now, decodable=check.decodable, reason=reason, room=check.room)
+        if check.decodable:
             state, change = availability.pictured(self.state, now, self._policy)
         else:
             state, change = availability.undecodable(self.state, after, self._policy)
         changes = self._settle(state, change, self.last_look)
         self._decodability = after  # after the record: a doubt is unsettled until here
         self._checking_since = None
-        if (before.undecodable_since is None) != (after.undecodable_since is None):
+        told_before, told = ((one.undecodable_since is None, one.crowded) for one in (before, after))
+        if told != told_before:
             self.look_now.set()
         return changes
 

@@ -292,6 +292,12 @@ _IN_CLAUSE: dict[tuple[Clause, str], _Words] = {
         "The device lives but all its streams are taken, so the gateway sees nothing. Leave one stream free for the "
         "gateway, or close surplus viewers.",
     ),
+    (Clause.ONLINE, Finding.SETUP_FAILED): _Words(
+        "摄像机列出了视频流，却不肯播放（SETUP 或 PLAY 未获同意）。请用播放器打开同一地址核对；打不开时重启摄像机，"
+        "并核对取流地址（通道、主码流）和取流密码。",
+        "The stream is described, and the camera does not agree to play it (SETUP or PLAY). Try the same address in a "
+        "player; if that fails too, restart the camera, and check stream path (channel, main stream) and login.",
+    ),
     (Clause.TWO_WAY_AUDIO, Reason.UNSUPPORTED): _NO_TALK,
     (Clause.FOCUS, Reason.UNSUPPORTED): _Words(
         "设备不能通过 ONVIF 调焦（定焦镜头，或只支持厂商私有方式）。",

@@ -28,6 +28,9 @@ class Fault(NamedTuple):
 NONE = "none"
 _ON, _OFF, _UNKNOWN = Availability.ONLINE, Availability.OFFLINE, Availability.UNKNOWN
 
+REFUSALS = ("404", "453", "461", "500", "503", "close", "reset", "hang")
+"""What a camera may do at SETUP or PLAY of a stream that it describes: a status, or how it breaks off."""
+
 FAULTS: dict[str, Fault] = {
     NONE: Fault("back to normal", _ON),
     "off": Fault("power cut: all ports closed, no discovery answer", _OFF),
@@ -65,7 +68,12 @@ FAULTS: dict[str, Fault] = {
     "rtsp-huge-length": Fault("RTSP announces a description of two gigabytes and begins to send it", _UNKNOWN),
     "rtsp-huge-frame": Fault("RTSP plays pictures of 8192x8192", _ON),
     "rtsp-undecodable": Fault("RTSP plays pictures that no decoder makes anything of", _UNKNOWN),
-    "rtsp-silent": Fault("RTSP agrees to play and sends nothing", _ON),
+    "rtsp-silent": Fault("RTSP agrees to play and sends nothing", _UNKNOWN),
+    **{
+        f"rtsp-{method}-{how}": Fault(f"RTSP describes its stream and says {how} to {method.upper()}", _UNKNOWN)
+        for method in ("setup", "play")
+        for how in REFUSALS
+    },
 }
 
 

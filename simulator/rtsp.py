@@ -2,6 +2,8 @@
 
 import asyncio
 import secrets
+import socket
+import struct
 from asyncio import StreamReader, StreamWriter
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -16,6 +18,8 @@ from simulator.unit import Unit
 METHODS = ("OPTIONS", "DESCRIBE", "SETUP", "PLAY", "TEARDOWN", "GET_PARAMETER", "SET_PARAMETER")
 HUGE = 2_000_000_000
 BACKCHANNEL = "www.onvif.org/ver20/backchannel"
+RESET = struct.pack("ii", 1, 0)
+"""To linger for no time: the connection ends with a reset."""
 MAX_LINES, MAX_BODY = 100, 64 * 1024
 _PHRASES = {
     200: "OK",
@@ -28,6 +32,7 @@ _PHRASES = {
     454: "Session Not Found",
     455: "Method Not Valid in This State",
     461: "Unsupported Transport",
+    500: "Internal Server Error",
     503: "Service Unavailable",
     551: "Option not supported",
 }
@@ -128,7 +133,7 @@ class Connection:
         multitrans = request.method == "MULTITRANS" and audio is not None and audio.vendor == "multitrans"
         if request.method not in METHODS and not multitrans:
             return Reply(405)
-        refusal = self._log_in(request)
+        refusal = self._log_in(request) or await self._not_granted(request)
         if refusal:
             return refusal
         if request.method == "DESCRIBE":
@@ -143,6 +148,20 @@ class Connection:
         if self.unit.persona:
             self.unit.busy_until = asyncio.get_running_loop().time() + self.unit.persona.busy_after_teardown_s
         return Reply(200)
+
+    async def _not_granted(self, request: Request) -> Reply | None:
+        """What a camera with such a fault does at SETUP or PLAY: one of faults.REFUSALS."""
+        method, _, how = self.fault.rpartition("-")
+        if method != request.method.lower():
+            return None
+        if how == "hang":
+            await asyncio.Event().wait()  # until the connection is killed
+        if how == "reset":
+            self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            self.writer.transport.abort()
+        if not how.isdecimal():
+            raise HangUp
+        return Reply(int(how))
 
     def _log_in(self, request: Request) -> Reply | None:
         scheme, capture = "basic" if self.fault == "basic" else self.unit.auth.rtsp, self.unit.capture

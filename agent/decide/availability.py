@@ -33,27 +33,49 @@ class Decodability(Struct, frozen=True, kw_only=True):
     doubted_since: int | None = None
     undecodable_since: int | None = None
     reason: Reason = Reason.MALFORMED
-    """Why it shows nothing: MALFORMED = what came cannot be decoded, TIMED_OUT = nothing came after PLAY."""
+    """Why it shows nothing: MALFORMED = what came cannot be decoded, TIMED_OUT = nothing came after PLAY; else what the
+    camera said to SETUP or PLAY.
+    """
+    refused: int = 0
+    """How many checks found no room for us at a stream that looks may describe, since one opened it."""
+    shown: bool = False
+    """Whether any check showed a picture."""
+
+    @property
+    def crowded(self) -> bool:
+        """Whether its stream cannot be opened for lack of room, as far as two checks can tell."""
+        return self.refused >= 2
 
 
 DECODABLE = Decodability()
 
 
 def after_check(
-    before: Decodability, at: int, *, decodable: bool | None, reason: Reason = Reason.MALFORMED
+    before: Decodability,
+    at: int,
+    *,
+    decodable: bool | None,
+    reason: Reason = Reason.MALFORMED,
+    room: bool | None = None,
 ) -> Decodability:
     """What is known after a check whose result was known at boot ms `at`; `decodable` None: the check tells neither.
 
     One decoded picture is proof. That there is none takes two checks in a row. A check between them that tells nothing
-    (busy, no network, our own fault) begins the count anew.
+    (busy, no network, our own fault) begins the count anew. `room`: False = no room for us at the stream; True = it was
+    opened, and video of which nothing can be told came, so that it does not send nothing any more.
     """
     if decodable:
-        return DECODABLE
+        return Decodability(shown=True)
+    if room:
+        silent = before.undecodable_since is not None and before.reason is not Reason.MALFORMED
+        return Decodability(shown=before.shown) if silent else replace(before, doubted_since=None, refused=0)
+    if room is False:
+        before = replace(before, refused=before.refused + 1)
     if decodable is None or before.undecodable_since is not None:
         return replace(before, doubted_since=None)
     if before.doubted_since is None:
-        return Decodability(doubted_since=at)
-    return Decodability(undecodable_since=before.doubted_since, reason=reason)
+        return replace(before, doubted_since=at)
+    return replace(before, doubted_since=None, undecodable_since=before.doubted_since, reason=reason)
 
 
 # ---- one look -----------------------------------------------------------------------------------
@@ -64,14 +86,16 @@ def read(look: Look, policy: Policy, decodability: Decodability = DECODABLE) -> 
 
     Offline only where the camera was seen not to be openable: no port accepts, the RTSP port does not accept though
     ONVIF answers, or RTSP itself says that there is no such stream. What we could not find out is unknown. So is a
-    stream that opens and of which no picture can be made: the fault may be the camera's or the decoder's. A camera that
-    has no room for us (453, 503, accepted and hung up) has shown neither: `step` says what was before it.
+    stream that is described and of which no picture can be made: the fault may be the camera's or the decoder's, or
+    ours. A camera that has no room for us (453, 503, accepted and hung up) has shown neither, be it at DESCRIBE or, two
+    checks in a row, at SETUP or PLAY: `step` says what was before it.
     """
     outcome = _reached(look, policy)
-    lost = decodability.undecodable_since is not None and policy.online.needs_decodable.value
-    if lost and outcome[0] is Availability.ONLINE:
+    if outcome[0] is not Availability.ONLINE or not policy.online.needs_decodable.value:
+        return outcome
+    if decodability.undecodable_since is not None:
         return Availability.UNKNOWN, outcome[1], decodability.reason
-    return outcome
+    return (Availability.UNKNOWN, outcome[1], Reason.BUSY) if decodability.crowded else outcome
 
 
 def _reached(look: Look, policy: Policy) -> Outcome:
@@ -168,10 +192,12 @@ def step(
     found it busy until one sees its stream; then it is unknown, from that time on. Else it is unknown from the first
     look on, never offline: somebody accepted us. So is one that has room for us and says that its stream cannot be
     had, unless its picture was had otherwise (see pictured): that others watch it is no likelier than that nobody can.
+    Nor is one believed that describes its stream and grants it to nobody, where no check has ever shown a picture.
     """
     seen = _suspect(look.at, read(look, policy, decodability))
     shown = state.level is Rung.PICTURE
-    crowded = seen.reason is Reason.BUSY and (shown or not _streamless(look))
+    watched = shown or (decodability.shown if isinstance(look.stream, Seen) else not _streamless(look))
+    crowded = seen.reason is Reason.BUSY and watched
     if state.availability is not Availability.ONLINE:
         return _stepped(state, seen)
     until = _held_until(state, seen, policy) if crowded else state.held_until

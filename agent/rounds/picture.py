@@ -30,6 +30,8 @@ RECORDER = "recorder"
 """The source of a picture that a recorder shows of the camera."""
 _NO_WITNESS = frozenset({PictureFault.SIGNAL_LOSS, PictureFault.FREEZE})
 """Faults by which a recorder's picture says nothing of the camera: it may be the one it had last, or a blank."""
+_OPENS = frozenset({Finding.NO_KEYFRAME, Finding.MJPEG_ONLY, Finding.NO_DECODER, Finding.UDP_ONLY})
+"""What a check without a picture finds of a stream that was opened, or could be otherwise."""
 _MEASURES_LIFE = frozenset({"still_ratio", "change"})
 PATIENT_EVERY_MS = 3_600_000
 """A camera whose keyframes come too seldom is visited patiently at once, then so often at most."""
@@ -115,28 +117,29 @@ class PictureTask(Round):
                     self._take(self._slots[name], Checked(picture=None))
 
     def _by_source(self, batch: Sequence[Slot]) -> Mapping[str, list[Camera]]:
-        """The sub-stream is cheaper and shows the same; the main stream where there is none, or it shows nothing.
-
-        Where all streams of a camera are taken, its snapshot and its recorder are asked in turn: see _witness.
-        """
+        """By where each picture is fetched this time; those of whom nothing is known to show one are left out."""
         groups: dict[str, list[Camera]] = {}
         for slot in batch:
-            if not slot.streams:
-                if witness := self._witness(slot):
-                    groups.setdefault(witness[0], []).append(witness[1])
-                continue
-            small = self._learnt.recall_sub(slot.camera)
-            if small and slot.checks.unusable_path != small.stream_path:
-                groups.setdefault("sub", []).append(small)
-            else:
-                groups.setdefault("main", []).append(self._learnt.recall(slot.camera))
+            if sources := self._sources(slot):
+                source, camera = sources[slot.checks.turn % len(sources)]
+                groups.setdefault(source, []).append(camera)
         return groups
 
-    def _witness(self, slot: Slot) -> tuple[str, Camera] | None:
-        """Who shows a camera that has no room for us: the source and where it is; None = nobody is known to."""
+    def _sources(self, slot: Slot) -> list[tuple[str, Camera]]:
+        """Where its picture may be had.
+
+        The sub-stream is cheaper and shows the same; the main stream where there is none, or it shows nothing. Where
+        there was no room for us, either in turn; where there still is none, also its snapshot and its recorder.
+        """
+        small = self._learnt.recall_sub(slot.camera)
+        usable = small is not None and slot.checks.unusable_path != small.stream_path
+        streams = [("sub", small)] if small and usable else []
+        streams.append(("main", self._learnt.recall(slot.camera)))
+        if slot.streams and not slot.decodability.crowded:
+            return streams if slot.decodability.refused else streams[:1]
         still, recorder = self._learnt.recall_snapshot(slot.camera), self._recorders.get(slot.name)
-        known = [*([(SNAPSHOT, still[0])] if still else []), *([(RECORDER, recorder)] if recorder else [])]
-        return known[slot.checks.witness % len(known)] if known else None
+        witnesses = [*([(SNAPSHOT, still[0])] if still else []), *([(RECORDER, recorder)] if recorder else [])]
+        return [*(streams if slot.streams else []), *witnesses]
 
     def _check(
         self, group: Sequence[Camera], source: str, deadline_s: float, *, patient: bool, brief: bool
@@ -165,13 +168,19 @@ class PictureTask(Round):
                 slot.checks.unusable_path = by_slot[name].stream_path
                 slot.checks.due = boot_ms() + self._confirm_ms
             decodable = True if isinstance(picture, Seen) else False if result.undecodable else None
+            room = None if isinstance(picture, Seen) else _room(picture)
             if source in (SNAPSHOT, RECORDER):
-                decodable = self._testimony(slot, source, picture)
+                decodable, room = self._testimony(slot, source, picture), None
+            elif room is False:
+                slot.checks.turn = slot.checks.turn + 1 if slot.decodability.refused else 1
             if source == RECORDER and not decodable:
                 picture = _no_testimony(picture)
             slot.checks.crowded |= isinstance(picture, NotSeen) and picture.reason is Reason.BUSY
             told = None if brief and decodable is not False else picture
-            self._take(slot, Checked(picture=told, source=source, decodable=decodable, signature=result.signature))
+            self._take(
+                slot,
+                Checked(picture=told, source=source, decodable=decodable, room=room, signature=result.signature),
+            )
             if isinstance(told, NotSeen) and told.finding == Finding.NO_KEYFRAME and not patient:
                 self._be_patient(slot)
             yield name
@@ -187,7 +196,7 @@ class PictureTask(Round):
         """Whether a picture shows that the camera is at work now; None = it does not, and the next witness is asked."""
         shown = _fresh(slot, picture) if source == SNAPSHOT else self._lives(picture)
         if not shown:
-            slot.checks.witness += 1
+            slot.checks.turn += 1
             if slot.name in self._recorders:
                 slot.checks.due = boot_ms() + self._retry_ms
         return shown or None
@@ -199,15 +208,16 @@ class PictureTask(Round):
         return not _NO_WITNESS.intersection(rules_picture.judged(picture.value, self._policy).faults)
 
     def _take(self, slot: Slot, check: Checked) -> None:
-        """A picture that cannot be decoded is confirmed at once, then checked often until it is back."""
+        """What shows no picture, or has no room for us, is confirmed at once, then checked often until it does."""
         slot.apply(check)
         if check.decodable is False:
             slot.checks.due = boot_ms() + (self._retry_ms if slot.checks.undecodable else self._confirm_ms)
             slot.checks.undecodable = True
         elif check.decodable:
             slot.checks.undecodable = False
-        elif slot.checks.undecodable:
-            slot.checks.due = boot_ms() + self._retry_ms
+        elif slot.checks.undecodable or slot.decodability.refused:
+            first = check.room is False and not slot.decodability.crowded
+            slot.checks.due = boot_ms() + (self._confirm_ms if first else self._retry_ms)
 
 
 def _fresh(slot: Slot, picture: Seen[Picture] | NotSeen) -> bool:
@@ -232,6 +242,13 @@ def _no_testimony(picture: Seen[Picture] | NotSeen) -> NotSeen:
 
 def _shows_nothing(picture: NotSeen) -> bool:
     """Whether this stream, by its own fault, will not show a picture the next time either."""
-    if picture.finding in (Finding.NO_DECODER, Finding.MJPEG_ONLY):
+    if picture.finding in (Finding.NO_DECODER, Finding.MJPEG_ONLY, Finding.NO_MEDIA, Finding.SETUP_FAILED):
         return True
-    return picture.reason in (Reason.UNSUPPORTED, Reason.MALFORMED) or picture.finding == Finding.NO_MEDIA
+    return picture.reason in (Reason.UNSUPPORTED, Reason.MALFORMED)
+
+
+def _room(picture: NotSeen) -> bool | None:
+    """Whether there was room for us at a stream that shows no picture; None = that was not told."""
+    if picture.reason is Reason.BUSY:
+        return False
+    return True if picture.finding in _OPENS else None

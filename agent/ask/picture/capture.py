@@ -33,7 +33,9 @@ HEAD_S = 1.0
 SECOND_S = 4.0
 """How long after the first keyframe the next one is waited for; most cameras send one every 2 s."""
 SILENCE_S = 3.0
-"""After PLAY: who sent nothing for so long sends nothing; less says nothing about the camera."""
+"""After PLAY: who sent nothing for so long sends nothing; less says nothing about the camera. So with an answer."""
+_NO_ANSWER = frozenset({Reason.BUSY, Reason.UNREACHABLE, Reason.AGENT_FAULT})
+"""To SETUP or PLAY: what says nothing of the stream."""
 
 
 class Footage(NamedTuple):
@@ -69,12 +71,12 @@ def film(
     travels on the one connection to the enrolled address (RFC 2326, 10.12); TEARDOWN always follows. Raises
     rtsp.Status, LoginFailed or Trouble: TIMED_OUT when no whole keyframe comes in time (NO_KEYFRAME) or nothing at all,
     the session ended by the camera included (NO_MEDIA); HOSTILE for floods and redirects, UNASKED where video comes in
-    a codec that is none we read (MJPEG_ONLY, NO_DECODER).
+    a codec that is none we read (MJPEG_ONLY, NO_DECODER); BUSY where there is no room; SETUP_FAILED where SETUP or PLAY
+    of what was described is not granted for any other reason.
     """
     with (_Patient if patient else _Viewing)(camera, deadline, log_in=log_in) as viewing:
         track, codec = _video(viewing.open())
-        incoming = _Incoming(viewing, viewing.setup(track, 0), track)
-        viewing.play()
+        incoming = _Incoming(viewing, _granted(viewing, track), track)
         silent = Deadline(SILENCE_S)
         if not codec:
             raise _unreadable(track) if incoming.next(deadline) else _nothing(silent, deadline)
@@ -87,6 +89,22 @@ def film(
     if came:
         raise Trouble(Reason.TIMED_OUT, "no keyframe in time", Finding.NO_KEYFRAME)
     raise _nothing(silent, deadline)
+
+
+def _granted(viewing: RtspSession, track: Media) -> int:
+    """SETUP and PLAY of the track; the channel that its packets come on."""
+    patience = Deadline(SILENCE_S)
+    try:
+        channel = viewing.setup(track, 0)
+        viewing.play()
+    except Trouble as trouble:
+        if trouble.finding == Finding.UDP_ONLY and viewing.grants_udp(track):
+            raise
+        hurried = trouble.reason is Reason.TIMED_OUT and not patience.passed()
+        if hurried or trouble.reason in _NO_ANSWER:
+            raise
+        raise Trouble(trouble.reason, trouble.detail, Finding.SETUP_FAILED) from None
+    return channel
 
 
 def _video(media: tuple[Media, ...]) -> tuple[Media, str]:

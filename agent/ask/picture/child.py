@@ -29,6 +29,7 @@ VISIT_S = 8.0
 """Longest time for fetching one camera's pictures; most take 1.5 s, a keyframe may be 4 s away."""
 SHARE = 0.8
 """Of a short deadline, for one visit."""
+_SHOWS_NOTHING = (Finding.NO_MEDIA, Finding.SETUP_FAILED)
 STACK_BYTES = 512 * 1024
 MAX_METRICS = 64
 
@@ -100,7 +101,7 @@ class _Rounds:
         deadline = self._deadline.within(visit_s)
         fetched = ask(lambda: _fetch(job, deadline, permit), deadline=deadline)
         if isinstance(fetched, NotSeen):
-            return PictureResult(slot=slot, picture=fetched, undecodable=fetched.finding == Finding.NO_MEDIA)
+            return PictureResult(slot=slot, picture=fetched, undecodable=fetched.finding in _SHOWS_NOTHING)
         decoded = self._decoded(job, fetched.value)
         if decoded.reason:
             unseen = _unseen(fetched, decoded.reason, decoded.detail)

@@ -49,8 +49,8 @@ class PictureResult(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen of one slot, and how its login went.
 
     `undecodable`: all was asked as it should be, and pictures were fetched of which the decoder could make none, or
-    none came after PLAY. `signature`: small and gray, to compare the next check's picture with. `thumbnail`: a small
-    JPEG, where one was asked for.
+    none came after PLAY, or what was described was not granted to be played. `signature`: small and gray, to compare
+    the next check's picture with. `thumbnail`: a small JPEG, where one was asked for.
     """
 
     slot: str

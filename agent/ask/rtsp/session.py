@@ -34,7 +34,8 @@ _SESSION = re.compile(r"[\x21-\x3a\x3c-\x7e]{1,128}")
 _UNKNOWN_PATH = frozenset({400, 404, 454, 459, 460})
 """Bad request, not found, session not found there, and aggregate operation not allowed, or the only one allowed."""
 _RECORDER_FULL = 500
-"""To SETUP of what was just described: recorders say so that they have no room (go2rtc met one)."""
+"""To SETUP or PLAY of what was just described: recorders say so that they have no room (go2rtc met one)."""
+_UDP_PORT = 50_000
 _CHANNELS = re.compile(r"interleaved\s*=\s*([0-9]{1,3})(?![0-9])", re.IGNORECASE)
 
 
@@ -74,17 +75,23 @@ class RtspSession(Rtsp):
         """
         if not self._begun:
             self._deadline = self._wire.deadline = self._deadline.within(self.hold_s)
-        asked = f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
+        reply = self._set_up(track, f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}")
+        return _channel(reply.first("transport"), channel)
+
+    def grants_udp(self, track: Media) -> bool:
+        """Whether SETUP of the track for UDP is granted. Nothing is played, so that nothing is sent there."""
+        try:
+            self._set_up(track, f"RTP/AVP;unicast;client_port={_UDP_PORT}-{_UDP_PORT + 1}")
+        except Trouble:
+            return False
+        return True
+
+    def _set_up(self, track: Media, transport: str) -> Reply:
         bases = dict.fromkeys((self._base, self._camera.stream_path))  # a base from elsewhere may be no path here
         paths = [track_path(base, track.control) for base in bases]
-        try:
-            reply = self._at_first("SETUP", paths, lambda: {"Transport": asked, **self._session()})
-        except Status as status:
-            if status.status == _RECORDER_FULL:
-                raise Trouble(Reason.BUSY, status.detail) from None
-            raise
+        reply = self._at_first("SETUP", paths, lambda: {"Transport": transport, **self._session()})
         self._id = self._id or _session_id(reply)
-        return _channel(reply.first("transport"), channel)
+        return reply
 
     def play(self) -> None:
         """PLAY the tracks that were set up; without a Range, which makes some servers seek in what is live.
@@ -104,7 +111,10 @@ class RtspSession(Rtsp):
             except Trouble as trouble:
                 if method == "SETUP" and (isinstance(trouble, Status) or trouble.reason is Reason.REFUSED):
                     self._begun = bool(self._id)  # a clear no begins nothing
-                if not (isinstance(trouble, Status) and trouble.status in _UNKNOWN_PATH) or path == last:
+                status = trouble.status if isinstance(trouble, Status) else 0
+                if status == _RECORDER_FULL:
+                    raise Trouble(Reason.BUSY, trouble.detail) from None
+                if status not in _UNKNOWN_PATH or path == last:
                     raise
         raise AssertionError("one of them is the last")
 

@@ -332,15 +332,16 @@ def test_no_change_passes_what_was_settled_however_long_a_camera_is_busy(story: 
 # ---- visits to the picture ----------------------------------------------------------------------
 
 UNDECODABLE = Decodability(undecodable_since=30)
+SHOWN = Decodability(shown=True)
 CHECKS: list[tuple[list[bool | None], Decodability]] = [
-    ([True], DECODABLE),
+    ([True], SHOWN),
     ([None], DECODABLE),
     ([False], Decodability(doubted_since=0)),
     ([False, False], Decodability(undecodable_since=0)),
-    ([False, True, False], Decodability(doubted_since=20)),
+    ([False, True, False], Decodability(doubted_since=20, shown=True)),
     ([False, None, False], Decodability(doubted_since=20)),
     ([False, False, None, False], Decodability(undecodable_since=0)),
-    ([False, False, True], DECODABLE),
+    ([False, False, True], SHOWN),
 ]
 
 
@@ -368,6 +369,65 @@ def test_what_opens_and_never_sends_is_named_so() -> None:
     state, change = undecodable(run(["on", "on"])[0][-1], decodability, POLICY)
     assert change == Change(at=20, from_=ONLINE, to=UNKNOWN, level=Rung.STREAMS, reason=Reason.TIMED_OUT)
     assert step(state, look(at=40), POLICY, decodability) == (state, None)
+
+
+ROOMS: list[tuple[str, Decodability]] = [
+    ("no-room", Decodability(refused=1)),
+    ("no-room no-room", Decodability(refused=2)),
+    ("picture no-room no-room", Decodability(refused=2, shown=True)),
+    ("no-room nothing no-room", Decodability(refused=2)),
+    ("no-room denied no-room denied", Decodability(doubted_since=30, refused=2)),
+    ("no-room no-room picture", SHOWN),
+    ("no-room no-room video", DECODABLE),
+    ("denied no-room denied", Decodability(doubted_since=20, refused=1)),
+    ("denied denied no-room", Decodability(undecodable_since=0, reason=Reason.TIMED_OUT, refused=1)),
+    ("picture denied denied video", SHOWN),
+]
+WORDS: dict[str, Any] = {
+    "picture": {"decodable": True, "room": None},
+    "video": {"decodable": None, "room": True},
+    "nothing": {"decodable": None, "room": None},
+    "denied": {"decodable": False, "room": None, "reason": Reason.TIMED_OUT},
+    "no-room": {"decodable": None, "room": False},
+}
+
+
+@pytest.mark.parametrize(("checks", "expected"), ROOMS)
+def test_room_is_counted_until_a_check_was_let_in(checks: str, expected: Decodability) -> None:
+    """Refusals count whatever stands between them; video that comes, whatever it is, shows that there is room."""
+    decodability = DECODABLE
+    for n, word in enumerate(checks.split()):
+        decodability = after_check(decodability, 10 * n, **WORDS[word])
+    assert decodability == expected
+
+
+def test_video_that_comes_does_not_make_up_for_what_could_not_be_decoded() -> None:
+    """Another codec, or no keyframe: what was sent before and could not be decoded is not shown to be well again."""
+    assert after_check(UNDECODABLE, 40, decodable=None, room=True) == UNDECODABLE
+
+
+CROWDED = Decodability(refused=2, shown=True)
+
+
+def test_a_stream_that_is_described_and_has_no_room_is_busy() -> None:
+    """As at DESCRIBE: online for the policy's time from the first look that knows of it, then unknown from its end on;
+    unknown at once where no picture was ever had; and other failures stay what they are."""
+    assert read(look(), POLICY, CROWDED) == (UNKNOWN, Rung.STREAMS, Reason.BUSY)
+    assert read(look(), POLICY, Decodability(refused=1)) == read(look(), POLICY)
+    for word in ("off", "404", "hang", "refused"):
+        assert read(SAYS[word], POLICY, CROWDED) == read(SAYS[word], POLICY)
+    state, changes = run(["on", "on"])[0][-1], []
+    for at in range(1000, 1000 + 2 * LIMIT_MS, 30_000):
+        state, change = step(state, look(at=at), POLICY, CROWDED)
+        changes += [(change.at, change.from_, change.to, change.reason)] if change else []
+    assert changes == [
+        (1000, ONLINE, ONLINE, Reason.BUSY),
+        (1000 + LIMIT_MS, ONLINE, UNKNOWN, Reason.BUSY),
+    ]
+    never = replace(CROWDED, shown=False)
+    state, _ = step(run(["on", "on"])[0][-1], look(at=1000), POLICY, never)
+    _, change = step(state, look(at=1010), POLICY, never)
+    assert change == Change(at=1000, from_=ONLINE, to=UNKNOWN, level=Rung.STREAMS, reason=Reason.BUSY)
 
 
 def test_the_policy_says_whether_online_needs_a_picture() -> None:

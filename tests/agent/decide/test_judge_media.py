@@ -215,6 +215,7 @@ PICTURES: list[tuple[Any, tuple[str, str, str]]] = [
     (NotSeen(reason=Reason.TIMED_OUT, finding=Finding.NO_KEYFRAME), ("MET", "E3", "NO_KEYFRAME")),
     (NotSeen(reason=Reason.TIMED_OUT, finding=Finding.NO_MEDIA), ("MET", "E1", "NO_MEDIA")),
     (NotSeen(reason=Reason.UNSUPPORTED, finding=Finding.UDP_ONLY), ("MET", "E1", "UDP_ONLY")),
+    (NotSeen(reason=Reason.UNSUPPORTED, finding=Finding.SETUP_FAILED), ("UNPROVEN", "E1", "SETUP_FAILED")),
     (NotSeen(reason=Reason.BUSY), ("MET", "E1", "BUSY")),
     (NotSeen(reason=Reason.UNASKED, finding=Finding.NO_DECODER), ("MET", "E3", "NO_DECODER")),
     (NotSeen(reason=Reason.UNASKED, finding=Finding.MJPEG_ONLY), ("MET", "E3", "MJPEG_ONLY")),

@@ -44,10 +44,10 @@ class House:
                 yield from (msgspec.json.decode(row.body, type=Event) for row in rows)
                 after = rows[-1].seq
 
-    def stream(self, *names: str) -> None:
-        """A look saw these stream."""
+    def stream(self, *names: str, at: int | None = None) -> None:
+        """A look, now or begun at boot ms `at`, saw these stream."""
         for name in names or tuple(self.slots):
-            self.slots[name].apply(_look(Seen(value=Stream(path="/", media=()))))
+            self.slots[name].apply(_look(Seen(value=Stream(path="/", media=())), at))
 
     def hide(self, name: str, reason: Reason = Reason.TIMED_OUT) -> None:
         """A look did not see this one stream."""
@@ -57,5 +57,5 @@ class House:
         self.journal.close()
 
 
-def _look(stream: Seen[Stream] | NotSeen) -> Look:
-    return Look(at=boot_ms(), took_s=0.0, tcp=Seen(value=(80, 554)), stream=stream)
+def _look(stream: Seen[Stream] | NotSeen, at: int | None = None) -> Look:
+    return Look(at=boot_ms() if at is None else at, took_s=0.0, tcp=Seen(value=(80, 554)), stream=stream)

@@ -18,6 +18,7 @@ from contract.messages import Picture
 from contract.reasons import Finding
 from contract.vocabulary import Availability, PictureFault, Reason, Rung
 from simulator.canteen import CameraSpec, Canteen
+from simulator.faults import REFUSALS
 from tests import evil
 from tests.agent.ask.rtsp.players import clip, plays, rtp
 from tests.agent.rounds.house import POLICY, House
@@ -314,6 +315,88 @@ def test_a_camera_whose_streams_are_all_taken_is_seen_at_its_recorder(canteen: C
     assert (slot.state.level, slot.state.reason, room.source("one")) == (Rung.PICTURE, Reason.BUSY, "recorder")
     assert room.changes == []
     room.house.close()
+
+
+SAID = {
+    "404": Reason.UNSUPPORTED,
+    "461": Reason.UNSUPPORTED,
+    "hang": Reason.TIMED_OUT,
+    **dict.fromkeys(("453", "500", "503", "close", "reset"), Reason.BUSY),
+}
+NOT_GRANTED = [(f"rtsp-{method}-{how}", SAID[how]) for method in ("setup", "play") for how in REFUSALS]
+
+
+@pytest.mark.parametrize(("fault", "reason"), NOT_GRANTED)
+def test_a_stream_that_is_described_and_granted_to_nobody_does_not_stay_online(
+    room: Room, fault: str, reason: Reason
+) -> None:
+    """Looks describe it all the time. No room: the state before for the policy's time, then unknown from its end on;
+    anything else said twice is unknown at once. A picture brings it back."""
+    slot = room.slots["one"]
+    room.house.stream("one")
+    assert room.check("one") == {"one": True}
+    room.canteen.fault("one", fault)
+    before = boot_ms()
+    for _ in range(2):
+        room.check("one")
+        assert slot.checks.due is not None
+    if reason is Reason.BUSY:
+        for _ in range(2):
+            room.house.stream("one")
+        assert (slot.state.availability, slot.state.reason) == (Availability.ONLINE, Reason.BUSY)
+        until_ms = slot.state.held_until
+        assert until_ms is not None
+        assert 0 <= until_ms - int(POLICY.online.busy_at_most.value * 1000) - before <= boot_ms() - before
+        room.house.stream("one", at=until_ms)
+        assert slot.changed_at == until_ms
+    else:
+        assert slot.changed_at is not None
+        assert before <= slot.changed_at <= boot_ms()
+    assert (slot.state.availability, slot.state.reason) == (Availability.UNKNOWN, reason)
+    room.house.stream("one")
+    assert (slot.state.availability, slot.state.reason) == (Availability.UNKNOWN, reason)
+    room.canteen.fault("one", "none")
+    room.check("one")
+    for _ in range(2):
+        room.house.stream("one")
+    assert (slot.state.availability, slot.state.reason) == (Availability.ONLINE, None)
+    assert slot.state.held_until is None
+
+
+def test_a_stream_that_never_had_room_for_us_is_unknown_from_the_first_look_that_follows(room: Room) -> None:
+    """Nothing that was seen of it would be believed: no picture came since the start."""
+    slot = room.slots["one"]
+    room.canteen.fault("one", "rtsp-setup-453")
+    room.house.stream("one")
+    for _ in range(2):
+        room.check("one")
+    first = boot_ms()
+    for _ in range(2):
+        room.house.stream("one")
+    assert (slot.state.availability, slot.state.reason) == (Availability.UNKNOWN, Reason.BUSY)
+    assert slot.changed_at is not None
+    assert slot.changed_at >= first
+
+
+def test_a_stream_without_room_for_us_is_tried_in_turn_with_its_witnesses(room: Room) -> None:
+    """Sub-stream, main stream, then the snapshot too: one that is fresh shows that the camera is at work."""
+    slot, unit = room.slots["one"], room.canteen.camera("one")
+    path = f"/onvif/snapshot?profile={unit.profiles[0].token}"
+    learnt = room.learnt.learnt(slot.camera)
+    room.learnt.learn(slot.camera, replace(learnt, snapshot_port=unit.onvif_port, snapshot_path=path))
+    room.canteen.fault("one", "rtsp-setup-503")
+    for _ in range(2):
+        room.check("one")
+    asked = [one.operation for one in room.canteen.requests("one") if one.service == "rtsp"]
+    assert asked.count("SETUP") >= 2
+    for _ in range(2):
+        room.house.stream("one")
+    until(lambda: room.check("one") and slot.state.availability is Availability.ONLINE)
+    assert room.source("one") == "snapshot"
+    assert (slot.state.level, slot.state.reason) == (Rung.PICTURE, Reason.BUSY)
+    for _ in range(2):
+        room.house.stream("one")
+    assert (slot.state.availability, slot.state.reason) == (Availability.ONLINE, None)
 
 
 def test_a_camera_whose_key_frames_come_seldom_is_visited_once_patiently(tmp_path: Path) -> None:

@@ -445,6 +445,25 @@ def test_a_recorder_that_says_500_to_setup_is_busy() -> None:
         assert reason(check([server.camera()])["s1"]) is Reason.BUSY
 
 
+@pytest.mark.parametrize(("udp", "finding"), [(True, Finding.UDP_ONLY), (False, Finding.SETUP_FAILED)])
+def test_a_stream_that_goes_over_udp_only_is_no_refusal(udp: bool, finding: Finding) -> None:
+    """461 to SETUP over the connection: where SETUP for UDP is granted others can see it; nothing is played."""
+    granted = "RTP/AVP;unicast;client_port=50000-50001;server_port=6970-6971"
+    answers = iter([says("461 Unsupported Transport"), says("200 OK", Transport=granted) if udp else says("461 No")])
+
+    def setup(status: str, headers: dict[str, str], body: bytes) -> tuple[str, dict[str, str], bytes]:
+        return next(answers)(status, headers, body)
+
+    with evil.Server(plays([], changes={"SETUP": setup})) as server:
+        (told,) = checked([server.camera()]).values()
+        sent = b"".join(server.requests)
+    assert isinstance(told.picture, NotSeen)
+    assert (told.picture.reason, told.picture.finding) == (Reason.UNSUPPORTED, finding)
+    assert told.undecodable is not udp
+    assert b"PLAY" not in sent
+    assert (b"TEARDOWN" in sent) is udp
+
+
 def test_a_patient_visit_waits_for_a_keyframe_that_comes_late() -> None:
     """Longer than any other visit; the picture that it had says that key frames come too seldom."""
     coded = clip(320, 240, pictures=40, gop=40)
