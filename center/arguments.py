@@ -1,4 +1,4 @@
-"""What the center's command lines share: language, help in Chinese, broker, policy, locality, a moment.
+"""What the center's command lines share: broker, policy, locality, a moment.
 
 What a command does must not be known here.
 """
@@ -6,10 +6,7 @@ What a command does must not be known here.
 import argparse
 import errno
 import os
-import re
 import time
-import unicodedata
-from collections.abc import Iterable, Sequence
 from datetime import UTC
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,24 +17,15 @@ from center.registry.problems import Wrong
 from center.registry.tree import Tree
 from center.registry.words import sentence
 from center.store import Reader
-from contract.language import LANGUAGES, Say, default_lang, saying
+from contract.language import Say
 from contract.policy import Policy, load_policy
-from contract.problems import ConfigError, Language, Words, unreadable
+from contract.problems import Told, both, unreadable
 
 POLICY = "henan-2021-45"
 
 
-class Misuse(Exception):
-    """What the caller asked for cannot be done as asked; the text says what to do, in both languages where it can."""
-
-    def __init__(self, said: str | Words | ConfigError) -> None:
-        super().__init__(said.en if isinstance(said, Words) else str(said))
-        self._said = said
-
-    def text(self, lang: Language) -> str:
-        if isinstance(self._said, ConfigError):
-            return "\n".join(problem.text(lang) for problem in self._said.problems)
-        return self._said.text(lang) if isinstance(self._said, Words) else self._said
+class Misuse(Told):
+    """What the caller asked for cannot be done as asked."""
 
 
 class Making(NamedTuple):
@@ -93,69 +81,6 @@ class Making(NamedTuple):
         parser.add_argument("--key", type=Path, metavar="FILE", help=say("本方私钥", "its private key"))
 
 
-# ---- language -----------------------------------------------------------------------------------
-
-
-def wanted_lang(arguments: Sequence[str] | None) -> str:
-    """What `--lang` says, else the locale: help is printed before arguments are understood."""
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    early.add_argument("--lang", default="")
-    try:
-        told = early.parse_known_args(arguments)[0].lang
-    except (argparse.ArgumentError, SystemExit):
-        told = ""
-    return told if told in LANGUAGES else default_lang()
-
-
-def parser_of(lang: str, zh: str, en: str) -> argparse.ArgumentParser:
-    """The parser of the program, in the wanted language."""
-    made = (Chinese if lang == "zh" else argparse.ArgumentParser)(
-        prog="canteen-center", description=saying(lang)(zh, en)
-    )
-    language(made, lang, lang)
-    return made
-
-
-def language(parser: argparse.ArgumentParser, lang: str, default: Any = argparse.SUPPRESS) -> None:
-    zh, en = "显示语言；默认按系统语言环境（LANG）", "language of what is shown; default: by the locale (LANG)"
-    parser.add_argument("--lang", choices=LANGUAGES, default=default, help=saying(lang)(zh, en))
-
-
-class Chinese(argparse.ArgumentParser):
-    """Says argparse's own words in Chinese."""
-
-    def __init__(self, *, add_help: bool = True, **more: Any) -> None:
-        super().__init__(add_help=False, formatter_class=_ChineseHelp, **more)
-        if add_help:
-            self.add_argument("-h", "--help", action="help", default=argparse.SUPPRESS, help="显示本说明并退出")
-
-
-class _ChineseHelp(argparse.HelpFormatter):
-    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
-        super().add_usage(usage, actions, groups, "用法：" if prefix is None else prefix)
-
-    def start_section(self, heading: str | None) -> None:
-        super().start_section({"options": "选项", "positional arguments": "参数"}.get(heading or "", heading))
-
-    def _split_lines(self, text: str, width: int) -> list[str]:
-        return list(_lines(text, width))
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        return "\n".join(indent + line for line in _lines(text, width - len(indent)))
-
-
-def _lines(text: str, width: int) -> Iterable[str]:
-    """Broken by the width of characters: Chinese ones are two wide, and a line may end after any of them."""
-    line, cells = "", 0
-    for part in re.findall(r"[!-~]+|.", text):
-        wide = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in part)
-        if cells + wide > width and line:
-            yield line.rstrip()
-            line, cells = "", 0
-        line, cells = line + part, cells + wide
-    yield line.rstrip()
-
-
 # ---- values -------------------------------------------------------------------------------------
 
 
@@ -164,17 +89,17 @@ def now_ms() -> int:
 
 
 def loaded(load: Any, name: str) -> Any:
-    """A file of the configuration. Raises Misuse with all that is wrong with it."""
+    """A file of the configuration. Raises ConfigError with all that is wrong with it, Misuse."""
     try:
         return load(name)
-    except ConfigError as error:
-        raise Misuse(error) from error
     except OSError as error:
-        raise Misuse(unreadable(name, error) if error.errno else str(error)) from error
+        if error.errno:
+            raise unreadable(name, error) from error
+        raise Misuse(*both(str(error))) from error
 
 
 def policy_of(name: str) -> Policy:
-    """Raises Misuse."""
+    """Raises ConfigError, Misuse."""
     policy: Policy = loaded(load_policy, name)
     return policy
 
@@ -187,7 +112,7 @@ def rules_of(policy: Policy) -> Rules:
 
 
 def rules(name: str) -> Rules:
-    """Of the policy of this name, or in this file. Raises Misuse."""
+    """Of the policy of this name, or in this file. Raises ConfigError, Misuse."""
     return rules_of(policy_of(name))
 
 
@@ -195,7 +120,10 @@ def still_there(reader: Reader, month: str, begin_ms: int) -> None:
     """Raises Misuse for a month whose facts were given up."""
     if begin_ms < (kept_ms := reader.kept_from()):
         kept = f"{local(kept_ms):%Y-%m}"
-        raise Misuse(f"the facts of {month} were given up (kept from {kept} on): days show has its final figures")
+        raise Misuse(
+            f"the facts of {month} were given up (kept from {kept} on): days show has its final figures",
+            f"{month} 的原始记录已删除（现保留 {kept} 起的）：定稿数字见 days show",
+        )
 
 
 def broker_options(options: argparse.Namespace, client_id: str) -> Options:
@@ -203,7 +131,7 @@ def broker_options(options: argparse.Namespace, client_id: str) -> Options:
     for file in (options.password_file, options.ca, options.cert, options.key):
         if file and not file.is_file():
             code = errno.EISDIR if file.exists() else errno.ENOENT
-            raise Misuse(unreadable(str(file), OSError(code, os.strerror(code))))
+            raise unreadable(str(file), OSError(code, os.strerror(code)))
     tls = {"ca": options.ca, "certificate": options.cert, "key": options.key}
     return Options(host, port, client_id, options.username, options.password_file, **tls)
 
@@ -213,7 +141,8 @@ def _broker(text: str) -> tuple[str, int]:
     host = host.strip("[]")
     if not colon or not port.isdecimal() or not 0 < int(port) < 65536 or not _can_be_asked(host):
         raise Misuse(
-            Words(f"--broker {text!r} is not HOST:PORT", f"--broker {text!r} 不是“主机:端口”，例如 127.0.0.1:1883")
+            f"--broker {text!r} is not HOST:PORT, such as 127.0.0.1:1883",
+            f"--broker {text!r} 不是“主机:端口”，例如 127.0.0.1:1883",
         )
     return host, int(port)
 
@@ -225,8 +154,8 @@ def _can_be_asked(host: str) -> bool:
         return False
 
 
-def no_month(text: object) -> Words:
-    return Words(f"--month {text} is not YYYY-MM", f"--month {text} 不是“年-月”，例如 2026-11")
+def no_month(text: object) -> Misuse:
+    return Misuse(f"--month {text} is not YYYY-MM, such as 2026-11", f"--month {text} 不是“年-月”，例如 2026-11")
 
 
 def moment(text: str) -> int:
@@ -234,12 +163,15 @@ def moment(text: str) -> int:
     try:
         return moment_ms(text, UTC)
     except ValueError as error:
-        raise Misuse(f"--at {text!r} is no time of 1970 to 2099 in ISO 8601, such as 2026-09-30T16:00:00Z") from error
+        raise Misuse(
+            f"--at {text!r} is no time of 1970 to 2099 in ISO 8601, such as 2026-09-30T16:00:00Z",
+            f"--at {text!r} 不是 1970 至 2099 年的 ISO 8601 时间，例如 2026-09-30T16:00:00Z",
+        ) from error
 
 
-def locality(tree: Tree, option: str, text: str, now_ms: int, lang: str) -> str:
+def locality(tree: Tree, option: str, text: str, now_ms: int) -> str:
     """The code of the locality that an option names by code or name."""
     try:
         return tree.find(text, f"{local(now_ms):%Y-%m-%d}")
     except Wrong as wrong:
-        raise Misuse(sentence(wrong.name, lang, option, *wrong.words)) from wrong
+        raise Misuse(*(sentence(wrong.name, lang, option, *wrong.words) for lang in ("en", "zh"))) from wrong

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from center.intervals import Intervals, Span, intersection, normal
 from center.rate import SHANGHAI, local, moment_ms
+from contract.problems import Told
 
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
@@ -30,11 +31,15 @@ class Entry(NamedTuple):
         return (date.fromisoformat(self.to_day) - date.fromisoformat(self.from_day)).days + 1
 
 
-class Gap(Exception):
+class Gap(Told):
     """A day that no row covers: the calendar does not say whether it is assessed."""
 
     def __init__(self, scope: str, day: str) -> None:
-        super().__init__(f"the calendar of {scope} has no row for {day}")
+        super().__init__(
+            f"the calendar of {scope} has no row for {day}:"
+            " register the days of the whole month (registry template, sheet 校历)",
+            f"{scope} 的校历没有 {day}：请登记整月（见 registry template 的“校历”表）",
+        )
         self.scope, self.day = scope, day
 
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from center.arguments import Making, Misuse, language, parser_of, wanted_lang
+from center.arguments import Making
 from center.commands import (
     FINE,
     MISUSE,
@@ -21,11 +21,11 @@ from center.commands import (
 )
 from center.days import command as days
 from center.forms import err
-from center.line import Unusable
 from center.registry import command as registry
-from center.store import Unavailable
 from contract import __version__
+from contract.command_line import language, parser_of, wanted_lang
 from contract.language import saying
+from contract.problems import ConfigError, Told
 
 COMMANDS = (serve, offline, gateways, alarms, rate, order, quarantine, registry, days, copies, rebuild, retention)
 """In the order of the help."""
@@ -35,11 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser(wanted_lang(arguments)).parse_args(arguments)
     try:
         return int(options.act(options))
-    except Misuse as misuse:
-        err(misuse.text(options.lang))
-        return MISUSE
-    except (Unavailable, Unusable) as trouble:
-        err(str(trouble))
+    except (Told, ConfigError) as trouble:
+        err(trouble.text(options.lang))
         return MISUSE
     except BrokenPipeError:
         return FINE
@@ -47,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser(lang: str) -> argparse.ArgumentParser:
     say = saying(lang)
-    parser = parser_of(lang, "canteen-agent 的中心：接收与在线率", "Center of canteen-agent: intake and 在线率")
+    parser = parser_of(
+        "canteen-center", lang, "canteen-agent 的中心：接收与在线率", "Center of canteen-agent: intake and 在线率"
+    )
     version = say("显示版本并退出", "show the version and exit")
     parser.add_argument("--version", action="version", version=f"canteen-center {__version__}", help=version)
     bare = argparse.ArgumentParser(add_help=False)

@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from center.holes import VERSION_TOPIC, hole
 from contract import failures
 from contract.failures import Failure, Kind
-from contract.problems import why
+from contract.problems import Told, why
 
 log = logging.getLogger(__name__)
 KEEPALIVE_S = 30
@@ -55,8 +55,8 @@ class Options(NamedTuple):
     cities: tuple[str, ...] = ()
 
 
-class Unusable(Exception):
-    """A password, certificate or key that cannot be read or used; the text says which file."""
+class Unusable(Told):
+    """A password, certificate or key that cannot be read or used."""
 
 
 class State(NamedTuple):
@@ -141,7 +141,9 @@ class Line:
                 client.tls_set(str(options.ca), certificate, key, cert_reqs=ssl.CERT_REQUIRED)
             except (OSError, ValueError) as error:
                 files = ", ".join(filter(None, (str(options.ca), certificate, key)))
-                raise Unusable(f"no certificate or key to be used in {files}: {error}") from error
+                raise Unusable(
+                    f"no certificate or key to be used in {files}: {error}", f"{files} 中没有可用的证书或私钥：{error}"
+                ) from error
         if self._state:
             client.will_set(self._state.topic, self._state.down, qos=1, retain=True)
         client.reconnect_delay_set(min_delay=1, max_delay=30)
@@ -259,4 +261,5 @@ def _secret(file: Path | None) -> str | None:
     try:
         return file.read_text("utf-8").strip() if file else None
     except (OSError, ValueError) as error:
-        raise Unusable(f"{file}: no password to be read there: {why(error).en}") from error
+        said = why(error)
+        raise Unusable(f"{file}: no password to be read there: {said.en}", f"{file}：读不到口令：{said.zh}") from error

@@ -7,6 +7,8 @@ import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from contract.problems import Told, why
+
 
 class Measure(NamedTuple):
     """`kind`: gauge or counter. `values`: label values -> figure; () for a measure without labels."""
@@ -18,8 +20,8 @@ class Measure(NamedTuple):
     values: Mapping[tuple[str, ...], float]
 
 
-class Unservable(Exception):
-    """No such thing can be served there; the text says why and what to do."""
+class Unservable(Told):
+    """No such thing can be served there."""
 
 
 class Metrics:
@@ -30,13 +32,16 @@ class Metrics:
         try:
             from prometheus_client import CollectorRegistry, start_http_server
         except ImportError as error:
-            raise Unservable(f"--metrics: {error}; install canteen-agent[metrics]") from error
+            raise Unservable(
+                f"--metrics: {error}; install canteen-agent[metrics]",
+                f"--metrics：{error}；请安装 canteen-agent[metrics]",
+            ) from error
         registry = CollectorRegistry()
         registry.register(_Collector(ask))
         try:
             self._server, self._thread = start_http_server(port, host, registry)
         except OSError as error:
-            raise Unservable(f"--metrics {where}: {error.strerror or error}") from error
+            raise Unservable(*(f"--metrics {where}: {words}" for words in why(error))) from error
         self.port: int = self._server.server_port
 
     def close(self) -> None:
@@ -73,5 +78,8 @@ def _address(where: str) -> tuple[str, int]:
     except ValueError:
         fits = False
     if not fits:
-        raise Unservable(f"--metrics {where!r} is no port of loopback, such as 127.0.0.1:9417")
+        raise Unservable(
+            f"--metrics {where!r} is no port of loopback, such as 127.0.0.1:9417",
+            f"--metrics {where!r} 不是本机回环地址的端口，例如 127.0.0.1:9417",
+        )
     return host, int(port)

@@ -11,12 +11,13 @@ from center.days.final import hashed, newest
 from center.rate import local
 from center.store import Store
 from center.store.giving_up import MARGIN_MS
+from contract.problems import Told
 
 AT_ONCE = 200
 
 
-class Unfit(Exception):
-    """A month whose facts are still needed; the text says why and what to do."""
+class Unfit(Told):
+    """A month whose facts are still needed."""
 
 
 def first_kept(now_ms: int, months: int) -> str:
@@ -39,9 +40,15 @@ def check(folder: Path, months: list[str]) -> None:
     for month in months:
         final = newest(folder / month)
         if final is None:
-            raise Unfit(f"{month} is not final in {folder}: days build, then days freeze --month {month}")
+            raise Unfit(
+                f"{month} is not final in {folder}: days build, then days freeze --month {month}",
+                f"{month} 在 {folder} 中尚未定稿：请先 days build，再 days freeze --month {month}",
+            )
         if hashed(folder / month / f"final-{final.number}") != final.hashes:
-            raise Unfit(f"{folder / month}: the files of revision {final.number} are not those that it was made of")
+            raise Unfit(
+                f"{folder / month}: the files of revision {final.number} are not those that it was made of",
+                f"{folder / month}：第 {final.number} 次修订的文件与定稿时不同",
+            )
 
 
 def give_up(store: Store, from_ms: int, *, margin_ms: int = MARGIN_MS) -> tuple[int, int]:

@@ -41,6 +41,7 @@ _WHY = {
     errno.EROFS: Words("the disk can only be read", "磁盘为只读"),
     errno.ENOSPC: Words("the disk is full", "磁盘已满"),
     errno.EDQUOT: Words("the disk quota is used up", "磁盘配额已用完"),
+    errno.EADDRINUSE: Words("the port is in use", "端口已被占用"),
     errno.EIO: Words("the disk fails to read or write", "磁盘读写出错"),
 }
 _UNUSABLE = Words("the path is not usable", "路径不可用")
@@ -263,6 +264,17 @@ class Problem(Struct, frozen=True, kw_only=True):
         return self.text("en")
 
 
+class Told(Exception):
+    """What a person can mend; the words say what is wrong and what to do, in both languages. Never carries a secret."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.words = Words(en, zh)
+
+    def text(self, language: Language) -> str:
+        return self.words.text(language)
+
+
 class ConfigError(Exception):
     """A configuration that cannot be used: everything that is wrong with it by line, or the first 100 of more."""
 
@@ -272,7 +284,10 @@ class ConfigError(Exception):
             more = Problem(source=ordered[0].source, line=0, code="more", params={"n": len(ordered) - MAX_PROBLEMS})
             ordered[MAX_PROBLEMS:] = [more]
         self.problems = tuple(ordered)
-        super().__init__("\n".join(map(str, self.problems)))
+        super().__init__(self.text("en"))
+
+    def text(self, language: Language) -> str:
+        return "\n".join(problem.text(language) for problem in self.problems)
 
 
 class Unfit(Exception):

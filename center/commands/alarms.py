@@ -31,7 +31,7 @@ def add(making: Making) -> None:
 
 def _alarms(options: argparse.Namespace) -> int:
     if options.days < 0:
-        raise Misuse(f"--days {options.days} must be 0 or more")
+        raise Misuse(f"--days {options.days} must be 0 or more", f"--days {options.days} 须为 0 或更大")
     store = Store(options.database, create=False)
     audit(store, Rules(), now_ms(), options.gateway)
     since_ms = now_ms() - options.days * DAY_MS if options.days else 0

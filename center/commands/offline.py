@@ -37,7 +37,7 @@ def _offline(options: argparse.Namespace) -> int:
     its_rules, at_ms, lang = rules(options.policy), now_ms(), options.lang
     store = Store(options.database, create=False)
     with store.read() as reader:
-        within = locality(Tree(reader.regions()), "--county", options.county, at_ms, lang) if options.county else ""
+        within = locality(Tree(reader.regions()), "--county", options.county, at_ms) if options.county else ""
         every = absent(reader, at_ms, its_rules, within)
     store.close()
     rows: list[tuple[str, ...]]

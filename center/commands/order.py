@@ -31,7 +31,10 @@ def add(making: Making) -> None:
 
 def _command(options: argparse.Namespace) -> int:
     if not 0 < options.timeout <= MAX_TIMEOUT_S:
-        raise Misuse(f"--timeout {options.timeout:g} must be above 0 and at most {MAX_TIMEOUT_S} seconds")
+        raise Misuse(
+            f"--timeout {options.timeout:g} must be above 0 and at most {MAX_TIMEOUT_S} seconds",
+            f"--timeout {options.timeout:g} 须大于 0，至多 {MAX_TIMEOUT_S} 秒",
+        )
     how = broker_options(options, options.username or f"canteen-command-{secrets.token_hex(4)}")
     store = Store(options.database, create=False)
     with store.read() as reader:
@@ -39,9 +42,12 @@ def _command(options: argparse.Namespace) -> int:
         bound = reader.bound()
     store.close()
     if city is None:
-        raise Misuse(f"--gateway {options.gateway}: not in the registry")
+        raise Misuse(f"--gateway {options.gateway}: not in the registry", f"--gateway {options.gateway}：未登记")
     if options.slot and (options.gateway, options.slot) not in bound:
-        raise Misuse(f"--slot {options.slot}: not registered to gateway {options.gateway}")
+        raise Misuse(
+            f"--slot {options.slot}: not registered to gateway {options.gateway}",
+            f"--slot {options.slot}：没有登记在网关 {options.gateway} 上",
+        )
     answer = give(how, city, options.gateway, options.verb, options.slot, options.timeout)
     if options.json:
         out(json.dumps({"gateway": options.gateway, "verb": options.verb, **answer._asdict()}, ensure_ascii=False))

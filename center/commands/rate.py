@@ -19,7 +19,6 @@ from center.arguments import (
     rules_of,
     still_there,
 )
-from center.calendar import Gap
 from center.commands import FINE
 from center.compare import Compared, Way, compare
 from center.compare import as_json as compared_as_json
@@ -31,6 +30,7 @@ from center.report import LEVELS, Report, When, as_json, report
 from center.show import Plain, failing_first, headings, rate_cells, summary, word
 from center.store import Reader, Store
 from contract.preset import load_preset, presets
+from contract.problems import ConfigError
 
 COUNTS = ("slots", "online", "offline", "unknown", "never_seen")
 COUNTED = {"time": "ms", "days": "camera_day", "spot": "sample"}
@@ -90,7 +90,7 @@ def _when(month: str | None, at_ms: int | None) -> When:
     try:
         begin, end = month_span(month or month_of(moment_ms))
     except ValueError as error:
-        raise Misuse(no_month(error)) from error
+        raise no_month(error) from error
     span = (begin, max(begin, min(end, moment_ms)))
     return When(month or month_of(moment_ms), span, moment_ms, live=at_ms is None)
 
@@ -101,8 +101,6 @@ def _asked(options: argparse.Namespace, when: When, ask: Callable[[Reader], T]) 
         with store.read() as reader:
             still_there(reader, when.month, when.span[0])
             return ask(reader)
-    except Gap as gap:
-        raise Misuse(f"{gap}: register the days of the whole month (registry template, 校历 calendars)") from gap
     finally:
         store.close()
 
@@ -129,8 +127,8 @@ def way(name: str, lang: str) -> Way:
         definition = Definition(preset.id, preset.counted.value, rule, preset.unknown.value == "left_out", passes)
         try:
             its_rules = rules(preset.base)
-        except Misuse as trouble:
-            raise Misuse(f"{name}: base: {trouble}") from trouble
+        except (Misuse, ConfigError) as trouble:
+            raise Misuse(f"{name}: base: {trouble}", f"{name}：base：{trouble.text('zh')}") from trouble
         return Way(definition, its_rules, preset.title.zh if lang == "zh" else preset.title.en)
     policy = policy_of(name)
     counted = COUNTED[policy.rate.deciding_reading.value]
@@ -141,7 +139,8 @@ def way(name: str, lang: str) -> Way:
 def _several(options: argparse.Namespace, ways: list[Way], at_ms: int | None) -> int:
     names = [way.definition.name for way in ways]
     if len(set(names)) < len(names):
-        raise Misuse(f"--policy: several are called {max(names, key=names.count)}")
+        twice = max(names, key=names.count)
+        raise Misuse(f"--policy: several are called {twice}", f"--policy：有多个名为 {twice}")
     when = _when(options.month, at_ms)
     made = _asked(options, when, lambda reader: compare(reader, when, options.level, ways))
     listing = _exact(made, ways, options.lang) if options.csv else _beside(made, ways, options.lang)

@@ -30,7 +30,10 @@ def add(making: Making) -> None:
 def _rebuild(options: argparse.Namespace) -> int:
     its_rules = rules(options.policy)
     if options.out and not options.out.is_dir():
-        raise Misuse(f"--out {options.out}: no such folder; days build makes it")
+        raise Misuse(
+            f"--out {options.out}: no such folder; days build makes it",
+            f"--out {options.out}：没有这个文件夹；由 days build 建立",
+        )
     store = Store(options.database, create=False)
     with store.write() as tx:
         rows = tx.stand_anew()

@@ -41,7 +41,7 @@ def _retention(options: argparse.Namespace) -> int:
         else:
             boots, rows = sum(len(its) for _, its in old(store, month_span(first)[0] - MARGIN_MS)), 0
     except Unfit as unfit:
-        raise Misuse(f"{unfit}; nothing was given up") from unfit
+        raise Misuse(f"{unfit}; nothing was given up", f"{unfit.text('zh')}；未删除任何记录") from unfit
     finally:
         store.close()
     told = {"kept_from": first, "months": months, "boots": boots, "rows": rows, "applied": options.apply}

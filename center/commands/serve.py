@@ -15,14 +15,15 @@ from center.forms import err, out
 from center.intake import Intake
 from center.line import Options
 from center.measures import measures
-from center.metrics import Metrics, Unservable
+from center.metrics import Metrics
 from center.rate import Rules
 from center.report import standing
 from center.show import now
 from center.store import Store, Unavailable, Unready
 from contract.messages import CITY_PATTERN
+from contract.problems import Language, Words
 
-ENDED_BADLY = "the worker of the intake ended"
+ENDED_BADLY = Words("the worker of the intake ended", "接收线程意外结束")
 RETRY_S = 1.0
 GARBAGE = 20_000
 """New objects until circles among them are looked for: a batch makes as many, in no circle; looking costs a fifth."""
@@ -50,14 +51,17 @@ def _serve(options: argparse.Namespace) -> int:
     its_rules = rules(options.policy)
     for code in options.city:
         if not re.fullmatch(CITY_PATTERN, code):
-            raise Misuse(f"--city {code!r} is not four digits, such as 4101; name every further city with --city again")
+            raise Misuse(
+                f"--city {code!r} is not four digits, such as 4101; name every further city with --city again",
+                f"--city {code!r} 不是四位数字，例如 4101；多个市请重复填写 --city",
+            )
     standard = "-".join([Options().client_id, *sorted(options.city)])
     how = broker_options(options, options.client_id or options.username or standard)
     how = how._replace(cities=tuple(options.city))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    store = _opened(options.database, stop)
+    store = _opened(options.database, stop, options.lang)
     if store is None:
         return FINE
     gc.freeze()
@@ -69,20 +73,18 @@ def _serve(options: argparse.Namespace) -> int:
         if options.metrics:
             metrics = Metrics(options.metrics, lambda: measures(intake.pulse, store, its_rules, now_ms()))
         _watch(intake, store, its_rules, stop, options)
-    except Unservable as trouble:
-        raise Misuse(str(trouble)) from trouble
     finally:
         if metrics:
             metrics.close()
         intake.stop()
         store.close()
     if not stop.is_set():
-        err(ENDED_BADLY)
+        err(ENDED_BADLY.text(options.lang))
         return PROBLEM
     return FINE
 
 
-def _opened(database: str, stop: threading.Event) -> Store | None:
+def _opened(database: str, stop: threading.Event, lang: Language) -> Store | None:
     """Waits for a disk that is full, or a server that is not there yet; None when told to stop meanwhile."""
     said = ""
     while not stop.is_set():
@@ -91,7 +93,8 @@ def _opened(database: str, stop: threading.Event) -> Store | None:
         except Unready as trouble:
             if said != str(trouble):
                 said = str(trouble)
-                err(f"{said}; waiting until it can be used")
+                waiting = "；等待其可用" if lang == "zh" else "; waiting until it can be used"
+                err(trouble.text(lang) + waiting)
         stop.wait(RETRY_S)
     return None
 
@@ -106,6 +109,6 @@ def _watch(intake: Intake, store: Store, its_rules: Rules, stop: threading.Event
                 with store.read() as reader:
                     line = now(standing(reader, now_ms(), its_rules), now_ms(), options.lang)
             except Unavailable as trouble:
-                err(str(trouble))
+                err(trouble.text(options.lang))
             else:
                 out(line)

@@ -10,8 +10,8 @@ import msgspec
 
 from center.arguments import Making, Misuse, loaded, no_month, rules, still_there
 from center.days.build import build
-from center.days.engine import Row, Uncovered, month
-from center.days.final import Asked, Refused, freeze, late, newest
+from center.days.engine import Row, month
+from center.days.final import Asked, empty, freeze, late, newest
 from center.forms import Listing, answer, tell
 from center.intervals import Span
 from center.rate import local, month_of, month_span, percent
@@ -65,9 +65,9 @@ def _month(options: argparse.Namespace) -> tuple[str, Span]:
     try:
         begin, end = month_span(name)
     except ValueError as error:
-        raise Misuse(no_month(error)) from error
+        raise no_month(error) from error
     if begin >= now_ms:
-        raise Misuse(f"--month {name} has not begun")
+        raise Misuse(f"--month {name} has not begun", f"--month {name} 尚未开始")
     return name, (begin, min(end, now_ms))
 
 
@@ -94,12 +94,7 @@ def _freeze(options: argparse.Namespace) -> int:
     now_ms = time.time_ns() // 1_000_000
     by = options.by or somebody()
     asked = Asked(by, options.reason, now_ms, cut_off, text, rules(options.policy), rule_of(policy))
-    try:
-        made = freeze(options.out / name, name, span, asked)
-    except Refused as refused:
-        raise Misuse(str(refused)) from refused
-    except Uncovered as gap:
-        raise Misuse(str(gap)) from gap
+    made = freeze(options.out / name, name, span, asked)
     told = {"month": name, "revision": made.number, "at": local(made.at_ms).isoformat(), "files": len(made.hashes)}
     answer(options, told, word("frozen", options.lang, name, str(made.number), str(len(made.hashes))))
     return 0
@@ -114,12 +109,9 @@ def _show(options: argparse.Namespace) -> int:
     name, span = _month(options)
     folder = options.out / name
     if not (folder / "now" / "places.parquet").exists():
-        raise Misuse(f"{folder}: nothing of {name} is laid there: days build")
+        raise empty(folder, name)
     policy: Policy = loaded(load_policy, options.policy)
-    try:
-        now = month(folder / "now", span, rules(options.policy), rule_of(policy))
-    except Uncovered as gap:
-        raise Misuse(str(gap)) from gap
+    now = month(folder / "now", span, rules(options.policy), rule_of(policy))
     final = newest(folder)
     if final and options.level in ("unit", "slot"):
         listed = month(folder / f"final-{final.number}", span, rules(options.policy), rule_of(policy))

@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from center.calendar import Gap
 from center.intervals import Span
 from center.rate import Rules, local
 from center.readings import Rule
@@ -55,14 +56,6 @@ class Row(NamedTuple):
     ended_ms: int
 
 
-class Uncovered(Exception):
-    """A unit whose calendar does not say whether this day is assessed."""
-
-    def __init__(self, unit: str, day: str) -> None:
-        super().__init__(f"the calendar of {unit} has no row for {day}")
-        self.unit, self.day = unit, day
-
-
 @contextmanager
 def opened(threads: int = THREADS) -> Iterator[Any]:
     import duckdb
@@ -105,7 +98,7 @@ def write_parquet(connection: Any, query: str, file: Path) -> None:
 
 
 def month(folder: Path, span: Span, rules: Rules, rule: Rule) -> list[Row]:
-    """Every row of every level of [span) in UTC ms, which begins at a month's first midnight. Raises Uncovered."""
+    """Every row of every level of [span) in UTC ms, which begins at a month's first midnight. Raises Gap."""
     with opened() as connection:
         _settings(connection, span, rules, rule)
         for name in TABLES:
@@ -157,7 +150,7 @@ def _covered(connection: Any, rules: Rules) -> None:
         " ORDER BY d.date, p.unit LIMIT 1"
     ).fetchone()
     if gap:
-        raise Uncovered(gap[0], f"{gap[1]:%Y-%m-%d}")
+        raise Gap(gap[0], f"{gap[1]:%Y-%m-%d}")
 
 
 def _days(span: Span) -> Iterator[date]:

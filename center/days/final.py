@@ -15,6 +15,7 @@ from center.days.engine import Row, month
 from center.intervals import Span
 from center.rate import Rules, local
 from center.readings import Rule
+from contract.problems import Told
 
 LEVELS = ("province", "city", "county")
 """What the document holds; units and positions are worked out again from its spans."""
@@ -34,22 +35,29 @@ class Final(NamedTuple):
     rows: list[Row]
 
 
-class Refused(Exception):
-    """A month that cannot be frozen as asked; the text says why and what to do."""
+class Refused(Told):
+    """A month that cannot be frozen as asked."""
 
 
 def freeze(folder: Path, name: str, span: Span, asked: "Asked") -> Final:
     """Freezes what is laid in now/. Raises Refused."""
     before = newest(folder)
     if asked.now_ms < asked.from_ms:
-        raise Refused(f"{name} is provisional until {local(asked.from_ms).isoformat(' ', 'minutes')}")
+        until = local(asked.from_ms).isoformat(" ", "minutes")
+        raise Refused(f"{name} is provisional until {until}", f"{name} 在 {until} 之前为暂定，不能定稿")
     if before and not asked.reason:
-        raise Refused(f"{name} is final as revision {before.number}: a revision needs a reason (--reason)")
+        raise Refused(
+            f"{name} is final as revision {before.number}: a revision needs a reason (--reason)",
+            f"{name} 已定稿（第 {before.number} 次修订）：再修订须写明理由（--reason）",
+        )
     hashes = hashed(folder / "now")
     if not hashes:
-        raise Refused(f"nothing of {name} is laid there: build it first")
+        raise empty(folder, name)
     if before and (before.hashes, before.policy) == (hashes, asked.policy):
-        raise Refused(f"{name}: nothing has changed since revision {before.number}")
+        raise Refused(
+            f"{name}: nothing has changed since revision {before.number}",
+            f"{name}：自第 {before.number} 次修订以来没有变化",
+        )
     number = before.number + 1 if before else 0
     rows = [row for row in month(folder / "now", span, asked.rules, asked.rule) if row.level in LEVELS]
     made = Final(number, name, asked.now_ms, asked.by, asked.reason, asked.policy, hashes, rows)
@@ -62,6 +70,13 @@ def freeze(folder: Path, name: str, span: Span, asked: "Asked") -> Final:
     text.write_text(json.dumps(made._asdict(), ensure_ascii=False, separators=(",", ":")), "utf-8")
     text.replace(folder / f"final-{number}.json")
     return made
+
+
+def empty(folder: Path, name: str) -> Refused:
+    return Refused(
+        f"nothing of {name} is laid in {folder}: days build first",
+        f"{folder} 中没有 {name} 的数据：请先 days build",
+    )
 
 
 class Asked(NamedTuple):

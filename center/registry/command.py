@@ -20,7 +20,7 @@ from center.show import Bar, word
 from center.store import Absent, Store
 from center.store.registrar import Changed, Counts
 from contract.policy import Policy, load_policy
-from contract.problems import unreadable
+from contract.problems import unreadable, why
 from contract.regions import Regions, load_regions
 
 FINE, MISUSE = 0, 2
@@ -79,7 +79,7 @@ def _template(options: argparse.Namespace) -> int:
     try:
         rows = writing.template(options.out, policy, regions, options.lang)
     except OSError as error:
-        raise Misuse(f"{options.out}: {error.strerror or error}") from error
+        raise Misuse(*(f"{options.out}: {words}" for words in why(error))) from error
     return _written(options, rows)
 
 
@@ -96,7 +96,7 @@ def _export(options: argparse.Namespace) -> int:
         with store.read() as reader:
             rows = writing.export(options.out, reader, options.lang)
     except OSError as error:
-        raise Misuse(f"{options.out}: {error.strerror or error}") from error
+        raise Misuse(*(f"{options.out}: {words}" for words in why(error))) from error
     finally:
         store.close()
     return _written(options, rows)
@@ -156,7 +156,7 @@ def _opened(path: Path) -> Any:
     try:
         return path.open("rb")
     except OSError as error:
-        raise Misuse(unreadable(str(path), error)) from error
+        raise unreadable(str(path), error) from error
 
 
 def _name(path: Path) -> str:

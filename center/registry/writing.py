@@ -134,13 +134,18 @@ def _cell(column: Column, value: Any) -> str:
 
 @contextmanager
 def _workbook(out: Path) -> Iterator[Any]:
+    """Raises OSError where it cannot be written."""
     from xlsxwriter import Workbook
+    from xlsxwriter.exceptions import FileCreateError
 
     plain = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with _beside(out) as file:
-        book = Workbook(str(file), {"constant_memory": True, **plain})
+    with _beside(out) as file, file.open("wb") as data:
+        book = Workbook(data, {"constant_memory": True, **plain})
         yield book
-        book.close()
+        try:
+            book.close()
+        except FileCreateError as error:
+            raise error.args[0] from error
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 Only this folder knows databases. When copies are made, and where they are kept, is not known here.
 """
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from center.store.engine import address
-from center.store.migrate import FIRST, Unavailable
+from center.store.migrate import FIRST, Unavailable, newer
 from center.store.schema import HEAD
+from center.store.trouble import said
+from contract.problems import Words, both, why
 
 BESIDE = ("-wal", "-shm")
 """Files that SQLite keeps beside one that is open, or was when its process died."""
@@ -32,9 +35,9 @@ def back_up(where: str, out: Path) -> Copy:
     """One consistent copy, whole or not at all; who reads and writes meanwhile is not disturbed. Raises Unavailable."""
     source = _file(where)
     if not source.exists():
-        raise Unavailable(f"{source}: no such database")
+        raise Unavailable(f"{source}: no such database", f"{source}：没有这个数据库")
     if out.exists() and out.samefile(source):
-        raise Unavailable(f"{out} is the database itself: name another file")
+        raise Unavailable(f"{out} is the database itself: name another file", f"{out} 就是数据库本身：请换一个文件名")
     with _told(out), _beside(out) as part:
         _copy(source, part)
         examine(part)
@@ -47,9 +50,12 @@ def restore(backup: Path, where: str, aside: Path, *, replace: bool) -> Copy:
     examine(backup)
     there = target.exists()
     if there and target.samefile(backup):
-        raise Unavailable(f"{backup} is the database itself: name the backup")
+        raise Unavailable(f"{backup} is the database itself: name the backup", f"{backup} 就是数据库本身：请指定备份")
     if there and not replace:
-        raise Unavailable(f"{target} exists: with --replace it is kept beside and the backup takes its place")
+        raise Unavailable(
+            f"{target} exists: with --replace it is kept beside and the backup takes its place",
+            f"{target} 已存在：加 --replace 则改名保留原库，由备份取代",
+        )
     if there:
         _unused(target)
     with _told(target), _beside(target) as part:
@@ -66,18 +72,20 @@ def restore(backup: Path, where: str, aside: Path, *, replace: bool) -> Copy:
 def examine(file: Path) -> Copy:
     """What a file holds. Raises Unavailable if it is no sound database of this program, or of a newer one."""
     if not file.is_file():
-        raise Unavailable(f"{file}: {'it is not a regular file' if file.exists() else 'no such file'}")
+        raise Unavailable(*_line(file, why(OSError(errno.EISDIR if file.exists() else errno.ENOENT, ""))))
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as there:
             found = there.execute("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
-                raise Unavailable(f"{file} is damaged: {found}")
+                raise Unavailable(f"{file} is damaged: {found}", f"{file} 已损坏：{found}")
             version = str(there.execute("SELECT version_num FROM alembic_version").fetchone()[0])
             heard = there.execute("SELECT max(heard_ms) FROM sessions").fetchone()[0]
     except sqlite3.Error as error:
-        raise Unavailable(f"{file} is no database of canteen-center: {error}") from error
+        raise Unavailable(
+            f"{file} is no database of canteen-center: {error}", f"{file} 不是 canteen-center 的数据库：{error}"
+        ) from error
     if not FIRST <= version <= HEAD:
-        raise Unavailable(f"{file} is of version {version}, this program of version {HEAD}: install the newer one")
+        raise newer(both(str(file)), version)
     return Copy(file, file.stat().st_size, version, heard or 0)
 
 
@@ -87,7 +95,9 @@ def _file(where: str) -> Path:
         told = url.set(drivername="postgresql").render_as_string()
         raise Unavailable(
             f"a PostgreSQL is copied by its own means: pg_dump --format=custom --file=FILE '{told}', and back by"
-            " pg_restore --clean --if-exists; for every second archive its WAL (docs/center.md)"
+            " pg_restore --clean --if-exists; for every second archive its WAL (docs/center.md)",
+            f"PostgreSQL 用其自带工具备份：pg_dump --format=custom --file=FILE '{told}'，恢复用"
+            " pg_restore --clean --if-exists；要精确到秒请归档 WAL（docs/center.md）",
         )
     return Path(url.database or "")
 
@@ -113,7 +123,10 @@ def _unused(target: Path) -> None:
             there.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode in _BUSY:
-            raise Unavailable(f"{target} is in use: stop canteen-center serve first") from error
+            raise Unavailable(
+                f"{target} is in use: stop canteen-center serve first",
+                f"{target} 正在使用：请先停止 canteen-center serve",
+            ) from error
     except sqlite3.DatabaseError:
         return
 
@@ -123,9 +136,13 @@ def _told(out: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise Unavailable(f"{out}: {error}") from error
+        raise Unavailable(*said(str(out), error)) from error
     except OSError as error:
-        raise Unavailable(f"{error.filename or out}: {error.strerror or error}") from error
+        raise Unavailable(*_line(error.filename or out, why(error))) from error
+
+
+def _line(file: object, words: Words) -> Words:
+    return Words(f"{file}: {words.en}", f"{file}：{words.zh}")
 
 
 @contextmanager

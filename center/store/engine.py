@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError,
 from center.store.migrate import Absent, Unavailable, Unready, bring_up
 from center.store.reader import Reader
 from center.store.registrar import Registrar
+from center.store.trouble import said
 from center.store.writer import Writer
 
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
@@ -26,11 +27,14 @@ class Store:
         """As it was told."""
         url = address(where)
         if url.drivername == "sqlite" and not create and not Path(url.database or "").exists():
-            raise Absent(f"{where}: no such database")
+            raise Absent(f"{where}: no such database", f"{where}：没有这个数据库")
         try:
             self._engine = sa.create_engine(url)
         except ImportError as error:
-            raise Unavailable(f"{url.drivername}: {error}; install canteen-agent[center]") from error
+            raise Unavailable(
+                f"{url.drivername}: {error}; install canteen-agent[center]",
+                f"{url.drivername}：{error}；请安装 canteen-agent[center]",
+            ) from error
         self._snapshot = {} if url.drivername == "sqlite" else {"isolation_level": "REPEATABLE READ"}
         if url.drivername == "sqlite":
             sa.event.listen(self._engine, "connect", _set_up_sqlite)
@@ -41,9 +45,9 @@ class Store:
                 bring_up(connection, named, create=create)
         except OperationalError as error:
             self._engine.dispose()
-            raise Unready(f"{named}: {_said(error)}") from error
+            raise Unready(*said(named, error.orig)) from error
         except DBAPIError as error:
-            raise Unavailable(f"{named}: {_said(error)}") from error
+            raise Unavailable(*said(named, error.orig)) from error
 
     @contextmanager
     def write(self) -> Iterator["Writer"]:
@@ -82,11 +86,21 @@ def address(where: str) -> sa.URL:
     try:
         url = sa.make_url(where)
     except (ArgumentError, ValueError) as error:
-        raise Unavailable("--database is neither a path nor a URL such as postgresql://user@host/database") from error
+        raise Unavailable(
+            "--database is neither a path nor a URL such as postgresql://user@host/database",
+            "--database 既不是路径，也不是 postgresql://用户@主机/库名 这样的 URL",
+        ) from error
     if url.password is not None or "password" in url.query:
-        raise Unavailable("a password in the database URL is there for all to read: put it into ~/.pgpass (PGPASSFILE)")
+        raise Unavailable(
+            "a password in the database URL is there for all to read: put it into ~/.pgpass (PGPASSFILE)",
+            "数据库 URL 中的口令人人可见：请写入 ~/.pgpass（PGPASSFILE）",
+        )
     if url.drivername not in DRIVERS:
-        raise Unavailable(f"{url.drivername}: no such kind of database; known are {', '.join(DRIVERS)}")
+        known = ", ".join(DRIVERS)
+        raise Unavailable(
+            f"{url.drivername}: no such kind of database; known are {known}",
+            f"{url.drivername}：没有这种数据库；可用的有 {known}",
+        )
     return url.set(drivername=DRIVERS[url.drivername])
 
 
@@ -110,8 +124,4 @@ def _translated() -> Iterator[None]:
     except (DataError, IntegrityError, InterfaceError):
         raise
     except DBAPIError as error:
-        raise Unavailable(f"database: {_said(error)}") from error
-
-
-def _said(error: DBAPIError) -> str:
-    return f"{type(error.orig).__name__}: {error.orig}"
+        raise Unavailable(*said("database", error.orig)) from error

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from center.store import registered  # noqa: F401  # its tables are made with the others
 from center.store.schema import HEAD, meta, settings, version
+from contract.problems import Told, Words
 
 log = logging.getLogger(__name__)
 FIRST = "0002"
@@ -18,7 +19,7 @@ SCHEMA_LOCK = 4_190
 """Number of the lock under which tables are made and changed; any would do."""
 
 
-class Unavailable(Exception):
+class Unavailable(Told):
     """The database cannot be used now (locked, full, gone, of a newer version); nothing of the transaction was kept."""
 
 
@@ -28,6 +29,13 @@ class Absent(Unavailable):
 
 class Unready(Unavailable):
     """The database cannot be opened now; it may be later: its disk is full, its server is not there yet."""
+
+
+def newer(what: Words, found: str) -> Unavailable:
+    return Unavailable(
+        f"{what.en} is of version {found}, this program of version {HEAD}: install the newer one",
+        f"{what.zh}的版本为 {found}，本程序为 {HEAD}：请安装较新的程序",
+    )
 
 
 def bring_up(connection: Connection, where: str, *, create: bool) -> None:
@@ -40,15 +48,18 @@ def bring_up(connection: Connection, where: str, *, create: bool) -> None:
     marked = _has(connection, version.name)
     found = _found(connection, marked)
     if not found and not create:
-        raise Absent(f"{where}: no such database")
+        raise Absent(f"{where}: no such database", f"{where}：没有这个数据库")
     if not found:
         meta.create_all(connection)
         connection.execute(sa.insert(version), {"version_num": HEAD})
         _tell_the_old(connection)
     elif found > HEAD:
-        raise Unavailable(f"the database is of version {found}, this program of version {HEAD}: install the newer one")
+        raise newer(Words("the database", "数据库"), found)
     elif found < FIRST:
-        raise Unavailable(f"the database is of version {found}; the first that was ever given out is {FIRST}")
+        raise Unavailable(
+            f"the database is of version {found}; the first that was ever given out is {FIRST}",
+            f"数据库的版本为 {found}，最早发布的版本为 {FIRST}",
+        )
     elif found < HEAD or not marked:
         log.warning("the database of version %s is brought up to version %s", found, HEAD)
         _upgrade(connection, found)

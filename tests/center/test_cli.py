@@ -160,8 +160,8 @@ def test_misuse_is_told_and_exits_2(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["rate", "--database", "{tmp}"], "{tmp}: OperationalError"),
-        (["rate", "--database", "{tmp}/binary"], "{tmp}/binary: DatabaseError: file is not a database"),
+        (["rate", "--database", "{tmp}"], "{tmp}: unable to open database file"),
+        (["rate", "--database", "{tmp}/binary"], "{tmp}/binary: file is not a database"),
         (["backup", "--database", "{tmp}/binary", "--out", "{tmp}/o.db"], "{tmp}/binary: file is not a database"),
         (["restore", "{tmp}", "--database", "{tmp}/o.db"], "{tmp}: it is not a regular file"),
         (["rate", "--database", "{db}", "--policy", "{tmp}/none.yaml"], "{tmp}/none.yaml: cannot be read: there is no"),
@@ -186,6 +186,44 @@ def test_a_file_that_cannot_be_used_is_named(
     assert told.startswith(f"canteen-center: {said.format(**words)}")
     assert "Errno" not in told
     assert "codec" not in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["rate"], "缺少 --database"),
+        (["rate", "--database", "x", "--level", "street"], "--level：没有 'street'，可选："),
+        (["rate", "--database", "x", "--json", "--csv"], "--csv：不能与 --json 同用"),
+        (["rate", "--database", "{tmp}/none.db"], "{tmp}/none.db：没有这个数据库"),
+        (["rate", "--database", "{tmp}"], "{tmp}：无法打开数据库文件"),
+        (["rate", "--database", "{tmp}/binary"], "{tmp}/binary：不是数据库文件"),
+        (["rate", "--database", "postgresql://a:b@c/d"], "口令人人可见"),
+        (["rate", "--database", "oracle://c/d"], "没有这种数据库"),
+        (["rate", "--database", "{db}", "--month", "2026-13"], "不是“年-月”"),
+        (["rate", "--database", "{db}", "--at", "noon"], "不是 1970 至 2099 年的 ISO 8601 时间"),
+        (["backup", "--database", "{tmp}/binary", "--out", "{tmp}/o.db"], "{tmp}/binary：不是数据库文件"),
+        (["restore", "{tmp}", "--database", "{tmp}/o.db"], "{tmp}：不是普通文件"),
+        (["serve", "--database", "{db}", "--city", "x"], "不是四位数字"),
+        (["serve", "--database", "{db}", "--broker", "x"], "不是“主机:端口”"),
+        (["command", "--database", "{db}", "--gateway", "none", "--verb", "look"], "--gateway none：未登记"),
+        (["alarms", "--database", "{db}", "--days", "-1"], "须为 0 或更大"),
+        (["days", "show", "--out", "{tmp}", "--month", "2026-01"], "请先 days build"),
+        (["days", "show", "--out", "{tmp}", "--month", "2099-01"], "尚未开始"),
+        (["registry", "template", "{tmp}/none/t.xlsx"], "{tmp}/none/t.xlsx: 文件不存在"),
+    ],
+)
+def test_mistakes_are_told_in_chinese(
+    database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    """Argparse's as well."""
+    (tmp_path / "binary").write_bytes(b"\xf7\x00\xff" * 99)
+    words = {"tmp": tmp_path, "db": database}
+    try:
+        code = main(["--lang", "zh", *[one.format(**words) for one in arguments]])
+    except SystemExit as left:
+        code = int(str(left.code))
+    assert code == 2
+    assert said.format(**words) in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_what_was_set_aside_can_be_seen(database: str, capsys: pytest.CaptureFixture[str]) -> None:

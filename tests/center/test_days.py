@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from center.calendar import Entry, Gap, clash, windows
 from center.cli import main
 from center.days.build import build
-from center.days.engine import SPANS, TABLES, Row, Uncovered, month, opened, write
+from center.days.engine import SPANS, TABLES, Row, month, opened, write
 from center.days.final import Asked, Refused, freeze, late, newest
 from center.intervals import Intervals, difference, intersection, normal, union
 from center.rate import Rules, local, month_span, service
@@ -203,9 +203,9 @@ def test_a_day_that_no_row_covers_is_told(tmp_path: Path) -> None:
         "calendars": {("41", ""): [Entry("2026-01-01", "2026-02-10", "", "06:00-18:00")]},
     }
     lay(tmp_path, world)
-    with pytest.raises(Uncovered) as caught:
+    with pytest.raises(Gap) as caught:
         month(tmp_path, MONTH, Rules(calendar=True), Rule())
-    assert (caught.value.unit, caught.value.day) == ("U0", "2026-02-11")
+    assert (caught.value.scope, caught.value.day) == ("U0", "2026-02-11")
 
 
 # ---- from the store ------------------------------------------------------------------------------

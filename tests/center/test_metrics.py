@@ -67,7 +67,17 @@ def test_metrics_stay_on_loopback(
     broker: Broker, database: Path, capsys: pytest.CaptureFixture[str], where: str
 ) -> None:
     """How a province stands is told to nobody who is not on the machine."""
-    words = ["serve", "--database", str(database), "--broker", f"{broker.host}:{broker.port}", "--metrics", where]
+    words = [
+        "--lang",
+        "en",
+        "serve",
+        "--database",
+        str(database),
+        "--broker",
+        f"{broker.host}:{broker.port}",
+        "--metrics",
+        where,
+    ]
     assert main(words) == 2
     assert "is no port of loopback, such as 127.0.0.1:9417" in capsys.readouterr().err
 
@@ -76,6 +86,16 @@ def test_a_port_that_is_taken_is_told(broker: Broker, database: Path, capsys: py
     """And the center does not run without what it was asked for."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         where = f"127.0.0.1:{taken.getsockname()[1]}"
-        words = ["serve", "--database", str(database), "--broker", f"{broker.host}:{broker.port}", "--metrics", where]
+        words = [
+            "--lang",
+            "en",
+            "serve",
+            "--database",
+            str(database),
+            "--broker",
+            f"{broker.host}:{broker.port}",
+            "--metrics",
+            where,
+        ]
         assert main(words) == 2
-    assert "Address already in use" in capsys.readouterr().err
+    assert "the port is in use" in capsys.readouterr().err

@@ -145,7 +145,7 @@ def database(url: str) -> str:
 
 def made(capsys: pytest.CaptureFixture[str], code: int, *words: str) -> str:
     capsys.readouterr()
-    assert main(list(words)) == code
+    assert main(["--lang", "en", *words]) == code
     told = capsys.readouterr()
     return told.err if code == 2 else told.out
 

@@ -1,0 +1,98 @@
+"""Command lines in the language of who types them: help and argparse's own words, in Chinese or English."""
+
+import argparse
+import re
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+from contract.language import LANGUAGES, default_lang, saying
+
+ERRORS = [
+    (re.compile(pattern), chinese)
+    for pattern, chinese in (
+        (r"the following arguments are required: (.*)", "缺少 {0}"),
+        (r"one of the arguments (.*) is required", "须填写其中之一：{0}"),
+        (r"unrecognized arguments: (.*)", "不认识的参数：{0}"),
+        (r"ambiguous option: (.*) could match (.*)", "{0} 不明确，可能是 {1}"),
+        (r"argument (.*?): invalid choice: (.*) \(choose from (.*)\)", "{0}：没有 {1}，可选：{2}"),
+        (r"argument (.*?): invalid (?:int|float) value: (.*)", "{0}：{1} 不是数字"),
+        (r"argument (.*?): expected one argument", "{0}：缺少一个值"),
+        (r"argument (.*?): expected at least one argument", "{0}：至少填写一个值"),
+        (r"argument (.*?): not allowed with argument (.*)", "{0}：不能与 {1} 同用"),
+        (r"argument (.*?): ignored explicit argument (.*)", "{0}：不带值，却填写了 {1}"),
+    )
+]
+"""What argparse says of Python 3.11 to 3.13; anything else stays as it is."""
+
+
+def wanted_lang(arguments: Sequence[str] | None) -> str:
+    """What `--lang` says, else the locale: help is printed before arguments are understood."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    early.add_argument("--lang", default="")
+    try:
+        told = early.parse_known_args(arguments)[0].lang
+    except (argparse.ArgumentError, SystemExit):
+        told = ""
+    return told if told in LANGUAGES else default_lang()
+
+
+def parser_of(program: str, lang: str, zh: str, en: str) -> argparse.ArgumentParser:
+    """The parser of a program, in the wanted language."""
+    kind = Chinese if lang == "zh" else argparse.ArgumentParser
+    made = kind(prog=program, description=saying(lang)(zh, en))
+    language(made, lang, lang)
+    return made
+
+
+def language(parser: argparse.ArgumentParser, lang: str, default: Any = argparse.SUPPRESS) -> None:
+    zh, en = "显示语言；默认按系统语言环境（LANG）", "language of what is shown; default: by the locale (LANG)"
+    parser.add_argument("--lang", choices=LANGUAGES, default=default, help=saying(lang)(zh, en))
+
+
+class Chinese(argparse.ArgumentParser):
+    """Says argparse's own words in Chinese."""
+
+    def __init__(self, *, add_help: bool = True, **more: Any) -> None:
+        super().__init__(add_help=False, formatter_class=_ChineseHelp, **more)
+        if add_help:
+            self.add_argument("-h", "--help", action="help", default=argparse.SUPPRESS, help="显示本说明并退出")
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{self.prog}：{in_chinese(message)}\n")
+
+
+def in_chinese(message: str) -> str:
+    """One of argparse's own errors."""
+    for pattern, chinese in ERRORS:
+        if found := pattern.fullmatch(message):
+            return chinese.format(*found.groups())
+    return message
+
+
+class _ChineseHelp(argparse.HelpFormatter):
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
+        super().add_usage(usage, actions, groups, "用法：" if prefix is None else prefix)
+
+    def start_section(self, heading: str | None) -> None:
+        super().start_section({"options": "选项", "positional arguments": "参数"}.get(heading or "", heading))
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return list(_lines(text, width))
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(indent + line for line in _lines(text, width - len(indent)))
+
+
+def _lines(text: str, width: int) -> Iterable[str]:
+    """Broken by the width of characters: Chinese ones are two wide, and a line may end after any of them."""
+    line, cells = "", 0
+    for part in re.findall(r"[!-~]+|.", text):
+        wide = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in part)
+        if cells + wide > width and line:
+            yield line.rstrip()
+            line, cells = "", 0
+        line, cells = line + part, cells + wide
+    yield line.rstrip()
