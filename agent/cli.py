@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from agent import __version__, show
+from agent import show
+from agent.command_line import COMMANDS, parser
 from agent.model import Camera, Credentials, Evidence, Ports, Seen
 from agent.permit import onvif_login
 from contract import shipped
-from contract.language import default_lang
+from contract.command_line import wanted_lang
 from contract.messages import BROKEN_JSON, Verdict
 from contract.problems import ConfigError, Problem, Unfit, Words, unreadable, why
 from contract.vocabulary import Standing
@@ -36,7 +37,6 @@ MAX_AWAY_S = 120.0
 MAX_INSPECTION_S = 3600.0
 PIN_S = 8.0
 """For fetching a certificate."""
-DEFAULT_CONFIG = Path("/etc/canteen-agent/agent.yaml")
 
 
 class Misuse(Exception):
@@ -49,7 +49,7 @@ class Misuse(Exception):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `canteen-agent`."""
-    arguments = command_line().parse_args(argv)
+    arguments = command_line(wanted_lang(argv)).parse_args(argv)
     try:
         return int(arguments.act(arguments))
     except ConfigError as error:
@@ -65,74 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def command_line() -> argparse.ArgumentParser:
+def command_line(lang: str = "zh") -> argparse.ArgumentParser:
     """All commands and their options."""
-    words: dict[str, Any] = {"choices": ("zh", "en"), "help": "language of what is shown 显示语言"}
-    parser = argparse.ArgumentParser(prog="canteen-agent", description="互联网+明厨亮灶 edge agent")
-    parser.add_argument("--lang", default=default_lang(), **words)
-    shared = argparse.ArgumentParser(add_help=False)  # the same option behind the command, without a default of its own
-    shared.add_argument("--lang", default=argparse.SUPPRESS, **words)
-    parser.add_argument("--version", action="version", version=f"canteen-agent {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    def command(word: str, act: Any, summary: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(word, help=summary, description=summary, parents=[shared])
-        made.set_defaults(act=act)
-        return made
-
-    run = command("run", _run, "watch the cameras and tell the center 值守")
-    run.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
-
-    check = command("check-config", _check_config, "list every mistake of a configuration 检查配置")
-    check.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG)
-
-    keep = command("credential", _credential, "keep a password for credential:NAME; asks for it 保存密码")
-    keep.add_argument("name", metavar="NAME")
-    keep.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
-
-    find = command("discover", _discover, "list the ONVIF cameras on the network 发现摄像机")
-    find.add_argument("--interface", action="append", default=[], help="interface or address; default: every suitable")
-    find.add_argument("--subnet", action="append", default=[], metavar="CIDR", help="also ask each address of it")
-    find.add_argument("--timeout", type=float, default=4.5, metavar="S", help="seconds to listen, 1..60")
-    find.add_argument("--loopback", action="store_true", help="probe the loopback interface too (simulator)")
-    find.add_argument("--json", action="store_true")
-
-    inspect = command("inspect", _inspect, "ask cameras what they can do and judge it 检测摄像机")
-    inspect.add_argument("--address", metavar="HOST[:PORT]", help="one camera; without it, all of the configuration")
-    inspect.add_argument("--username")
-    inspect.add_argument("--password-file", type=Path)
-    inspect.add_argument("--rtsp-port", type=int, default=554)
-    inspect.add_argument(
-        "--tls", choices=("off", "verify", "pin"), default="off", help="how ONVIF is spoken 是否用 TLS"
-    )
-    inspect.add_argument(
-        "--tls-pin", default="", metavar="HEX", help="SHA-256 of the certificate; without: it is shown"
-    )
-    inspect.add_argument("--path", default="/onvif/device_service", help="path of the ONVIF device service 服务路径")
-    inspect.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
-    inspect.add_argument("--policy", help="a shipped policy or a file; default: henan-2021-45, or the configuration's")
-    inspect.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds for all cameras together")
-    inspect.add_argument("--report", type=Path, metavar="DIR", help="also write a page to print there 检测报告")
-    inspect.add_argument(
-        "--with-pictures",
-        action="store_true",
-        help="put a small picture of each camera into the report 报告中附监控画面",
-    )
-    inspect.add_argument(
-        "--move", action="store_true", help="turn, zoom and focus each camera, and put it back 转动验证"
-    )
-    inspect.add_argument("--sound", action="store_true", help="play one second of a test tone and listen 对讲验证")
-    inspect.add_argument(
-        "--login-now",
-        action="store_true",
-        help="try a refused login although it is paused; it may lock the account 无视登录暂停，立即试一次",
-    )
-    inspect.add_argument("--json", action="store_true")
-
-    status = command("status", _status, "show what the running agent knows 查看状态")
-    status.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
-    status.add_argument("--json", action="store_true")
-    return parser
+    acts = (_run, _check_config, _credential, _discover, _inspect, _status)
+    return parser(lang, dict(zip(COMMANDS, acts, strict=True)))
 
 
 def _print_json(value: Any) -> None:

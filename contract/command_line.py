@@ -3,7 +3,6 @@
 import argparse
 import re
 import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
@@ -88,6 +87,8 @@ class _ChineseHelp(argparse.HelpFormatter):
 
 def _lines(text: str, width: int) -> Iterable[str]:
     """Broken by the width of characters: Chinese ones are two wide, and a line may end after any of them."""
+    import unicodedata  # a large table, for help alone: the daemon never asks for it
+
     line, cells = "", 0
     for part in re.findall(r"[!-~]+|.", text):
         wide = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in part)

@@ -38,6 +38,7 @@ FLOORS = {
     "daemon": 8,
     "show": 8,
     "hand_logins": 9,
+    "command_line": 9,
     "cli": 10,
     "__main__": 11,
 }
