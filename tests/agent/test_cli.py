@@ -68,6 +68,26 @@ def test_misuse_is_named_with_its_remedy(words: str, said: str, capsys: pytest.C
     assert len(error.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("", "缺少 COMMAND"),
+        ("inspect --tls no", "--tls：没有 'no'，可选："),
+        ("inspect --timeout soon", "--timeout：'soon' 不是数字"),
+        ("credential", "缺少 NAME"),
+        ("status --all", "不认识的参数：--all"),
+    ],
+)
+def test_misuse_that_argparse_finds_is_told_in_chinese_too(
+    words: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The usage, and one line of what is wrong."""
+    with pytest.raises(SystemExit) as left:
+        main(["--lang", "zh", *words.split()])
+    assert left.value.code == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_a_camera_that_is_not_there_is_unknown_in_every_capability(capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing is concluded of a camera that cannot be reached; offline is the only thing that was seen."""
     assert main(["inspect", "--json", "--address", "127.201.3.9:9", "--rtsp-port", "9"]) == 1
