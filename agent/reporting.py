@@ -101,7 +101,7 @@ class Reporter:
     def _host(self, trouble: str) -> HostHealth | None:
         try:
             return msgspec.structs.replace(health.health(self._settings.state_dir), journal=trouble)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # psutil raises whatever it trips over in /proc and /sys
             log.warning("the box's own figures cannot be read: %s", describe(type(error), error))
             return None
 

@@ -66,6 +66,7 @@ DOORS = ("attempt", "box", "discovery", "look", "inspection", "onvif.clock", "pi
 OWNERS = {
     "yaml": {"contract/strict_yaml.py"},
     "tenacity": {"agent/ask/attempt.py"},
+    "psutil": {"agent/ask/box/health.py"},
     "paho": {"agent/tell/line.py", "center/line.py"},
     "rich": {"agent/show.py", "center/show.py"},
     "sqlalchemy": {"center/store"},

@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from agent import settings
-from agent.ask.box import health
 from agent.daemon import Daemon
 from agent.session import Session
 from agent.supervisor import TICK_S
@@ -65,8 +65,8 @@ def test_a_part_that_always_fails_keeps_the_watchdog_unfed_and_nothing_else_wait
 def test_a_box_whose_own_figures_cannot_be_read_still_beats(
     daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What /proc does not tell costs the figures of the box, no heartbeat."""
-    monkeypatch.setattr(health, "PROC", tmp_path / "nothing")
+    """What psutil stumbles over costs the figures of the box, no heartbeat."""
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "nothing"))
     beat = json.loads(daemon.rest().reporter.heartbeat())
     assert beat["session"] == daemon.session.id
     assert "host" not in beat
