@@ -77,6 +77,10 @@ class Inbox:
             yield
             if len(self._buffer) > cap:
                 raise TooLarge(cap)
+        return self.all_so_far()
+
+    def all_so_far(self) -> bytes:
+        """All that arrived and is not read yet."""
         return self._take(len(self._buffer))
 
     def at_most(self, size: int, end: re.Pattern[bytes]) -> Reading[bytes]:

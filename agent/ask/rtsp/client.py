@@ -39,6 +39,8 @@ _SECOND_SHARE = 0.4
 """Of the time that is left, for a DESCRIBE over a connection that served another look."""
 _one_each: set[str] = set()
 """Devices that describe one stream for each connection, and no more, as far as this process met them."""
+UNMARKED_S = 1.0
+"""How long a description goes on that has neither a length nor an end."""
 UNAVAILABLE = 503
 NO_ROOM = frozenset({453, UNAVAILABLE})
 UNSUPPORTED_TRANSPORT = 461
@@ -113,6 +115,8 @@ class Rtsp:
         """The challenge whose answer was accepted, and how often it was answered."""
         self._closing = False
         """Whether the camera said that it closes."""
+        self._ended = False
+        """Whether it closed to mark the end of its description: a further request needs another connection."""
         self._lock = device_lock.acquire(camera, device_lock.RTSP, deadline)
         self._shared, self._lent = shared, False
         try:
@@ -159,7 +163,7 @@ class Rtsp:
 
     def _left(self) -> bool:
         """Whether the connection was left to the next look: where one waits, and the camera is known to allow it."""
-        idle = self._answered and self._wire.inbox.empty and not self._closing
+        idle = self._answered and self._wire.inbox.empty and not (self._closing or self._ended)
         if not (
             self._shared and idle and self._camera.address not in _one_each and device_lock.is_awaited(self._camera)
         ):
@@ -198,9 +202,24 @@ class Rtsp:
     def _describe(self, path: str, *, require_backchannel: bool) -> Reply:
         headers = {"Accept": "application/sdp"} | ({"Require": BACKCHANNEL} if require_backchannel else {})
         reply = self._request("DESCRIBE", self._url(path), headers)
+        if not (reply.body or reply.first("content-length")):
+            reply = reply._replace(body=self._unmarked())
         if not reply.body.strip():
             raise Trouble(Reason.MALFORMED, "RTSP 200 without a description")
         return reply
+
+    def _unmarked(self) -> bytes:
+        """A description of which no length is told: all until the camera closes, or that comes in UNMARKED_S."""
+        self._wire.deadline = self._deadline.within(UNMARKED_S)
+        try:
+            body = self._wire.read(self._wire.inbox.rest(CAP))
+            self._ended = True
+        except Trouble as trouble:
+            if trouble.reason is not Reason.TIMED_OUT:
+                raise
+            body = self._wire.inbox.all_so_far()
+        self._wire.deadline = self._deadline
+        return body
 
     def _request(self, method: str, url: str, headers: Mapping[str, str]) -> Reply:
         reply = self._exchange(method, url, {**headers, **self._known_login(method, url)})
@@ -265,6 +284,8 @@ class Rtsp:
         self._cseq += 1
         ours = {"CSeq": str(self._cseq), "User-Agent": USER_AGENT}
         self._answered = False
+        if self._ended:
+            self._reconnect()
         self._wire.send(request(method, url, "RTSP/1.0", {**ours, **headers}), login="Authorization" in headers)
         reply = self._reply()
         self._answered, self._closing = True, _closes(reply)
@@ -275,7 +296,7 @@ class Rtsp:
 
     def _reconnect(self) -> None:
         self._wire.part()
-        self._wire = connection.connect(self._camera, self._camera.ports.rtsp, self._deadline)
+        self._wire, self._ended = connection.connect(self._camera, self._camera.ports.rtsp, self._deadline), False
 
 
 def read_reply(inbox: Inbox) -> Reading[Reply]:

@@ -445,6 +445,21 @@ def test_a_recorder_that_says_500_to_setup_is_busy() -> None:
         assert reason(check([server.camera()])["s1"]) is Reason.BUSY
 
 
+def test_a_camera_that_ends_its_description_by_closing_is_set_up_over_another_connection() -> None:
+    """No Content-Length: the end of the connection is the end of the description, and no refusal."""
+    described = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Type: application/sdp\r\n\r\n" + players.sdp()
+
+    def behave(peer: evil.Peer) -> None:
+        if peer.number > 1:
+            plays(SOUND)(peer)
+        elif peer.read():
+            peer.send(described)
+
+    with evil.Server(behave) as server:
+        assert seen(check([server.camera()])["s1"]).height == 240
+        assert server.connections == 2
+
+
 @pytest.mark.parametrize(("udp", "finding"), [(True, Finding.UDP_ONLY), (False, Finding.SETUP_FAILED)])
 def test_a_stream_that_goes_over_udp_only_is_no_refusal(udp: bool, finding: Finding) -> None:
     """461 to SETUP over the connection: where SETUP for UDP is granted others can see it; nothing is played."""

@@ -81,6 +81,22 @@ def test_odd_but_honest(answer: bytes) -> None:
         assert describe(server) == VIDEO
 
 
+UNMARKED = OK.replace(f"Content-Length: {len(VIDEO)}\r\n".encode(), b"")
+
+
+@pytest.mark.parametrize("then_close", [True, False])
+def test_a_description_without_a_length_ends_with_the_connection_or_after_a_while(then_close: bool) -> None:
+    """Some servers leave Content-Length out; what they sent is read all the same."""
+    with evil.Server(evil.answers(UNMARKED, then_close=then_close)) as server:
+        assert describe(server) == VIDEO
+
+
+def test_a_description_without_a_length_or_an_end_is_hostile() -> None:
+    """More than any description has, however it goes on."""
+    trouble, _ = failure(evil.endless(UNMARKED, b"a=x:" + b"y" * 1000 + b"\r\n"), 5.0)
+    assert trouble.reason is Reason.HOSTILE
+
+
 @pytest.mark.parametrize(
     ("status", "reason"),
     [
