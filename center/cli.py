@@ -9,6 +9,7 @@ from center.commands import (
     FINE,
     MISUSE,
     alarms,
+    assessment,
     copies,
     gateways,
     offline,
@@ -27,7 +28,21 @@ from contract.command_line import language, parser_of, wanted_lang
 from contract.language import saying
 from contract.problems import ConfigError, Told
 
-COMMANDS = (serve, offline, gateways, alarms, rate, order, quarantine, registry, days, copies, rebuild, retention)
+COMMANDS = (
+    serve,
+    offline,
+    gateways,
+    alarms,
+    rate,
+    assessment,
+    order,
+    quarantine,
+    registry,
+    days,
+    copies,
+    rebuild,
+    retention,
+)
 """In the order of the help."""
 
 

@@ -20,11 +20,14 @@ NAMES: tuple[Name, ...] = ("time", "days", "spot")
 
 
 class Rule(NamedTuple):
-    """`theta`: least share of a day. `instants`: of each day, evenly from its midnight on. `deciding`: of the three."""
+    """`theta`: least share of a day. `instants`: of each day, evenly from its midnight on. `deciding`: of the three.
+    `evidence`: the least share that is known, or no verdict where the rest is the center's own fault.
+    """
 
     theta: Fraction = Fraction(99, 100)
     instants: int = 24
     deciding: Name = "days"
+    evidence: Fraction = Fraction(95, 100)
 
 
 class Readings(NamedTuple):

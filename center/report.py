@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 from center.calendar import Entry, Gap, windows
 from center.history import Past, Uptime, recall
-from center.intervals import Intervals, Span, difference, intersection, union
+from center.intervals import Intervals, Span, difference, intersection, normal, union
 from center.model import Bound, Piece, Position
 from center.notary import judge
 from center.rate import TOO_LATE_MS, Count, Figures, Rules, count, dark, lit, local, percent, service, state_at
 from center.readings import NAMES, Readings, Rule, readings
 from center.registry.tree import Tree
 from center.store import Reader
-from center.testimony import claims_of
+from center.testimony import CONTRADICTION, claims_of
 from center.timeline import History, Known, current
 
 LEVELS: dict[str, Callable[[Tree, Piece], tuple[str, str]]] = {
@@ -186,6 +186,11 @@ class Heard:
         judged = judge(past.testimony._replace(up=up), rules.dark_after_ms, rules.within_ms)
         self.known, self.silence, self.seen = judged.known, dark(judged.life, up, rules), past.seen
         self.live = _live(past, judged.life, when.moment, rules) if when.live else {}
+        self._contradicted = [(f.slot, (f.begin, f.end)) for f in judged.findings if f.code == CONTRADICTION]
+
+    def contradicted(self, slot: str) -> Intervals:
+        """What it told of this slot, or of all, and what its own word contradicts."""
+        return normal(span for its, span in self._contradicted if its in (slot, ""))
 
 
 def _parts(
@@ -216,6 +221,12 @@ def together(bounds: Iterable[Bound], heard: dict[str, Heard]) -> tuple[Known, I
         off.append(intersection(own.off, during))
         silent.append(intersection(at.silence, during))
     return Known(union(*on), union(*off)), union(*silent)
+
+
+def withdrawn(bounds: Iterable[Bound], heard: dict[str, Heard]) -> Intervals:
+    """When a box that it was heard at contradicted itself: what that told online is unknown."""
+    during = ((bound, ((bound.since_ms, bound.until_ms or TOO_LATE_MS),)) for bound in bounds)
+    return union(*(intersection(heard[bound.gateway].contradicted(bound.slot), its) for bound, its in during))
 
 
 def _state(position: Position, heard: dict[str, Heard], its_known: Known, when: When) -> str:

@@ -11,17 +11,17 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from center.days.engine import TABLES, opened, write
+from center.days.beside import Asked, away, heard, registry
+from center.days.engine import opened
 from center.days.merge import Fresh, Laid, merge
 from center.history import Uptime, recall
 from center.intervals import Span, difference, intersection
-from center.model import Bound, Position
+from center.model import Bound
 from center.rate import Rules, local
 from center.readings import DAY_MS
-from center.registry.tree import Tree
-from center.report import Heard, When, together
+from center.report import Heard, When, together, withdrawn
 from center.store import Reader, Store
 
 GATEWAYS_AT_ONCE = 200
@@ -37,6 +37,10 @@ class Built(NamedTuple):
     gateways: int
 
 
+FORM = 2
+"""Of what is laid: a folder of another form is laid anew."""
+
+
 class Mark(NamedTuple):
     """What a folder was laid from. `generation`: what came later is of this one or a later one."""
 
@@ -44,6 +48,7 @@ class Mark(NamedTuple):
     registry: int
     rules: str
     begin: int
+    form: int
 
 
 class Task(NamedTuple):
@@ -67,15 +72,16 @@ def build(
         generation = tx.next_generation()
     before = None if whole else _laid_from(folder)
     with store.read() as reader:
-        mark = Mark(generation, reader.registry_version(), repr(rules), span[0])
-        if before is None or mark.registry != before.registry:
-            with opened() as connection:
-                _registry(connection, reader, folder)
+        mark = Mark(generation, reader.registry_version(), repr(rules), span[0], FORM)
+        names = sorted(set(reader.addresses().values()))
+        with opened() as connection:
+            if before is None or mark.registry != before.registry:
+                registry(connection, reader, folder)
+            away(connection, reader, folder, names, span)
         same = before is not None and before[2:] == mark[2:]
         moved = reader.moved_since(before.registry) if before and same else frozenset[str]()
         heard = frozenset(reader.heard_since(before.generation)) if before and same else None
         task = Task(store.where, folder, span, rules, heard, moved, reader.addresses())
-    names = sorted(set(task.cities.values()))
     count = len(task.cities) if heard is None else len(heard)
     most = min(processes or os.cpu_count() or 1, len(names))
     if most < 2 or count < ALONE:
@@ -83,7 +89,7 @@ def build(
     else:
         with ProcessPoolExecutor(most, get_context("spawn"), _begin, (task,)) as pool:
             parts = list(pool.map(_one, names))
-    _forget(folder / "spans", set(names), span)
+    _forget(folder, set(names), span)
     _file(folder).write_text(json.dumps(mark._asdict()), "utf-8")
     days = len(names) * len(range(span[0], span[1], DAY_MS))
     written = sum(part.written for part in parts)
@@ -96,9 +102,10 @@ def _file(folder: Path) -> Path:
 
 def _laid_from(folder: Path) -> Mark | None:
     try:
-        return Mark(**json.loads(_file(folder).read_text("utf-8")))
+        mark = Mark(**json.loads(_file(folder).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+    return mark if mark.form == FORM else None
 
 
 # ---- processes ----------------------------------------------------------------------------------
@@ -136,7 +143,10 @@ def _city(store: Store, task: Task, city: str) -> Laid:
                 some = {gateway: places[gateway] for gateway in chosen[i : i + GATEWAYS_AT_ONCE]}
                 for gateway, rows in _told(reader, some, up, task):
                     fresh.add(gateway, [position for position, _ in some[gateway]], rows)
-            return merge(connection, fresh)
+            laid = merge(connection, fresh)
+        every = [bound for its in places.values() for bound in its]
+        heard(connection, reader, part, every, up, Asked(city, task.span, task.rules, task.cities))
+        return laid
 
 
 def _differs(places: Sequence[tuple[str, tuple[Bound, ...]]], task: Task) -> bool:
@@ -154,19 +164,20 @@ Row = tuple[str, str, int, int]
 def _told(
     reader: Reader, some: dict[str, list[tuple[str, tuple[Bound, ...]]]], up: Uptime, task: Task
 ) -> Iterator[tuple[str, list[Row]]]:
-    """dark: told on while nothing was heard of its gateway."""
+    """dark: told on while nothing was heard of its gateway. withdrawn: that its gateway itself contradicts."""
     span, when = task.span, When("", task.span, task.span[1], live=False)
     gateways = sorted({bound.gateway for its in some.values() for _, bounds in its for bound in bounds})
-    heard = {
+    boxes = {
         gateway: Heard(past, up[task.cities.get(gateway, "")], when, task.rules)
         for gateway, past in recall(reader, gateways, span).items()
     }
     for gateway, its in some.items():
         rows: list[Row] = []
         for position, bounds in its:
-            known, silence = together(bounds, heard)
+            known, silence = together(bounds, boxes)
             lit, dark = difference(known.on, silence), intersection(known.on, silence)
-            for state, spans in (("on", lit), ("off", known.off), ("dark", dark)):
+            gone = withdrawn(bounds, boxes)
+            for state, spans in (("on", lit), ("off", known.off), ("dark", dark), ("withdrawn", gone)):
                 rows += ((position, state, begin, end) for begin, end in intersection(spans, (span,)))
         yield gateway, rows
 
@@ -174,38 +185,9 @@ def _told(
 def _forget(folder: Path, parts: set[str], span: Span) -> None:
     """Days of cities that nothing is heard in any more: what was heard there counts where it is heard now."""
     days = {f"{local(begin):%Y-%m-%d}" for begin in range(span[0], span[1], DAY_MS)}
-    for file in folder.glob("*/*.parquet"):
+    for file in (folder / "spans").glob("*/*.parquet"):
         if file.parent.name not in parts and file.stem in days:
             file.unlink()
-
-
-# ---- what the spans are read with ---------------------------------------------------------------
-
-
-def _registry(connection: Any, reader: Reader, folder: Path) -> None:
-    tree = Tree(reader.regions())
-    positions = reader.positions()
-    write(connection, folder / "places.parquet", TABLES["places"], _places(positions, tree))
-    regions = {piece.region for position in positions for piece in position.pieces}
-    write(connection, folder / "ancestors.parquet", TABLES["ancestors"], _ancestors(regions, tree))
-    calendars = [(scope, kind, *entry) for scope, kind, entry in reader.calendars()]
-    write(connection, folder / "calendars.parquet", TABLES["calendars"], calendars)
-    excluded = [(row[0], row[1], row[2], row[3]) for row in reader.registered("exclusions")]
-    write(connection, folder / "exclusions.parquet", TABLES["exclusions"], excluded)
-
-
-def _places(positions: list[Position], tree: Tree) -> Iterator[tuple[Any, ...]]:
-    for position in positions:
-        for number, piece in enumerate(position.pieces):
-            names = (piece.position, number, piece.zone, piece.unit, piece.unit_name, piece.kind)
-            region, row, province = tree[piece.region], tree.row(piece.region), tree.province(piece.region)
-            places = (region.code, region.name, row.code, row.name, province.code, province.name)
-            yield (*names, *places, piece.since_ms, piece.until_ms)
-
-
-def _ancestors(regions: set[str], tree: Tree) -> Iterator[tuple[str, str, int]]:
-    for region in sorted(regions):
-        code, rank = region, 1
-        while code:
-            yield region, code, rank
-            code, rank = tree[code].parent, rank + 1
+    for file in (folder / "heard").glob("*.parquet"):
+        if file.stem not in parts:
+            file.unlink()

@@ -58,7 +58,7 @@ def add(making: Making) -> None:
         making.forms(act)
 
 
-def _month(options: argparse.Namespace) -> tuple[str, Span]:
+def month_asked(options: argparse.Namespace) -> tuple[str, Span]:
     """The month, and what there is of it by now."""
     now_ms = time.time_ns() // 1_000_000
     name = options.month or month_of(now_ms)
@@ -72,7 +72,7 @@ def _month(options: argparse.Namespace) -> tuple[str, Span]:
 
 
 def _build(options: argparse.Namespace) -> int:
-    name, span = _month(options)
+    name, span = month_asked(options)
     store = Store(options.database, create=False)
     try:
         with store.read() as reader:
@@ -86,27 +86,32 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _freeze(options: argparse.Namespace) -> int:
-    name, span = _month(options)
+    name, span = month_asked(options)
     policy: Policy = loaded(load_policy, options.policy)
     whole = month_span(name)
-    text = hashlib.sha256(msgspec.json.encode(policy)).hexdigest()
     cut_off = whole[1] + policy.rate.final_after.value * HOUR_MS
     now_ms = time.time_ns() // 1_000_000
     by = options.by or somebody()
-    asked = Asked(by, options.reason, now_ms, cut_off, text, rules(options.policy), rule_of(policy))
+    asked = Asked(by, options.reason, now_ms, cut_off, digest_of(policy), rules(options.policy), rule_of(policy))
     made = freeze(options.out / name, name, span, asked)
     told = {"month": name, "revision": made.number, "at": local(made.at_ms).isoformat(), "files": len(made.hashes)}
     answer(options, told, word("frozen", options.lang, name, str(made.number), str(len(made.hashes))))
     return 0
 
 
+def digest_of(policy: Policy) -> str:
+    """The sha256 of its text."""
+    return hashlib.sha256(msgspec.json.encode(policy)).hexdigest()
+
+
 def rule_of(policy: Policy) -> Rule:
     r = policy.rate
-    return Rule(Fraction(str(r.min_day_ratio.value)), r.spot_instants.value, r.deciding_reading.value)
+    theta, evidence = (Fraction(str(entry.value)) for entry in (r.min_day_ratio, r.min_evidence))
+    return Rule(theta, r.spot_instants.value, r.deciding_reading.value, evidence)
 
 
 def _show(options: argparse.Namespace) -> int:
-    name, span = _month(options)
+    name, span = month_asked(options)
     folder = options.out / name
     if not (folder / "now" / "places.parquet").exists():
         raise empty(folder, name)

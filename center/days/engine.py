@@ -1,10 +1,14 @@
 """Runs center/sql over a folder of Parquet, part by part, so that a province fits into a small memory.
 
 Only here is DuckDB. Folder: places, ancestors, calendars, exclusions .parquet; spans/{part}/{YYYY-MM-DD}.parquet with
-(position, state, from_ms, to_ms) of one local day; state on, off, or dark (told on while its gateway was silent).
+(position, state, from_ms, to_ms) of one local day; state on, off, dark (told on while its gateway was silent), or
+withdrawn (its gateway contradicted itself). For coverage and assessment also units, rows, away .parquet and
+heard/{part}.parquet.
 """
 
 import csv
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -15,6 +19,7 @@ from center.calendar import Gap
 from center.intervals import Span
 from center.rate import Rules, local
 from center.readings import Rule
+from contract.problems import Told
 
 SQL = Path(__file__).parent.parent / "sql"
 MEMORY, THREADS = "1GB", 2
@@ -29,6 +34,28 @@ TABLES = {
     "exclusions": "position VARCHAR, from_ms BIGINT, to_ms BIGINT, cause VARCHAR",
 }
 """File -> columns. `ancestors`: each region with itself (rank 1) and what it lies in."""
+BESIDE = {
+    "units": (
+        "unit VARCHAR, since_ms BIGINT, name VARCHAR, kind VARCHAR, region VARCHAR, region_name VARCHAR, city VARCHAR,"
+        " city_name VARCHAR, province VARCHAR, province_name VARCHAR, obligated_from VARCHAR, obligated_to VARCHAR,"
+        " zones VARCHAR"
+    ),
+    "rows": "code VARCHAR, name VARCHAR, place INTEGER",
+    "away": "city VARCHAR, from_ms BIGINT, to_ms BIGINT",
+}
+"""What coverage and assessment need as well. `rows`: of the bulletin; `away`: when the center itself could not hear."""
+HEARD = "position VARCHAR, city VARCHAR, seen_ms BIGINT"
+"""`city`: of the topics it is heard in; `seen_ms`: it was proven online then, the first time of the month or the last
+one before."""
+ADDED = (
+    "CREATE OR REPLACE TEMP TABLE online (service INTEGER, on_ms BIGINT, off_ms BIGINT, days_online BIGINT,"
+    " spots_online BIGINT);\n"
+    "CREATE OR REPLACE TEMP TABLE outages (service INTEGER, outages BIGINT, ms BIGINT, longest_ms BIGINT, ended BIGINT,"
+    " ended_ms BIGINT);\n"
+    "CREATE OR REPLACE TEMP TABLE heard_away (service INTEGER, ms BIGINT);\n"
+    "CREATE OR REPLACE TEMP TABLE withdrawn (position VARCHAR, ms BIGINT);\n"
+)
+"""What each part of the spans adds to."""
 NOTHING = "\\N"
 SPANS = "position VARCHAR, state VARCHAR, from_ms BIGINT, to_ms BIGINT"
 
@@ -54,6 +81,64 @@ class Row(NamedTuple):
     longest_ms: int
     ended: int
     ended_ms: int
+
+
+class Failing(NamedTuple):
+    """What stands against a full score. `what`: coverage or online; `cause`: no_position, never_seen, offline,
+    center_away or unknown. The share is that of the deciding reading.
+    """
+
+    what: str
+    cause: str
+    county: str
+    unit: str
+    name: str
+    zone: str
+    position: str
+    numerator: int
+    denominator: int
+
+
+class Assessed(NamedTuple):
+    """A place and a kind of unit ("" for all). `level`: all, row (of the bulletin) or county. `own_ms`: unknown while
+    the center itself could not hear. `numerator` of `denominator`: the deciding reading. `first` of the `failing`.
+    """
+
+    level: str
+    place: int
+    key: str
+    name: str
+    kind: str
+    obligated: int
+    covered: int
+    positions: int
+    e_ms: int
+    on_ms: int
+    off_ms: int
+    own_ms: int
+    days: int
+    days_online: int
+    spots: int
+    spots_online: int
+    numerator: int
+    denominator: int
+    verdict: str
+    failing: int
+    first: tuple[Failing, ...]
+
+
+class Unlaid(Told):
+    """The folder was laid by a version that knew no coverage."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"{folder} was laid by a version without coverage: days build --whole; where it is final, freeze --reason",
+            f"{folder} 由不含覆盖率的旧版生成：请执行 days build --whole；已定稿的月份再执行 days freeze --reason",
+        )
+
+
+class Failed(Exception):
+    """SQL that DuckDB could not run."""
 
 
 @contextmanager
@@ -101,41 +186,101 @@ def month(folder: Path, span: Span, rules: Rules, rule: Rule) -> list[Row]:
     """Every row of every level of [span) in UTC ms, which begins at a month's first midnight. Raises Gap."""
     with opened() as connection:
         _settings(connection, span, rules, rule)
-        for name in TABLES:
-            connection.execute(f"CREATE TEMP VIEW {name} AS FROM '{quoted(folder / f'{name}.parquet')}'")
-        _run(connection, "1_windows.sql")
-        _covered(connection, rules)
-        _run(connection, "2_assessed.sql")
-        connection.execute(
-            "CREATE TEMP TABLE online (service INTEGER, on_ms BIGINT, off_ms BIGINT,"
-            " days_online BIGINT, spots_online BIGINT)"
-        )
-        connection.execute(
-            "CREATE TEMP TABLE outages (service INTEGER, outages BIGINT, ms BIGINT,"
-            " longest_ms BIGINT, ended BIGINT, ended_ms BIGINT)"
-        )
-        for part in sorted((folder / "spans").iterdir()) if (folder / "spans").is_dir() else ():
-            files = [str(part / f"{day}.parquet") for day in _days(span) if (part / f"{day}.parquet").exists()]
-            if files:
-                _spans(connection, files, span)
-                _run(connection, "3_online.sql")
-        _run(connection, "4_figures.sql")
-        _run(connection, "5_levels.sql")
+        _run(connection, folder, span, rules, assessed=False)
         return [Row(*row) for row in connection.execute("FROM levels ORDER BY level, key, kind").fetchall()]
 
 
-def _run(connection: Any, name: str) -> None:
-    connection.execute((SQL / name).read_text("utf-8"))
+def assess(folder: Path, span: Span, rules: Rules, rule: Rule) -> list[Assessed]:
+    """Coverage, readings and verdict of every row of the bulletin, in its order. Raises Gap, Unlaid."""
+    if not all((folder / f"{name}.parquet").exists() for name in BESIDE):
+        raise Unlaid(folder)
+    with opened() as connection:
+        _settings(connection, span, rules, rule)
+        _run(connection, folder, span, rules, assessed=True)
+        chosen = ", ".join(Assessed._fields)
+        rows = connection.execute(f"SELECT {chosen} FROM assessment ORDER BY level, place, key, kind").fetchall()  # noqa: S608
+        return [Assessed._make((*row[:-1], tuple(Failing(**one) for one in row[-1]))) for row in rows]
+
+
+def _run(connection: Any, folder: Path, span: Span, rules: Rules, *, assessed: bool) -> None:
+    for statements in steps(folder, str(folder), span, assessed=assessed):
+        connection.execute(statements)
+    _covered(connection, rules)
+
+
+def steps(folder: Path, named: str, span: Span, *, assessed: bool) -> Iterator[str]:
+    """The SQL from the folder's files, which it calls `named`, to figures; a table `settings` is there."""
+    tables = (*TABLES, *BESIDE) if assessed else tuple(TABLES)
+    where = named.replace("'", "''")
+    yield "".join(f"CREATE OR REPLACE TEMP VIEW {name} AS FROM '{where}/{name}.parquet';\n" for name in tables)
+    if assessed:
+        files = [f"{where}/heard/{file.name}" for file in sorted((folder / "heard").glob("*.parquet"))]
+        yield f"CREATE OR REPLACE TEMP VIEW heard AS {_all_of(files, HEARD)};\n"
+    yield shipped("1_windows")
+    yield shipped("2_assessed")
+    yield ADDED
+    for part in sorted((folder / "spans").iterdir()) if (folder / "spans").is_dir() else ():
+        days = [f"{day}.parquet" for day in _days(span) if (part / f"{day}.parquet").exists()]
+        if days:
+            told = _all_of([f"{where}/spans/{part.name}/{day}" for day in days], SPANS)
+            number = f"CAST((from_ms - {span[0]}) // 86400000 AS INTEGER) AS day"
+            yield f"CREATE OR REPLACE TEMP VIEW spans AS SELECT *, {number} FROM ({told});\n"  # noqa: S608
+            yield shipped("3_online")
+            if assessed:
+                yield shipped("3_own")
+    yield shipped("4_figures")
+    yield shipped("5_levels")
+    if assessed:
+        yield shipped("6_coverage")
+        yield shipped("7_assessment")
+
+
+def shipped(name: str) -> str:
+    """The text of one file of center/sql."""
+    return (SQL / f"{name}.sql").read_text("utf-8")
+
+
+def _all_of(files: Sequence[str], columns: str) -> str:
+    if files:
+        return "FROM read_parquet([{}])".format(", ".join(f"'{file}'" for file in files))
+    nothing = ", ".join("NULL::{1} AS {0}".format(*column.split()) for column in columns.split(", "))
+    return f"SELECT {nothing} LIMIT 0"
+
+
+def write_settings(file: Path, span: Span, rules: Rules, rule: Rule) -> None:
+    """What the SQL is told of month and policy, as Parquet."""
+    with opened() as connection:
+        _settings(connection, span, rules, rule)
+        write_parquet(connection, "FROM settings", file)
+
+
+STOCK = """
+import duckdb, sys
+with duckdb.connect() as connection:
+    connection.execute("SET memory_limit = '1GB'; SET threads = 2")
+    connection.execute(sys.stdin.read())
+"""
+
+
+def run_stock(text: str, folder: Path) -> None:
+    """Runs SQL in a DuckDB of its own, in this folder, with nothing of ours. Raises Failed with what DuckDB says."""
+    stock = subprocess.run(  # -I: neither this folder nor the environment adds to it
+        [sys.executable, "-I", "-c", STOCK], input=text.encode(), cwd=folder, capture_output=True, check=False
+    )
+    if stock.returncode:
+        raise Failed(stock.stderr.decode(errors="replace").strip().rpartition("\n")[2])
 
 
 def _settings(connection: Any, span: Span, rules: Rules, rule: Rule) -> None:
     connection.execute(
         "CREATE TEMP TABLE settings AS SELECT ?::BIGINT AS month_from_ms, ?::BIGINT AS until_ms,"
         " ?::BOOLEAN AS calendar, ?::BOOLEAN AS dark_local, ?::BIGINT AS theta, ?::BIGINT AS theta_of,"
-        " ?::BIGINT AS step_ms, ?::VARCHAR[] AS kinds",
+        " ?::BIGINT AS step_ms, ?::VARCHAR[] AS kinds, ?::VARCHAR AS deciding, ?::BIGINT AS evidence,"
+        " ?::BIGINT AS evidence_of",
         [
             *(*span, rules.calendar, rules.dark == "local"),
             *(rule.theta.numerator, rule.theta.denominator, 86_400_000 // rule.instants, sorted(rules.kinds)),
+            *(rule.deciding, rule.evidence.numerator, rule.evidence.denominator),
         ],
     )
 
@@ -155,14 +300,6 @@ def _covered(connection: Any, rules: Rules) -> None:
 
 def _days(span: Span) -> Iterator[date]:
     return (local(begin).date() for begin in range(span[0], span[1], 86_400_000))
-
-
-def _spans(connection: Any, files: list[str], span: Span) -> None:
-    listed = ", ".join(f"'{quoted(Path(file))}'" for file in files)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW spans AS SELECT *, CAST((from_ms - {span[0]}) // 86400000 AS INTEGER) AS day"  # noqa: S608
-        f" FROM read_parquet([{listed}])"
-    )
 
 
 def quoted(file: Path) -> str:

@@ -209,6 +209,8 @@ LISTS = (
     ("alarms",),
     ("quarantine",),
     ("rate", "--level", "unit"),
+    ("assessment",),
+    ("assessment", "--level", "county"),
     ("registry", "log"),
 )
 
@@ -304,6 +306,7 @@ HELPED = (
     ("gateways",),
     ("alarms",),
     ("rate",),
+    ("assessment",),
     ("command",),
     ("quarantine",),
     ("registry",),
