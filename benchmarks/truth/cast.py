@@ -17,7 +17,7 @@ Server = Literal["simulated", "gstreamer"]
 
 
 class Actor(NamedTuple):
-    """`what`: the simulator's persona, or what is told to the GStreamer server (see gst.py)."""
+    """`what`: the simulator's persona, or the manners of the GStreamer server (see gst.py)."""
 
     slot: str
     server: Server
@@ -53,9 +53,9 @@ CAST = (
     Actor("store-2", "simulated", "tplink-typed-probe", "/stream1"),
     Actor("serve-1", "simulated", "hikvision-dome", "/Streaming/Channels/101", mute_icmp=True),
     Actor("serve-2", "simulated", "fixed-720p", "/media/video1"),
-    Actor("gate-1", "gstreamer", "h264", "/live"),
-    Actor("gate-2", "gstreamer", "h264 one-client", "/live"),
-    Actor("gate-3", "gstreamer", "h265", "/live"),
+    Actor("gate-1", "gstreamer", "", "/live"),
+    Actor("gate-2", "gstreamer", "one-client", "/live"),
+    Actor("gate-3", "gstreamer", "", "/live"),
 )
 
 Kind = Literal["simulator", "cable", "gstreamer", "held"]
@@ -64,7 +64,9 @@ Kind = Literal["simulator", "cable", "gstreamer", "held"]
 class Strike(NamedTuple):
     """In [at_s, until_s) the camera has the fault `act`. `openable`: what a person with a player says meanwhile.
 
-    `beats`: whether what sends the camera's own heartbeats still runs.
+    `beats`: whether what sends the camera's own heartbeats still runs. `shown`: whether it can be seen from outside
+    that nobody can open it (nobody accepts, the host is gone, or RTSP denies the stream); else an observer that takes
+    nothing for granted may say "unknown" and no more, for others may be watching.
     """
 
     slot: str
@@ -75,6 +77,7 @@ class Strike(NamedTuple):
     openable: bool
     beats: bool
     about: str
+    shown: bool = True
 
 
 STRIKES = (
@@ -82,9 +85,9 @@ STRIKES = (
     Strike("wash-1", 300, 390, "simulator", "off", False, False, "rebooted: ping answers, every port refuses"),
     Strike("wash-2", 120, 420, "simulator", "rtsp-closed", False, True, "RTSP is dead, ONVIF lives"),
     Strike("prep-1", 200, 640, "simulator", "onvif-closed", True, True, "ONVIF is dead, RTSP lives"),
-    Strike("prep-2", 240, 480, "simulator", "hang", False, False, "accepts, never answers"),
-    Strike("cold-1", 150, 570, "simulator", "rtsp-silent", False, True, "agrees to play, sends nothing"),
-    Strike("cold-2", 90, 510, "simulator", "rtsp-undecodable", False, True, "plays what no decoder understands"),
+    Strike("prep-2", 240, 480, "simulator", "hang", False, False, "accepts, never answers", False),
+    Strike("cold-1", 150, 570, "simulator", "rtsp-silent", False, True, "agrees to play, sends nothing", False),
+    Strike("cold-2", 90, 510, "simulator", "rtsp-undecodable", False, True, "plays what no decoder understands", False),
     Strike("store-1", 180, 600, "simulator", "black", True, True, "a black picture, which opens"),
     Strike("store-2", 210, 570, "simulator", "new-address", True, True, "another address from DHCP"),
     Strike("serve-2", 135, 155, "simulator", "off", False, False, "gone for 20 s"),
@@ -92,7 +95,17 @@ STRIKES = (
     Strike("serve-2", 615, 635, "simulator", "off", False, False, "gone for 20 s"),
     Strike("gate-1", 270, 560, "gstreamer", "kill", False, False, "a foreign server killed and restarted"),
     Strike("gate-2", 180, 640, "held", "", True, True, "its only stream is held by the platform"),
-    Strike("gate-3", 330, 640, "gstreamer", "break", False, True, "a foreign server whose pipeline cannot start: 503"),
+    Strike(
+        "gate-3",
+        330,
+        640,
+        "gstreamer",
+        "break",
+        False,
+        True,
+        "a foreign server whose pipeline cannot start: 503",
+        False,
+    ),
 )
 
 Cut = Literal["uplink", "no carrier", "silent"]
@@ -140,11 +153,16 @@ def scaled(plan: Plan, share: float, look_s: float) -> Plan:
 QUICK = scaled(FULL, 1 / 4, 10)
 
 
-def truth(slot: str, begin: int, end: int, strikes: list[tuple[Strike, Window]]) -> list[Span]:
-    """One camera's truth over [begin, end); each strike with the moments in UTC ms at which it began and ended."""
-    downs = sorted(when for strike, when in strikes if strike.slot == slot and not strike.openable)
+def truth(
+    slot: str, begin: int, end: int, strikes: list[tuple[Strike, Window]], not_shown: str = OFFLINE
+) -> list[Span]:
+    """One camera's truth over [begin, end); each strike with the moments in UTC ms at which it began and ended.
+
+    `not_shown`: what is said instead while it cannot be seen from outside that nobody can open the camera.
+    """
+    downs = sorted((when, strike.shown) for strike, when in strikes if strike.slot == slot and not strike.openable)
     spans, at = [], begin
-    for low, high in downs:
-        spans += [Span(at, low, ONLINE), Span(low, min(high, end), OFFLINE)]
+    for (low, high), shown in downs:
+        spans += [Span(at, low, ONLINE), Span(low, min(high, end), OFFLINE if shown else not_shown)]
         at = min(high, end)
     return [one for one in (*spans, Span(at, end, ONLINE)) if one.begin < one.end]

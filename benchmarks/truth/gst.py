@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A foreign camera: GStreamer's own RTSP server; run it with the system's Python.
 
-usage: gst.py ADDRESS PORT WHAT [one-client]      WHAT: h264 or h265, at /live.
+usage: gst.py ADDRESS PORT [one-client]      H.264, at /live.
 Prints "ready", then serves until its input ends. A line "break" on its input takes the sensor away, so that the
 pipeline cannot start (DESCRIBE is answered 503); "mend" brings it back.
 """
@@ -16,12 +16,10 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
 
 SOURCE = "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=180,framerate=10/1 "
-ENCODED = {
-    "h264": "! x264enc tune=zerolatency speed-preset=ultrafast bitrate=150 key-int-max=10 threads=1 "
-    "! rtph264pay name=pay0 pt=96 config-interval=1 ",
-    "h265": "! x265enc tune=zerolatency speed-preset=ultrafast bitrate=150 key-int-max=10 "
-    "! h265parse ! rtph265pay name=pay0 pt=96 config-interval=-1 ",
-}
+ENCODED = (
+    "! x264enc tune=zerolatency speed-preset=ultrafast bitrate=150 key-int-max=10 threads=1 "
+    "! rtph264pay name=pay0 pt=96 config-interval=1 "
+)
 BROKEN = "filesrc location=/nonexistent/sensor ! decodebin ! x264enc ! rtph264pay name=pay0 pt=96 "
 
 
@@ -52,7 +50,7 @@ def one_client(server: GstRtspServer.RTSPServer) -> None:
     server.connect("client-connected", joined)
 
 
-def main(address: str, port: str, what: str, *manners: str) -> None:
+def main(address: str, port: str, *manners: str) -> None:
     Gst.init(None)
     loop = GLib.MainLoop()
     server = GstRtspServer.RTSPServer()
@@ -60,7 +58,7 @@ def main(address: str, port: str, what: str, *manners: str) -> None:
     server.set_service(port)
     if "one-client" in manners:
         one_client(server)
-    launches = {"break": BROKEN, "mend": SOURCE + ENCODED[what]}
+    launches = {"break": BROKEN, "mend": SOURCE + ENCODED}
     mounts = server.get_mount_points()
     mounts.add_factory("/live", factory(launches["mend"]))
     server.attach(None)

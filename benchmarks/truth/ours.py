@@ -32,10 +32,11 @@ CITY, GATEWAY, BROKER_PORT = "4101", "zz-truth-0001", 1883
 
 
 class Ours:
-    """`begin_ms`: when all positions are accepted, a whole second."""
+    """The agent may run before the center, whose registry says when the measurement begins."""
 
-    def __init__(self, folder: Path, plan: Plan, targets: dict[str, Target], begin_ms: int) -> None:
-        self.folder, self.plan, self.targets, self.begin_ms = folder, plan, targets, begin_ms
+    def __init__(self, folder: Path, plan: Plan, targets: dict[str, Target]) -> None:
+        self.folder, self.plan, self.targets = folder, plan, targets
+        self.begin_ms = 0
         self.database, self.state = folder / "center.db", folder / "state"
         self._passwords = {who: secrets.token_urlsafe(12) for who in ("agent", "center")}
         self._write()
@@ -50,10 +51,6 @@ class Ours:
         self.state.mkdir()
         self._broker()
         self._agent()
-        accepted = datetime.fromtimestamp(self.begin_ms / 1000, UTC).isoformat()
-        rows = [f"{CITY},410102,示范小学食堂,canteen,厨房,{one.slot},{GATEWAY},{accepted}\n" for one in CAST]
-        head = "city,county,unit,kind,zone,slot,gateway,accepted_at\n"
-        (self.folder / "registry.csv").write_text(head + "".join(rows), encoding="utf-8")
 
     def _broker(self) -> None:
         users, acl = self.folder / "users", self.folder / "acl"
@@ -115,7 +112,13 @@ class Ours:
     def agent(self) -> list[str]:
         return [*AGENT, "run", "--config", str(self.folder / "agent.yaml")]
 
-    def register(self) -> None:
+    def register(self, begin_ms: int) -> None:
+        """Every position in service from `begin_ms` on, a whole second. Raises RuntimeError."""
+        self.begin_ms = begin_ms
+        accepted = datetime.fromtimestamp(begin_ms / 1000, UTC).isoformat()
+        rows = [f"{CITY},410102,示范小学食堂,canteen,厨房,{one.slot},{GATEWAY},{accepted}\n" for one in CAST]
+        head = "city,county,unit,kind,zone,slot,gateway,accepted_at\n"
+        (self.folder / "registry.csv").write_text(head + "".join(rows), encoding="utf-8")
         words = ["registry", "import", str(self.folder / "registry.csv"), "--database", str(self.database)]
         done = subprocess.run([*CENTER, *words], capture_output=True, text=True, check=False, cwd=ROOT)
         if done.returncode:

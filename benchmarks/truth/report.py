@@ -128,15 +128,20 @@ def judge(run: Run, told: Told) -> Judged:
     )  # fmt: skip
 
 
-def ideal_wrong(run: Run, windows: Sequence[Window]) -> float:
-    """Milliseconds that the ideal sampler is wrong, the mean over its phases; nothing of our own side concerns it."""
+def ideal_missed(run: Run, windows: Sequence[Window], *, permitted: bool = False) -> float:
+    """Milliseconds that the ideal sampler is wrong or does not know, the mean over its phases.
+
+    It sees the truth, or (`permitted`) what may be said of it; nothing of our own side concerns it.
+    """
     every = int(run.plan.look_s * 1000)
     phases = range(0, every, every // PHASES)
-    return sum(
-        score(run.truth(one.slot), ideal(run.truth(one.slot), run.begin, run.end, every, phase), windows).wrong
-        for one in CAST
-        for phase in phases
-    ) / len(phases)
+    missed = 0
+    for one in CAST:
+        true = run.truth(one.slot)
+        first, *rest = run.permitted(one.slot) if permitted else true
+        seen = [first._replace(begin=run.begin - every), *rest]  # it looked before, too
+        missed += sum(_missed(score(true, ideal(seen, run.begin, run.end, every, at), windows)) for at in phases)
+    return missed / len(phases)
 
 
 # ---- figures ------------------------------------------------------------------------------------
@@ -151,7 +156,8 @@ def figures(run: Run) -> tuple[list[Figure], str]:
 def _checks(run: Run, judged: dict[str, Judged]) -> Iterator[Figure]:
     ours, peers = judged[OURS], {name: one for name, one in judged.items() if name != OURS}
     e = ours.whole.assessed
-    perfect = ideal_wrong(run, [(run.begin, run.end)])
+    outside = without([(run.begin, run.end)], cut_windows(run))
+    perfect = ideal_missed(run, [(run.begin, run.end)])
     yield Figure(
         "T8",
         "wrong / ideal sampler's",
@@ -183,6 +189,7 @@ def _checks(run: Run, judged: dict[str, Judged]) -> Iterator[Figure]:
             _missed(ours.outside) / max(1, _missed(peers[best].outside)), "x", 1,
             us=_percent(_missed(ours.outside), ours.outside.assessed),
             peer=f"{_percent(_missed(peers[best].outside), peers[best].outside.assessed)} ({PEERS[best]})",
+            floor=_percent(ideal_missed(run, outside, permitted=True), ours.outside.assessed),
         )  # fmt: skip
         nearest = min(peers, key=lambda name: peers[name].rate_error)
         yield Figure(
@@ -258,9 +265,11 @@ def _overall(run: Run, judged: dict[str, Judged]) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
     e = judged[OURS].whole.assessed
     outside = without([(run.begin, run.end)], cut_windows(run))
-    rest = _percent(ideal_wrong(run, outside), judged[OURS].outside.assessed)
-    wrong = _percent(ideal_wrong(run, [(run.begin, run.end)]), e)
+    rest = _percent(ideal_missed(run, outside), judged[OURS].outside.assessed)
+    wrong = _percent(ideal_missed(run, [(run.begin, run.end)]), e)
     yield f"| ideal sampler, {run.plan.look_s:g} s | | **{wrong}** | | | 0 | 0, 0 | {rest} | | | | |"
+    most = _percent(ideal_missed(run, outside, permitted=True), judged[OURS].outside.assessed)
+    yield f"| the same, that calls nothing offline that was not seen to be | | | | | | | {most} | | | | |"
     uplinked = run.uplinked / 1e6 / hours
     yield f"\nOurs sent and received {uplinked:.3f} MB a camera-hour over the uplink."
 

@@ -27,7 +27,7 @@ from benchmarks.truth.cast import CAST, Actor, OwnCut, Plan, Strike, truth
 from benchmarks.truth.lan import ROOT, Lan
 from benchmarks.truth.ours import Ours
 from benchmarks.truth.poll import Target
-from benchmarks.truth.score import ONLINE, Span, Window, held
+from benchmarks.truth.score import ONLINE, UNKNOWN, Span, Window, held
 from simulator import control
 
 OURS = "ours"
@@ -49,8 +49,10 @@ NEEDS = {
     "ping": ("ping", "iputils-ping"),
 }
 """Contender -> its command, and the Debian package that has it."""
-WARM_S = 120.0
-"""From the start to the measurement: by then everybody has seen every camera."""
+STALL_S = 180.0
+"""No further camera seen for so long: it will not be."""
+BEATS = 2.5
+"""Heartbeats of ours from the center's start to the measurement, so that it knows the gateway by then."""
 USER = "viewer"
 
 
@@ -96,6 +98,10 @@ class Run(NamedTuple):
     def truth(self, slot: str) -> list[Span]:
         return truth(slot, self.begin, self.end, self.strikes)
 
+    def permitted(self, slot: str) -> list[Span]:
+        """What may be said of it by who calls nothing offline that was not seen to be."""
+        return truth(slot, self.begin, self.end, self.strikes, not_shown=UNKNOWN)
+
 
 def run(plan: Plan) -> Run:
     """Raises RuntimeError when it cannot be set up, says why."""
@@ -129,10 +135,9 @@ class _Play:
     ) -> None:
         self.plan, self.folder, self.lan, self.stack = plan, folder, lan, stack
         self.missing, self.onvif_python = missing, onvif_python
-        self.begin = (int(time.time() + WARM_S) + 1) * 1000
-        self.end = self.begin + int(plan.seconds * 1000)
+        self.begin = self.end = 0
         self.targets = {one.slot: _target(one, secrets.token_urlsafe(9)) for one in CAST}
-        self.ours = Ours(folder, plan, self.targets, self.begin)
+        self.ours = Ours(folder, plan, self.targets)
         self.spec = folder / "spec.json"
         self.spec.touch(mode=0o600)
         told = {"look_s": plan.look_s, "beat_s": plan.beat_s, "targets": [t._asdict() for t in self.targets.values()]}
@@ -150,6 +155,7 @@ class _Play:
         _say("cameras up, starting the contenders")
         self._contenders()
         self._wait_until_all_is_seen()
+        self._center()
         before = self._costs()
         uplinked = self.lan.uplinked()
         self._play()
@@ -228,8 +234,6 @@ class _Play:
     def _contenders(self) -> None:
         python, spec = sys.executable, str(self.spec)
         self._start("broker", "far", *self.ours.broker())
-        self.ours.register()
-        self._start("center", "far", *self.ours.center())
         self.contenders[OURS] = self._start("agent", "box", *self.ours.agent())
         self._start("witness", "witness", python, "-m", "benchmarks.truth.witness", spec, self._book("witness"))
         for name in PEERS:
@@ -253,23 +257,32 @@ class _Play:
                 raise RuntimeError(f"the {title} did not start: {told[-1500:]}")
             time.sleep(0.1)
 
-    def _wait_until_all_is_seen(self) -> None:
-        """The measurement begins at a fixed moment; who is not ready by then would be measured unfairly."""
+    def _unseen(self) -> tuple[set[str], set[str]]:
+        """Cameras that are not online for the agent now, and those of which the witness never had a picture."""
         every = {one.slot for one in CAST}
-        while True:
-            online = {one["slot"] for one in self.ours.status() if one["availability"] == ONLINE}
-            seen = {line["slot"] for line in _lines(self.folder / "witness.jsonl") if line["ok"]}
-            if online == every == seen:
-                break
-            if time.time() * 1000 > self.begin - 1000:
-                raise RuntimeError(
-                    f"not ready in {WARM_S:.0f} s: not online for the agent {sorted(every - online)}, "
-                    f"not seen by the witness {sorted(every - seen)}; the load is {os.getloadavg()[0]:.0f} on "
-                    f"{os.cpu_count()} cores: try again when less else runs here"
-                )
+        online = {one["slot"] for one in self.ours.status() if one["availability"] == ONLINE}
+        return every - online, every - {line["slot"] for line in _lines(self.folder / "witness.jsonl") if line["ok"]}
+
+    def _wait_until_all_is_seen(self) -> None:
+        """Who is not ready would be measured unfairly: waits as long as one camera after the other is seen."""
+        least, since = 2 * len(CAST) + 1, time.monotonic()
+        while any(unseen := self._unseen()):
+            if (left := sum(map(len, unseen))) < least:
+                least, since = left, time.monotonic()
+            if time.monotonic() - since > STALL_S:
+                raise RuntimeError(_not_ready(f"no further camera was seen in {STALL_S:.0f} s", *unseen))
             time.sleep(0.5)
+
+    def _center(self) -> None:
+        """Its registry says that the measurement begins once it has heard some heartbeats."""
+        self.begin = (int(time.time() + BEATS * self.plan.beat_s + 10) + 1) * 1000
+        self.end = self.begin + int(self.plan.seconds * 1000)
+        self.ours.register(self.begin)
+        self._start("center", "far", *self.ours.center())
         _say(f"every camera seen; the measurement begins in {self.begin / 1000 - time.time():.0f} s")
         _wait(self.begin / 1000)
+        if any(unseen := self._unseen()):
+            raise RuntimeError(_not_ready("a camera was lost before the measurement began", *unseen))
 
     # ---- what strikes ---------------------------------------------------------------------------
 
@@ -359,6 +372,13 @@ class _Play:
             spans[one.slot] = held(((line["begin"], line["state"]) for line in own), self.end)
             known[one.slot] = sorted((line["end"], line["state"]) for line in own)
         return Told(spans, known, cost)
+
+
+def _not_ready(why: str, not_online: set[str], not_seen: set[str]) -> str:
+    return (
+        f"{why}: not online for the agent {sorted(not_online)}, not seen by the witness {sorted(not_seen)}; "
+        f"the load is {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores: try again when less else runs here"
+    )
 
 
 def _target(actor: Actor, password: str) -> Target:

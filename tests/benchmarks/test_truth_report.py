@@ -4,9 +4,9 @@ import pytest
 
 from benchmarks.truth.cast import CAST, FULL
 from benchmarks.truth.poll import Target
-from benchmarks.truth.report import Contradicted, figures, ideal_wrong, judge, witnessed
+from benchmarks.truth.report import Contradicted, cut_windows, figures, ideal_missed, judge, witnessed
 from benchmarks.truth.run import OURS, Cost, Run, Sample, Told
-from benchmarks.truth.score import ONLINE, UNKNOWN, Span
+from benchmarks.truth.score import ONLINE, UNKNOWN, Span, without
 
 BEGIN = 1_000_000
 END = BEGIN + 1_200_000
@@ -125,8 +125,18 @@ def test_the_ideal_sampler_is_wrong_for_half_an_interval_a_change() -> None:
     run = play({})
     changes = sum(len(own) - 1 for own in the_truth().values())
     long = changes - 6  # three times gone for 20 s
-    wrong = ideal_wrong(run, [(BEGIN, END)])
+    wrong = ideal_missed(run, [(BEGIN, END)])
     assert long * 15_000 < wrong < changes * 15_000
+
+
+def test_who_calls_nothing_offline_that_was_not_seen_to_be_does_not_know_for_so_long() -> None:
+    """The ideal sampler, if others may be watching what it cannot open: the faults that show nothing, and its delay."""
+    run = play({})
+    outside = without([(BEGIN, END)], cut_windows(run))
+    hidden = [when for strike, when in run.strikes if not (strike.openable or strike.shown)]
+    least = sum(end - begin for window in hidden for begin, end in without([window], cut_windows(run)))
+    delay = ideal_missed(run, outside)
+    assert least - 15_000 * len(hidden) <= ideal_missed(run, outside, permitted=True) - delay <= least
 
 
 def test_a_password_stands_in_a_url_as_a_url_wants_it() -> None:
