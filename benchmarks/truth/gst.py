@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """A foreign camera: GStreamer's own RTSP server; run it with the system's Python.
 
-usage: gst.py ADDRESS PORT [one-client]      H.264, at /live.
+usage: gst.py ADDRESS PORT [one-client] [channels=N] [room=N] [dead=N]
+H.264 at /live; with `channels` at /ch1 to /chN, as a recorder. `room`: it takes so many connections and hangs up on
+more. `dead`: the pipeline of this channel can never start.
 Prints "ready", then serves until its input ends. A line "break" on its input takes the sensor away, so that the
 pipeline cannot start (DESCRIBE is answered 503); "mend" brings it back.
 """
@@ -50,24 +52,46 @@ def one_client(server: GstRtspServer.RTSPServer) -> None:
     server.connect("client-connected", joined)
 
 
+def room_for(server: GstRtspServer.RTSPServer, most: int) -> None:
+    here: list[GstRtspServer.RTSPClient] = []
+
+    def joined(_server: GstRtspServer.RTSPServer, client: GstRtspServer.RTSPClient) -> None:
+        if len(here) >= most:
+            GLib.idle_add(client.close)  # once it stands
+            return
+        here.append(client)
+        client.connect("closed", here.remove)
+
+    server.connect("client-connected", joined)
+
+
 def main(address: str, port: str, *manners: str) -> None:
     Gst.init(None)
+    numbers = {name: int(number) for name, _, number in (one.partition("=") for one in manners) if number}
     loop = GLib.MainLoop()
     server = GstRtspServer.RTSPServer()
     server.set_address(address)
     server.set_service(port)
     if "one-client" in manners:
         one_client(server)
-    launches = {"break": BROKEN, "mend": SOURCE + ENCODED}
+    if "room" in numbers:
+        room_for(server, numbers["room"])
+    paths = [f"/ch{n + 1}" for n in range(numbers.get("channels", 0))] or ["/live"]
     mounts = server.get_mount_points()
-    mounts.add_factory("/live", factory(launches["mend"]))
+
+    def mount(*, sound: bool) -> None:
+        for number, path in enumerate(paths, 1):
+            plays = sound and number != numbers.get("dead")
+            mounts.add_factory(path, factory(SOURCE + ENCODED if plays else BROKEN))
+
+    mount(sound=True)
     server.attach(None)
 
     def cut(_server: GstRtspServer.RTSPServer, _client: GstRtspServer.RTSPClient) -> GstRtspServer.RTSPFilterResult:
         return GstRtspServer.RTSPFilterResult.REMOVE
 
     def change(word: str) -> bool:
-        mounts.add_factory("/live", factory(launches[word]))
+        mount(sound=word == "mend")
         server.client_filter(cut)  # whoever is watching loses the picture with the sensor
         print(word, flush=True)
         return False

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from benchmarks import measure
 from benchmarks.measure import Figure
-from tests.chaos import cameras, clock, disk, kill, loss, power, soak, stop, uplink
+from tests.chaos import cameras, clock, disk, foreign, kill, loss, power, soak, stop, uplink
 from tests.chaos.options import Options, is_root
 
 
@@ -37,9 +37,10 @@ SCENARIOS = {
     "clock": Scenario("R7: boot in 1970, leaps of ten years", (clock.run,)),
     "cameras": Scenario("R9 R10 P11: cameras named right and in time; a hostile one", (cameras.named, cameras.hostile)),
     "loss": Scenario("R9: 30 % of all datagrams lost; a port behind a firewall", (loss.run,), "network namespaces"),
+    "foreign": Scenario("T5: three foreign servers for --minutes; none is called what it is not", (foreign.run,)),
     "soak": Scenario("S9 R1: random faults for --minutes; nothing grows", (soak.run,)),
 }
-LONG = (uplink.flapping, uplink.quiet)
+LONG = (uplink.flapping, uplink.quiet, foreign.run)
 """Parts that --quick leaves out."""
 QUICK_AT_ONCE = 7
 """Parts are mostly waiting; so many at once load two cores."""
@@ -103,7 +104,7 @@ def _arguments() -> tuple[Options, list[str]]:
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--quick", action="store_true", help="everything small, in a few minutes")
     parser.add_argument("--cycles", type=int, help="kills in all (350)")
-    parser.add_argument("--minutes", type=float, help="length of the soak (30)")
+    parser.add_argument("--minutes", type=float, help="length of the soak and of the foreign servers (30)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="leave every folder with its logs and databases")
     given = parser.parse_args()
