@@ -211,10 +211,9 @@ def _run(connection: Any, folder: Path, span: Span, rules: Rules, *, assessed: b
 def steps(folder: Path, named: str, span: Span, *, assessed: bool) -> Iterator[str]:
     """The SQL from the folder's files, which it calls `named`, to figures; a table `settings` is there."""
     tables = (*TABLES, *BESIDE) if assessed else tuple(TABLES)
-    where = named.replace("'", "''")
-    yield "".join(f"CREATE OR REPLACE TEMP VIEW {name} AS FROM '{where}/{name}.parquet';\n" for name in tables)
+    yield "".join(f"CREATE OR REPLACE TEMP VIEW {name} AS {_all_of([f'{named}/{name}.parquet'])};\n" for name in tables)
     if assessed:
-        files = [f"{where}/heard/{file.name}" for file in sorted((folder / "heard").glob("*.parquet"))]
+        files = [f"{named}/heard/{file.name}" for file in sorted((folder / "heard").glob("*.parquet"))]
         yield f"CREATE OR REPLACE TEMP VIEW heard AS {_all_of(files, HEARD)};\n"
     yield shipped("1_windows")
     yield shipped("2_assessed")
@@ -222,7 +221,7 @@ def steps(folder: Path, named: str, span: Span, *, assessed: bool) -> Iterator[s
     for part in sorted((folder / "spans").iterdir()) if (folder / "spans").is_dir() else ():
         days = [f"{day}.parquet" for day in _days(span) if (part / f"{day}.parquet").exists()]
         if days:
-            told = _all_of([f"{where}/spans/{part.name}/{day}" for day in days], SPANS)
+            told = _all_of([f"{named}/spans/{part.name}/{day}" for day in days])
             number = f"CAST((from_ms - {span[0]}) // 86400000 AS INTEGER) AS day"
             yield f"CREATE OR REPLACE TEMP VIEW spans AS SELECT *, {number} FROM ({told});\n"  # noqa: S608
             yield shipped("3_online")
@@ -240,9 +239,10 @@ def shipped(name: str) -> str:
     return (SQL / f"{name}.sql").read_text("utf-8")
 
 
-def _all_of(files: Sequence[str], columns: str) -> str:
+def _all_of(files: Sequence[str], columns: str = "") -> str:
+    """`columns`: of no file at all."""
     if files:
-        return "FROM read_parquet([{}])".format(", ".join(f"'{file}'" for file in files))
+        return "FROM read_parquet([{}])".format(", ".join(f"'{quoted(Path(file))}'" for file in files))
     nothing = ", ".join("NULL::{1} AS {0}".format(*column.split()) for column in columns.split(", "))
     return f"SELECT {nothing} LIMIT 0"
 

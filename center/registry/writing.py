@@ -7,6 +7,7 @@ opens it.
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ _BOUND = ("gateway", "slot", "bound_at")
 def template(out: Path, policy: Policy, regions: Regions, lang: str) -> dict[str, int]:
     """One sheet for each kind of row, one that explains them; the regions are filled in. Gives sheet -> rows."""
     filled = {"regions": [tuple(region) for region in regions_of(regions)]}
-    with _workbook(out) as book:
+    with workbook(out) as book:
         text = book.add_format({"num_format": "@"})
         head = book.add_format({"bold": True, "num_format": "@", "bottom": 1})
         _explain(book.add_worksheet(EXPLAINED[lang == "en"]), policy, lang)
@@ -74,7 +75,7 @@ def _explain(page: Any, policy: Policy, lang: str) -> None:
 def export(out: Path, reader: Reader, lang: str) -> dict[str, int]:
     """A workbook, or a folder of CSV files in UTF-8 with a BOM, as Excel opens them. Gives sheet -> rows."""
     if out.suffix.lower() == ".xlsx":
-        with _workbook(out) as book:
+        with workbook(out) as book:
             return {sheet.name: _page(book.add_worksheet(_title(sheet, lang)), sheet, reader, lang) for sheet in ALL}
     out.mkdir(parents=True, exist_ok=True)
     counts = {}
@@ -133,14 +134,16 @@ def _cell(column: Column, value: Any) -> str:
 
 
 @contextmanager
-def _workbook(out: Path) -> Iterator[Any]:
-    """Raises OSError where it cannot be written."""
+def workbook(out: Path, made: datetime | None = None) -> Iterator[Any]:
+    """Raises OSError where it cannot be written. `made`: when it says that it was, so that its bytes are the same."""
     from xlsxwriter import Workbook
     from xlsxwriter.exceptions import FileCreateError
 
     plain = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with _beside(out) as file, file.open("wb") as data:
         book = Workbook(data, {"constant_memory": True, **plain})
+        if made:
+            book.set_properties({"created": made})
         yield book
         try:
             book.close()

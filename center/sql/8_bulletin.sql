@@ -29,12 +29,13 @@ UNION ALL SELECT 4, 0, '"center_away":' || CAST(to_json(coalesce(list({'city': c
           FROM away_ms
 UNION ALL SELECT 5, 0, '"hashes":{'
 UNION ALL SELECT 6, row_number() OVER (ORDER BY filename), CAST(to_json(filename) AS VARCHAR) || ':"' || sha256(content) || '"'
-              || CASE WHEN lead(filename) OVER (ORDER BY filename) IS NULL THEN '},' ELSE ',' END
+              || CASE WHEN lead(filename) OVER (ORDER BY filename) IS NULL THEN '' ELSE ',' END
           FROM read_blob(['policy.json', 'data/**/*.parquet'])
-UNION ALL SELECT 7, 0, '"total":['
-UNION ALL SELECT 8, number, line || CASE WHEN number = max(number) OVER () THEN '],' ELSE ',' END FROM row_lines WHERE level = 'all'
-UNION ALL SELECT 9, 0, '"rows":['
-UNION ALL SELECT 10, number, line || CASE WHEN number = max(number) OVER () THEN '],' ELSE ',' END FROM row_lines WHERE level = 'row'
-UNION ALL SELECT 11, 0, '"counties":['
-UNION ALL SELECT 12, number, line || CASE WHEN number = max(number) OVER () THEN '' ELSE ',' END FROM row_lines WHERE level = 'county'
-UNION ALL SELECT 13, 0, ']}';
+UNION ALL SELECT 7, 0, '},'
+UNION ALL SELECT 8, 0, '"total":['
+UNION ALL SELECT 9, number, line || CASE WHEN number = max(number) OVER () THEN '' ELSE ',' END FROM row_lines WHERE level = 'all'
+UNION ALL SELECT 10, 0, '],"rows":['
+UNION ALL SELECT 11, number, line || CASE WHEN number = max(number) OVER () THEN '' ELSE ',' END FROM row_lines WHERE level = 'row'
+UNION ALL SELECT 12, 0, '],"counties":['
+UNION ALL SELECT 13, number, line || CASE WHEN number = max(number) OVER () THEN '' ELSE ',' END FROM row_lines WHERE level = 'county'
+UNION ALL SELECT 14, 0, ']}';

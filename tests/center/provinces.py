@@ -88,6 +88,11 @@ def _told(
         yield sent("hb", encode(Heartbeat(boot="b1", session="s1", store="j1", **claim)), minute)
 
 
+def told_later(*rows: dict[str, Any]) -> Incoming:
+    """Events of the first gateway that come a day after the month."""
+    return Incoming(topics.up("4101", "zz-0001", "ev"), events(*rows), False, SPAN[1] + 24 * HOUR)
+
+
 def made(database: str, folder: Path) -> str:
     """Registered and told; the center was up all month and an hour more."""
     register(database, folder)

@@ -307,6 +307,8 @@ HELPED = (
     ("alarms",),
     ("rate",),
     ("assessment",),
+    ("bulletin",),
+    ("bulletin", "verify"),
     ("command",),
     ("quarantine",),
     ("registry",),
