@@ -8,18 +8,23 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from center.devices import shared, twins
 from center.forms import Listing
 from center.model import Aside
 from center.rate import local
 from center.show import minute
 from center.store import Reader
 from center.store.lists import ToldRow
-from contract.messages import BROKEN_JSON
+from contract.messages import BROKEN_JSON, Inventory, InventorySlot
 from contract.text import escaped, tidy
 
 DUPLICATE, AHEAD, FLOOD, LOST = "duplicate_identity", "anchor_ahead", "flood", "lost"
 FINDINGS = ("contradiction", "clock_refuted", "gap_over_held")
 """What the notary finds; nothing was set aside for it."""
+
+
+SHARED, TWIN = "shared_camera", "one_picture_twice"
+"""What inventories say of devices: one camera at two gateways, two slots with one picture."""
 
 
 TOLD = ("conflict", "identity_changed", "store_reset", "view_not_restored", "fault")
@@ -57,6 +62,24 @@ def told(reader: Reader, since_ms: int, gateway: str = "") -> list[Alarm]:
         key = (row.gateway, row.kind, detail)
         found[key] = _both(found[key], new) if key in found else new
     return list(found.values())
+
+
+def devices(reader: Reader, now_ms: int, alive_since_ms: int, gateway: str = "") -> list[Alarm]:
+    """What stands so now, by the newest inventories: of cameras at two gateways those that are online at both."""
+    online = reader.online(alive_since_ms)
+    found: list[Alarm] = []
+    told: list[tuple[str, InventorySlot]] = []
+    for name, payload in reader.inventories():
+        one = msgspec.json.decode(payload, type=Inventory)
+        told += ((name, slot) for slot in one.slots if (name, slot.slot) in online)
+        for slot in sorted(twins(one)) if gateway in ("", name) else ():
+            detail = f"{slot}: it shows the picture of another slot, and does not count beside it"
+            found.append(Alarm(TWIN, name, detail, 1, now_ms, now_ms))
+    for both in shared(told):
+        if gateway in ("", both.gateway):
+            detail = f"{both.slot}: {both.other} {both.its_slot} tells of the same camera: {both.identity}"
+            found.append(Alarm(SHARED, both.gateway, tidy(detail), 1, now_ms, now_ms))
+    return found
 
 
 def _detail(row: ToldRow) -> str:

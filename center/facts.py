@@ -14,6 +14,7 @@ import msgspec
 from center.alarms import AHEAD, DUPLICATE
 from center.beats import Stretch, stretch
 from center.decode import Batch, Incoming, Item, Message, Poison, decode, digest, origin
+from center.devices import twins
 from center.documents import part_kind
 from center.intervals import Span
 from center.journals import Gone, Journal, Journals
@@ -28,6 +29,7 @@ from center.model import (
     SessionRow,
     Spoilt,
     StandingRow,
+    TwinsRow,
 )
 from center.rate import TOO_LATE_MS
 from center.store import Reader, Writer
@@ -45,6 +47,7 @@ from contract.messages import (
     Goodbye,
     Heartbeat,
     HostHealth,
+    Inventory,
     Result,
     Will,
 )
@@ -155,6 +158,7 @@ class Facts:
         self._sessions: dict[tuple[str, str], SessionRow] = {}
         self._standing: dict[tuple[str, str], StandingRow] = {}
         self._documents: list[DocumentRow] = []
+        self._twins: list[TwinsRow] = []
         self._refused: dict[str, list[Span]] = defaultdict(list)
         self._aside: list[Spoilt] = []
         self._topics: dict[tuple[str, str], str] = {}
@@ -218,6 +222,8 @@ class Facts:
             case _:  # an inventory, or capabilities
                 kind = part_kind(source.leaf, message.part)
                 self._documents.append(DocumentRow(gateway, kind, now_ms, incoming.payload))
+                if isinstance(message, Inventory) and message.parts == 1:
+                    self._inventory(gateway, incoming, message)
 
     # ---- sessions
 
@@ -244,6 +250,12 @@ class Facts:
         before = self._standing.get(key)
         if before is None or row.follows(before):
             self._standing[key] = row
+
+    def _inventory(self, gateway: str, incoming: Incoming, told: Inventory) -> None:
+        """One that the broker had kept ends nothing: it was told before."""
+        slots = ",".join(sorted(twins(told)))
+        if slots or not incoming.retained:
+            self._twins.append(TwinsRow(gateway, incoming.received_ms, slots, self._memory.generation))
 
     def _is_born(self, gateway: str, session: str) -> bool:
         return (gateway, session) in self._memory.born or (gateway, session) in self.born
@@ -384,6 +396,7 @@ class Facts:
         tx.add_sightings(self.seen)
         tx.put_standing(self._standing.values())
         tx.put_documents(self._documents)
+        tx.add_twins(self._twins)
         for gateway, spans in self._refused.items():
             tx.add_refused(gateway, spans)
         self._twice(tx)

@@ -20,12 +20,16 @@ MARGIN_MS = 3_600_000
 
 
 class Past(NamedTuple):
-    """One gateway. `session`: the run heard last; `left`: it said goodbye. `seen`: slots ever known of."""
+    """One gateway. `session`: the run heard last; `left`: it said goodbye. `seen`: slots ever known of.
+
+    `twins`: (receipt, slots) of each inventory: slots that show the same picture as another one.
+    """
 
     testimony: Testimony
     session: str = ""
     left: bool = False
     seen: frozenset[str] = frozenset()
+    twins: tuple[tuple[int, str], ...] = ()
 
 
 class Uptime(dict[str, Intervals]):
@@ -64,7 +68,7 @@ def recall(reader: Reader, gateways: Sequence[str], span: Span) -> dict[str, Pas
     every = _by_gateway((g, c) for g, c in reader.claims(broken) if c.boot in boots[g])
     before |= {g: every[g] for g in broken}
     seen = _by_gateway(reader.sightings(gateways))
-    own = reader.own_delays(gateways)
+    own, twins = reader.own_delays(gateways), reader.twins(gateways)
     heard, refused = reader.receipts(gateways), reader.refused(gateways)
     return {
         g: Past(
@@ -82,6 +86,7 @@ def recall(reader: Reader, gateways: Sequence[str], span: Span) -> dict[str, Pas
             ),
             *newest.get(g, ("", False)),
             frozenset(seen[g]),
+            tuple(twins.get(g, ())),
         )
         for g in gateways
     }

@@ -193,6 +193,15 @@ class DocumentRow(NamedTuple):
     payload: bytes
 
 
+class TwinsRow(NamedTuple):
+    """What one inventory says: slots (with commas) that show the same picture as another one of their gateway."""
+
+    gateway: str
+    received_ms: int
+    slots: str
+    generation: int
+
+
 class LostRow(NamedTuple):
     """Seqs that will never come. `boot`: "" where their time is not told. `seq`: of the gap event, 0 for none."""
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from center.calendar import Entry, Gap, windows
+from center.devices import doubled
 from center.history import Past, Uptime, recall
 from center.intervals import Intervals, Span, difference, intersection, normal, union
 from center.model import Bound, Piece, Position
@@ -184,7 +185,10 @@ class Heard:
     def __init__(self, past: Past, up: Intervals, when: When, rules: Rules) -> None:
         up = union(up, past.testimony.up)
         judged = judge(past.testimony._replace(up=up), rules.dark_after_ms, rules.within_ms)
-        self.known, self.silence, self.seen = judged.known, dark(judged.life, up, rules), past.seen
+        self.known, self.silence, self.seen = dict(judged.known), dark(judged.life, up, rules), past.seen
+        for slot, spans in doubled(past.twins, TOO_LATE_MS).items():  # the picture counts once
+            its = self.known.get(slot, Known())
+            self.known[slot] = Known(difference(its.on, spans), its.off)
         self.live = _live(past, judged.life, when.moment, rules) if when.live else {}
         self._contradicted = [(f.slot, (f.begin, f.end)) for f in judged.findings if f.code == CONTRADICTION]
 

@@ -291,6 +291,10 @@ Part = Annotated[int, Meta(ge=1, le=MAX_PARTS)]
 
 
 class InventorySlot(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`channel`: which picture of the device: a source or profile, "" for its only or best one, "path-N" for the Nth
+    path of the configuration (never the path: it may hold a login); null where it is not told (older agents).
+    """
+
     slot: Slot
     name: str = ""
     zone: str = ""
@@ -299,6 +303,9 @@ class InventorySlot(Struct, frozen=True, kw_only=True, omit_defaults=True):
     manufacturer: str = ""
     model: str = ""
     firmware: str = ""
+    onvif_port: int = 80
+    rtsp_port: int = 554
+    channel: str | None = None
 
 
 class Found(Struct, frozen=True, kw_only=True, omit_defaults=True):

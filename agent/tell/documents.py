@@ -28,7 +28,9 @@ def inventory(
 
     Where strangers would make it larger than 256 kB, those that say most are left out: no camera's words are so long.
     """
-    slots = tuple(_slot(camera, devices.get(camera.slot, Device())) for camera in cameras)
+    every = dict.fromkeys(camera.stream_path for camera in cameras if camera.stream_path)
+    paths = {path: f"path-{n}" for n, path in enumerate(every, 1)}
+    slots = tuple(_slot(camera, devices.get(camera.slot, Device()), paths) for camera in cameras)
     document = Inventory(gateway=gateway, slots=slots, unregistered=tuple(_found(one) for one in strangers))
     if len(msgspec.json.encode(document)) <= MAX_DOCUMENT_BYTES:
         return document
@@ -41,7 +43,7 @@ def inventory(
     return msgspec.structs.replace(bare, unregistered=tuple(kept))
 
 
-def _slot(camera: Camera, device: Device) -> InventorySlot:
+def _slot(camera: Camera, device: Device, paths: Mapping[str, str]) -> InventorySlot:
     declared = camera.identity
     return InventorySlot(
         slot=camera.slot,
@@ -54,6 +56,9 @@ def _slot(camera: Camera, device: Device) -> InventorySlot:
         manufacturer=tidy(device.manufacturer, _MAX_NAME),
         model=tidy(device.model, _MAX_NAME),
         firmware=tidy(device.firmware, _MAX_NAME),
+        onvif_port=camera.ports.onvif,
+        rtsp_port=camera.ports.rtsp,
+        channel=camera.channel or paths.get(camera.stream_path, ""),
     )
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from center.alarms import Alarm, alarms, as_json, listing, told
+from center.alarms import Alarm, alarms, as_json, devices, listing, told
 from center.arguments import Making, Misuse, now_ms
 from center.audit import audit
 from center.commands import FINE, PROBLEM
@@ -37,6 +37,7 @@ def _alarms(options: argparse.Namespace) -> int:
     since_ms = now_ms() - options.days * DAY_MS if options.days else 0
     with store.read() as reader:
         every = alarms(reader, reader.aside(options.gateway), options.gateway) + told(reader, since_ms, options.gateway)
+        every += devices(reader, now_ms(), now_ms() - Rules().dark_after_ms, options.gateway)
     store.close()
     found = [one for one in every if one.last_ms >= since_ms and (not options.code or one.alarm in options.code)]
     found.sort(key=_newest_first)

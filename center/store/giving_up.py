@@ -53,6 +53,9 @@ def give_up(connection: Connection, gateway: str, boots: Sequence[str], before_m
         asked = sa.text(f"DELETE FROM {table} WHERE gateway = :gateway AND boot IN :boots{needed}")
         asked = asked.bindparams(sa.bindparam("boots", expanding=True))
         gone += connection.execute(asked, {"gateway": gateway, "boots": list(boots)}).rowcount
+    old = "DELETE FROM twins WHERE gateway = :gateway AND received_ms <"
+    last = " (SELECT max(t.received_ms) FROM twins t WHERE t.gateway = :gateway AND t.received_ms < :before)"
+    connection.execute(sa.text(old + last), {"gateway": gateway, "before": before_ms})
     return gone + connection.execute(sa.text(_GONE), {"gateway": gateway, "before": before_ms}).rowcount
 
 

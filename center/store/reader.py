@@ -46,6 +46,7 @@ from center.store.schema import (
     sessions,
     settings,
     sightings,
+    twins,
     uptime,
 )
 from center.timeline import AnchorPoint, Claim, Held, Lost
@@ -67,6 +68,12 @@ SELECT CASE WHEN s.slot IS NULL THEN '' WHEN g.received_ms >= :since AND g.state
     + IN_SERVICE
     + "GROUP BY word"
 )
+
+
+_ONLINE = """
+SELECT s.gateway, s.slot FROM standing s JOIN standing g ON g.gateway = s.gateway AND g.slot = ''
+WHERE s.state = 'online' AND g.received_ms >= :since AND g.state <> 'left' AND g.session = s.session
+"""
 
 
 class Reader(Lists):
@@ -190,7 +197,17 @@ class Reader(Lists):
 
     def heard_since(self, generation: int) -> set[str]:
         """The gateways that something came of since."""
-        return {g for (g,) in self._rows(sa.select(runs.c.gateway).where(runs.c.generation >= generation).distinct())}
+        heard = sa.select(runs.c.gateway).where(runs.c.generation >= generation)
+        told = sa.select(twins.c.gateway).where(twins.c.generation >= generation)
+        return {g for (g,) in self._rows(sa.union(heard, told))}  # type: ignore[arg-type]
+
+    def twins(self, gateways: Sequence[str]) -> dict[str, list[tuple[int, str]]]:
+        """Gateway -> (receipt, slots) of each inventory: slots that show the same picture as another one."""
+        t, found = twins.c, defaultdict(list)
+        rows = self._rows(sa.select(t.gateway, t.received_ms, t.slots).where(t.gateway.in_(gateways)))
+        for gateway, received_ms, slots in sorted(rows):
+            found[gateway].append((received_ms, slots))
+        return found
 
     def beats(self, keys: Sequence[tuple[str, str, str, str]]) -> dict[str, list[Stretch]]:
         """Of these runs (gateway, store, session, boot), by gateway."""
@@ -351,6 +368,21 @@ class Reader(Lists):
         """What will never come (of one gateway), as told by gateways and found by the center."""
         chosen = sa.select(*(lost.c[name] for name in LostRow._fields)).order_by(*lost.primary_key.columns)
         return [LostRow(*row) for row in self._rows(chosen.where(lost.c.gateway == gateway) if gateway else chosen)]
+
+    def inventories(self) -> Iterator[tuple[str, bytes]]:
+        """(gateway, newest inventory) of all that told one, some at a time; see `whole`."""
+        d = documents.c
+        kinds = d.kind.in_([part_kind("inv", part) for part in range(1, MAX_PARTS + 1)])
+        asked = sa.select(d.gateway, d.received_ms, d.payload).where(kinds).order_by(d.gateway)
+        with self._c.execution_options(yield_per=500).execute(asked) as rows:
+            for gateway, its in groupby(rows, key=itemgetter(0)):
+                told = whole((received_ms, payload) for _, received_ms, payload in its)
+                if told is not None:
+                    yield gateway, told
+
+    def online(self, alive_since_ms: int) -> set[tuple[str, str]]:
+        """(gateway, slot) that stand as online."""
+        return {(g, slot) for g, slot in self._c.execute(sa.text(_ONLINE), {"since": alive_since_ms})}
 
     def document(self, gateway: str, kind: str) -> bytes | None:
         """The newest one, "cap" or "inv"; one that came in parts is put together again, see `whole`."""

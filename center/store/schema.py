@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest revision: what these tables are."""
 
 meta = sa.MetaData()
@@ -99,6 +99,8 @@ documents = _table(
     "documents",
     *(_key("gateway"), _key("kind"), _whole("received_ms"), sa.Column("payload", sa.LargeBinary, nullable=False)),
 )
+twins = _table("twins", _key("gateway"), _key("received_ms", _BIG), _text("slots"), _whole("generation"))
+"""What each inventory says: slots that show the same picture as another one. `generation`: as in runs."""
 receipts = _table("receipts", _key("gateway"), _key("from_ms", _BIG), _whole("to_ms"))
 """Of versions before 0005 only: any message was a sign of life."""
 refused = _table("refused", _key("gateway"), _key("from_ms", _BIG), _whole("to_ms"))

@@ -8,7 +8,18 @@ import sqlalchemy as sa
 
 from center.beats import NEAR_MS, Alike, Stretch, both, joined
 from center.intervals import Span, normal
-from center.model import AnchorRow, ClosingRow, DocumentRow, EventRow, LostRow, RunRow, SessionRow, Spoilt, StandingRow
+from center.model import (
+    AnchorRow,
+    ClosingRow,
+    DocumentRow,
+    EventRow,
+    LostRow,
+    RunRow,
+    SessionRow,
+    Spoilt,
+    StandingRow,
+    TwinsRow,
+)
 from center.store import bulk, giving_up, rebuilt
 from center.store import statements as s
 from center.store.reader import Copy, Reader
@@ -29,6 +40,7 @@ from center.store.schema import (
     settings,
     sightings,
     standing,
+    twins,
     uptime,
 )
 
@@ -72,6 +84,12 @@ class Writer(Reader):
     def add_lost(self, rows: Sequence[LostRow]) -> None:
         once = {(*row[:4], row.seq, row.copy): row for row in sorted(rows, key=lambda row: -row.received_ms)}
         self._put(lost, s.LOST, list(once.values()), s.LOST_THEN)
+
+    def add_twins(self, rows: Iterable[TwinsRow]) -> None:
+        newest: dict[tuple[str, int], TwinsRow] = {}
+        for row in rows:
+            newest[row[:2]] = max(row, newest.get(row[:2], row))
+        self._put(twins, s.TWINS, list(newest.values()), s.TWINS_THEN)
 
     def add_sightings(self, seen: Iterable[tuple[str, str]]) -> None:
         self._put(sightings, ("gateway", "slot"), sorted(set(seen)), s.NOTHING)

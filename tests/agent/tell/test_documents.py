@@ -30,6 +30,21 @@ def test_slots_of_a_recorder_with_long_names_fit() -> None:
     assert len(found.slots) == 200
 
 
+def test_a_slot_says_which_picture_it_shows_and_no_path() -> None:
+    """By channel, or by the number of its path, which may hold a login."""
+    secret = "/live?user=admin&password=sesame"
+    cameras = [
+        Camera(slot=f"k{n}", address="192.168.1.64", stream_path=path) for n, path in enumerate(("", secret, "/2"))
+    ]
+    cameras += [
+        Camera(slot="k3", address="192.168.1.64", channel="3"),
+        Camera(slot="k4", address="192.168.1.64", stream_path=secret),
+    ]
+    found = documents.inventory("box-0001", cameras, {}, [])
+    assert [one.channel for one in found.slots] == ["", "path-1", "path-2", "3", "path-1"]
+    assert b"sesame" not in msgspec.json.encode(found)
+
+
 def test_a_usual_inventory_is_left_as_it_is() -> None:
     """What fits keeps its order and its words."""
     strangers = [DiscoveredDevice(address=f"192.168.1.{n}", name="long" * (9 - n)) for n in range(9)]
