@@ -1,6 +1,8 @@
 """The agent as a process in a namespace whose cables are pulled: a box without a link does not judge its cameras."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,9 +13,10 @@ import pytest
 
 from scripts.stage import Canteen, tool
 from tests.support.netns import Hosts, needs_netns
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 pytestmark = needs_netns
+ROOT = Path(__file__).parents[2]
 SLOTS = ("slot-0", "slot-1")
 
 
@@ -65,10 +68,30 @@ class Site:
         cameras: list[dict[str, Any]] = self.canteen.status()["cameras"]
         return [(one["availability"], one["reason"]) for one in cameras]
 
+    def becomes(self, wanted: list[tuple[str, str | None]]) -> None:
+        """Wait until the cameras are so."""
+        until(lambda: self.seen() == wanted, f"{wanted}", progress=self.seen)
+
     def log(self) -> str:
         return (self.canteen.folder / "agent.log").read_text()
 
 
+LOOK = """
+import sys
+from agent.ask.look import look
+from agent.model import Camera, Ports
+camera = Camera(slot="s", address=sys.argv[1], ports=Ports(onvif=int(sys.argv[2]), rtsp=int(sys.argv[2])))
+seen = look(camera, log_in=False, deadline_s=5.0)
+print(seen.tcp, seen.nic, sep="\\n")
+"""
+MUTE = """
+import socket, sys
+with socket.create_server((sys.argv[1], 0)) as server:
+    print(server.getsockname()[1], flush=True)
+    connection, _ = server.accept()
+    print("accepted", flush=True)
+    sys.stdin.read()
+"""
 ONLINE, OURS, GONE = ("online", None), ("unknown", "AGENT_FAULT"), ("offline", "UNREACHABLE")
 
 
@@ -85,20 +108,37 @@ def test_a_camera_that_leaves_the_link_is_offline_and_no_other(site: Site) -> No
     """Nobody answers ARP for it (EHOSTUNREACH) while our own port has a carrier: that one is offline; a port that has
     just got its carrier back is given time first."""
     with site.agent():
-        until(lambda: site.seen() == [ONLINE, ONLINE])
+        site.becomes([ONLINE, ONLINE])
         site.outside("addr", "del", f"{site.addresses[1]}/24", "dev", "port")
-        until(lambda: site.seen() == [ONLINE, GONE])
+        site.becomes([ONLINE, GONE])
         site.outside("addr", "add", f"{site.addresses[1]}/24", "dev", "port")
-        until(lambda: site.seen() == [ONLINE, ONLINE])
+        site.becomes([ONLINE, ONLINE])
         site.outside("addr", "del", f"{site.addresses[1]}/24", "dev", "port")
         site.outside("link", "set", "port", "down")
-        until(lambda: site.seen() == [OURS, OURS])
+        site.becomes([OURS, OURS])
         began = time.monotonic()
         site.outside("link", "set", "port", "up")
-        until(lambda: site.seen() == [ONLINE, OURS])
-        until(lambda: site.seen() == [ONLINE, GONE])
+        site.becomes([ONLINE, OURS])
+        site.becomes([ONLINE, GONE])
         assert time.monotonic() - began > 30
         assert site.log().count("slot-0: online -> offline") == 0
+
+
+def test_a_link_that_ends_during_a_look_is_the_one_the_look_went_over(site: Site) -> None:
+    """A camera that accepted over eth1 was reached over it, though the route leads elsewhere when its look is over."""
+    pipe, address = subprocess.PIPE, "10.78.0.2"
+    camera = (*site.hosts.inside("lan"), sys.executable, "-c", MUTE, address)
+    with subprocess.Popen(camera, stdin=pipe, stdout=pipe, text=True) as mute:
+        assert mute.stdout
+        port = mute.stdout.readline().strip()
+        looking = (*site.hosts.inside("box"), sys.executable, "-c", LOOK, address, port)
+        with subprocess.Popen(looking, cwd=ROOT, stdout=pipe, text=True) as look:
+            assert mute.stdout.readline() == "accepted\n"
+            site.inside("link", "set", "eth1", "down")
+            said, _ = look.communicate(timeout=PATIENCE_S)
+        mute.kill()
+    tcp, nic = said.splitlines()
+    assert (tcp.partition("(")[0], nic) == ("Seen", "eth1")
 
 
 def test_whatever_ends_our_own_link_makes_all_unknown_and_none_offline(site: Site) -> None:
@@ -115,15 +155,15 @@ def test_whatever_ends_our_own_link_makes_all_unknown_and_none_offline(site: Sit
         ),
     ]
     with site.agent():
-        until(lambda: site.seen() == [ONLINE, ONLINE])
+        site.becomes([ONLINE, ONLINE])
         for default_route in (True, False):
             if not default_route:
                 site.inside("route", "del", "default")
             for cut, mend in ways:
                 cut()
-                until(lambda: site.seen() == [OURS, OURS])
+                site.becomes([OURS, OURS])
                 mend()
-                until(lambda: site.seen() == [ONLINE, ONLINE])
+                site.becomes([ONLINE, ONLINE])
         assert "offline" not in site.log()
     site.inside("route", "add", "default", "via", "10.99.0.2")
     learnt = json.loads((site.canteen.folder / "state" / "learnt.json").read_text())
@@ -131,7 +171,7 @@ def test_whatever_ends_our_own_link_makes_all_unknown_and_none_offline(site: Sit
     for cut, mend in ways:
         cut()
         with site.agent():
-            until(lambda: site.seen() == [OURS, OURS])
+            site.becomes([OURS, OURS])
             time.sleep(5)  # several looks, each of which would be confirmed
             assert site.seen() == [OURS, OURS]
         assert "offline" not in site.log()
@@ -141,14 +181,14 @@ def test_whatever_ends_our_own_link_makes_all_unknown_and_none_offline(site: Sit
 def test_a_switch_that_goes_silent_makes_all_unknown_and_none_offline(site: Site) -> None:
     """Our carrier stays up and every neighbour is mute at once: that is our own side, whatever it is."""
     with site.agent():
-        until(lambda: site.seen() == [ONLINE, ONLINE])
+        site.becomes([ONLINE, ONLINE])
         site.outside("addr", "flush", "dev", "port")
-        until(lambda: site.seen() == [OURS, OURS])
+        site.becomes([OURS, OURS])
         time.sleep(5)  # several looks, each of which would be confirmed
         assert site.seen() == [OURS, OURS]
         for one in ("10.78.0.2", *site.addresses):
             site.outside("addr", "add", f"{one}/24", "dev", "port")
-        until(lambda: site.seen() == [ONLINE, ONLINE])
+        site.becomes([ONLINE, ONLINE])
         assert "offline" not in site.log()
 
 
@@ -160,10 +200,10 @@ def test_two_interfaces_in_one_subnet_are_our_own_side_and_both_are_named(site: 
     site.hosts.address("box", "10.78.0.3/24", port="eth2")
     site.inside("addr", "add", "10.78.0.1/24", "dev", "eth1")  # its route comes after that of eth2
     with site.agent():
-        until(lambda: site.seen() == [OURS, OURS])
+        site.becomes([OURS, OURS])
         time.sleep(5)  # several looks, each of which would be confirmed
         assert site.seen() == [OURS, OURS]
         assert all("eth1" in one["detail"] and "eth2" in one["detail"] for one in site.canteen.status()["cameras"])
         site.inside("link", "set", "eth2", "down")
-        until(lambda: site.seen() == [ONLINE, ONLINE])
+        site.becomes([ONLINE, ONLINE])
         assert "offline" not in site.log()

@@ -20,6 +20,8 @@ SETTLE_MS = 45_000
 
 _nics: dict[str, str] = {}
 """Address of ours -> the interface that had it when that was read last."""
+_from: dict[str, str] = {}
+"""Address of a camera -> the address of ours that its newest connection was made from."""
 _carriers: dict[str, tuple[bytes, int]] = {}
 """Interface -> how often its carrier had changed, and the boot ms since which no more change was seen."""
 
@@ -67,12 +69,17 @@ def _blamed(one: NotSeen, excuse: str) -> NotSeen:
     return replace(one, reason=Reason.AGENT_FAULT, detail=excuse) if _unreachable(one) else one
 
 
+def connected(address: str, ours: str) -> None:
+    """A connection to the camera was made from this address of ours.
+
+    The route tells the same only until it changes: of a link that ended during the look it would name another one.
+    """
+    _from[address] = ours
+
+
 def _reached(address: str) -> str:
     """The interface over which the camera was just reached; "" where that cannot be told."""
-    try:
-        ours = _source(address)
-    except OSError:
-        return ""
+    ours = _from.get(address, "")
     if ours not in _nics:
         _read_nics()
     nic = _nics.get(ours, "")

@@ -10,7 +10,7 @@ import time
 from typing import Self, TypeVar
 
 from agent.ask.attempt import Deadline, HungUp, Trouble
-from agent.ask.box import neighbours
+from agent.ask.box import neighbours, route
 from agent.ask.net.message import Inbox, Reading
 from agent.model import Camera
 from contract.vocabulary import Reason
@@ -152,6 +152,7 @@ def dial(address: str, port: int, deadline: Deadline) -> socket.socket:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(deadline.within(CONNECT_S).left())
         sock.connect(target)
+        route.connected(address, sock.getsockname()[0])
     except (OSError, Trouble) as error:
         if sock:
             sock.close()
