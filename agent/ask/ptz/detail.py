@@ -84,6 +84,8 @@ TILE_PX = 64
 _ABOVE, _BELOW = 1.08, 0.9
 """The band that mere enlarging cannot fill: from so many times the smaller picture's Nyquist frequency to such a share
 of the larger one's."""
+COMPARABLE = _ABOVE / _BELOW
+"""Things must have grown by more than this: else nothing lies in that band."""
 _COARSE = (0.25, 0.45)
 """What both pictures show, shares of the smaller one's Nyquist frequency: the same things, coarser in the larger."""
 

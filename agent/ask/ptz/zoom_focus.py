@@ -35,6 +35,10 @@ _NEARLY = 0.1
 MAX_BLIND = 4
 ZOOM_S, BACK_S = 8.0, 15.0
 """Longest zoom, and longest way back to what can be told."""
+BACK_LEGS = 4
+"""And so many legs of that way at least, however slowly pictures come."""
+NUDGES, NUDGE_S = 5, 0.5
+"""Short steps on where the way back went too far: how many at most, and how long each lasts."""
 AVERAGED = 6
 """Pictures averaged before detail is compared, so that noise does not count as detail."""
 COMPARISONS = 3
@@ -136,21 +140,30 @@ def seen_again(
 ) -> float | None:
     """The scale after zooming back to what can be told: where pictures come late, the steps between are missed.
 
-    None where nothing can be told in BACK_S, or nothing is left of the zoom.
+    The way back can be too far for the same reason; then short steps lead on to where detail can be compared.
+    None where nothing can be told on that way, or nothing is left of the zoom.
     """
-    end = deadline.within(BACK_S)
-    while not end.passed():
+    end, legs, scale = deadline.within(BACK_S), 0, None
+    while not deadline.passed() and (legs < BACK_LEGS or not end.passed()):
         ptz.zoom(-way * FIRST)
-        leg = end.within(TIMEOUT_S)
+        leg, legs = deadline.within(TIMEOUT_S), legs + 1
         while growth.blind and not leg.passed():
             growth.add(finder.look().view)
         if scale := growth.add(settle(finder, ptz, faults).view):
-            return scale if max(scale, 1 / scale) >= ZOOM_SEEN else None
-    return None
+            break
+    for _ in range(NUDGES):
+        if scale is None or max(scale, 1 / scale) >= detail.COMPARABLE or deadline.passed():
+            break
+        ptz.zoom(way * FIRST)
+        time.sleep(NUDGE_S)
+        scale = growth.add(settle(finder, ptz, faults).view)
+    return scale if scale and max(scale, 1 / scale) >= ZOOM_SEEN else None
 
 
 def compared(before: Halves, fine: Viewfinder, scale: float) -> ZoomSeen | NotSeen:
     """Detail of the larger picture beyond the smaller one's; people and steam may be in the way for a while."""
+    if max(scale, 1 / scale) <= detail.COMPARABLE:
+        return NotSeen(reason=Reason.MALFORMED, detail="it zooms, and stopped too early to compare detail by")
     for _ in range(COMPARISONS):
         after = average(fine)
         small, large = (before, after) if scale >= 1 else (after, before)
