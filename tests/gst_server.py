@@ -5,8 +5,9 @@ Debian: python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-{base,good,ug
 usage: gst_server.py ADDRESS [USER PASSWORD]      Digest is asked for when a user is given.
 Mounts: /talk (H.264, PCMU, ONVIF backchannel), /room (the same in PCMA, and its microphone hears its loudspeaker) and
 /plain (H.264; answers 551 to the backchannel's Require tag), /hd and /hevc (1920x1080 in H.264, its parameter sets in
-the description alone, and in H.265). The mu-law bytes that arrive in /talk's backchannel are
-written to the file named by the environment variable TALK_FILE.
+the description alone, and in H.265). These two are films that were encoded before, in the Matroska files named by
+HD_FILE and HEVC_FILE: a slow machine plays them at full speed too. The mu-law bytes that arrive in /talk's backchannel
+are written to the file named by TALK_FILE.
 Prints the port it chose, then serves until it is killed or its standard input closes.
 """
 
@@ -27,10 +28,10 @@ VIDEO = (
     "! x264enc tune=zerolatency speed-preset=ultrafast bitrate=100 key-int-max=5 threads=1 "
     "! rtph264pay name=pay0 pt=96 config-interval=1 "
 )
-HD = (
-    "videotestsrc is-live=true pattern=smpte ! video/x-raw,width=1920,height=1080,framerate=5/1 "
-    "! {} speed-preset=ultrafast tune=zerolatency key-int-max=6 ! {} name=pay0 pt=96 "
-)
+FILMS = {
+    "/hd": ("HD_FILE", "h264parse ! rtph264pay config-interval=0"),
+    "/hevc": ("HEVC_FILE", "h265parse ! rtph265pay config-interval=-1"),
+}
 AUDIO = "audiotestsrc is-live=true ! audio/x-raw,rate=8000,channels=1 ! mulawenc ! rtppcmupay name=pay1 pt=0 "
 HEARING = (
     "interaudiosrc channel=room ! audioconvert ! audioresample ! audio/x-raw,rate=8000,channels=1 ! alawenc "
@@ -87,9 +88,10 @@ def main(address: str, *login: str) -> None:
         "/talk": talking(AUDIO, "0", "PCMU", KEPT),
         "/room": talking(HEARING, "8", "PCMA", SOUNDED),
         "/plain": plain(VIDEO),
-        "/hd": plain(HD.format("x264enc threads=1", "h264parse ! rtph264pay config-interval=0")),
-        "/hevc": plain(HD.format("x265enc", "h265parse ! rtph265pay config-interval=-1")),
     }
+    for path, (variable, payload) in FILMS.items():
+        if file := os.environ.get(variable):
+            mounts[path] = plain(f"filesrc location={file} ! matroskademux ! {payload} name=pay0 pt=96 ")
     for path, factory in mounts.items():
         if login:
             factory.set_permissions(permissions())

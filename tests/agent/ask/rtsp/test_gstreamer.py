@@ -39,11 +39,11 @@ pytestmark = pytest.mark.skipif(
 
 
 @contextmanager
-def serving(*login: str, talk_file: Path | None = None) -> Iterator[Camera]:
-    """A GStreamer server as a camera whose enrolled login is admin / sekret; its backchannel writes to `talk_file`."""
+def serving(*login: str, **files: Path) -> Iterator[Camera]:
+    """A GStreamer server as a camera whose enrolled login is admin / sekret; `files`: as gst_server.py names them."""
     address = evil.loopback()
     command = [PYTHON, str(SCRIPT), address, *login]
-    environ = os.environ | ({"TALK_FILE": str(talk_file)} if talk_file else {})
+    environ = os.environ | {name: str(file) for name, file in files.items()}
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environ) as process:
         assert process.stdin
@@ -160,7 +160,7 @@ def test_setup_and_teardown_with_digest(locked_camera: Camera) -> None:
 def test_a_chirp_sent_into_the_backchannel_arrives(tmp_path: Path) -> None:
     """Every byte of the chirp arrives at another maker's server, in order; its own microphone plays something else."""
     file = tmp_path / "talk.ulaw"
-    with serving("admin", "sekret", talk_file=file) as camera:
+    with serving("admin", "sekret", TALK_FILE=file) as camera:
         seen = backchannel.sound(at(camera, "/talk"), log_in=True)
     assert isinstance(seen.heard, Seen)
     assert seen.heard.value < 0.1
