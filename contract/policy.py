@@ -12,6 +12,7 @@ from contract import shipped
 from contract.vocabulary import Rung
 
 Text = Annotated[str, Meta(min_length=1)]
+Id = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,60}$")]
 Date = Annotated[str, Meta(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
 
 
@@ -270,7 +271,7 @@ class Deadline(Strict, frozen=True, kw_only=True):
 class Policy(Strict, frozen=True, kw_only=True):
     """One regulation, made into numbers."""
 
-    id: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,60}$")]
+    id: Id
     document: Text
     """The regulation's number and name."""
     title: Title

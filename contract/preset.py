@@ -4,12 +4,10 @@ How a definition is computed must not be known here. Structs refuse unknown keys
 is an error with its place, never ignored in silence.
 """
 
-from typing import Annotated, Literal
-
-from msgspec import Meta
+from typing import Literal
 
 from contract import shipped
-from contract.policy import Entry, PerDay, Ratio, Strict, Text, Title
+from contract.policy import Entry, Id, PerDay, Ratio, Strict, Text, Title
 
 
 class Counted(Entry, frozen=True, kw_only=True):
@@ -29,7 +27,7 @@ class Unknown(Entry, frozen=True, kw_only=True):
 class Preset(Strict, frozen=True, kw_only=True):
     """One definition. `base`: the policy whose hours, kinds of unit and rules of silence apply."""
 
-    id: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,60}$")]
+    id: Id
     base: Text
     document: Text
     """Where it comes from."""

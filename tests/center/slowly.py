@@ -1,70 +1,27 @@
 """What the word of one run is worth, as it is defined: every transition is held against every claim and heartbeat.
 
-center/one_run.py says the same, and looks only where something can differ.
+center/one_run.py says the same, and looks only where something can differ; what it does plainly is taken from there.
 """
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from center.beats import NEAR_MS, Stretch
 from center.intervals import EMPTY, Intervals, Span, normal
-from center.live import Live
-from center.one_run import TOLERATED_MS
-from center.testimony import CONTRADICTION, Finding, Told
-from center.timeline import AHEAD_MS, Held, Run, Session
-from center.zero import EVER, Clock
+from center.one_run import OneRun
+from center.testimony import Told
+from center.timeline import AHEAD_MS, Held
+from center.zero import EVER
 
 
-class Slowly:
-    def __init__(
-        self, run: Run, session: Session, told: list[Told], line: list[tuple[int, int]], clock: Clock, live: Live
-    ) -> None:
-        self._run, self._session, self._told, self._clock, self._live = run, session, told, clock, live
-        self._line = line
-        self._highs = [c.seq_high for c in told]
-        self._sinces = sorted({c.since for c in told})
-        self._bound = _running_max(c.settled_to for c in told)
-        self._all_highs = [c.seq_high for c in session.claims]
-        self._by_slot: dict[str, tuple[list[int], list[Held]]] = defaultdict(lambda: ([], []))
-        for h in session.moves:
-            self._by_slot[h.slot][0].append(h.seq)
-            self._by_slot[h.slot][1].append(h)
-        self.findings: list[Finding] = []
-
-    def _bound_before(self, seq: int) -> int:
-        """How far claims that knew of no such seq have said all is settled."""
-        i = bisect_left(self._highs, seq)
-        return self._bound[i - 1] if i else -EVER
+class Slowly(OneRun):
+    """Overrides what OneRun does quickly, and only that."""
 
     def _lasted(self, h: Held, following: Held | None) -> int:
         """How far claims that knew of `h` and of nothing after it said that its state lasted."""
         reach = self._session.reaches[h.seq]
         knew = (c for c in self._session.claims if h.seq <= c.seq_high <= reach)
         return max((c.settled_to for c in knew if not following or c.seq_high < following.seq), default=-EVER)
-
-    # ---- off: counts whenever it is told, and stands
-
-    def off(self) -> dict[str, list[Span]]:
-        found: dict[str, list[Span]] = defaultdict(list)
-        latest = self._session.received_ms + AHEAD_MS
-        for h, proven_to, following in self._session.reached():
-            if h.to == "offline":
-                until = max(following.at if following else -EVER, self._lasted(h, following))
-                spans = self._clock.told(h.at, min(proven_to, until))
-                found[h.slot] += ((begin, min(end, latest)) for begin, end in spans)
-        return found
-
-    # ---- on: told in time
-
-    def on(self) -> dict[str, Intervals]:
-        found: dict[str, list[Span]] = defaultdict(list)
-        for h, _, following in self._session.reached():
-            if h.to == "online":
-                for span in self._in_time(h, following.at if following else EVER):
-                    for known_ms, (begin, end) in self._clock.since(*span):
-                        found[h.slot].append((max(begin, self._live.earliest(known_ms)), end))
-        return {slot: normal(spans) for slot, spans in found.items()}
 
     def _in_time(self, h: Held, until: int) -> Intervals:
         """Boot ms in which the state that h began is covered by a claim that had come, with all up to it, in time."""
@@ -83,43 +40,15 @@ class Slowly:
             if self._clock.back(self._live.earliest(arrived)) >= until:
                 break
             if c.since == since:
-                spans.append(self._covered(c, h.at, until, arrived))
+                spans.append(self._told_by(c, h.at, until, arrived))
         return normal(spans)
 
-    def _covered(self, c: Told, begin: int, until: int, arrived: int) -> Span:
+    def _told_by(self, c: Told, begin: int, until: int, arrived: int) -> Span:
         offset = self._clock.offset(c.settled_to)
         steady = c.late_ms - offset + NEAR_MS <= self._live.within_ms
         told_ms = max(c.first_ms if steady else c.last_ms, arrived)
         end = min(c.settled_to, until, self._clock.back(c.last_ms + AHEAD_MS))
         return max(begin, self._clock.back(self._live.earliest(told_ms))), end
-
-    # ---- doubt
-
-    def doubt(self, beats: Sequence[Stretch], foreign: Intervals) -> dict[str, Intervals]:
-        """By slot ("" for all): where On is withdrawn."""
-        found: dict[str, list[Span]] = defaultdict(list)
-        found[""] += foreign
-        for h, begin, end, text in (*self._bound_by_claims(), *self._forgetting(beats), *self._checksums(beats)):
-            spans = list(self._clock.told(begin, end))
-            found[h.slot] += spans
-            if text and spans:
-                key = f"{text.partition(':')[0]}/{self._run[0]}"
-                self.findings.append(Finding(CONTRADICTION, key, h.slot, spans[0][0], spans[-1][1], text))
-        return defaultdict(tuple, {slot: normal(spans) for slot, spans in found.items()})
-
-    def _bound_by_claims(self) -> Iterator[tuple[Held, int, int, str]]:
-        """(transition, begin, end, text or "" for no alarm): N1."""
-        latest: dict[str, Held] = {}
-        for h in self._session.moves:
-            bound = self._bound_before(h.seq)
-            if h.at < bound:
-                text = f"seq {h.seq}: {h.slot} {h.to} at {h.at}, but claimed settled to {bound} without it"
-                yield h, h.at, bound, text if bound - h.at > TOLERATED_MS else ""
-            before = latest.get(h.slot, h)
-            if h.at < before.at:
-                text = f"seq {h.seq}: {h.slot} {h.to} at {h.at}, before seq {before.seq}: {before.to} at {before.at}"
-                yield h, h.at, before.at, text
-            latest[h.slot] = max(before, h, key=lambda one: (one.at, one.seq))
 
     def _forgetting(self, beats: Sequence[Stretch]) -> Iterator[tuple[Held, int, int, str]]:
         """N1: each heartbeat against all that ended before it."""
@@ -138,12 +67,12 @@ class Slowly:
             low = min(s.alike.seq_high, rows[i - 1].alike.seq_high) if i else 0
             high = max(r.alike.seq_high for r in rows[i : i + 2])
             for slot in self._by_slot:
-                if h := self._disagreeing(s, slot, low, high):
+                if h := self._last_of(s, slot, low, high):
                     word = _word(s, slot)
                     text = f"seq {h.seq}: {slot} {h.to} at {h.at}, but {word} in heartbeats from {s.at_lo} on"
                     yield h, min(h.at, s.at_lo), max(h.at, s.at_hi) + 1, text
 
-    def _disagreeing(self, s: Stretch, slot: str, low: int, high: int) -> Held | None:
+    def _last_of(self, s: Stretch, slot: str, low: int, high: int) -> Held | None:
         """Seq by seq: the slot's last transition that this heartbeat can have known, where its word is none of its
         states that it can have said. None where a seq on the way is not held, or a word is strange.
         """
@@ -166,10 +95,3 @@ def _word(s: Stretch, slot: str) -> str:
     if slot in s.alike.offline.split(","):
         return "offline"
     return "unknown" if slot in s.alike.unknown.split(",") else "online"
-
-
-def _running_max(values: Iterable[int]) -> list[int]:
-    found: list[int] = []
-    for value in values:
-        found.append(max(value, found[-1]) if found else value)
-    return found
