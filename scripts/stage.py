@@ -159,7 +159,7 @@ class Canteen:
                 process.wait()
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+        return subprocess.run(words, capture_output=True, text=True, timeout=240, check=False)
 
     def start(self, stack: ExitStack, *, before_agent: Sequence[str] = ()) -> dict[str, subprocess.Popen[bytes]]:
         """Everything, in order. `before_agent`: words put before the agent's command, such as `env NAME=VALUE`."""
@@ -217,7 +217,7 @@ class Canteen:
         return running
 
     def wait_for(self, ready: Callable[[], bool], process: subprocess.Popen[bytes], title: str) -> None:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 240
         while not ready():
             if process.poll() is not None or time.monotonic() > end:
                 raise Failed(f"the {title} did not start:\n{(self.folder / f'{title}.log').read_text()[-2000:]}")

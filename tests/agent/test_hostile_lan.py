@@ -239,7 +239,7 @@ def test_an_inspection_writes_its_report_and_nothing_else(tmp_path: Path) -> Non
             own = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
             inspecting = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=own)
             witness = Witness(inspecting)
-            assert inspecting.wait(timeout=120) in (0, 1)
+            assert inspecting.wait(timeout=PATIENCE_S) in (0, 1)
             witness.end()
     assert b'"source": "main"' in (tmp_path / "out").read_bytes()  # a picture was decoded
     written = {name for name, how in OPENED.findall(trace.read_text()) if WRITES.search(how)}

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from agent.login_gate import LoginGate, Refusal
 from agent.model import Camera, Credentials
 from agent.permit import LoginMet, onvif_login, stream_login
+from tests.support.waiting import PATIENCE_S
 
 RIGHT, WRONG = Credentials("admin", "canary-right"), Credentials("admin", "canary-wrong")
 CAMERA = Camera(slot="one", address="127.0.0.9", credentials=WRONG)
@@ -167,8 +168,11 @@ def test_slots_of_one_device_are_let_through_together(tmp_path: Path, clock: Clo
     assert not may(door, slots[1])
 
 
-def test_a_wrong_password_is_first_shown_once_however_many_ask(tmp_path: Path, clock: Clock) -> None:
+def test_a_wrong_password_is_first_shown_once_however_many_ask(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """32 slots of a recorder begin at once: the first shows the login, the others wait for what becomes of it."""
+    monkeypatch.setattr("agent.login_gate.FIRST_S", PATIENCE_S)
     door, shown = gate(tmp_path, clock), list[str]()
 
     def look(slot: str) -> None:

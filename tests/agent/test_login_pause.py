@@ -254,7 +254,7 @@ def test_a_password_put_right_at_the_camera_is_found_soon_where_that_is_safe(tmp
             until(lambda: site.status()["availability"] == "online", "is online again", patience_s=900)
         finally:
             agent.terminate()
-            agent.wait(30)
+            agent.wait(PATIENCE_S)
         assert json.loads((site.state / "logins.json").read_text())["guards"] == {}
 
 

@@ -5,7 +5,7 @@ import time
 
 from agent.ask.attempt import boot_ms
 from agent.loop import Loop, Round
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 
 class Work(Round):
@@ -20,7 +20,7 @@ class Work(Round):
     def run(self) -> None:
         self.at_once += 1
         self.most = max(self.most, self.at_once)
-        self.go_on.wait(60)
+        self.go_on.wait(PATIENCE_S)
         self.at_once -= 1
         self.runs += 1
         if self.fails:
@@ -39,7 +39,7 @@ def test_it_runs_at_once_when_it_is_due_and_when_it_is_hurried() -> None:
     loop.hurry()
     until(lambda: work.runs == 2)
     loop.stop()
-    loop.thread.join(30)
+    loop.thread.join(PATIENCE_S)
     assert not loop.thread.is_alive()
     assert work.runs == 2
 

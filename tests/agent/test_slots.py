@@ -12,7 +12,7 @@ from agent.records import FIRST_WAIT_MS, Provisional
 from agent.slots import LONGEST_WAIT_MS, SEEK_PAUSE_MS
 from contract.messages import CapabilityChanged
 from tests.agent.rounds.house import House
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 CAMERAS = [Camera(slot="a", address="127.0.0.2"), Camera(slot="b", address="127.0.0.2")]
 
@@ -84,7 +84,7 @@ def test_who_is_moved_is_not_checked_and_waits_for_a_check(house: House) -> None
         mover.start()
         assert not spared.wait(0.2)
     until(spared.is_set)
-    mover.join(30)
+    mover.join(PATIENCE_S)
     with house.slots.spared("a"), house.slots.checking(["a", "b"]) as allowed:
         assert allowed == {"b"}
 

@@ -4,6 +4,7 @@ import pytest
 
 from center.lanes import BATCH, CROWDED, FAIR_MESSAGES, LANE_BYTES, SHARE, Lanes, Put
 from tests.center.letters import T0, letter
+from tests.support.waiting import PATIENCE_S
 
 
 def fill(lanes: Lanes, gateway: str, messages: int, size: int = 1) -> list[Put]:
@@ -66,10 +67,10 @@ def test_when_all_is_full_the_reader_waits_and_goes_on(monkeypatch: pytest.Monke
         assert fill(lanes, f"zz-{n:04}", 500).count(Put.TAKEN) == 500
     assert fill(lanes, "zz-last", 1) == [Put.FULL]
     assert lanes.excess() == {}
-    waiting = threading.Thread(target=lanes.wait_for_room, args=(1, 60))
+    waiting = threading.Thread(target=lanes.wait_for_room, args=(1, PATIENCE_S))
     waiting.start()
     lanes.batch(1)
-    waiting.join(30)
+    waiting.join(PATIENCE_S)
     assert not waiting.is_alive()
     assert fill(lanes, "zz-last", 1) == [Put.TAKEN]
 

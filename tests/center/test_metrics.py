@@ -14,14 +14,14 @@ from scripts.stage import free_port
 from tests.center.letters import anchor, beat, birth, events, moved, register
 from tests.center.processes import Center, Gateway
 from tests.support.broker import Broker
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 Figures = dict[tuple[str, str], float]
 
 
 def asked(port: int) -> Figures:
     """(name, label value or "") -> figure, read as Prometheus reads it."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_S) as answer:
         text = answer.read().decode()
     return {
         (sample.name, next(iter(sample.labels.values()), "")): sample.value

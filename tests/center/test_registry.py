@@ -20,6 +20,7 @@ from contract.policy import load_policy
 from contract.regions import load_regions
 from tests.center.letters import T0, anchor, beat, events, letter, moved
 from tests.support.postgres import Postgres
+from tests.support.waiting import PATIENCE_S
 
 FLAT = "city,county,unit,kind,zone,slot,gateway,accepted_at"
 ENDED = FLAT + ",ended_at"
@@ -156,7 +157,7 @@ def test_two_imports_at_once_are_one_after_the_other(postgres: Postgres) -> None
         second.start()
         second.join(1)
         assert second.is_alive()
-    second.join(60)
+    second.join(PATIENCE_S)
     with store.read() as reader:
         assert reader.registry_version() == 1
     store.close()

@@ -15,6 +15,7 @@ from msgspec import Meta, Struct, field
 from contract import strict_yaml
 from contract.problems import MAX_PROBLEMS
 from contract.strict_yaml import ConfigError, Duration, Words, form, leaf
+from tests.support.waiting import PATIENCE_S
 
 
 class Side(enum.Enum):
@@ -256,7 +257,7 @@ def test_without_libyaml_everything_is_the_same() -> None:
     )
     root = Path(__file__).parents[2]
     child = subprocess.run(
-        [sys.executable, "-c", script], check=False, cwd=root, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script], check=False, cwd=root, capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert child.returncode == 0, child.stdout
 

@@ -5,7 +5,6 @@ import random
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
@@ -13,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from scripts.stage import free_port
+from tests.support.waiting import PATIENCE_S, until
 
 CONFIG = Path(__file__).parents[2] / "config" / "broker"
 OPEN = """
@@ -52,15 +52,18 @@ class Broker:
         with (self.home / "log").open("ab") as log:
             command = ["mosquitto", "-c", str(self.home / "broker.conf")]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        for _ in range(500):
-            if self._process.poll() is not None:
-                break
-            with socket.socket() as probe:
-                if probe.connect_ex((self.host, self.port)) == 0:
-                    return
-            time.sleep(0.01)
-        self.stop()
-        raise RuntimeError(f"mosquitto did not start: {(self.home / 'log').read_text()}")
+        until(lambda: self._ended or self._accepts, "mosquitto accepts connections", every_s=0.01)
+        if self._ended:
+            raise RuntimeError(f"mosquitto did not start: {self.log}")
+
+    @property
+    def _ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
+    @property
+    def _accepts(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex((self.host, self.port)) == 0
 
     @property
     def memory_bytes(self) -> int:
@@ -77,13 +80,13 @@ class Broker:
         """SIGTERM: saves its state."""
         if self._process:
             self._process.terminate()
-            self._process.wait(10)
+            self._process.wait(PATIENCE_S)
 
     def kill(self) -> None:
         """SIGKILL: keeps what it last saved."""
         if self._process:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(PATIENCE_S)
 
     def _configuration(self, users: Mapping[str, str] | None, extra: str) -> str:
         passwords = self.home / "passwords"

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from scripts.stage import Failed
+from tests.support.waiting import PATIENCE_S
 
 _SHUTDOWN = 0x8004587D
 """EXT4_IOC_SHUTDOWN (linux/ext4.h): from now on every access is an I/O error, as with a card pulled out."""
@@ -21,7 +22,7 @@ BUSY_S = 5.0
 
 def run(*words: str | Path) -> str:
     """What the command printed. Raises Failed."""
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     if done.returncode:
         raise Failed(f"{' '.join(map(str, words))}: {done.stderr.strip()}")
     return done.stdout
@@ -67,7 +68,7 @@ class Ext4:
 
         Where another namespace keeps it mounted, unmounting writes nothing back: that is done before.
         """
-        subprocess.run(["sync", "-f", self.point], capture_output=True, timeout=60, check=False)
+        subprocess.run(["sync", "-f", self.point], capture_output=True, timeout=PATIENCE_S, check=False)
         end = time.monotonic() + BUSY_S
         while True:
             try:
@@ -82,7 +83,7 @@ class Ext4:
 
     def _let_go(self) -> None:
         """Also where somebody has files open; what he has open stays."""
-        subprocess.run(["umount", "-l", self.point], capture_output=True, timeout=60, check=False)
+        subprocess.run(["umount", "-l", self.point], capture_output=True, timeout=PATIENCE_S, check=False)
 
     def remount(self, options: str) -> None:
         run("mount", "-o", f"remount,{options}", self.point)
@@ -125,7 +126,7 @@ class Ext4:
 
 def check(image: Path) -> None:
     """Repair what can be repaired without asking."""
-    subprocess.run(["e2fsck", "-fy", image], capture_output=True, timeout=60, check=False)  # 1 = repaired
+    subprocess.run(["e2fsck", "-fy", image], capture_output=True, timeout=PATIENCE_S, check=False)  # 1 = repaired
 
 
 @contextlib.contextmanager
@@ -152,7 +153,7 @@ class Tmpfs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        subprocess.run(["umount", "-l", self.point], capture_output=True, timeout=60, check=False)
+        subprocess.run(["umount", "-l", self.point], capture_output=True, timeout=PATIENCE_S, check=False)
 
     def fill(self) -> int:
         """Bytes written until nothing fitted any more. May be called again while others free a little."""

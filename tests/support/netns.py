@@ -11,6 +11,7 @@ from typing import Self
 import pytest
 
 from tests.support.root import needs_root
+from tests.support.waiting import PATIENCE_S
 
 needs_netns = [
     *needs_root,
@@ -49,7 +50,7 @@ class Hosts:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for space in self._spaces.values():
-            subprocess.run(["ip", "netns", "del", space], check=False, capture_output=True, timeout=60)
+            subprocess.run(["ip", "netns", "del", space], check=False, capture_output=True, timeout=PATIENCE_S)
 
     def inside(self, name: str) -> tuple[str, ...]:
         """The words before a command that runs on this host."""
@@ -109,7 +110,7 @@ class Cable(Hosts):
 
 def run(*words: str, given: str | None = None) -> str:
     """What the command printed. Raises RuntimeError with what it complained of."""
-    done = subprocess.run(words, input=given, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, input=given, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(words)}: {done.stderr.strip()}")
     return done.stdout

@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
+from tests.support.waiting import PATIENCE_S
+
 PROGRAMS = Path("/usr/lib/postgresql")
 
 
@@ -63,7 +65,7 @@ class Postgres:
     def _run(self, program: str, *arguments: str) -> None:
         command = [*self._as_user, str(self._bin / program), *arguments]
         done = subprocess.run(
-            command, cwd="/tmp", stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False
+            command, cwd="/tmp", stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE_S, check=False
         )
         if done.returncode:
             raise RuntimeError(f"{program}: {done.stderr.decode()[-2000:]}")

@@ -19,7 +19,7 @@ from agent.rounds.look import LookTask
 from contract.messages import Transition
 from contract.vocabulary import Availability, Reason
 from tests.agent.rounds.house import House
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 CAMERA = Camera(slot="kitchen-1", address="127.0.0.1")
 ONLINE, OFFLINE, UNKNOWN = Availability.ONLINE, Availability.OFFLINE, Availability.UNKNOWN
@@ -123,7 +123,7 @@ def watching(
         finally:
             watch.stop()
             if watch.thread.ident:
-                watch.thread.join(30)
+                watch.thread.join(PATIENCE_S)
             changes.read()
             changes.closed = True
             house.close()
@@ -165,7 +165,7 @@ def test_the_claim_never_reaches_into_a_look_that_may_differ() -> None:
 
     def slow(camera: Camera) -> Look:
         look = gone(camera)
-        release.wait(5)
+        release.wait(PATIENCE_S)
         return look
 
     before = boot_ms()
@@ -187,7 +187,7 @@ def test_a_stuck_look_is_reported_once_and_its_recovery_once() -> None:
     def look(camera: Camera) -> Look:
         calls.append(boot_ms())
         if len(calls) == 3:
-            release.wait(10)
+            release.wait(PATIENCE_S)
         return good(camera)
 
     with watching(look, interval_s=0.05, stuck_after_s=0.1) as (watch, changes):

@@ -23,7 +23,7 @@ from tests import evil
 from tests.agent.ask.rtsp.players import clip, plays, rtp
 from tests.agent.rounds.house import POLICY, House
 from tests.support.enrolment import enrolled
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 K = POLICY.picture.confirm_visits.value
 SLOTS = ("one", "two")
@@ -252,7 +252,7 @@ def test_a_moving_camera_is_passed_over(room: Room) -> None:
     def move() -> None:
         with room.slots.spared("one"):
             began.set()
-            go_on.wait(60)
+            go_on.wait(PATIENCE_S)
 
     round_ = threading.Thread(target=room.check)
     round_.start()
@@ -261,7 +261,7 @@ def test_a_moving_camera_is_passed_over(room: Room) -> None:
     mover.start()
     assert not began.is_set()
     round_.join()
-    assert began.wait(10)
+    assert began.wait(PATIENCE_S)
     room.canteen.fault("one", "turned-away")
     for _ in range(K):
         assert room.check() == {"one": None, "two": True}

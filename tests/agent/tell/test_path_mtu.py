@@ -14,7 +14,7 @@ import pytest
 from agent.tell.failures import Kind
 from scripts.stage import tool
 from tests.support.netns import Hosts, needs_netns
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 pytestmark = needs_netns
 CAMERAS = 10
@@ -37,7 +37,9 @@ def path(tmp_path: Path) -> Iterator[Hosts]:
             hosts.address("router", f"{network}.1/24", port=port)
             hosts.address(host, f"{network}.2/24")
             hosts.ip(host, "route", "add", "default", "via", f"{network}.1")
-        subprocess.run([*hosts.inside("router"), "sysctl", "-qw", "net.ipv4.ip_forward=1"], check=True, timeout=60)
+        subprocess.run(
+            [*hosts.inside("router"), "sysctl", "-qw", "net.ipv4.ip_forward=1"], check=True, timeout=PATIENCE_S
+        )
         (tmp_path / "broker.conf").write_text("listener 1883 0.0.0.0\nallow_anonymous true\nlog_type all\n")
         words = (*hosts.inside("broker"), "mosquitto", "-c", str(tmp_path / "broker.conf"))
         with (tmp_path / "broker.log").open("w") as log, subprocess.Popen(words, stdout=log, stderr=log) as broker:
@@ -69,7 +71,7 @@ def agent(hosts: Hosts, folder: Path) -> Iterator[Path]:
 def uplink(config: Path) -> dict[str, Any]:
     """What `status` says of the line; {} as long as nothing was written."""
     words = (tool("canteen-agent"), "status", "--config", str(config), "--json")
-    said = subprocess.run(words, capture_output=True, check=False, timeout=60, env=os.environ).stdout
+    said = subprocess.run(words, capture_output=True, check=False, timeout=PATIENCE_S, env=os.environ).stdout
     found: dict[str, Any] = json.loads(said)["uplink"] if said.strip() else {}
     return found
 

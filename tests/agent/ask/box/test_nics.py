@@ -12,6 +12,7 @@ import pytest
 from agent.ask.box.nics import addresses
 from tests.support.netns import Hosts, run
 from tests.support.root import root
+from tests.support.waiting import PATIENCE_S
 
 CONFINED = """
 import ctypes, errno, json, platform, resource, socket, struct
@@ -60,7 +61,9 @@ def test_addresses_are_those_that_getifaddrs_lists() -> None:
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "aarch64"), reason="numbers of system calls are not known")
 def test_what_the_unit_denies_is_not_needed() -> None:
     """Without netlink and without writable code the interfaces are listed, the clock read, the libraries loaded."""
-    done = subprocess.run([sys.executable, "-c", CONFINED], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", CONFINED], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == listed()
 

@@ -39,6 +39,7 @@ from tests import evil
 from tests.agent.ask.rtsp import players
 from tests.agent.ask.rtsp.players import adds, clip, plays, rtp, says
 from tests.support.enrolment import enrolled
+from tests.support.waiting import PATIENCE_S
 
 PASSWORD = "sekret"
 HOSTILE, REFUSED, TIMED_OUT, MALFORMED = Reason.HOSTILE, Reason.REFUSED, Reason.TIMED_OUT, Reason.MALFORMED
@@ -544,7 +545,7 @@ def test_nobody_is_left_behind() -> None:
         left = [one for one in psutil.Process().children(recursive=True) if "agent.ask" in " ".join(one.cmdline())]
         assert len(left) == 2
         told.close()  # type: ignore[attr-defined]
-        assert psutil.wait_procs(left, timeout=3)[1] == []
+        assert psutil.wait_procs(left, timeout=PATIENCE_S)[1] == []
 
 
 def test_a_password_stands_in_no_process_list() -> None:

@@ -11,6 +11,7 @@ from agent.model import UNASKED, Camera, NotSeen, Ports, Seen, Talk
 from contract.vocabulary import Reason
 from tests import evil
 from tests.agent.ask.talk.talking import SDP, Room, Talker
+from tests.support.waiting import PATIENCE_S
 
 REQUIRE = "Require: www.onvif.org/ver20/backchannel\r\n"
 DIGEST = 'WWW-Authenticate: Digest realm="IP Camera", nonce="n1", qop="auth"'
@@ -94,7 +95,7 @@ def test_what_may_have_begun_is_torn_down(answer: bytes | None, reason: Reason) 
         assert seen.reason is reason
         assert time.monotonic() - began < 1.4
         if answer is not None:
-            assert camera.torn_down.wait(1.0)
+            assert camera.torn_down.wait(PATIENCE_S)
             assert camera.methods == ["DESCRIBE", "SETUP", "TEARDOWN"]
 
 
