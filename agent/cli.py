@@ -23,6 +23,7 @@ from agent.permit import onvif_login
 from contract import shipped
 from contract.command_line import wanted_lang
 from contract.messages import BROKEN_JSON, Verdict
+from contract.plain import open_plain
 from contract.problems import ConfigError, Problem, Unfit, Words, unreadable, why
 from contract.vocabulary import Standing
 
@@ -388,7 +389,7 @@ def _credentials(arguments: argparse.Namespace) -> Credentials | None:
     if not arguments.username:
         return None
     try:
-        with arguments.password_file.open("rb") as file, _option("--password-file"):
+        with open_plain(arguments.password_file) as file, _option("--password-file"):
             password = secret.from_bytes(file.read(secret.MAX_FILE_BYTES + 1), arguments.password_file)
     except OSError as error:
         raise unreadable(str(arguments.password_file), error) from None

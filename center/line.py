@@ -18,6 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from center.holes import VERSION_TOPIC, hole
 from contract import failures
 from contract.failures import Failure, Kind
+from contract.plain import read_plain
 from contract.problems import Told, why
 
 log = logging.getLogger(__name__)
@@ -259,7 +260,7 @@ class Line:
 
 def _secret(file: Path | None) -> str | None:
     try:
-        return file.read_text("utf-8").strip() if file else None
+        return read_plain(file).decode("utf-8").strip() if file else None
     except (OSError, ValueError) as error:
         said = why(error)
         raise Unusable(f"{file}: no password to be read there: {said.en}", f"{file}：读不到口令：{said.zh}") from error

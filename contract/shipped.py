@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from contract import strict_yaml
+from contract.plain import read_plain
 
 T = TypeVar("T")
 _PACKAGED = Path(__file__).parent / "data"
@@ -24,7 +25,7 @@ def load(kind: str, name_or_path: str, type_: type[T]) -> T:
     """
     source = Path(name_or_path)
     if "/" in name_or_path or name_or_path.endswith(".yaml"):
-        return strict_yaml.load(source.read_bytes(), type_, source=str(source))
+        return strict_yaml.load(read_plain(source), type_, source=str(source))
     found = FOLDER / kind / f"{name_or_path}.yaml"
     if not _NAME.fullmatch(name_or_path) or not found.is_file():
         raise FileNotFoundError(f"no {kind} named {name_or_path!r}; shipped: {', '.join(names(kind))}")

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from contract.messages import BROKEN_JSON
+from contract.plain import read_plain
 from contract.problems import unreadable
 from simulator.persona import Profile
 from simulator.soap import Ask
@@ -110,7 +111,7 @@ def at_home(body: str, host: str, onvif_port: int, rtsp_port: int) -> str:
 def load(path: Path) -> Capture:
     """Read a capture file. Raises OSError or msgspec.DecodeError."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Capture)
+        return msgspec.json.decode(read_plain(path), type=Capture)
     except OSError as error:
         raise unreadable(str(path), error) from None
     except BROKEN_JSON as error:

@@ -6,6 +6,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from contract import strict_yaml
+from contract.plain import read_plain
 from contract.problems import unreadable
 from simulator.faults import FAULTS
 from simulator.shot import SCENES, TEXTS
@@ -94,7 +95,7 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def load(path: Path) -> Scenario:
     """Read a scenario file. Raises ConfigError with everything that is wrong."""
     try:
-        content = path.read_bytes()
+        content = read_plain(path)
     except OSError as error:
         raise unreadable(str(path), error) from None
     return strict_yaml.load(content, Scenario, source=str(path))

@@ -19,6 +19,7 @@ from agent.settings.last_good import LastGood
 from agent.settings.secret import Secret
 from contract import shipped, strict_yaml
 from contract.messages import Identity
+from contract.plain import read_plain
 from contract.policy import load_policy
 from contract.problems import Language
 from contract.strict_yaml import ConfigError, Problem, Unfit
@@ -116,7 +117,7 @@ def _read(path: Path) -> "_Loading":
     try:
         content, status = secret.read(path, strict_yaml.MAX_BYTES)
     except Unfit as unfit:
-        problem = Problem(source=path.name, line=0, code="unreadable", params={"why": unfit.params["why"]})
+        problem = Problem(source=str(path), line=0, code="unreadable", params={"why": unfit.params["why"]})
         raise ConfigError([problem]) from None
     return _Loading(path, content, status, strict_yaml.find(content, entries.File, source=path.name))
 
@@ -159,7 +160,7 @@ class _Loading:
         return self._built(self.found.result())
 
     def _pems(self) -> Iterator[tuple[str, bytes]]:
-        return ((key, Path(file).read_bytes()) for key, file in self._files.items() if not key.endswith(".key"))
+        return ((key, read_plain(Path(file))) for key, file in self._files.items() if not key.endswith(".key"))
 
     def in_clear(self) -> bool:
         """Whether a password stands in the file itself."""
@@ -174,7 +175,7 @@ class _Loading:
             source=str(self._path.absolute()),
             text=self._text,
             files={key: pem for key, pem in self._pems() if b"PRIVATE KEY" not in pem},
-            policy=Path(policy).read_bytes() if "/" in policy else None,
+            policy=read_plain(Path(policy)) if "/" in policy else None,
         )
 
     def _check_policy(self) -> None:

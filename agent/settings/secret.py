@@ -5,13 +5,12 @@ A secret is written as `env:NAME`, `file:PATH`, `credential:NAME`, or in clear. 
 reads it.
 """
 
-import errno
 import os
 import re
-import stat
 from pathlib import Path
 
 from agent.files import write_atomically
+from contract.plain import open_plain
 from contract.problems import Unfit, why
 
 MAX_CHARS = 256
@@ -96,13 +95,8 @@ def write_credential(name: str, text: str, *, folder: Path) -> Path:
 def read(path: Path, limit: int) -> tuple[bytes, os.stat_result]:
     """Up to `limit` + 1 bytes of a regular file, and the status of just that file. Raises Unfit."""
     try:
-        # A FIFO must not block us, nor a terminal become ours.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        with os.fdopen(handle, "rb") as file:
-            status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode):
-                raise OSError(errno.EISDIR, "not a regular file")
-            return file.read(limit + 1), status
+        with open_plain(path) as file:
+            return file.read(limit + 1), os.fstat(file.fileno())
     except (OSError, ValueError) as error:
         raise Unfit("file", path=str(path), why=why(error)) from None
 

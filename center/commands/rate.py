@@ -29,6 +29,7 @@ from center.readings import NAMES, Definition, Rule, Share
 from center.report import LEVELS, Report, When, as_json, report
 from center.show import Plain, failing_first, headings, rate_cells, summary, word
 from center.store import Reader, Store
+from contract.plain import read_plain
 from contract.preset import load_preset, presets
 from contract.problems import ConfigError
 
@@ -113,7 +114,7 @@ def _defines(name: str) -> bool:
     if "/" not in name and not name.endswith(".yaml"):
         return name in presets()
     try:
-        return not any(line.startswith(b"capability:") for line in Path(name).read_bytes().splitlines())
+        return not any(line.startswith(b"capability:") for line in read_plain(Path(name)).splitlines())
     except OSError:
         return False
 

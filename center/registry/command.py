@@ -19,6 +19,7 @@ from center.registry.words import said, sentence
 from center.show import Bar, word
 from center.store import Absent, Store
 from center.store.registrar import Changed, Counts
+from contract.plain import open_plain
 from contract.policy import Policy, load_policy
 from contract.problems import unreadable, why
 from contract.regions import Regions, load_regions
@@ -154,7 +155,7 @@ def _regions(store: Store, name: str) -> Regions | None:
 
 def _opened(path: Path) -> Any:
     try:
-        return path.open("rb")
+        return open_plain(path)
     except OSError as error:
         raise unreadable(str(path), error) from error
 

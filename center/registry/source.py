@@ -8,7 +8,6 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from center.registry.problems import Findings, Place, Unfit
@@ -38,13 +37,8 @@ class Table(NamedTuple):
     left: int = 0
 
 
-def open_tables(file: Path, findings: Findings, progress: Progress) -> Iterator[Table]:
-    """Raises Unfit or OSError. Rows come as they are read: nothing is held that need not be."""
-    with file.open("rb") as data:
-        yield from tables(data, findings, progress)
-
-
 def tables(data: BinaryIO, findings: Findings, progress: Progress = lambda done, of: None) -> Iterator[Table]:
+    """Raises Unfit. Rows come as they are read: nothing is held that need not be."""
     head = data.read(8)
     data.seek(0)
     if head.startswith(b"PK\x03\x04"):

@@ -26,8 +26,8 @@ class Store:
         self.where = where
         """As it was told."""
         url = address(where)
-        if url.drivername == "sqlite" and not create and not Path(url.database or "").exists():
-            raise Absent(f"{where}: no such database", f"{where}：没有这个数据库")
+        if url.drivername == "sqlite":
+            _check_file(where, Path(url.database or ""), create=create)
         try:
             self._engine = sa.create_engine(url)
         except ImportError as error:
@@ -102,6 +102,14 @@ def address(where: str) -> sa.URL:
             f"{url.drivername}：没有这种数据库；可用的有 {known}",
         )
     return url.set(drivername=DRIVERS[url.drivername])
+
+
+def _check_file(where: str, file: Path, *, create: bool) -> None:
+    """Before SQLite opens it, which would write a first page into an empty file, and wait at a pipe."""
+    if file.exists() and not file.is_file():
+        raise Unavailable(f"{where}: it is not a regular file", f"{where}：不是普通文件")
+    if not create and not (file.exists() and file.stat().st_size):
+        raise Absent(f"{where}: no such database", f"{where}：没有这个数据库")
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

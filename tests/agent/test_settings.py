@@ -267,9 +267,10 @@ def test_a_policy_beside_the_configuration(folder: Path) -> None:
 
 def test_a_file_that_is_not_there_is_a_problem_like_any_other(folder: Path) -> None:
     """No configuration, a folder or a pipe in its place: one line, no traceback, no waiting."""
-    assert settings.check(folder / "agent.yaml", "en") == ["agent.yaml: cannot be read: there is no such file."]
-    assert settings.check(folder, "zh")[0].endswith("无法读取：不是普通文件。")
-    assert settings.check(folder / "fifo.secret", "en") == ["fifo.secret: cannot be read: it is not a regular file."]
+    none, pipe = folder / "agent.yaml", folder / "fifo.secret"
+    assert settings.check(none, "en") == [f"{none}: cannot be read: there is no such file."]
+    assert settings.check(folder, "zh") == [f"{folder}: 无法读取：不是普通文件。"]
+    assert settings.check(pipe, "en") == [f"{pipe}: cannot be read: it is not a regular file."]
 
 
 def test_a_secret_shows_in_nothing_that_is_printed(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

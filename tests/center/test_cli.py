@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,13 @@ def test_misuse_is_told_and_exits_2(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["rate", "--database", "{tmp}"], "{tmp}: unable to open database file"),
+        (["rate", "--database", "{tmp}"], "{tmp}: it is not a regular file"),
+        (["rate", "--database", "{tmp}/pipe"], "{tmp}/pipe: it is not a regular file"),
+        (["registry", "import", "{tmp}/pipe", "--database", "{db}"], "{tmp}/pipe: cannot be read: it is not a regular"),
+        (["registry", "check", "{tmp}/pipe", "--database", "{db}"], "{tmp}/pipe: cannot be read: it is not a regular"),
+        (["rate", "--database", "{db}", "--policy", "{tmp}/pipe"], "{tmp}/pipe: cannot be read: it is not a regular"),
+        (["restore", "{tmp}/pipe", "--database", "{tmp}/o.db"], "{tmp}/pipe: it is not a regular file"),
+        (["serve", "--database", "{db}", "--key", "{tmp}/pipe"], "{tmp}/pipe: cannot be read: it is not a regular"),
         (["rate", "--database", "{tmp}/binary"], "{tmp}/binary: file is not a database"),
         (["backup", "--database", "{tmp}/binary", "--out", "{tmp}/o.db"], "{tmp}/binary: file is not a database"),
         (["restore", "{tmp}", "--database", "{tmp}/o.db"], "{tmp}: it is not a regular file"),
@@ -178,8 +185,9 @@ def test_misuse_is_told_and_exits_2(
 def test_a_file_that_cannot_be_used_is_named(
     database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
-    """Missing, a folder, binary: the file that is at fault and why, once, and no number of an error."""
+    """Missing, a folder, a pipe, binary: the file that is at fault and why, once, and no number of an error."""
     (tmp_path / "binary").write_bytes(b"\xf7\x00\xff" * 99)
+    os.mkfifo(tmp_path / "pipe")
     words = {"tmp": tmp_path, "db": database}
     assert main(["--lang", "en", *[one.format(**words) for one in arguments]]) == 2
     told = capsys.readouterr().err
@@ -195,7 +203,7 @@ def test_a_file_that_cannot_be_used_is_named(
         (["rate", "--database", "x", "--level", "street"], "--level：没有 'street'，可选："),
         (["rate", "--database", "x", "--json", "--csv"], "--csv：不能与 --json 同用"),
         (["rate", "--database", "{tmp}/none.db"], "{tmp}/none.db：没有这个数据库"),
-        (["rate", "--database", "{tmp}"], "{tmp}：无法打开数据库文件"),
+        (["rate", "--database", "{tmp}"], "{tmp}：不是普通文件"),
         (["rate", "--database", "{tmp}/binary"], "{tmp}/binary：不是数据库文件"),
         (["rate", "--database", "postgresql://a:b@c/d"], "口令人人可见"),
         (["rate", "--database", "oracle://c/d"], "没有这种数据库"),
@@ -224,6 +232,16 @@ def test_mistakes_are_told_in_chinese(
         code = int(str(left.code))
     assert code == 2
     assert said.format(**words) in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_an_empty_file_is_no_database_and_stays_empty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What only reads makes nothing of it."""
+    empty = tmp_path / "empty.db"
+    empty.touch()
+    assert main(["--lang", "zh", "rate", "--database", str(empty)]) == 2
+    assert capsys.readouterr().err == f"canteen-center: {empty}：没有这个数据库\n"
+    assert empty.stat().st_size == 0
+    assert list(tmp_path.iterdir()) == [empty]
 
 
 def test_what_was_set_aside_can_be_seen(database: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """The command line, as a child process."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -124,6 +125,8 @@ def test_a_wrong_scenario_is_misuse(tmp_path: Path) -> None:
     [
         (["run", "--scenario", "{tmp}/none.yaml"], "{tmp}/none.yaml: cannot be read: there is no such file."),
         (["run", "--scenario", "{tmp}"], "{tmp}: cannot be read: it is not a regular file."),
+        (["run", "--scenario", "{tmp}/pipe"], "{tmp}/pipe: cannot be read: it is not a regular file."),
+        (["run", "--scenario", "{tmp}/p.yaml"], "{tmp}/pipe: cannot be read: it is not a regular file."),
         (["run", "--scenario", "{tmp}/binary"], "{tmp}/binary:1: not UTF-8 text. Save the file as UTF-8."),
         (["run", "--scenario", "{tmp}/s.yaml"], "{tmp}/none.json: cannot be read: there is no such file."),
         (["run", "--scenario", "{tmp}/b.yaml"], "{tmp}/binary: not a capture: "),
@@ -139,6 +142,8 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, wrong: list[str], s
     """Missing, a folder, binary: which file and why in one sentence, and no number of an error."""
     (tmp_path / "binary").write_bytes(b"\xf7\x00\xff")
     (tmp_path / "s.yaml").write_text("cameras:\n  - {slot: a, capture: none.json}\n")
+    (tmp_path / "p.yaml").write_text("cameras:\n  - {slot: a, capture: pipe}\n")
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "b.yaml").write_text("cameras:\n  - {slot: a, capture: binary}\n")
     done = sim(*(word.format(tmp=tmp_path) for word in wrong))
     assert done.returncode == 2
