@@ -20,7 +20,7 @@ from contract.vocabulary import name
 log = logging.getLogger(__name__)
 
 SAVE_EVERY_MS = 600_000
-"""The file is written so often, with each anchor of a disciplined clock and at the stop: it lives on a memory card."""
+"""The file is written only so often, with each disciplined anchor and at the stop: it is on a memory card."""
 
 
 class BoxClock:
@@ -40,7 +40,7 @@ class BoxClock:
         self._center: int | None = None
 
     def witness(self, utc_ms: int) -> None:
-        """The center's clock says so at this moment."""
+        """Take note of the center's clock: it says `utc_ms` at this moment."""
         self._center = utc_ms - boot_ms()
 
     def poll(self) -> bool:
@@ -106,7 +106,7 @@ class BoxClock:
 
 
 def certain_s(file: Path, boot: str) -> float:
-    """The same for a command beside the agent, from what that wrote down: see BoxClock.certain_s."""
+    """BoxClock.certain_s for a command beside the agent, from the file that the agent wrote."""
     health, (at, utc_ms) = clocks.clock(), clocks.both_ms()
     now = Reading(at=at, utc_ms=utc_ms, synced=health.synced, err_ms=health.err_ms or 0)
     clock, _ = deciding.step(Clock(floor=deciding.floor(_kept(file), boot)), now)

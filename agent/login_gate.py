@@ -82,9 +82,9 @@ class LoginGate:
         self._lock = threading.RLock()
         self._came_back = threading.Condition(self._lock)
         self._first: set[_Login] = set()
-        """Logins that are tried for the first time by this process, and not back yet."""
+        """Logins that this process sends for the first time and whose outcome it does not know yet."""
         self._back: set[_Login] = set()
-        """Those that came back and were not refused."""
+        """Logins that this process has sent and that were not refused."""
         self._worked_s: dict[_Login, float] = {}
         self._excused: dict[_Login, int] = {}
         self._told: set[_Login] = set()
@@ -266,7 +266,7 @@ class _Record:
             self._take_over(_decoded(file.with_name(EARLIER_NAME)))
 
     def _take_over(self, earlier: _Content | str) -> None:
-        """What an earlier version kept elsewhere, once."""
+        """Take over, once, what an earlier version kept in another file."""
         if isinstance(earlier, _Content) and (earlier.guards or earlier.barred):
             self._content = earlier
             self.change(lambda content: content.barred.update(earlier.barred))
@@ -279,7 +279,7 @@ class _Record:
             return self._content
 
     def guard(self, login: _Login) -> Guard | None:
-        """What stands against a login; where nothing stands against any, nothing is hashed for it."""
+        """The guard of a login. Its key is slow to compute, so that is left out while the record has no guards."""
         with self._lock:
             content = self.content
             return content.guards.get(self._key(content, login)) if content.guards else None
@@ -307,7 +307,7 @@ class _Record:
         return f"{address} {self._fingerprints[known]}"
 
     def change(self, change: _Change) -> None:
-        """Do it to what is on disk now, under the lock all processes share. What the disk does not take waits here."""
+        """Apply it to what is on disk now, under the lock of all processes. What the disk refuses waits in memory."""
         with self._lock:
             self._refresh()
             change(self._content)
@@ -316,7 +316,7 @@ class _Record:
                 self._write(self._file)
 
     def can_keep(self) -> bool:
-        """Writes what is there anew."""
+        """Whether the disk takes a write: the content is written anew."""
         self.change(lambda _: None)
         with self._lock:
             return not self._unwritten
@@ -361,14 +361,14 @@ class _Record:
 
 
 def _forget(content: _Content) -> None:
-    """What is older by FORGOTTEN_S than the newest."""
+    """Remove the guards that are older by FORGOTTEN_S than the newest."""
     ends = {key: guard.ends_s() for key, guard in content.guards.items()}
     newest = max(ends.values(), default=0.0)
     content.guards = {key: guard for key, guard in content.guards.items() if ends[key] > newest - FORGOTTEN_S}
 
 
 def _state(file: Path) -> tuple[int, int, int] | None:
-    """Tells one content from another: each is a file of its own."""
+    """What tells one content of the file from another: each change makes a new file."""
     try:
         found = os.lstat(file)
     except OSError:

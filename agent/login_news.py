@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class LoginNews:
-    """Whom LoginGate tells. `certain_s()`: its clock."""
+    """What LoginGate calls when a login is refused or works again. `certain_s()`: the gate's clock."""
 
     def __init__(self, slots: Slots, certain_s: Callable[[], float]) -> None:
         self._slots, self._certain_s = slots, certain_s

@@ -27,7 +27,7 @@ class Wait(Protocol):
 
 
 class NoWait(NamedTuple):
-    """How a task waits that needs no lock."""
+    """The wait of a task that needs no lock: none."""
 
     longest_pause_ms: int = 0
 
@@ -109,14 +109,14 @@ class Loop(Threaded, Generic[T]):
             raise
 
     def _rested_until(self, due_ms: int) -> bool:
-        """Whether to go on."""
+        """Sleep until the run is due, or is hurried. False: the loop was stopped."""
         self._due_ms = due_ms
         self._wake.wait(timeout=max(0.0, (due_ms - self._now()) / 1000))
         self._wake.clear()
         return not self._stopping
 
     def _once(self, due_ms: int) -> int:
-        """Boot ms at which it was over.
+        """One run, from its due time on; returns the boot ms at which it was over.
 
         Its begin and its end are read from the clock once each: whenever this process stands still, it is within a
         run that then took too long, or before one that then began too late.
@@ -130,9 +130,9 @@ class Loop(Threaded, Generic[T]):
             return self._run(due_ms, wait.longest_pause_ms > self._patience_ms)
 
     def _run(self, due_ms: int, stood_still: bool) -> int:
-        """The run itself. It stays overdue while others of ours are where it goes, and nobody is to blame for that.
+        """The run itself. While other visits of ours held the lock it was overdue, and nothing was missed by that.
 
-        Unless this process stood still meanwhile: then nobody waited either.
+        But if this process stood still meanwhile, it did not wait either: then the run was missed.
         """
         began_ms = self._now()
         if stood_still or began_ms - due_ms > self.late_ms + self._longest_wait_ms:
@@ -167,7 +167,7 @@ class Loop(Threaded, Generic[T]):
         return found
 
     def _ends(self) -> None:
-        """This thread ends by a bug of ours: nobody does the task from the run on that it was at."""
+        """A bug of ours ends this thread: from its current run on nobody does the task."""
         with self._lock:
             at = min(one for one in (self._now(), self._due_ms, self._since_ms) if one is not None)
             self._task.missed(at, Reason.AGENT_FAULT)
@@ -185,7 +185,7 @@ class Loop(Threaded, Generic[T]):
         self._wake.set()
 
     def give_up_if_stuck(self) -> bool:
-        """Tell the task of a run that outlived its patience, once; True when that happened now."""
+        """Tell the task, once, that its run has outlived its patience. True: it was told just now."""
         if self._since_ms is None:
             return False  # most rest
         with self._lock:
@@ -203,12 +203,12 @@ class Loop(Threaded, Generic[T]):
 
     @property
     def stuck(self) -> bool:
-        """A run hangs and was given up."""
+        """Whether a run hangs and was given up."""
         return self._stuck
 
     @property
     def idle(self) -> bool:
-        """Nobody does the task: its run is stuck, or the thread has ended."""
+        """Whether nobody does the task: its run is stuck, or its thread has ended."""
         return self._stuck or not self.thread.is_alive()
 
     @property

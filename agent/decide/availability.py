@@ -111,7 +111,7 @@ def _reached(look: Look, policy: Policy) -> Outcome:
 
 
 def _tried(look: Look) -> bool:
-    """Whether connecting was truly tried: some port accepted, or all are known to be unreachable."""
+    """Whether a connection was really attempted: some port accepted it, or all are known to be unreachable."""
     return isinstance(look.tcp, Seen) or look.tcp.reason is Reason.UNREACHABLE
 
 
@@ -150,7 +150,7 @@ class State(Struct, frozen=True, kw_only=True):
 
     @property
     def hurry(self) -> bool:
-        """A second look is wanted soon."""
+        """Whether a second look should follow soon."""
         return self.suspicion is not None
 
     @property
@@ -251,9 +251,9 @@ def _stepped(state: State, seen: Suspicion) -> tuple[State, Change | None]:
 
 
 def stuck(state: State, at: int, reason: Reason = Reason.TIMED_OUT) -> tuple[State, Change | None]:
-    """No look can tell what was since boot ms `at` (`reason`): unknown at once, since nothing will confirm it.
+    """The state when no look tells anything from boot ms `at` on: unknown at once, as no second look can confirm it.
 
-    TIMED_OUT: one that began then was given up. AGENT_FAULT: one that was due then did not begin.
+    `reason`: TIMED_OUT = a look that began then was given up; AGENT_FAULT = a look that was due then did not begin.
 
     An open suspicion that denied the availability dates the change, as in `step`.
     """
@@ -291,7 +291,7 @@ def pictured(state: State, at: int, policy: Policy) -> tuple[State, Change | Non
 
 
 def _denied_since(state: State, at: int) -> int:
-    """Since when what is over at `at` was not believed: by an open suspicion, or for being busy too long."""
+    """From when on the state that ends at `at` was no longer believed: by an open suspicion, or busy for too long."""
     first = state.suspicion
     denied = first is not None and state.availability not in {first.availability, Availability.UNKNOWN}
     starts = [at, *([first.since] if first and denied else []), *([state.held_until] if state.held_until else [])]

@@ -15,15 +15,15 @@ LEAP_MS = 3_600_000
 """No disciplined clock steps so far once it is right: a leap is believed only after it stood for `PATIENCE_MS`."""
 PATIENCE_MS = 600_000
 GRACE_MS = 300_000
-"""So long after a start nobody needs to have set the clock yet."""
+"""For so long after a start the clock need not be synchronised yet."""
 WITNESS_MS = 300_000
-"""How far the center's clock and ours may lie apart and agree, the way of its word included."""
+"""The center's clock and ours agree up to this difference, the delay of its message included."""
 BEHIND_MS = 60_000
-"""An undisciplined clock may be so far before the last certain time; it is told with an error as large."""
+"""An undisciplined clock may be so far behind the last certain time; its anchor then has an error as large."""
 FAR_MS = 5 * 366 * 86_400_000
 """An undisciplined clock further ahead of the last certain time is absurd."""
 UNSYNCED_ERR_MS = 60_000
-"""What a clock that nobody disciplines is taken to be off by, at least."""
+"""The least error that a clock which nobody disciplines is taken to have."""
 RELEASED_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z: it is certainly later than that."""
 
@@ -52,7 +52,7 @@ class Floor(Struct, frozen=True, kw_only=True):
     utc_ms: int
 
     def by(self, at: int) -> int:
-        """The same for a later moment of this boot, UTC ms: what has passed since is certain too."""
+        """The floor at a later boot ms of this boot, in UTC ms: the time that has passed since is certain too."""
         return self.utc_ms + at - self.at
 
 
@@ -95,8 +95,8 @@ def step(clock: Clock, now: Reading) -> tuple[Clock, Anchoring | None]:
     A disciplined clock anchors at once, and again when it has moved. An undisciplined one anchors only where no
     disciplined one ever did in this run, and only if it contradicts nothing that is certain; else events stay undated.
 
-    Who disciplines it may be wrong, too, or lie (a receiver 1,024 weeks back, a spoofed server): below what is certain,
-    and against the center's own clock, its word is not believed however long it stands.
+    The source that disciplines a clock may be wrong or lie (a GPS receiver 1,024 weeks back, a spoofed server). A time
+    before the last certain one, or against the center's own clock, is not believed however long it stands.
     """
     clock = replace(clock, leapt=_leapt(clock, now), unsynced_since=_unsynced_since(clock, now))
     contradiction = _contradiction(clock, now)
@@ -128,7 +128,7 @@ def _contradiction(clock: Clock, now: Reading) -> ClockDoubt | None:
 
 
 def _against(witness_ms: int) -> ClockDoubt | None:
-    """What it means that our clock is so far ahead of the center's."""
+    """The doubt that follows from how far our clock is ahead of the center's; None where they agree."""
     if abs(witness_ms) <= WITNESS_MS:
         return None
     return ClockDoubt.BEHIND if witness_ms < 0 else ClockDoubt.AHEAD

@@ -27,7 +27,7 @@ def judge(evidence: Evidence, policy: Policy) -> tuple[Verdict, ...]:
 
 
 def _blamed(verdict: Verdict, evidence: Evidence) -> Verdict:
-    """Where the camera is there and ONVIF alone cannot be connected to, power and cable are not the cause."""
+    """If the camera is reachable and only its ONVIF port is not, the cause is neither power nor cable: say so."""
     reached = evidence.look is not None and isinstance(evidence.look.tcp, Seen)
     if verdict.clause is not Clause.ONLINE and verdict.reason == Reason.UNREACHABLE and reached:
         return replace(verdict, reason=Finding.ONVIF_SILENT)
@@ -59,9 +59,9 @@ def online(evidence: Evidence, policy: Policy) -> Verdict:
 
 
 def _opened(described: Verdict, picture: Seen[Picture] | NotSeen) -> Verdict:
-    """A stream that is described: what trying to get a picture of it adds.
+    """What the attempt to get a picture adds to a stream that is described.
 
-    One visit that found the camera busy, or was sent nothing, denies nothing: as with looks, a second must agree.
+    One visit that found the camera busy, or received nothing, changes nothing: as with looks, a second must agree.
     """
     met = replace(described, standing=Standing.MET, level=Level.E3)
     if isinstance(picture, Seen):

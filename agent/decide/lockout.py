@@ -13,20 +13,20 @@ from agent.permit import LoginMet
 MINUTE_S, DAY_S = 60.0, 86_400.0
 FIRST_PAUSE_S = 30 * MINUTE_S
 SHORT_PAUSES_S = (1 * MINUTE_S, 5 * MINUTE_S, 15 * MINUTE_S)
-"""At a camera that says how many attempts are left, or that it forgives soon: each pause costs its rate."""
+"""The first pauses at a camera that says how many attempts are left, or that it forgives soon."""
 OWNERS = 3
-"""So many attempts are the owner's: where no more are left it is not tried again for a day."""
+"""So many attempts are left to the owner: where the camera has no more, we try again only after a day."""
 FORGIVING_S = 60 * MINUTE_S
-"""A camera that says that it forgives within this time locks nobody out for long."""
+"""A camera that unlocks by itself within this time locks nobody out for long."""
 FORGIVEN_AFTER_S = 5.0
-"""So long after the moment it named: its clock need not be ours."""
+"""We wait so much longer than the camera said, as its clock may differ from ours."""
 MAX_REFUSED_A_DAY = 3
-"""At a camera that says neither."""
+"""Attempts a day at a camera that says neither how many are left nor when it forgives."""
 TRY_S = 180.0
-"""A login that was let through and of whose end nobody told (the process was killed) counts as refused after this."""
+"""A login whose outcome nobody reported in this time (its process was killed) counts as refused."""
 
 _Moment = Annotated[float, Meta(ge=-1e11, le=1e11)]
-"""What a calendar can show: a record that says otherwise is damaged."""
+"""Seconds that a calendar can show: a record with any other number is damaged."""
 
 
 class Guard(Struct, frozen=True, kw_only=True):
@@ -61,10 +61,10 @@ class Guard(Struct, frozen=True, kw_only=True):
         return max(0.0, self.ends_s() - now_s, under_way)
 
     def at(self, now_s: float) -> "Guard":
-        """The guard by a clock that says `now_s`: where it was set back behind the last refusal, as if that were now.
+        """The guard at `now_s`. If the clock was set back behind the last refusal, that refusal counts as just now.
 
-        The pause begins anew. Ending it would grant an attempt at each setting back, waiting for the old time to come
-        again could take years. An attempt of whose end nobody told for TRY_S was refused.
+        So the pause begins anew: to end it would allow an attempt each time the clock is set back, and to wait for the
+        old time could take years. An attempt whose outcome nobody reported within TRY_S was refused.
         """
         last = max((*self.refused_at[-1:], *([] if self.trying_at is None else [self.trying_at])), default=now_s)
         here = self._earlier(last - now_s) if last > now_s else self
@@ -83,7 +83,7 @@ class Guard(Struct, frozen=True, kw_only=True):
     def after(self, met: LoginMet, now_s: float) -> "Guard":
         """The guard after a visit that met refusals with these credentials.
 
-        A visit without a refusal forgives nothing, an unplugged camera neither; it ends an attempt under way.
+        A visit without a refusal (the camera may be unplugged) only ends the attempt that was under way.
         """
         if not met.failed:
             return replace(self, trying_at=None)
@@ -106,7 +106,7 @@ class Guard(Struct, frozen=True, kw_only=True):
         )
 
     def _left(self, met: LoginMet) -> int | None:
-        """As the camera says; where it was silent this time, what it said last less what we used since."""
+        """What the camera says; if it said nothing this time, its last number less the attempts used since."""
         if met.attempts_left is not None or self.attempts_left is None:
             return met.attempts_left
         return max(0, self.attempts_left - met.failed)

@@ -1,9 +1,9 @@
-"""Who is who: the register beside what discovery found; pure.
+"""Tells which discovered device belongs to which slot of the register. Pure.
 
 How devices are found, and what is recorded or shown of the outcome, must not be known here.
 
-Identity is a vote, since each witness alone is known to be doubled or false. Equal counts for, different against,
-absent or junk not at all:
+Identity is a vote of four marks, since each alone is known to be copied or false. An equal mark counts for the device,
+a different one against it, an absent or junk one not at all:
 
     MAC in the ARP table        4    on a link of ours it is the truth
     endpoint reference          2    survives DHCP, not every factory reset; copied in some batches
@@ -128,7 +128,8 @@ def learn(identity: Identity, device: DiscoveredDevice) -> Identity:
 def _candidates(places: Sequence[_Place], devices: Sequence[DiscoveredDevice]) -> list[tuple[_Place, int, int]]:
     """(place, index of a device, vote) wherever the vote identifies; the surest first.
 
-    Well recognised at home comes before any better vote elsewhere: nobody lures a slot away from its own camera.
+    A device that is recognised at the slot's own address comes before any better vote elsewhere: nobody can lure a slot
+    away from its own camera.
     """
     pairs = [
         (place, index, score)
@@ -145,7 +146,7 @@ def _doubt(place: _Place, device: DiscoveredDevice, score: int) -> tuple[bool, i
 
 
 def _recognised(place: _Place, device: DiscoveredDevice, score: int, devices: Sequence[DiscoveredDevice]) -> Sighting:
-    """The slot's device by its identity, unless others elsewhere show the same identity with no less right."""
+    """The slot's device by its identity, unless devices elsewhere show the same identity with at least this vote."""
     equals = [d for d in devices if d.address != device.address and vote(place.identity, d) >= score]
     others = [d.address for d in equals if d.mac and device.mac and d.mac != device.mac]
     unsure = [d.address for d in equals if not (d.mac and d.mac == device.mac)]

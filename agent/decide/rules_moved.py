@@ -13,11 +13,11 @@ from contract.vocabulary import Level, Standing
 
 ALL_AROUND = 360.0
 STANDS_DEG = 2.0
-"""A head that turned less did not turn: the picture is measured no finer."""
+"""A smaller turn is none: the pictures cannot be measured more exactly."""
 GROWS = 1.05
 """Magnification below which nothing grew."""
 COMPARED = 1.4
-"""Magnification from which on a lens shows so much more than a cut-out that they are told apart."""
+"""From this magnification on a lens shows so much more detail than digital zoom that the two can be told apart."""
 BLURS, UNTOUCHED = 0.75, 0.8
 """Sharpness left, as a share: up to the first the focus moved, from the second on it did not; people and steam, too,
 change a picture by what lies between."""

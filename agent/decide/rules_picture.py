@@ -20,7 +20,7 @@ HIDES: dict[PictureFault, frozenset[PictureFault]] = {
     PictureFault.STREAK: frozenset({PictureFault.SCENE_CHANGE}),
     PictureFault.BLOCK: frozenset({PictureFault.SCENE_CHANGE}),
 }
-"""Faults that cannot be told while another is there."""
+"""Fault -> the faults that cannot be seen while it is there."""
 
 
 def judged(picture: Picture, policy: Policy) -> Picture:
@@ -48,13 +48,13 @@ def _below(name: str) -> Rule:
 
 
 def _luma(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bool:
-    """Dark; or so bright all over, or over so much of the picture, that nothing is left to see there."""
+    """The picture is dark, or so bright as a whole or in so large a part that nothing can be seen there."""
     too = (_below("dark_level"), _above("bright_level"), _above("burnt_ratio"))
     return any(rule(metrics, thresholds) for rule in too)
 
 
 def _beyond_usual(new: str, alone: str) -> Rule:
-    """By what is new against the camera's usual view; where none is known, or it is another, by the number alone."""
+    """Judge what is new against the camera's usual view; if none is known, or the view changed, the number alone."""
 
     def shows(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> bool:
         known = new in metrics and not _below("view_match")(metrics, thresholds)

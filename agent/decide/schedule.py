@@ -1,4 +1,4 @@
-"""When a device is due: a grid of instants for each, spread by a stable hash of its address.
+"""When a device is due: at instants on a fixed grid of its own, spread by a stable hash of its address.
 
 What is done then must not be known here, nor what time it is.
 """
@@ -11,7 +11,7 @@ SHANGHAI_S = 8 * 3600
 
 
 def offset_ms(name: str, interval_s: float) -> int:
-    """Where in the interval its instants lie, [0, interval), the same after every restart."""
+    """The device's place in the interval, 0 <= ms < interval; it is the same after every restart."""
     digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
     return int.from_bytes(digest) % _interval_ms(interval_s)
 

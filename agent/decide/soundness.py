@@ -17,7 +17,7 @@ _NEEDS = {
     PictureFault.JITTER: "jitter_px",
     PictureFault.SCENE_CHANGE: "view_match",
 }
-"""Numbers that a visit may lack; without them it says nothing of the fault."""
+"""Fault -> the number without which a visit says nothing of it."""
 
 
 class Vote(Struct, frozen=True):

@@ -1,8 +1,8 @@
 """How long to wait before the next attempt to reach the broker. Pure.
 
-In proportion to how long the line has been away: who was refused for a moment tries again in a moment, and a country
-whose broker was gone for long comes back spread over minutes. Where nobody answers it is, for the first ten minutes,
-taken to be the box's own uplink: asking costs nobody anything, and the box is back within seconds of its return.
+The wait grows with the time that the line has been away. After a short refusal a box tries again soon; after a long
+absence of the broker the boxes of a whole country come back spread over minutes. While nobody answers, a box takes its
+own uplink for the cause during the first ten minutes and tries every few seconds: that costs nobody anything.
 """
 
 from collections.abc import Callable
@@ -10,11 +10,11 @@ from collections.abc import Callable
 SHORTEST_S, LONGEST_S = 8.0, 300.0
 SHARE = 0.25
 SILENT_S, OWN_UPLINK_S = 3.0, 600.0
-"""With an attempt of 6 s that had begun before, a box is back within 10 s."""
+"""An attempt takes 6 s at most: so a box is back within 10 s after its uplink is."""
 STEADY_S = 5.0
-"""A connection that lasted less does not count: who is thrown out at once must not hammer."""
+"""A shorter connection does not shorten the wait: a box that is thrown out at once must not hammer the broker."""
 IDENTITY_S = 60.0
-"""The least bound while somebody else uses our identity; it doubles each time."""
+"""The longest wait is at least this while another box uses our identity; it doubles each time we are thrown out."""
 
 
 class Backoff:

@@ -160,7 +160,7 @@ class Database:
             raise
 
     def tend(self) -> None:
-        """A log that does not begin anew: no commit says why it cannot be moved into the file, so it is tried here."""
+        """Move a log that has grown too long into the file. Commits try that too, but do not say why it fails."""
         with contextlib.suppress(OSError), _named():
             if self._log and self._log.stat().st_size > 2 * _LOG_BYTES:
                 self._sql.execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -266,13 +266,13 @@ def _ids(number: int, low: int, high: int) -> tuple[int, int]:
 
 
 def _crc(row: Row) -> int:
-    """quick_check sees a broken tree, not a flipped letter in an event."""
+    """SQLite's quick_check finds a broken tree; it does not find a flipped bit in an event."""
     return zlib.crc32(row.body, row.seq & 0xFFFFFFFF)
 
 
 @contextlib.contextmanager
 def _read() -> Iterator[None]:
-    """As `_named`; what has not the type that was written is damaged."""
+    """As `_named`. A value of another type than was written shows that the file is damaged."""
     try:
         with _named():
             yield

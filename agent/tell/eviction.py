@@ -10,14 +10,14 @@ from agent.tell.database import Claim, Database, Row
 from contract.messages import Coverage, Gap
 
 SHARE = 16
-"""One part in so many of all rows goes at a time."""
+"""One eviction removes one in so many of all rows."""
 _LEAST = 100
 NOBODY = "-"
-"""The session of rows that stand in for others: no run bears it, so none can count their seqs among its own."""
+"""The session id of the rows written here. No run has it, so no run counts their seqs among its own."""
 
 
 class _Head(Struct, frozen=True):
-    """What every event says, of whatever kind: a later version may have written it."""
+    """The fields that every event has, of whatever kind and from whatever version of the agent."""
 
     kind: str
     seq: int
@@ -30,10 +30,10 @@ _HEAD = msgspec.json.Decoder(_Head)
 
 
 def evict(database: Database, number: int) -> bool:
-    """The oldest rows of the store leave; gaps tell it, one for each boot. False: it has none to give. Raises Trouble.
+    """Remove the store's oldest rows and write a gap event for each boot. False: it has none. Raises Trouble.
 
-    Anchors and earlier gaps are written again: all that is left of their boot would be undated, or untold. An open
-    session is closed, since what it claims from now on would rest on what has left.
+    Anchors and earlier gaps are written again: else what is left of their boot could not be dated, and an earlier loss
+    would go untold. An open session is closed, since its later claims would rest on rows that are gone.
     """
     share = max(_LEAST, database.count() // SHARE)
     going = [(_HEAD.decode(row.body), row.body) for row in islice(database.rows(number, 0), share)]
@@ -78,7 +78,7 @@ def _gap(gone: list[_Head], seq: int) -> Gap:
 
 
 def close_session(database: Database, number: int, claim: Claim) -> None:
-    """The coverage event of a session that ended without one, as its last checkpoint claims it; in a transaction."""
+    """Write the coverage event of a session that ended without one, from its last checkpoint; in a transaction."""
     high = next(row.high for row in database.stores() if row.number == number)
     event = Coverage(
         seq=high + 1,

@@ -1,4 +1,4 @@
-"""Documents made to fit what a broker takes: without what explains first, then in parts. Pure."""
+"""Makes documents small enough for the broker: first without their explanations, then in parts. Pure."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -1,7 +1,7 @@
 """What must still be told: events with their seqs, durable at once, kept until the center has acknowledged them.
 
-Where the disk cannot take an event the journal goes on in memory, under a new store id, until it can again; whoever
-writes into it learns that by `Ended`.
+When the disk cannot take an event the journal goes on in memory, under a new store id, until the disk can again. The
+run that was writing learns that by `Ended`.
 """
 
 import logging
@@ -27,11 +27,11 @@ MAX_BYTES = 56_000_000
 """Of the database; with its write-ahead log and the reserve the journal stays below 64 MB."""
 MEMORY_BYTES = 10_000_000
 _CARRIED = 0.4
-"""Share of the memory's size that is filled with rows of a failed disk; what is beyond waits there."""
+"""The share of the memory that rows of a failed disk may fill; the other rows wait on that disk."""
 PROBE_S = 10.0
-"""So often a failed disk is tried again."""
+"""A failed disk is tried again so often."""
 _ENVELOPE_BYTES = 200
-"""Room for the words around the events of a batch."""
+"""What a batch holds beside its events."""
 
 Make = Callable[[int], Event]
 
@@ -41,14 +41,14 @@ class Ended(Exception):
 
 
 class Run(NamedTuple):
-    """Which run may write: a new number each time when one has ended, and the store that it writes into."""
+    """The run that may write now: its number, which rises by one when a run ends, and the store it writes into."""
 
     number: int
     store: str
 
 
 class News(NamedTuple):
-    """Something to be told as an event. `lost`: a store ended with what it held (`before`: its id, if known)."""
+    """Something to be told as an event. `lost`: a store was lost with its events (`before`: its id, if known)."""
 
     what: str
     lost: bool = False
@@ -93,9 +93,9 @@ class Journal:
         self._base = Database(None, self._memory_pages)
         self._stores: list[Store] = []
         self._waiting: dict[str, int] = {}
-        """The stores of the disk that failed, the newest last, and their highest seqs; empty while it works."""
+        """The stores on a disk that failed, the newest last, with their highest seqs; empty while the disk works."""
         self._told: dict[str, int] = {}
-        """Of each store the highest seq that the center can know: it stood in the file, was handed out, or given up."""
+        """Store -> the highest seq that the center can know of: one that was in the file, handed out, or given up."""
         self._damage = ""
         """What was found damaged in the file while it was in use; it must not be used again."""
         self._start()
@@ -108,7 +108,7 @@ class Journal:
             return Run(self._number, self._stores[-1].name)
 
     def high(self, run: int) -> int:
-        """The highest seq that this run can have written, read as one act with whether it still runs. Raises Ended."""
+        """The highest seq that this run can have written, read together with whether it still runs. Raises Ended."""
         with self._lock:
             if run != self._number:
                 raise Ended
@@ -170,7 +170,7 @@ class Journal:
     def append(self, run: int, *makes: Make) -> int:
         """Keep what each `make(seq)` builds, as one act; durable on return. The seq of the last one.
 
-        Callers that meet share one commit. Raises Ended: nothing of it was kept.
+        Callers that write at the same time share one commit. Raises Ended: nothing of it was kept.
         """
         if not makes:
             return self.high(run)
@@ -210,7 +210,7 @@ class Journal:
 
     @staticmethod
     def _made(wish: _Wish, high: int) -> list[Row]:
-        """A caller's mistake is its own and costs no other."""
+        """The rows of one wish. If it cannot be built or encoded, only its own caller gets the exception."""
         try:
             return [Row(seq, msgspec.json.encode(make(seq))) for seq, make in enumerate(wish.makes, high + 1)]
         except Exception as error:
@@ -253,7 +253,7 @@ class Journal:
                 self._leave(one, seq, known)
 
     def _leave(self, one: Store, seq: int, known: int) -> None:
-        """Nothing of this store is told any more; where a run writes into it that ends, and another store begins."""
+        """Stop telling this store. If the run writes into it, that run ends and another store begins."""
         log.error("journal %s went back in time: %d was told, the center holds %d", one.name, known, seq)
         why = f"went back in time: the journal had told up to seq {known}, the center holds seq {seq}"
         self._news.append(News(why, lost=True, before=one.name))
@@ -286,7 +286,7 @@ class Journal:
             one.removed = one.gone
 
     def _over(self) -> list[Store]:
-        """Former stores that are wholly delivered. In memory they are kept: the disk must learn how far they are."""
+        """Former stores that are wholly delivered. In memory they are kept until the disk has learnt of that."""
         return [one for one in self._stores[:-1] if self.durable and not one.pending]
 
     def close(self) -> None:
@@ -302,7 +302,7 @@ class Journal:
     # ---- when it cannot be written ------------------------------------------------------------
 
     def _attempt(self, act: Callable[[], None]) -> None:
-        """Do it; where it fails make room, or go on elsewhere, until it is done or the run has ended."""
+        """Try `act` until it succeeds or the run has ended. After a failure make room, or change the database."""
         number = self._number
         while self._number == number:
             try:
@@ -323,7 +323,7 @@ class Journal:
             self._fall(trouble)
 
     def _make_room(self) -> None:
-        """The oldest rows go and a gap tells it; where they were the running session's, it ends."""
+        """Give up the oldest rows, which gaps tell. If they were in the store that is written to, the run ends."""
         try:
             if any(one.gone > one.removed for one in self._stores):
                 self._commit(lambda: None)
@@ -342,7 +342,7 @@ class Journal:
         self._read_stores()
 
     def _forget_carried(self) -> bool:
-        """In memory: let go of a former store's rows, which still wait on the disk. False: there are none."""
+        """Drop from memory the rows of a former store, which the failed disk still has. False: there are none."""
         carried = next((one for one in self._stores if one.pending and one.name in self._waiting), None)
         if carried is None:
             return False
@@ -352,7 +352,7 @@ class Journal:
         return True
 
     def _read_stores(self) -> None:
-        """The stores as the database has them, but no acknowledgement is forgotten."""
+        """Read the stores from the database; keep the acknowledgements that it does not have yet."""
         gone = {one.name: one.gone for one in self._stores}
         self._stores = [Store(row) for row in self._base.stores()]
         for one in self._stores:
@@ -437,7 +437,7 @@ class Journal:
         self._read_stores()
 
     def _move_in(self, disk: Database) -> None:
-        """Where there is no room for it, as in a file that stands at its quota, the oldest rows of the file go."""
+        """Move the rows into the file. Where it has reached its quota, its oldest rows are given up for them."""
         settle(disk, self._stores)
         while True:
             try:
@@ -451,7 +451,7 @@ class Journal:
                 return
 
     def _tell_missing(self, had: dict[str, int], there: dict[str, int]) -> None:
-        """Of each store the highest seq that it had, and that the disk has: where neither that nor memory reaches."""
+        """Tell the stores whose last events are lost. `had`, `there`: highest seqs, once and now on the disk."""
         for one in self._stores:
             if max(one.seq_high, there.get(one.name, 0)) < had.get(one.name, 0):
                 log.error("journal %s: its end is neither in memory nor on the disk any more", one.name)
@@ -480,7 +480,7 @@ class Journal:
         return Database(path, self._max_pages, self._steps)
 
     def _set_aside(self, trouble: Trouble) -> None:
-        """A damaged file, one of another program, or one of a newer version of ours, which will take it up again."""
+        """Rename a file that is damaged, another program's, or a newer version's, which will take it up again."""
         if trouble.kind is Kind.CORRUPT:
             kept, what = set_aside(self._path, "corrupt", KEPT), f"damaged: {trouble.detail}"
         else:
@@ -493,9 +493,9 @@ class Journal:
         self._waiting, self._damage = {}, ""
 
     def _take_up(self, disk: Database) -> None:
-        """An older program ran meanwhile and set aside what a newer one had written: it is told now.
+        """Tell what this version wrote before, and an older program that ran in between set aside.
 
-        What cannot be taken up stays as it is, for the next start.
+        A file that cannot be taken up stays as it is, for the next start.
         """
         for path in newer(self._path, len(self._steps)):
             try:

@@ -27,11 +27,11 @@ log = logging.getLogger(__name__)
 
 CONNACK_S = 6.0
 DEAF_S, SLOWEST_BPS = 25.0, 2_000
-"""Nobody waits for a PUBACK longer than that, and the time that what is on its way takes at so many bytes a second."""
+"""A PUBACK is awaited for DEAF_S and the time that all bytes under way take at SLOWEST_BPS bytes a second."""
 MAX_UNCONFIRMED = 20
 """Publishes without PUBACK, at most: an election in the broker's cluster withholds PUBACKs for 10-20 s."""
 WILL_DELAY_S = 45
-"""MQTT 5: a line that is back so soon was never reported as lost."""
+"""MQTT 5: the broker publishes our will only after so long, so a shorter break is never reported."""
 _SESSION_S = 60
 _PACKET_HEAD = 32
 """Of a PUBLISH, beside topic and payload: fixed header, packet id, properties."""
@@ -173,7 +173,7 @@ class Line:
         """It ended because nothing was heard any more."""
         self._too_large = 0
         self.lost_bytes = 0
-        """Of a payload that was not confirmed, nor anything behind it, while all that is smaller was; 0 = none."""
+        """Bytes of a payload that was not confirmed, nor anything after it, while all smaller ones were; 0 = none."""
         self.largest = 0
         """Bytes of the largest payload that was confirmed."""
         self.forbidden = ""
@@ -261,7 +261,7 @@ class Line:
         return self.ended.is_set() or any(thread.name == name for thread in threading.enumerate())
 
     def give_up(self) -> None:
-        """Nobody serves it any more: it has ended."""
+        """End the line, because no thread serves it any more."""
         self._end("its thread ended")
 
     @property
@@ -288,7 +288,7 @@ class Line:
         return True
 
     def _await_room(self) -> None:
-        """Where the broker takes fewer publishes at a time than we have under way otherwise."""
+        """Wait where the broker takes fewer unconfirmed publishes than we would send."""
         end = time.monotonic() + ROOM_S
         while self.limits.window < MAX_UNCONFIRMED and self.full and not self.ended.is_set() and time.monotonic() < end:
             time.sleep(0.01)
@@ -314,7 +314,7 @@ class Line:
         return waiting
 
     def end_if_deaf(self) -> None:
-        """To be called every second or so: a line on which nothing is confirmed any more has ended.
+        """End a line on which nothing is confirmed any more; to be called about once a second.
 
         paho notices a dead connection after up to two keepalives; a heartbeat without its PUBACK tells it sooner.
         """
@@ -328,7 +328,7 @@ class Line:
                 self._hang_up()
 
     def _hang_up(self) -> None:
-        """Else paho's thread would wait for the confirmations. TLS is left alone, for that thread is using it."""
+        """Shut the socket down: else paho's thread waits for confirmations. TLS is left alone: that thread uses it."""
         if held := self._client.socket():
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(cast("socket.socket", held), socket.SHUT_RDWR)

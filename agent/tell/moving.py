@@ -1,4 +1,4 @@
-"""The journal's rows on their way between databases: into memory when the disk fails, and back when it works."""
+"""Moves the journal's rows between databases: into memory when the disk fails, and back when it works again."""
 
 import logging
 import secrets
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class Store:
-    """One store as it stands. `gone` runs ahead of what the database has removed."""
+    """One store as it is now. `gone` may be ahead of what the database has removed."""
 
     def __init__(self, row: StoreRow) -> None:
         self.number, self.name = row.number, row.name

@@ -10,7 +10,7 @@ from agent.tell.database import Kind, Trouble
 RESERVE_BYTES = 262_144
 """On a full disk SQLite can neither add nor delete: what this frees carries it over some thousand events."""
 _SPARE_BYTES = 262_144
-"""What must be free besides, before the reserve is filled again: it must not come and go."""
+"""What must be free beside it before the reserve is made again: else it would be made and given up by turns."""
 KEPT = 2
 """Damaged files that are kept; older ones are deleted."""
 _KINDS = {
@@ -33,7 +33,7 @@ class Reserve:
         self._path = path
 
     def release(self) -> bool:
-        """Whether there was one to give up."""
+        """Give the reserve up. False: there was none."""
         try:
             self._path.unlink()
         except OSError:
@@ -53,7 +53,7 @@ class Reserve:
             raise named(error) from None
 
     def _make(self) -> None:
-        """Under another name first: what stands there is never written into."""
+        """Written under another name first: a file that has this name already is never written into."""
         made = self._path.with_name(f"{self._path.name}.new")
         made.unlink(missing_ok=True)
         try:

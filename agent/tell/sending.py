@@ -47,12 +47,12 @@ class Sender:
             self._send_batches(line, self._flows[store], store, oldest, evicted)
 
     def begin_anew(self) -> None:
-        """Whoever acknowledges has just come back: what was sent before may have met nobody, and is sent again."""
+        """Send everything again: the center has just come back, and may have received nothing of it."""
         self._line = None
 
     @staticmethod
     def _rewind_if_stalled(line: Line, flow: _Flow, oldest: int) -> None:
-        """Resend from the oldest when the center acknowledges nothing, never over a copy that is still on its way."""
+        """Resend from the oldest event when the center acknowledges nothing, but not while a copy is on its way."""
         now = time.monotonic()
         if flow.sent >= oldest and oldest == flow.oldest:
             if now - flow.progress_at > flow.patience_s and not line.unconfirmed:

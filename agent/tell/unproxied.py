@@ -1,4 +1,4 @@
-"""Loads a library that would ask the environment for a proxy, without what it would ask by."""
+"""Imports a library so that it cannot ask the environment for a proxy."""
 
 import sys
 import urllib.parse
@@ -11,10 +11,10 @@ _ASKED = "urllib.request"
 
 @contextmanager
 def unproxied() -> Iterator[None]:
-    """While this is open, who imports urllib.request gets one that knows of no proxy.
+    """Within this block `import urllib.request` gives a module that knows of no proxy.
 
-    What goes to the broker goes to the broker, whatever the environment says; and http.client and email, which the real
-    one brings, are 2 MB of a daemon that may have 38.
+    The line to the broker must not depend on the environment's proxies. The real module would also bring http.client
+    and email: 2 MB of a daemon that may have 38.
     """
     if _ASKED in sys.modules:
         yield

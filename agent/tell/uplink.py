@@ -25,17 +25,17 @@ STALLED_S = 30.0
 ANSWER_S = 3.0
 """How long events wait for the first acknowledgement on a line: the broker's retained one, or the answer to our birth.
 
-It says how far the center is. Had events been sent before, one that names more than we ever told (a journal that went
-back in time) could not be known from one that names those.
+It says how far the center is. An acknowledgement of more than we ever told shows that the journal went back in time;
+once events have been sent it could as well mean those.
 """
 MAX_DOWN_BYTES = 32_000
 EXPIRY_S = {"hb": 300, "res": 60}
 """Of what is not worth delivering later (MQTT 5)."""
 SHORT_S = 60.0
 SUSPICIOUS = 5
-"""So many connections in a row that were welcomed and hung up within a minute: somebody takes our place.
+"""After so many connections in a row that the broker ended within a minute, another box is taken to use our identity.
 
-Not fewer: a broker that dies and is back at once, again and again, looks the same, and mosquitto 2.0 does not say it.
+Not fewer: a broker that crashes and restarts again and again looks the same, and mosquitto 2.0 gives no reason.
 """
 TELL_AGAIN_S = 3600.0
 
@@ -89,14 +89,14 @@ class Uplink:
         """Documents of the greeting that go behind the events."""
         self._sender = Sender(journal, self._up("ev"))
         self._answered = False
-        """Whether it is known on this line how far the center is in our store: until then no event tells it more."""
+        """Whether the center has said on this line how far it is in our store; no event is sent before (ANSWER_S)."""
         self._wait_until = 0.0
         self._greeted = ""
         self._backoff = Backoff(random.random)
         self._silent = False
         self._short = 0
         self._lost_bytes = 0
-        """Of what a line did not carry, though it carried all that is smaller; 0 = none did so lately."""
+        """Bytes of a payload that a line did not carry, though it carried all smaller ones; 0 = none lately."""
         self._told_at: float | None = None
         self._center_up = True
         self._stopping = threading.Event()
@@ -175,7 +175,7 @@ class Uplink:
         return line.confirmed if (line := self._line) else 0
 
     def reconnect(self) -> None:
-        """Let go of the line without a goodbye; another one is made at once."""
+        """Drop the line without a goodbye; another one is made at once."""
         if line := self._line:
             line.give_up()
 
@@ -190,7 +190,7 @@ class Uplink:
             self._stopping.wait(0.1 if quickly else delay_s)
 
     def _connect(self) -> bool:
-        """One connection from its beginning to its end. True: try again at once, in another way."""
+        """One connection from its beginning to its end. True: try again at once, with other settings."""
         endpoint = self._endpoints[0]
         line = self._make_line(endpoint)
         try:
@@ -280,10 +280,10 @@ class Uplink:
         self._rotate()
 
     def _loses_large(self, line: Line) -> bool:
-        """Whether two lines have carried what is small alone, and none since what is large.
+        """Whether large payloads were lost on two lines that carried the small ones, and none has arrived since.
 
-        One may end by chance while something large is on its way; on another nothing may arrive at all, where the
-        first messages share a packet with large ones.
+        One line may end by chance while a large payload is on its way. On a line between the two nothing may arrive at
+        all: where its first messages share a packet with a large one.
         """
         if not line.lost_bytes:
             self._lost_bytes = 0 if line.largest >= self._lost_bytes else self._lost_bytes
@@ -319,13 +319,13 @@ class Uplink:
     # ---- sending ------------------------------------------------------------------------------
 
     def publish(self, leaf: str, payload: bytes, *, retain: bool = False) -> None:
-        """Send a snapshot now if the line is up; drop it otherwise, the next one replaces it."""
+        """Send a document now if the line is up. Else it is dropped: the next one replaces it."""
         line = self._line
         if line and self.connected.is_set():
             self._publish(line, leaf, payload, retain=retain)
 
     def _publish(self, line: Line, leaf: str, payload: bytes, *, retain: bool) -> None:
-        """As much of it as the broker takes, in as many parts as that needs."""
+        """Publish it in as many parts as the broker's limit needs."""
         topic = self._up(leaf)
         parts = fitted(leaf, payload, line.limits.payload(topic))
         if not parts:
