@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TICK_S = 0.25
+TICK_S = 0.5
+"""A stop does not wait for it, nor do events on their way to the center; all else here may."""
 RETRY_S = 1.0
 """A part of the round that failed rests so long; nothing is due later for having been tried."""
 DOCUMENTS_EVERY_S = 10.0
