@@ -128,7 +128,7 @@ def _room_or_stream(client: Rtsp, status: Status) -> Trouble:
 
 def _stream(path: str, description: bytes) -> Stream:
     """What a description offers. Raises Trouble(UNSUPPORTED) when it has media but no video, MALFORMED without any."""
-    media = sdp.parse(description)
+    media = sdp.outline(description)
     if not media:
         raise Trouble(Reason.MALFORMED, "description without media")
     videos = [one for one in media if one.kind == "video"]

@@ -190,7 +190,7 @@ def try_rtsp(data: bytes) -> None:
         with suppress(Trouble):
             description = rtsp.describe(CAMERA, log_in=True, deadline=Deadline(DEADLINE_S))
             assert len(description) <= rtsp.CAP
-            sdp.parse(description)
+            sdp.outline(description)
         _nothing_leaks(line.asked())
 
 
@@ -215,6 +215,7 @@ def try_film(data: bytes) -> None:
 def try_sdp(data: bytes) -> None:
     found = sdp.parse(data)
     assert len(found) <= sdp.MAX_MEDIA
+    assert [(one.kind, one.codecs) for one in sdp.outline(data)] == [(one.kind, one.codecs) for one in found]
     for media in found:
         clean((media.kind, media.codecs, media.control, media.direction))
         assert all(0 <= one.number <= 127 for one in media.formats)

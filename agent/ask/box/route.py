@@ -22,8 +22,11 @@ _nics: dict[str, str] = {}
 """Address of ours -> the interface that had it when that was read last."""
 _from: dict[str, str] = {}
 """Address of a camera -> the address of ours that its newest connection was made from."""
-_carriers: dict[str, tuple[bytes, int]] = {}
-"""Interface -> how often its carrier had changed, and the boot ms since which no more change was seen."""
+_carriers: dict[str, tuple[bytes, int, int]] = {}
+"""Interface -> how often its carrier had changed, since when no more change was seen, when that was read (boot ms)."""
+_NEVER = (b"", 0, -(10**9))
+_FRESH_MS = 1_000
+"""A reading so young need not be repeated where a camera was reached: the next camera that is not reads anew."""
 
 
 def weighed(camera: Camera, look: Look) -> Look:
@@ -83,7 +86,7 @@ def _reached(address: str) -> str:
     if ours not in _nics:
         _read_nics()
     nic = _nics.get(ours, "")
-    if nic:
+    if nic and boot_ms() - _carriers.get(nic, _NEVER)[2] >= _FRESH_MS:
         _settled_for_ms(nic)
     return nic
 
@@ -134,15 +137,15 @@ def _read_nics() -> dict[str, bool]:
 def _settled_for_ms(nic: str) -> int:
     """For how long the carrier has not changed, as far as has been seen: since the boot if never looked at before."""
     changes, now = _carrier_changes(nic), boot_ms()
-    before, since = _carriers.get(nic, (changes, 0))
+    before, since, _ = _carriers.get(nic, (changes, 0, now))
     if before != changes:
         since = now
-    _carriers[nic] = (changes, since)
+    _carriers[nic] = (changes, since, now)
     return now - since
 
 
 def _carrier_changes(nic: str) -> bytes:
-    """As the kernel writes it; b"" where it does not say. Unbuffered: read with every look."""
+    """As the kernel writes it; b"" where it does not say. Unbuffered: read once a second."""
     try:
         with Path(f"/sys/class/net/{nic}/carrier_changes").open("rb", buffering=0) as file:
             return file.read(20)

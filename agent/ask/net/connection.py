@@ -20,7 +20,8 @@ T = TypeVar("T")
 CONNECT_S = 3.0
 """Longest wait for a connection: SYN and two repetitions (RFC 6298: after 1 s and 3 s)."""
 PART_S = 0.5
-_READ = 16_384
+_READ = 16_000
+"""Bytes at once: fewer than what the unit has malloc map anew each time (MALLOC_MMAP_THRESHOLD_)."""
 _THEIRS = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT})
 
 
