@@ -5,29 +5,30 @@ with an unusable configuration: 78, so that systemd does not start it for ever. 
 --json; tables are for people.
 """
 
-import argparse
 import ipaddress
 import logging
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from agent import show
-from agent.command_line import COMMANDS, parser
 from agent.model import Camera, Credentials, Evidence, Ports, Seen
 from agent.permit import onvif_login
 from contract import shipped
-from contract.command_line import wanted_lang
+from contract.language import default_lang
 from contract.messages import BROKEN_JSON, Verdict
 from contract.plain import open_plain
 from contract.problems import ConfigError, Problem, Unfit, Words, unreadable, why
 from contract.vocabulary import Standing
 
 if TYPE_CHECKING:
+    import argparse
+
     from agent.examine import Examined, Motion
     from agent.login_gate import LoginGate
     from agent.settings import Settings
@@ -50,15 +51,26 @@ class Misuse(Exception):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `canteen-agent`."""
-    arguments = command_line(wanted_lang(argv)).parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    match words:
+        case ["run", "--config", path] if not path.startswith("-"):  # as the unit says it: see decision 9
+            return _done(partial(_watch, Path(path)), default_lang(), EX_CONFIG)
+    from contract.command_line import wanted_lang
+
+    arguments = command_line(wanted_lang(words)).parse_args(words)
+    return _done(partial(arguments.act, arguments), arguments.lang, EX_CONFIG if arguments.command == "run" else 2)
+
+
+def _done(act: Callable[[], int], lang: Any, unusable: int) -> int:
+    """The exit code of a command; what a person must mend is told. `unusable`: where that is the configuration."""
     try:
-        return int(arguments.act(arguments))
+        return int(act())
     except ConfigError as error:
         for problem in error.problems:
-            print(problem.text(arguments.lang), file=sys.stderr)
-        return EX_CONFIG if arguments.command == "run" else 2
+            print(problem.text(lang), file=sys.stderr)
+        return unusable
     except Misuse as error:
-        print(f"canteen-agent: {error.words.text(arguments.lang)}", file=sys.stderr)
+        print(f"canteen-agent: {error.words.text(lang)}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         return 1
@@ -66,8 +78,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def command_line(lang: str = "zh") -> argparse.ArgumentParser:
+def command_line(lang: str = "zh") -> "argparse.ArgumentParser":
     """All commands and their options."""
+    from agent.command_line import COMMANDS, parser
+
     acts = (_run, _check_config, _credential, _discover, _inspect, _status)
     return parser(lang, dict(zip(COMMANDS, acts, strict=True)))
 
@@ -100,12 +114,16 @@ def _no_policy(name: str) -> Misuse:
     return Misuse(f"no policy named {name!r}; shipped: {known}", f"没有名为 {name!r} 的政策；自带：{known}")
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _run(arguments: "argparse.Namespace") -> int:
+    return _watch(arguments.config)
+
+
+def _watch(config: Path) -> int:
     from agent import settings as configuration
     from agent.daemon import Daemon
     from agent.state_lock import StateLock, Taken
 
-    settings = configuration.load_or_last_good(arguments.config)
+    settings = configuration.load_or_last_good(config)
     policy = _policy(settings.policy)
     logging.basicConfig(level=settings.log.level.upper(), format="%(levelname)s %(name)s: %(message)s")
     try:
@@ -118,7 +136,7 @@ def _run(arguments: argparse.Namespace) -> int:
         lock.release()
 
 
-def _check_config(arguments: argparse.Namespace) -> int:
+def _check_config(arguments: "argparse.Namespace") -> int:
     settings, policy = _load(arguments.config)
     words = {
         "zh": "配置可用：网关 {0}，摄像机 {1} 台，政策 {2}",
@@ -128,7 +146,7 @@ def _check_config(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _credential(arguments: argparse.Namespace) -> int:
+def _credential(arguments: "argparse.Namespace") -> int:
     """Ask for a secret, so that it stands in no argument and no history, and keep it beside the configuration."""
     from getpass import getpass
 
@@ -152,7 +170,7 @@ def _credential(arguments: argparse.Namespace) -> int:
 # ---- discover -----------------------------------------------------------------------------------
 
 
-def _discover(arguments: argparse.Namespace) -> int:
+def _discover(arguments: "argparse.Namespace") -> int:
     from agent.ask.discovery import round as discovery
 
     if not 1 <= arguments.timeout <= 60:
@@ -185,7 +203,7 @@ def _discover(arguments: argparse.Namespace) -> int:
 # ---- inspect ------------------------------------------------------------------------------------
 
 
-def _inspect(arguments: argparse.Namespace) -> int:
+def _inspect(arguments: "argparse.Namespace") -> int:
     from agent.acceptance import Inspection, Report
     from agent.ask.box import clocks
     from agent.decide.judge import judge
@@ -276,7 +294,7 @@ def _trusted(cameras: Sequence[Camera], gate: "LoginGate") -> list[Camera]:
 
 
 def _motion(
-    arguments: argparse.Namespace, cameras: Sequence[Camera], folder: Path, gate: "LoginGate"
+    arguments: "argparse.Namespace", cameras: Sequence[Camera], folder: Path, gate: "LoginGate"
 ) -> "Motion | None":
     """Permission to move, after whatever an interrupted run left turned away has been put back."""
     if not arguments.move:
@@ -308,7 +326,7 @@ def _writing() -> Iterator[None]:
         ) from None
 
 
-def _camera(arguments: argparse.Namespace) -> Camera:
+def _camera(arguments: "argparse.Namespace") -> Camera:
     from agent.settings import entries
 
     host, _, port = arguments.address.partition(":")
@@ -381,7 +399,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _credentials(arguments: argparse.Namespace) -> Credentials | None:
+def _credentials(arguments: "argparse.Namespace") -> Credentials | None:
     from agent.settings import secret
 
     if bool(arguments.username) != bool(arguments.password_file):
@@ -410,7 +428,7 @@ def _record(camera: Camera, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
 # ---- status -------------------------------------------------------------------------------------
 
 
-def _status(arguments: argparse.Namespace) -> int:
+def _status(arguments: "argparse.Namespace") -> int:
     from agent import settings, status
     from agent.ask.attempt import boot_ms
     from agent.ask.box.clocks import boot_id

@@ -4,11 +4,14 @@ import io
 import json
 import re
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from agent.cli import main
+from contract.language import default_lang
 from tests import evil
 from tests.agent.ask.onvif.devices import ENVELOPE, FAULT, http
 
@@ -82,6 +85,16 @@ def test_misuse_that_argparse_finds_is_told_in_chinese_too(
         main(["--lang", "zh", *words.split()])
     assert left.value.code == 2
     assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_the_service_is_started_without_the_parser(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the unit says it: what parses the commands of people stays out of the daemon; the answer is the same."""
+    words = ["run", "--config", str(tmp_path / "nowhere.yaml")]
+    program = f"import sys; from agent.cli import main; code = main({words!r}); print(code, 'argparse' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "78 False\n"
+    assert main([*words, "--lang", default_lang()]) == 78
+    assert capsys.readouterr().err == done.stderr != ""
 
 
 def test_a_camera_that_is_not_there_is_unknown_in_every_capability(capsys: pytest.CaptureFixture[str]) -> None:
