@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from agent import examine
@@ -102,6 +103,7 @@ def test_another_device_gets_no_login_until_a_person_names_it(tmp_path: Path) ->
                 until(lambda: len(told()) == 1)
                 assert (told()[0]["before"], told()[0]["after"]) == (OWN, OTHER)
                 until(lambda: status()["identity_changed"] and status()["availability"] == "unknown")
+                until(lambda: not asked())  # what began before the change was seen goes on as it began
                 looks = len(place.rtsp.requests)
                 place.onvif.requests.clear()
                 del place.rtsp.requests[:looks]
@@ -156,6 +158,15 @@ def test_a_login_that_is_not_allowed_is_not_sent_for_a_picture_either() -> None:
         assert told.picture.reason is Reason.REFUSED
         assert any(request.startswith(b"SETUP") for request in server.requests)
         assert not any(b"Authorization" in request for request in server.requests)
+
+
+def asked() -> list[int]:
+    """The agent's children that are asking a camera now."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            found += [child.pid] * any(word.startswith("agent.ask.") for word in child.cmdline())
+    return found
 
 
 def read(file: Path) -> str:

@@ -17,7 +17,6 @@ from tests.support.waiting import PATIENCE_S
 _SHUTDOWN = 0x8004587D
 """EXT4_IOC_SHUTDOWN (linux/ext4.h): from now on every access is an I/O error, as with a card pulled out."""
 _WITHOUT_FLUSH = struct.pack("I", 2)
-BUSY_S = 5.0
 
 
 def run(*words: str | Path) -> str:
@@ -69,7 +68,7 @@ class Ext4:
         Where another namespace keeps it mounted, unmounting writes nothing back: that is done before.
         """
         subprocess.run(["sync", "-f", self.point], capture_output=True, timeout=PATIENCE_S, check=False)
-        end = time.monotonic() + BUSY_S
+        end = time.monotonic() + PATIENCE_S
         while True:
             try:
                 run("umount", self.point)
