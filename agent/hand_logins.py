@@ -16,7 +16,7 @@ from agent.model import Camera, Credentials
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of ours there must be ours: see _make
 """A disk in memory, where every user may make folders (tmpfs(5))."""
 _Logins = tuple[str, Credentials | None, Credentials | None]
-"""Address and logins: of the slots that share them one is named, of a recorder's users each."""
+"""A camera's address and logins. Of slots that share all three only one is named."""
 
 
 class HandLogins:
@@ -68,7 +68,7 @@ def _logins(camera: Camera) -> _Logins:
 
 
 def _files(state_dir: Path | None) -> tuple[list[Path], Path | None, bool]:
-    """The records, the user's own folder if its one is among them, and whether a refusal can be written down."""
+    """The records; the user's own folder where one of them is in it; whether a refusal can be written down."""
     shared = [state_dir / login_gate.NAME] if state_dir and os.access(state_dir, os.R_OK | os.X_OK) else []
     if shared and state_dir and os.access(state_dir, os.W_OK) and login_gate.can_keep(*shared):
         return shared, None, True
@@ -88,7 +88,7 @@ def _own_places() -> Iterator[Path]:
 
 
 def _make(folder: Path) -> Path:
-    """The folder, made where it is missing. Raises OSError; where everybody may make folders, for one of others too."""
+    """Make the folder where it is missing. Raises OSError, in MEMORY also where another user has made it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.lstat()
     if folder.parent == MEMORY and (not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid()):

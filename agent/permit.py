@@ -1,4 +1,4 @@
-"""Leave to show a camera a login, how that went, and whom to ask for it: what LoginGate and all who ask share."""
+"""Permission to send a camera a login, its outcome, and whom to ask for it: what LoginGate and its callers share."""
 
 from collections.abc import Callable, Iterable
 from typing import Annotated, Protocol
@@ -16,7 +16,7 @@ class LoginMet(Struct, frozen=True, kw_only=True):
     """How one pair of credentials fared at one camera. `failed`: logins refused; `worked`: one was accepted.
 
     `attempts_left`: how many the camera said are left before it locks; `forgives_s`: after how many seconds it said
-    that it forgives. None = it did not say. A child that a camera took over can say no more than these.
+    that it forgives. None = it did not say. A child that a hostile camera took over can report no more than this.
     """
 
     failed: Annotated[int, Meta(ge=0, le=100)] = 0
@@ -26,7 +26,7 @@ class LoginMet(Struct, frozen=True, kw_only=True):
 
 
 class Permit:
-    """Leave to show one login during one visit, and what the camera made of it. The first refusal ends the leave."""
+    """Permission to send one login during one visit, and what came of it. The first refusal ends the permission."""
 
     def __init__(self, allowed: bool = True) -> None:
         self.allowed = allowed

@@ -84,17 +84,17 @@ class Checks:
         self.signatures: dict[str, bytes] = {}
         """Source -> small gray picture that the next check is compared with."""
         self.unusable_path = ""
-        """Of its sub-stream, where that shows nothing: the main stream is checked instead."""
+        """The path of its sub-stream where that shows nothing: the main stream is checked instead."""
         self.fingerprint = 0.0
         """Of the last snapshot."""
         self.patient = False
         """Its keyframes come too seldom: the next visit is a patient one."""
         self.impatient_until = 0
-        """No other is made before then."""
+        """No other patient visit is made before then."""
         self.turn = 0
         """Counts what could not show a camera without room for us, streams and witnesses: the next is tried then."""
         self.undecodable = False
-        """By the last check that could tell."""
+        """Whether the last check that could tell found the stream undecodable."""
         self.crowded = False
         """Once there was no room for us: who else needs its streams is not to find us there every minute."""
 

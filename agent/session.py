@@ -40,17 +40,17 @@ class _Run:
         self.number, self.store = run
         self.session, self.since = secrets.token_hex(8), since
         self._words: dict[int, tuple[str, Availability]] = {}
-        """What each seq says of its slot, as far as `states` has not taken it in."""
+        """Seq -> slot and availability, of the transitions that `states` has not taken in yet."""
         self._states: dict[str, Availability] = {}
 
     def says(self, seq: int, slot: str, to: Availability) -> None:
-        """The event of this seq, which is about to be written, says so. A seq that is written anew says the newer."""
+        """Note what the event of this seq, about to be written, says. If a seq is used again the newer word counts."""
         self._words[seq] = slot, to
 
     def states(self, seq_high: int) -> dict[str, Availability]:
         """Each slot's state after the event `seq_high`, which never falls; a slot that is not there is unknown.
 
-        Words are given before their events are written: all of those up to a seq that was read are there.
+        `says` is called before an event is written: so the word of every event up to a seq that was read is known.
         """
         for seq in sorted(seq for seq in self._words.copy() if seq <= seq_high):
             slot, to = self._words.pop(seq)
@@ -106,7 +106,7 @@ class Session:
     def _renew(self, ended: _Run) -> None:
         """A new session begins now; what is known at this moment is stated in it, since nothing carries over.
 
-        Every change stands in `_last` before it is written, so one whose writing met the end is stated here.
+        Every change stands in `_last` before it is written, so one that met the end of the run is stated here.
         """
         with self._lock:
             while self._run is ended:

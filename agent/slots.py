@@ -158,7 +158,7 @@ class Slots(Mapping[str, Slot]):
 
     @contextmanager
     def spared(self, name: str) -> Iterator[None]:
-        """While this lasts the slot is not checked: it moves, and its picture is nobody's view. Waits for a check."""
+        """Within this block the slot's picture is not checked, for the camera moves. Waits for a check under way."""
         with self._idle:
             self._spared.add(name)
             self._idle.wait_for(lambda: name not in self._checking)

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TICK_S = 0.5
-"""A stop does not wait for it, nor do events on their way to the center; all else here may."""
+"""Pause between two rounds. Neither a stop nor events on their way to the center wait for it."""
 RETRY_S = 1.0
-"""A part of the round that failed rests so long; nothing is due later for having been tried."""
+"""A part of the round that failed is tried again so soon: only success sets when it is due next."""
 DOCUMENTS_EVERY_S = 10.0
 """A document holds all cameras: what is learnt of several within this time is told once."""
 STATUS_EVERY_S = 15.0
@@ -78,7 +78,7 @@ class Supervisor:
         self._notifier.say("STOPPING=1", "STATUS=stopping")
 
     def round(self) -> None:
-        """Every part that is due. One that fails costs the watchdog's patience alone: it is not told that we live."""
+        """Do every part that is due. If one fails the others go on, but the watchdog is not told that we live."""
         asking = (self._each_second, self._give_up_stuck_looks)
         telling = (self._beat, self._publish_changes, self._show)
         keeping = (*self._keeping, self._session.tend, self._checkpoint)
@@ -101,7 +101,7 @@ class Supervisor:
         return True
 
     def _progresses(self) -> bool:
-        """Our own round has come so far; the line's threads live; more cameras are looked at than not."""
+        """Whether the line's threads live and not more than half of the cameras go without looks."""
         idle = sum(look.idle for look in self._looks.values())
         return self._threads.complete and not self._uplink.stalled and 2 * idle <= len(self._looks)
 

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 FORGIVEN_S = 600.0
-"""A thread that lived so long has nothing to do with the one that ended before it."""
+"""After a thread has lived so long, earlier deaths do not count any more."""
 
 
 class Threaded:
