@@ -14,12 +14,14 @@ from center.commands import (
     copies,
     gateways,
     offline,
+    opinion,
     order,
     quarantine,
     rate,
     rebuild,
     retention,
     serve,
+    spot_check,
 )
 from center.days import command as days
 from center.forms import err
@@ -37,6 +39,8 @@ COMMANDS = (
     rate,
     assessment,
     bulletin,
+    opinion,
+    spot_check,
     order,
     quarantine,
     registry,

@@ -4,7 +4,7 @@ How time comes to be known, and what a rate is, is decided elsewhere; printing t
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from center.calendar import Entry, Gap, windows
@@ -121,16 +121,33 @@ def assessed(reader: Reader, when: When, rules: Rules) -> Iterator[list[tuple[Pi
         ]
 
 
-def told(reader: Reader, when: When, rules: Rules) -> Iterator[tuple[Position, Known, Intervals]]:
-    """Every position, city by city, with what is known of it within the span and when it was dark."""
-    for position, heard in _heard(reader, when, rules):
+def in_service(reader: Reader, when: When, rules: Rules) -> Iterator[list[tuple[Piece, Intervals]]]:
+    """Of one position after the other: each place it was in, and E there. No fact is read."""
+    hours = _Hours(reader, Tree(reader.regions()), when, rules)
+    for position in reader.positions():
+        yield [
+            (piece, e)
+            for piece in position.pieces
+            if not rules.kinds or piece.kind in rules.kinds
+            for e in (hours.assessed(piece, service(piece.since_ms, piece.until_ms, when.span)),)
+            if e
+        ]
+
+
+def told(
+    reader: Reader, when: When, rules: Rules, among: Sequence[str] | None = None
+) -> Iterator[tuple[Position, Known, Intervals]]:
+    """Every position (of these), city by city, with what is known of it within the span and when it was dark."""
+    for position, heard in _heard(reader, when, rules, among):
         yield position, *together(position.bounds, heard)
 
 
-def _heard(reader: Reader, when: When, rules: Rules) -> Iterator[tuple[Position, dict[str, "Heard"]]]:
+def _heard(
+    reader: Reader, when: When, rules: Rules, among: Sequence[str] | None = None
+) -> Iterator[tuple[Position, dict[str, "Heard"]]]:
     """Every position, by the city that it is heard in now, with the gateways that it is or was heard at."""
     cities, uptime = reader.addresses(), Uptime(reader)
-    found = sorted(reader.positions(), key=lambda p: cities.get(p.bounds[-1].gateway, "") if p.bounds else "")
+    found = sorted(reader.positions(among), key=lambda p: cities.get(p.bounds[-1].gateway, "") if p.bounds else "")
     for i in range(0, len(found), POSITIONS_AT_ONCE):
         chunk = found[i : i + POSITIONS_AT_ONCE]
         gateways = sorted({bound.gateway for position in chunk for bound in position.bounds})

@@ -6,7 +6,7 @@ bulletin.json, bulletin.xlsx; data/ (Parquet), policy.json, recompute.sql; HOW-T
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from center.intervals import Span
 from center.rate import Rules, local
 from center.readings import Rule
 from contract import __version__
+from contract.plain import read_plain
 from contract.policy import Policy
 from contract.problems import Told
 
@@ -31,7 +32,8 @@ STATED = ("about", "settings")
 
 class Stated(NamedTuple):
     """What the center says of a bulletin, and nobody can recompute. `revision`: None while it is provisional; `late`:
-    what would be added to each sum of the province by facts that came after it was final.
+    what would be added to each sum of the province by facts that came after it was final; `spot_checks`: what a person
+    opened by hand.
     """
 
     month: str
@@ -42,6 +44,7 @@ class Stated(NamedTuple):
     by: str = ""
     reason: str = ""
     late: dict[str, int] = {}  # noqa: RUF012 -- read only
+    spot_checks: Sequence[dict[str, Any]] = ()
 
     def lines(self, policy: Policy) -> Iterator[tuple[str, Any]]:
         yield "month", self.month
@@ -53,6 +56,7 @@ class Stated(NamedTuple):
         yield "by", self.by
         yield "reason", self.reason
         yield "late", self.late
+        yield "spot_checks", list(self.spot_checks)
         yield "policy", policy.id
         yield "document", policy.document
         yield "lang", self.lang
@@ -132,7 +136,7 @@ def sums(folder: Path) -> dict[str, str]:
 def about(folder: Path) -> dict[str, Any] | None:
     """What the bulletin in this folder states, None where there is none."""
     try:
-        told = json.loads((folder / BULLETIN).read_text("utf-8"))["about"]
+        told = json.loads(read_plain(folder / BULLETIN))["about"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return told if isinstance(told, dict) else None

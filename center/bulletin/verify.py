@@ -18,6 +18,7 @@ from center.days.engine import Failed, run_stock
 from center.days.final import hashed
 from center.rate import Rules, month_span
 from center.store import Store
+from contract.plain import read_plain
 from contract.policy import Policy
 
 
@@ -40,14 +41,15 @@ def _differing(folder: Path) -> Iterator[Checked]:
         return
     try:
         span = month_span(str(stated.get("month")))
-        policy = msgspec.json.decode((folder / POLICY).read_bytes(), type=Policy)
-        lines = (folder / SUMS).read_text("utf-8").splitlines()
+        policy = msgspec.json.decode(read_plain(folder / POLICY), type=Policy)
+        lines = read_plain(folder / SUMS).decode().splitlines()
+        text = read_plain(folder / SQL).decode()
     except (OSError, ValueError, msgspec.MsgspecError) as error:
         yield Checked(str(error), "damaged")
         return
     found, listed = sums(folder), {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     yield from (Checked(name, "altered") for name in sorted({*listed, *found}) if listed.get(name) != found.get(name))
-    if not (folder / SQL).exists() or (folder / SQL).read_text("utf-8") != recompute(folder, span):
+    if text != recompute(folder, span):
         yield Checked(SQL, "other_sql")
     with TemporaryDirectory(prefix="canteen-verify-") as home:
         again = Path(home, BULLETIN)
@@ -60,7 +62,11 @@ def _differing(folder: Path) -> Iterator[Checked]:
             yield Checked(BULLETIN, "other_figures")
             return
         made = Path(home, SHEET)
-        sheet(made, json.loads(again.read_text("utf-8")), policy)
+        try:
+            sheet(made, json.loads(again.read_text("utf-8")), policy)
+        except (KeyError, ValueError, TypeError) as error:  # what is stated in data/ is not what a bulletin states
+            yield Checked(str(error), "damaged")
+            return
         if not (folder / SHEET).exists() or made.read_bytes() != (folder / SHEET).read_bytes():
             yield Checked(SHEET, "other_sheet")
 

@@ -11,6 +11,7 @@ from center.arguments import Making, Misuse, now_ms, policy_of, rules_of
 from center.bulletin.make import POLICY, about, how_to
 from center.commands import FINE, PROBLEM
 from center.commands.assessment import kept
+from center.commands.spot_check import of_month
 from center.days.command import digest_of, month_asked, rule_of
 from center.days.engine import assess, month
 from center.days.final import late
@@ -19,6 +20,7 @@ from center.forms import Listing, tell
 from center.rate import month_span
 from center.show import word
 from center.store import Store
+from contract.plain import read_plain
 from contract.policy import Policy
 from contract.problems import why
 
@@ -67,7 +69,9 @@ def _make(options: argparse.Namespace) -> int:
             assess(
                 found.folder, span, its_rules, rule
             )  # what is wrong with the calendar is told before anything is written
-            stated = bulletin.Stated(name, span, options.lang)
+            with store.read() as reader:
+                checks = of_month(reader, span, its_rules)
+            stated = bulletin.Stated(name, span, options.lang, spot_checks=checks)
             if final := found.final:
                 behind = late(final.rows, month(found.now, span, its_rules, rule)) if found.now else {}
                 moved = {key: more for key, more in behind.items() if more}
@@ -136,7 +140,7 @@ def _against_facts(options: argparse.Namespace) -> list[bulletin.Checked]:
     if not options.database:
         raise Misuse("--from-facts needs --database", "--from-facts 需要同时给出 --database")
     try:
-        policy = msgspec.json.decode((options.folder / POLICY).read_bytes(), type=Policy)
+        policy = msgspec.json.decode(read_plain(options.folder / POLICY), type=Policy)
     except (OSError, msgspec.MsgspecError):
         return []  # told already
     store = Store(options.database, create=False)

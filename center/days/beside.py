@@ -3,7 +3,9 @@
 Derived as the spans are. What follows from it is the SQL's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, zip_longest
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +17,7 @@ from center.rate import Rules, lit, month_of, month_span
 from center.registry.tree import Tree
 from center.report import Heard, When, together
 from center.store import Reader
+from center.store.outside import Opinion
 
 GATEWAYS_AT_ONCE = 200
 OWN_UNITS = "省属学校"
@@ -74,6 +77,22 @@ def away(connection: Any, reader: Reader, folder: Path, cities: Sequence[str], s
     up, whole = Uptime(reader), normal([month_span(month_of(span[0]))])
     rows = [(city, *gap) for city in cities for gap in difference(whole, up[city])]
     write(connection, folder / "away.parquet", BESIDE["away"], rows)
+
+
+def opinions(connection: Any, reader: Reader, folder: Path, span: Span) -> None:
+    """The platform's words of the month: each holds until its next one of that position, at most as long as it says."""
+    begin, end = month_span(month_of(span[0]))
+    write(connection, folder / "opinions.parquet", BESIDE["opinions"], _held(reader.opinions(begin, end), begin, end))
+
+
+def _held(words: Iterable[Opinion], begin: int, end: int) -> Iterator[tuple[str, int, int, bool]]:
+    for position, its in groupby(words, key=attrgetter("position")):
+        listed = list(its)
+        for one, after in zip_longest(listed, listed[1:]):
+            until = min(one.until_ms, after.at_ms if after else end, end)
+            since = max(one.at_ms, begin)
+            if since < until:
+                yield position, since, until, bool(one.online)
 
 
 # ---- what was ever seen ---------------------------------------------------------------------------

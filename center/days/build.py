@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
-from center.days.beside import Asked, away, heard, registry
+from center.days.beside import Asked, away, heard, opinions, registry
 from center.days.engine import opened
 from center.days.merge import Fresh, Laid, merge
 from center.history import Uptime, recall
@@ -37,7 +37,7 @@ class Built(NamedTuple):
     gateways: int
 
 
-FORM = 2
+FORM = 3
 """Of what is laid: a folder of another form is laid anew."""
 
 
@@ -78,6 +78,7 @@ def build(
             if before is None or mark.registry != before.registry:
                 registry(connection, reader, folder)
             away(connection, reader, folder, names, span)
+            opinions(connection, reader, folder, span)
         same = before is not None and before[2:] == mark[2:]
         moved = reader.moved_since(before.registry) if before and same else frozenset[str]()
         heard = frozenset(reader.heard_since(before.generation)) if before and same else None

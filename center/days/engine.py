@@ -42,8 +42,10 @@ BESIDE = {
     ),
     "rows": "code VARCHAR, name VARCHAR, place INTEGER",
     "away": "city VARCHAR, from_ms BIGINT, to_ms BIGINT",
+    "opinions": "position VARCHAR, from_ms BIGINT, to_ms BIGINT, online BOOLEAN",
 }
-"""What coverage and assessment need as well. `rows`: of the bulletin; `away`: when the center itself could not hear."""
+"""What coverage and assessment need as well. `rows`: of the bulletin; `away`: when the center itself could not hear;
+`opinions`: what the video platform says."""
 HEARD = "position VARCHAR, city VARCHAR, seen_ms BIGINT"
 """`city`: of the topics it is heard in; `seen_ms`: it was proven online then, the first time of the month or the last
 one before."""
@@ -54,6 +56,7 @@ ADDED = (
     " ended_ms BIGINT);\n"
     "CREATE OR REPLACE TEMP TABLE heard_away (service INTEGER, ms BIGINT);\n"
     "CREATE OR REPLACE TEMP TABLE withdrawn (position VARCHAR, ms BIGINT);\n"
+    "CREATE OR REPLACE TEMP TABLE disputed (service INTEGER, cannot_ms BIGINT, opens_ms BIGINT);\n"
 )
 """What each part of the spans adds to."""
 NOTHING = "\\N"
@@ -101,7 +104,8 @@ class Failing(NamedTuple):
 
 class Assessed(NamedTuple):
     """A place and a kind of unit ("" for all). `level`: all, row (of the bulletin) or county. `own_ms`: unknown while
-    the center itself could not hear. `numerator` of `denominator`: the deciding reading. `first` of the `failing`.
+    the center itself could not hear. `platform_ms`: the platform told of it; of that `cannot_ms` were counted online
+    while it could not open it, `opens_ms` offline while it could. `numerator` of `denominator`: the deciding reading.
     """
 
     level: str
@@ -122,6 +126,9 @@ class Assessed(NamedTuple):
     spots_online: int
     numerator: int
     denominator: int
+    platform_ms: int
+    cannot_ms: int
+    opens_ms: int
     verdict: str
     failing: int
     first: tuple[Failing, ...]
@@ -192,14 +199,18 @@ def month(folder: Path, span: Span, rules: Rules, rule: Rule) -> list[Row]:
 
 def assess(folder: Path, span: Span, rules: Rules, rule: Rule) -> list[Assessed]:
     """Coverage, readings and verdict of every row of the bulletin, in its order. Raises Gap, Unlaid."""
-    if not all((folder / f"{name}.parquet").exists() for name in BESIDE):
-        raise Unlaid(folder)
+    _whole(folder)
     with opened() as connection:
         _settings(connection, span, rules, rule)
         _run(connection, folder, span, rules, assessed=True)
         chosen = ", ".join(Assessed._fields)
         rows = connection.execute(f"SELECT {chosen} FROM assessment ORDER BY level, place, key, kind").fetchall()  # noqa: S608
         return [Assessed._make((*row[:-1], tuple(Failing(**one) for one in row[-1]))) for row in rows]
+
+
+def _whole(folder: Path) -> None:
+    if not all((folder / f"{name}.parquet").exists() for name in BESIDE):
+        raise Unlaid(folder)
 
 
 def _run(connection: Any, folder: Path, span: Span, rules: Rules, *, assessed: bool) -> None:
@@ -245,6 +256,32 @@ def _all_of(files: Sequence[str], columns: str = "") -> str:
         return "FROM read_parquet([{}])".format(", ".join(f"'{quoted(Path(file))}'" for file in files))
     nothing = ", ".join("NULL::{1} AS {0}".format(*column.split()) for column in columns.split(", "))
     return f"SELECT {nothing} LIMIT 0"
+
+
+class Dispute(NamedTuple):
+    """A position of which the platform says otherwise: so many ms counted online, so many counted offline."""
+
+    county: str
+    unit: str
+    name: str
+    zone: str
+    position: str
+    cannot_ms: int
+    opens_ms: int
+
+
+def disputes(folder: Path, span: Span, rules: Rules, rule: Rule) -> list[Dispute]:
+    """The most counted online first. Raises Gap, Unlaid."""
+    _whole(folder)
+    with opened() as connection:
+        _settings(connection, span, rules, rule)
+        _run(connection, folder, span, rules, assessed=True)
+        rows = connection.execute(
+            "SELECT any_value(region_name), unit, any_value(unit_name), any_value(zone), position, sum(cannot_ms) AS c,"
+            " sum(opens_ms) AS o FROM judged GROUP BY unit, position HAVING c > 0 OR o > 0"
+            " ORDER BY c DESC, o DESC, position"
+        )
+        return [Dispute(*row) for row in rows.fetchall()]
 
 
 def write_settings(file: Path, span: Span, rules: Rules, rule: Rule) -> None:

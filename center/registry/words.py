@@ -51,6 +51,19 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "fields": ("有 {0} 个字段，表头有 {1} 个", "{0} fields, the header has {1}"),
     "other_sheet": ("没有认得的表头，未读取", "no header that is known: not read"),
     "merged": ("合并单元格“{0}”已填入其下各行", "the merged cell “{0}” was filled down"),
+    # ---- lists from outside
+    "list_header": ("前 10 行中没有所需的表头：{0}", "no header with the columns {0} within the first 10 rows"),
+    "foreign_id": ("登记表中没有 {0}：请核对编号", "{0} is not in the registry: check the id"),
+    "no_id": ("没有点位编号，也没有国标编号", "neither a position nor its id at the platform"),
+    "two_ids": ("点位 {0} 的国标编号不是 {1}", "{1} is not the platform's id of position {0}"),
+    "future": ("时间 {0} 尚未到来", "the time {0} is still to come"),
+    "said_twice": ("{0} 在 {1} 已有不同的记录", "of {0} at {1} something else is on record"),
+    "state": ("{0} 须为 在线 或 离线（online/offline，1/0）", "{0} must be online or offline (1 or 0, 在线 or 离线)"),
+    "result": (
+        "{0} 须为 能打开、打不开、未试（opened, not opened, not tried）或留空",
+        "{0} must be opened, not opened, not tried (能打开, 打不开, 未试), or empty",
+    ),
+    "not_drawn": ("第 {0} 号没有抽中点位 {1}", "number {0} of this draw is not position {1}"),
     # ---- a cell: {0} is the column
     "empty": ("{0} 没有填写", "{0} is empty"),
     "text": ("{0} 须为 {1} 至 {2} 个可显示字符，不得换行", "{0} must be {1} to {2} printable characters on one line"),

@@ -1,5 +1,5 @@
--- What was known of E while the center itself could not hear, for positions whose spans are at hand; and whose word was withdrawn.
--- Reads: lived, served, heard, away, spans. Adds to: heard_away, withdrawn. Once for each part of the spans, after 3_online.
+-- What was known of E while the center itself could not hear; whose word was withdrawn; where the platform says otherwise.
+-- Reads: lived, served, heard, away, spans, opinions. Adds to: heard_away, withdrawn, disputed. Once for each part, after 3_online.
 
 INSERT INTO heard_away
 SELECT l.service, sum(least(l.to_ms, a.to_ms) - greatest(l.from_ms, a.from_ms))
@@ -12,3 +12,13 @@ GROUP BY l.service;
 -- A gateway that contradicted itself: what it told online of that time does not count (spans of state withdrawn).
 INSERT INTO withdrawn
 SELECT position, sum(to_ms - from_ms) FROM spans WHERE state = 'withdrawn' GROUP BY position;
+
+-- Second opinion: counted online while the platform could not open it (cannot_ms), and the reverse (opens_ms).
+INSERT INTO disputed
+SELECT service, coalesce(sum(ms) FILTER (is_on AND NOT online), 0), coalesce(sum(ms) FILTER (NOT is_on AND online), 0)
+FROM (
+    SELECT l.service, l.outage = 0 AS is_on, o.online, least(l.to_ms, o.to_ms) - greatest(l.from_ms, o.from_ms) AS ms
+    FROM lived l
+    JOIN served v ON v.service = l.service
+    JOIN opinions o ON o.position = v.position AND o.from_ms < l.to_ms AND o.to_ms > l.from_ms
+) GROUP BY service;

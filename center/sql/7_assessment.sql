@@ -1,5 +1,6 @@
 -- Assessment, 四.2: a place without full coverage, or fully covered with an online rate below 100 %, scores nothing for the item.
--- Reads: settings, rows, served, hours, counted, required, coverage, heard, away, heard_away. Makes: judged, failing, assessment.
+-- Reads: settings, rows, served, hours, counted, required, coverage, heard, away, heard_away, opinions, disputed.
+-- Makes: judged, failing, assessment.
 
 -- Unknown while the center itself could not hear: E in that time, less what was known of it all the same.
 CREATE OR REPLACE TEMP TABLE judged AS
@@ -11,14 +12,23 @@ WITH city AS (
     JOIN hours w ON w.alike = k.alike
     JOIN away a ON a.city = k.city AND a.from_ms < w.to_ms AND a.to_ms > w.from_ms
     GROUP BY k.alike, k.city
+), platform AS (
+    SELECT v.service, sum(least(w.to_ms, o.to_ms) - greatest(w.from_ms, o.from_ms)) AS ms
+    FROM served v
+    JOIN opinions o ON o.position = v.position
+    JOIN hours w ON w.alike = v.alike AND w.from_ms < o.to_ms AND w.to_ms > o.from_ms
+    GROUP BY v.service
 ), own AS (
-    SELECT v.position, v.piece, coalesce(m.ms, 0) - coalesce(x.ms, 0) AS ms
+    SELECT v.position, v.piece, coalesce(m.ms, 0) - coalesce(x.ms, 0) AS ms, coalesce(p.ms, 0) AS platform_ms,
+           coalesce(d.cannot_ms, 0) AS cannot_ms, coalesce(d.opens_ms, 0) AS opens_ms
     FROM served v
     JOIN city c ON c.service = v.service
     LEFT JOIN missed m ON m.alike = c.alike AND m.city = c.city
     LEFT JOIN heard_away x ON x.service = v.service
+    LEFT JOIN platform p ON p.service = v.service
+    LEFT JOIN disputed d ON d.service = v.service
 )
-SELECT c.*, o.ms AS own_ms,
+SELECT c.*, o.ms AS own_ms, o.platform_ms, o.cannot_ms, o.opens_ms,
        CASE s.deciding WHEN 'time' THEN c.on_ms WHEN 'days' THEN c.days_online ELSE c.spots_online END AS numerator,
        CASE s.deciding WHEN 'time' THEN c.e_ms WHEN 'days' THEN c.days ELSE c.spots END AS denominator,
        -- A position counts once: where it was last.
@@ -63,7 +73,8 @@ WITH kinds AS (
     SELECT level, key, coalesce(kind, '') AS kind, count(*) FILTER (is_last) AS positions,
            sum(e_ms) AS e_ms, sum(on_ms) AS on_ms, sum(off_ms) AS off_ms, sum(own_ms) AS own_ms,
            sum(days) AS days, sum(days_online) AS days_online, sum(spots) AS spots, sum(spots_online) AS spots_online,
-           sum(numerator) AS numerator, sum(denominator) AS denominator, sum(planned_ms) AS planned_ms
+           sum(numerator) AS numerator, sum(denominator) AS denominator, sum(planned_ms) AS planned_ms,
+           sum(platform_ms) AS platform_ms, sum(cannot_ms) AS cannot_ms, sum(opens_ms) AS opens_ms
     FROM named GROUP BY GROUPING SETS ((level, key, kind), (level, key))
 ), covering AS (
     SELECT level, key, coalesce(kind, '') AS kind, count(*) AS obligated, count(*) FILTER (covered) AS covered
@@ -95,7 +106,8 @@ WITH kinds AS (
            coalesce(s.own_ms, 0) AS own_ms, coalesce(s.days, 0) AS days, coalesce(s.days_online, 0) AS days_online,
            coalesce(s.spots, 0) AS spots, coalesce(s.spots_online, 0) AS spots_online,
            coalesce(s.numerator, 0) AS numerator, coalesce(s.denominator, 0) AS denominator,
-           coalesce(s.planned_ms, 0) AS planned_ms, coalesce(f.failing, 0) AS failing, coalesce(f.first, []) AS first
+           coalesce(s.planned_ms, 0) AS planned_ms, coalesce(s.platform_ms, 0) AS platform_ms,
+           coalesce(s.cannot_ms, 0) AS cannot_ms, coalesce(s.opens_ms, 0) AS opens_ms, coalesce(f.failing, 0) AS failing, coalesce(f.first, []) AS first
     FROM grid g
     LEFT JOIN sums s ON s.level = g.level AND s.key = g.key AND s.kind = g.kind
     LEFT JOIN covering c ON c.level = g.level AND c.key = g.key AND c.kind = g.kind

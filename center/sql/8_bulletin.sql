@@ -15,6 +15,7 @@ SELECT level, row_number() OVER (PARTITION BY level ORDER BY place, key, kind) A
            'obligated': obligated, 'covered': covered, 'coverage': ratio(covered, obligated), 'positions': positions,
            'time': ratio(on_ms, e_ms), 'days': ratio(days_online, days), 'spot': ratio(spots_online, spots),
            'evidence': ratio(on_ms + off_ms, e_ms), 'center_away_ms': own_ms, 'planned_ms': planned_ms,
+           'second_opinion': {'told_ms': platform_ms, 'platform_cannot_open_ms': cannot_ms, 'platform_opens_ms': opens_ms},
            'verdict': verdict, 'failing': failing, 'first': first}) AS VARCHAR) AS line
 FROM assessment;
 

@@ -17,6 +17,7 @@ from center.model import Act, Aside, Bound, LostRow, Piece, Position, RunRow
 from center.registry.tree import Region
 from center.store import bulk
 from center.store.lists import IN_SERVICE, Lists
+from center.store.outside import Outside
 from center.store.registered import (
     TABLES,
     audit,
@@ -76,7 +77,7 @@ WHERE s.state = 'online' AND g.received_ms >= :since AND g.state <> 'left' AND g
 """
 
 
-class Reader(Lists):
+class Reader(Lists, Outside):
     """Reads what the center holds, within one transaction."""
 
     def __init__(self, connection: Connection) -> None:

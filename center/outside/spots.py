@@ -1,0 +1,173 @@
+"""Spot checks: positions and instants drawn by a published seed, opened by a person, held against what was computed.
+
+The same seed, period and registry draw the same, so anybody can repeat a draw; a box cannot know it beforehand.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from center.intervals import Intervals, Span, holding
+from center.model import Piece
+from center.outside.agreement import Bound, clopper_pearson
+from center.outside.rows import Column, read
+from center.rate import Rules, lit, state_at
+from center.registry import cells
+from center.registry.problems import Findings, Wrong
+from center.report import When, in_service, told
+from center.store import Reader, Store
+from center.store.outside import Draw, Drawn
+from contract.problems import Told
+
+MINUTE_MS = 60_000
+TRIES = 1000
+"""For each one that is drawn: so many hit a moment at which nothing is assessed."""
+OPENED, NOT_OPENED, NOT_TRIED = "opened", "not_opened", "not_tried"
+RESULTS = {
+    **dict.fromkeys(("opened", "yes", "1", "能打开", "打开", "是"), OPENED),
+    **dict.fromkeys(("not opened", "not_opened", "no", "0", "打不开", "否"), NOT_OPENED),
+    **dict.fromkeys(("not tried", "not_tried", "未试"), NOT_TRIED),
+    "": "",
+}
+
+
+class Refused(Told):
+    """A draw that cannot be made or entered as asked."""
+
+
+def draw(reader: Reader, asked: Draw, rules: Rules) -> list[Drawn]:
+    """Each number: a position, any of those assessed in the period, and one of its whole minutes. Raises Gap, Refused.
+
+    Number i of a seed tries sha256("SEED/i/0"), "SEED/i/1" …: the first 8 bytes choose the position, by its id in
+    order, the next 8 the minute, until one is assessed then.
+    """
+    span = (asked.from_ms, asked.to_ms)
+    places = sorted((its for its in in_service(reader, When("", span, span[1], live=False), rules) if its), key=_id)
+    if not places:
+        raise Refused("nothing is assessed in that period: nothing can be drawn", "该时段没有考核的点位，无从抽取")
+    return [_one(asked, number, places, span) for number in range(1, asked.n + 1)]
+
+
+Place = tuple[Piece, Intervals]
+
+
+def _id(its: Sequence[Place]) -> str:
+    return its[0][0].position
+
+
+def _one(asked: Draw, number: int, places: Sequence[Sequence[Place]], span: Span) -> Drawn:
+    minutes = (span[1] - span[0]) // MINUTE_MS
+    for again in range(TRIES):
+        digest = hashlib.sha256(f"{asked.seed}/{number}/{again}".encode()).digest()
+        its = places[int.from_bytes(digest[:8]) % len(places)]
+        at_ms = span[0] + int.from_bytes(digest[8:16]) % minutes * MINUTE_MS
+        for piece, assessed in its:
+            if holding(assessed, at_ms):
+                names = (piece.position, piece.unit, piece.unit_name, piece.region, piece.zone)
+                return Drawn(asked.seed, number, *names, at_ms, "", "", "", 0)
+    raise Refused(
+        "hardly any time of that period is assessed: name another (--from, --to)",
+        "该时段几乎不在考核之列：请另选 --from、--to",
+    )
+
+
+class Agreement(NamedTuple):
+    """Of `drawn`, `entered` have a result, `tried` were tried; of those something was computed of (`decided`) `agree`.
+
+    `not_opened`: counted online, and could not be opened; `opened`: counted offline, and could. `unknown`: nothing was
+    computed of them. `bound`: of the share that agrees, None where none was decided.
+    """
+
+    drawn: int
+    entered: int
+    tried: int
+    decided: int
+    agree: int
+    not_opened: int
+    opened: int
+    unknown: int
+    bound: Bound | None
+
+
+def agreement(reader: Reader, rows: Sequence[Drawn], rules: Rules) -> Agreement:
+    """Of one draw, or of several together."""
+    computed = states(reader, [row for row in rows if row.result], rules)
+    tried = [(row.result, computed[row.position, row.at_ms]) for row in rows if row.result in (OPENED, NOT_OPENED)]
+    not_opened, opened = tried.count((NOT_OPENED, "online")), tried.count((OPENED, "offline"))
+    agree = tried.count((OPENED, "online")) + tried.count((NOT_OPENED, "offline"))
+    decided = agree + not_opened + opened
+    entered = sum(bool(row.result) for row in rows)
+    bound = clopper_pearson(agree, decided) if decided else None
+    numbers = (len(rows), entered, len(tried), decided, agree, not_opened, opened, len(tried) - decided)
+    return Agreement(*numbers, bound)
+
+
+def states(reader: Reader, rows: Sequence[Drawn], rules: Rules) -> dict[tuple[str, int], str]:
+    """(position, at) -> what is counted of it then: online, offline or unknown."""
+    if not rows:
+        return {}
+    span = (min(row.at_ms for row in rows), max(row.at_ms for row in rows) + 1)
+    known = {
+        position.position: lit(its, silence, rules)
+        for position, its, silence in told(
+            reader, When("", span, span[1], live=False), rules, sorted({row.position for row in rows})
+        )
+    }
+    return {(row.position, row.at_ms): state_at(known[row.position], row.at_ms) for row in rows}
+
+
+# ---- results --------------------------------------------------------------------------------------
+
+
+def _result(raw: str) -> str:
+    text = cells.narrow(raw).lower()
+    if text not in RESULTS:
+        raise Wrong("result")
+    return RESULTS[text]
+
+
+def _number(raw: str) -> int:
+    text = cells.narrow(raw)
+    if not text.isdecimal() or len(text) > 9:
+        raise Wrong("number", repr(raw[:40]))
+    return int(text)
+
+
+COLUMNS = {
+    "number": Column(("number", "序号", "no."), _number),
+    "position": Column(("position", "点位编号", "点位"), cells.identity),
+    "result": Column(("result", "结果"), _result),
+    "note": Column(("note", "备注"), cells.text_of(cells.MAX_NOTE, required=False), required=False),
+}
+
+
+def enter(store: Store, seed: str, file: Path, person: str, now_ms: int) -> tuple[int, int]:
+    """(entered now, entered before). All or nothing; what is entered stays. Raises Unfit, Refused, OSError."""
+    findings = Findings()
+    listed = read(file, COLUMNS, findings)
+    findings.judge()
+    with store.write() as tx:
+        by_number = {row.number: row for row in tx.drawn(seed)}
+        if not by_number:
+            raise Refused(f"--seed {seed}: nothing was drawn by it", f"--seed {seed}：没有按它抽取过")
+        rows: dict[int, Drawn] = {}
+        before = 0
+        for one in listed:
+            number, result = one.values["number"], one.values["result"]
+            row = by_number.get(number)
+            if row is None or row.position != one.values["position"]:
+                findings.wrong(one.place, "not_drawn", str(number), one.values["position"])
+            elif result and row.at_ms > now_ms:
+                findings.wrong(one.place, "future", cells.written(row.at_ms))
+            elif result and (row.result or result) != result:
+                findings.wrong(one.place, "said_twice", row.position, cells.written(row.at_ms))
+            elif result and row.result:
+                before += 1
+            elif result:
+                rows[number] = row._replace(
+                    result=result, note=one.values["note"] or "", person=person, entered_ms=now_ms
+                )
+        findings.judge()
+        tx.enter(list(rows.values()))
+    return len(rows), before
