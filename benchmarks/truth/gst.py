@@ -57,7 +57,7 @@ def room_for(server: GstRtspServer.RTSPServer, most: int) -> None:
 
     def joined(_server: GstRtspServer.RTSPServer, client: GstRtspServer.RTSPClient) -> None:
         if len(here) >= most:
-            GLib.idle_add(client.close)  # once it stands
+            client.close()  # before it is attached: later would be too late for one that has already asked
             return
         here.append(client)
         client.connect("closed", here.remove)

@@ -36,6 +36,8 @@ SERVERS: Mapping[str, tuple[str, ...]] = {
 }
 PATHS = {"dead": ("/live",), "single": ("/live",), "recorder": tuple(f"/ch{n + 1}" for n in range(CHANNELS))}
 NEVER = f"recorder-{DEAD}"
+SLOT_S = 1.0
+"""For a look at one of many slots: the server sets a live pipeline up for each, which takes half a second of a core."""
 EDGE_MS = 4000
 """So near a change a sample of the witness proves nothing."""
 WITNESS_S = 10.0
@@ -95,12 +97,12 @@ def _server(slot: str) -> str:
 # ---- judging -------------------------------------------------------------------------------------
 
 
-def judged(played: Played, told: Mapping[str, Sequence[Span]], grace_ms: int) -> dict[str, Score]:
-    """Server -> what was told of its slots; each change of the truth may be noticed for `grace_ms`."""
+def judged(played: Played, told: Mapping[str, Sequence[Span]], grace_ms: Mapping[str, int]) -> dict[str, Score]:
+    """Server -> what was told of its slots; each change of the truth may be noticed for so long (`grace_ms`)."""
     found: dict[str, list[Score]] = {server: [] for server in SERVERS}
     for slot, server, _ in slots():
         true = played.truth(slot)
-        changes = [(one.begin, one.begin + grace_ms) for one in true[1:]]
+        changes = [(one.begin, one.begin + grace_ms[server]) for one in true[1:]]
         found[server].append(score(true, told.get(slot, ()), without([(played.begin, played.end)], changes)))
     return {server: total(scores) for server, scores in found.items()}
 
@@ -194,23 +196,31 @@ class Play:
 
     def __init__(self, home: Path, minutes: float) -> None:
         self.home, self.seconds = home, 60 * minutes
-        self.look_s = min(30.0, minutes)
+        self.look_s = min(30.0, 2 * minutes)
         self.deadline_s = min(5.0, 0.8 * self.look_s)
         self.servers = {name: Server(name, home) for name in SERVERS}
         self.samples: list[tuple[str, int, int, str]] = []
         self._over = threading.Event()
 
     @property
-    def grace_ms(self) -> int:
-        """One look, which may be the one before the change, as long as it may take, and the harness's own delay."""
-        return int(1000 * (self.look_s + self.deadline_s) + EDGE_MS)
+    def grace_ms(self) -> dict[str, int]:
+        """From one look to the next, as long as that may take, and the harness's own delay.
+
+        The slots of one server are looked at one after the other.
+        """
+        return {
+            name: int(1000 * (max(self.look_s, SLOT_S * len(paths)) + self.deadline_s)) + EDGE_MS
+            for name, paths in PATHS.items()
+        }
 
     def run(self) -> tuple[Played, dict[str, list[Span]]]:
         try:
             for server in self.servers.values():
                 server.start()
-            with self._agent(), self._witness():
-                until(self._all_online, 600, "every camera is online but the one that never plays", 0.5)
+            with self._agent() as agent, self._witness():
+                ready = lambda: agent.poll() is not None or self._all_online()  # noqa: E731
+                until(ready, 600, "every camera is online but the one that never plays", 0.5)
+                self._complain_if_ended(agent)
                 played = self._played()
                 time.sleep(2 * self.look_s + self.deadline_s)  # what is dated before the end is told by then
             return played, self._told(played.end)
@@ -219,7 +229,7 @@ class Play:
                 server.kill()
 
     @contextmanager
-    def _agent(self) -> Iterator[None]:
+    def _agent(self) -> Iterator[subprocess.Popen[bytes]]:
         state = self.home / "state"
         state.mkdir()
         config = self.home / "agent.yaml"
@@ -228,7 +238,7 @@ class Play:
             "broker: [{host: 127.0.0.1, port: 1, tls: null}]",  # nobody is there: the journal keeps all
             f"state_dir: {state}",
             f"look: {{interval: {self.look_s:g}s, deadline: {self.deadline_s:g}s}}",
-            f"picture: {{interval: {10 * self.look_s:g}s}}",
+            f"picture: {{interval: {10 * self.look_s:g}s, deadline: {min(60, 5 * self.look_s):g}s}}",
             "discovery: {enabled: false}",
             "cameras:",
         ]
@@ -240,12 +250,15 @@ class Play:
             words = [tool("canteen-agent"), "run", "--config", str(config)]
             agent = subprocess.Popen(words, stdout=log, stderr=log)
         try:
-            yield
-            if agent.poll() is not None:
-                raise Failed(f"the agent ended: {(self.home / 'agent.log').read_text()[-600:]}")
+            yield agent
+            self._complain_if_ended(agent)
         finally:
             agent.terminate()
             agent.wait()
+
+    def _complain_if_ended(self, agent: subprocess.Popen[bytes]) -> None:
+        if agent.poll() is not None:
+            raise Failed(f"the agent ended: {(self.home / 'agent.log').read_text()[-600:]}")
 
     def _all_online(self) -> bool:
         try:

@@ -5,9 +5,10 @@ from itertools import pairwise
 import pytest
 
 from benchmarks.truth.score import OFFLINE, ONLINE, UNKNOWN, Span, Window
-from tests.chaos.foreign import ACTS, NEVER, Act, Played, contradictions, judged, slots
+from tests.chaos.foreign import ACTS, NEVER, SERVERS, Act, Played, contradictions, judged, slots
 
 BEGIN, END, GRACE = 1_000_000, 2_800_000, 39_000
+EACH = dict.fromkeys(SERVERS, GRACE)
 
 
 def played() -> Played:
@@ -40,7 +41,7 @@ def test_who_tells_the_truth_is_not_wrong() -> None:
     for slot, spans in late.items():
         late[slot] = [one._replace(end=after.begin) for one, after in pairwise(spans)] + spans[-1:]
     for told in (the_truth(), late):
-        for made in judged(played(), told, GRACE).values():
+        for made in judged(played(), told, EACH).values():
             assert (made.wrong, made.unknown) == (0, 0)
 
 
@@ -52,9 +53,9 @@ def test_what_is_wrong_is_counted(slot: str, state: str, expected: str) -> None:
     other = OFFLINE if state == ONLINE else ONLINE
     wrong = sum(max(0, s.end - s.begin - GRACE * (s.begin > BEGIN)) for s in the_truth()[slot] if s.state == other)
     told = {**the_truth(), slot: [Span(BEGIN, END, state)]}
-    made = judged(played(), told, GRACE)[slot.partition("-")[0]]
+    made = judged(played(), told, EACH)[slot.partition("-")[0]]
     assert getattr(made, expected) == made.wrong == wrong > 0
-    unknown = judged(played(), {**the_truth(), slot: [Span(BEGIN, END, UNKNOWN)]}, GRACE)[slot.partition("-")[0]]
+    unknown = judged(played(), {**the_truth(), slot: [Span(BEGIN, END, UNKNOWN)]}, EACH)[slot.partition("-")[0]]
     assert (unknown.wrong, unknown.unknown > wrong) == (0, True)
 
 
