@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from benchmarks.truth.score import OFFLINE, ONLINE, UNKNOWN, Span, Window
-from tests.chaos.foreign import ACTS, NEVER, SERVERS, Act, Played, contradictions, judged, slots
+from tests.chaos.foreign import ACTS, EARLY_MS, NEVER, SERVERS, Act, Played, contradictions, judged, slots
 
 BEGIN, END, GRACE = 1_000_000, 2_800_000, 39_000
 EACH = dict.fromkeys(SERVERS, GRACE)
@@ -33,14 +33,18 @@ def test_the_truth_is_what_was_done() -> None:
 
 
 def test_who_tells_the_truth_is_not_wrong() -> None:
-    """Not even where each change is seen as late as a look may be."""
+    """Not even where each change is seen as late as a look may be, or dated by the look that ran into it."""
     late = {
         slot: [one._replace(begin=one.begin + (n > 0) * 35_000) for n, one in enumerate(spans)]
         for slot, spans in the_truth().items()
     }
     for slot, spans in late.items():
         late[slot] = [one._replace(end=after.begin) for one, after in pairwise(spans)] + spans[-1:]
-    for told in (the_truth(), late):
+    early = {
+        slot: [Span(s.begin - 4000 * (s.begin > BEGIN), s.end - 4000 * (s.end < END), s.state) for s in spans]
+        for slot, spans in the_truth().items()
+    }
+    for told in (the_truth(), late, early):
         for made in judged(played(), told, EACH).values():
             assert (made.wrong, made.unknown) == (0, 0)
 
@@ -51,7 +55,8 @@ def test_who_tells_the_truth_is_not_wrong() -> None:
 def test_what_is_wrong_is_counted(slot: str, state: str, expected: str) -> None:
     """All the time that is not within the grace of a change; unknown is not wrong, and is counted too."""
     other = OFFLINE if state == ONLINE else ONLINE
-    wrong = sum(max(0, s.end - s.begin - GRACE * (s.begin > BEGIN)) for s in the_truth()[slot] if s.state == other)
+    spans = [one for one in the_truth()[slot] if one.state == other]
+    wrong = sum(s.end - s.begin - GRACE * (s.begin > BEGIN) - EARLY_MS * (s.end < END) for s in spans)
     told = {**the_truth(), slot: [Span(BEGIN, END, state)]}
     made = judged(played(), told, EACH)[slot.partition("-")[0]]
     assert getattr(made, expected) == made.wrong == wrong > 0
