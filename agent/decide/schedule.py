@@ -5,17 +5,18 @@ What is done then must not be known here, nor what time it is.
 
 import hashlib
 
-TOGETHER_MS = 1_000
-"""Devices of the same second begin it together: the box wakes once for all of them, and its caches are warm."""
+MOMENTS = 10
+"""Of an interval, at which devices begin: a tenth of them together, so that the box wakes once for all of these, and
+its caches are warm (decision 9); and no more than a tenth, so that they do not wait for each other."""
 DAY_S = 86_400
 SHANGHAI_S = 8 * 3600
 """China has one time without summer time."""
 
 
 def offset_ms(name: str, interval_s: float) -> int:
-    """The device's place in the interval, a whole second, 0 <= ms < interval; it is the same after every restart."""
+    """The device's place in the interval, one of MOMENTS, 0 <= ms < interval; it is the same after every restart."""
     digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
-    return int.from_bytes(digest) % _interval_ms(interval_s) // TOGETHER_MS * TOGETHER_MS
+    return int.from_bytes(digest) % MOMENTS * _interval_ms(interval_s) // MOMENTS
 
 
 def next_due_ms(name: str, interval_s: float, *, after_ms: int) -> int:

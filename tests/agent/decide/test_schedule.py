@@ -1,8 +1,10 @@
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.decide.schedule import TOGETHER_MS, left_s, next_due_ms, offset_ms, window_day
+from agent.decide.schedule import MOMENTS, left_s, next_due_ms, offset_ms, window_day
 
 slots = st.text(min_size=1, max_size=20)
 intervals = st.floats(0.001, 86_400)
@@ -24,7 +26,7 @@ def test_missed_instants_are_skipped() -> None:
 
 def test_the_offset_is_the_same_after_every_restart() -> None:
     """The offset is a stable hash of the slot, not of this process."""
-    assert offset_ms("kitchen-1", 30) == 17_000
+    assert offset_ms("kitchen-2", 30) == 27_000
 
 
 def test_slots_are_spread_over_the_interval() -> None:
@@ -33,10 +35,11 @@ def test_slots_are_spread_over_the_interval() -> None:
     assert tenths == set(range(10))
 
 
-@given(slots, intervals)
-def test_slots_of_one_second_begin_together(slot: str, interval_s: float) -> None:
-    """Every offset is a whole second of the interval."""
-    assert offset_ms(slot, interval_s) % TOGETHER_MS == 0 <= offset_ms(slot, interval_s) < interval_s * 1000
+def test_slots_begin_at_few_moments() -> None:
+    """Several begin together, and of a hundred no more than a fifth."""
+    begun = Counter(offset_ms(f"slot-{n}", 30) for n in range(100))
+    assert len(begun) == MOMENTS
+    assert max(begun.values()) <= 20
 
 
 def test_an_interval_of_nothing_is_refused() -> None:
