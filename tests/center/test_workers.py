@@ -83,7 +83,7 @@ def test_a_center_restored_from_an_old_backup_says_what_it_lacks(
         gateway.says("ev", events(moved(4, 20_000, "offline"), moved(5, 30_000, "online")))
         until(lambda: gateway.acked == 5)
         back = ["restore", str(backup), "--database", str(database), "--replace"]
-        assert main(back) == 2
+        assert main(["--lang", "en", *back]) == 2
         assert "is in use: stop canteen-center serve first" in capsys.readouterr().err
         assert center.stop()[0] == 0
     assert main(back) == 0
