@@ -53,6 +53,8 @@ TEXT: dict[str, dict[str, Any]] = {
         "title": "模拟食堂（{0}）",
         "columns": ("点位", "区域", "摄像机", "状态", "程度", "说明"),
         "rate": "中心计算的在线率 {0}（在线 {1:.1f} 秒 / 应在线 {2:.1f} 秒，未知 {3:.1f} 秒）  当前在线 {4}/{5}",
+        "deciding": "作准的读法（{0}）：{1}（{2}/{3}）",
+        "readings": {"time": "时长", "days": "日", "spot": "抽查"},
         "before": "验收尚未完成，在线率从验收时刻起算",
         "off": "{0} 断电",
         "on": "{0} 恢复供电",
@@ -64,6 +66,8 @@ TEXT: dict[str, dict[str, Any]] = {
         "title": "simulated canteen ({0})",
         "columns": ("slot", "zone", "camera", "state", "level", "note"),
         "rate": "online rate by the center {0} (online {1:.1f} of {2:.1f} s, unknown {3:.1f} s)  now online {4}/{5}",
+        "deciding": "the reading that decides ({0}): {1} ({2}/{3})",
+        "readings": {"time": "time", "days": "days", "spot": "spot"},
         "before": "not accepted yet: the online rate counts from acceptance on",
         "off": "{0} loses power",
         "on": "{0} has power again",
@@ -108,9 +112,12 @@ def rate_line(canteen: Canteen, text: dict[str, Any], rate: dict[str, Any] | Non
     if rate is None or time.time() * 1000 < canteen.accepted_ms + 1000:
         return str(text["before"])
     total, now = pooled(rate), rate["point_in_time"]
-    return str(text["rate"]).format(
+    line = str(text["rate"]).format(
         total.text, total.on_ms / 1000, total.e_ms / 1000, total.unknown_ms / 1000, now["online"], now["registered"]
     )
+    decides = rate["readings"][rate["deciding"]]
+    share = (decides["text"], decides["numerator"], decides["denominator"])
+    return f"{line}\n" + str(text["deciding"]).format(text["readings"][rate["deciding"]], *share)
 
 
 class Pooled(NamedTuple):

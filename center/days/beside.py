@@ -99,12 +99,13 @@ def _held(words: Iterable[Opinion], begin: int, end: int) -> Iterator[tuple[str,
 
 
 class Asked(NamedTuple):
-    """`cities`: of each gateway's topics."""
+    """`cities`: of each gateway's topics. `before`: the month before as it is laid by the same rules, if it is."""
 
     city: str
     span: Span
     rules: Rules
     cities: dict[str, str]
+    before: Path | None
 
 
 def heard(
@@ -117,13 +118,24 @@ def heard(
 ) -> None:
     """Of every position that is heard in this city: whether it was proven online once, until the span's end.
 
-    The first time within the span, by the days that are laid; else the last time before.
+    The first time within the span, by the days that are laid; else the last ms before it, where it ever was: by what
+    the month before says of it, else by the facts. So a month's first days are not a reason to read all of the past.
     """
+    earlier, name = asked.span[0] - 1, f"{asked.city}.parquet"
     seen = _this_month(connection, part, asked.rules)
+    known = _seen(connection, asked.before / "heard" / name) if asked.before else set()
+    seen |= {position: earlier for position, _ in bounds if position in known and position not in seen}
     since = {position: its for position, its in bounds if position not in seen}
-    seen |= dict(_before(reader, since, up, asked))
+    seen |= dict.fromkeys(_before(reader, since, up, asked), earlier)
     rows = [(position, asked.city, seen.get(position)) for position, _ in bounds]
-    write(connection, part.parent.parent / "heard" / f"{asked.city}.parquet", HEARD, rows)
+    write(connection, part.parent.parent / "heard" / name, HEARD, rows)
+
+
+def _seen(connection: Any, file: Path) -> set[str]:
+    if not file.exists():
+        return set()
+    told = f"SELECT position FROM read_parquet('{quoted(file)}') WHERE seen_ms IS NOT NULL"  # noqa: S608
+    return {position for (position,) in connection.execute(told).fetchall()}
 
 
 def _this_month(connection: Any, part: Path, rules: Rules) -> dict[str, int]:
@@ -136,9 +148,7 @@ def _this_month(connection: Any, part: Path, rules: Rules) -> dict[str, int]:
     return dict(connection.execute(asked).fetchall())
 
 
-def _before(
-    reader: Reader, bounds: dict[str, tuple[Bound, ...]], up: Uptime, asked: Asked
-) -> Iterator[tuple[str, int]]:
+def _before(reader: Reader, bounds: dict[str, tuple[Bound, ...]], up: Uptime, asked: Asked) -> Iterator[str]:
     """Of all that is kept: a camera that was out of order all month was seen once all the same."""
     past = (reader.kept_from(), asked.span[0])
     when = When("", past, past[1], live=False)
@@ -153,6 +163,5 @@ def _before(
         }
         for position in chosen:
             known, silence = together(early[position], boxes)
-            on = intersection(lit(known, silence, asked.rules).on, (past,))
-            if on:
-                yield position, on[-1][1] - 1
+            if intersection(lit(known, silence, asked.rules).on, (past,)):
+                yield position

@@ -19,7 +19,7 @@ from center.days.merge import Fresh, Laid, merge
 from center.history import Uptime, recall
 from center.intervals import Span, difference, intersection
 from center.model import Bound
-from center.rate import Rules, local
+from center.rate import Rules, local, month_of, month_span
 from center.readings import DAY_MS
 from center.report import Heard, When, together, withdrawn
 from center.store import Reader, Store
@@ -62,6 +62,8 @@ class Task(NamedTuple):
     moved: frozenset[str]
     cities: dict[str, str]
     """Of each gateway."""
+    before: Path | None
+    """The month before as it is laid, if it is, by the same rules."""
 
 
 def build(
@@ -82,7 +84,7 @@ def build(
         same = before is not None and before[2:] == mark[2:]
         moved = reader.moved_since(before.registry) if before and same else frozenset[str]()
         heard = frozenset(reader.heard_since(before.generation)) if before and same else None
-        task = Task(store.where, folder, span, rules, heard, moved, reader.addresses())
+        task = Task(store.where, folder, span, rules, heard, moved, reader.addresses(), _month_before(folder, mark))
     count = len(task.cities) if heard is None else len(heard)
     most = min(processes or os.cpu_count() or 1, len(names))
     if most < 2 or count < ALONE:
@@ -107,6 +109,14 @@ def _laid_from(folder: Path) -> Mark | None:
     except (OSError, ValueError, TypeError):
         return None
     return mark if mark.form == FORM else None
+
+
+def _month_before(folder: Path, mark: Mark) -> Path | None:
+    """Where months stand side by side, each with what is laid now."""
+    begin = month_span(month_of(mark.begin - 1))[0]
+    beside = folder.parent.parent / month_of(begin) / folder.name
+    laid = _laid_from(beside)
+    return beside if laid and (laid.begin, laid.rules) == (begin, mark.rules) else None
 
 
 # ---- processes ----------------------------------------------------------------------------------
@@ -146,7 +156,7 @@ def _city(store: Store, task: Task, city: str) -> Laid:
                     fresh.add(gateway, [position for position, _ in some[gateway]], rows)
             laid = merge(connection, fresh)
         every = [bound for its in places.values() for bound in its]
-        heard(connection, reader, part, every, up, Asked(city, task.span, task.rules, task.cities))
+        heard(connection, reader, part, every, up, Asked(city, task.span, task.rules, task.cities, task.before))
         return laid
 
 

@@ -47,8 +47,8 @@ BESIDE = {
 """What coverage and assessment need as well. `rows`: of the bulletin; `away`: when the center itself could not hear;
 `opinions`: what the video platform says."""
 HEARD = "position VARCHAR, city VARCHAR, seen_ms BIGINT"
-"""`city`: of the topics it is heard in; `seen_ms`: it was proven online then, the first time of the month or the last
-one before."""
+"""`city`: of the topics it is heard in; `seen_ms`: it was proven online then, the first time of the month; the
+last ms before the month where it only ever was before."""
 ADDED = (
     "CREATE OR REPLACE TEMP TABLE online (service INTEGER, on_ms BIGINT, off_ms BIGINT, days_online BIGINT,"
     " spots_online BIGINT);\n"

@@ -10,7 +10,9 @@ import pytest
 
 from center.assessment import due, month_of_place, year_of_place
 from center.cli import main
-from center.days.engine import Assessed
+from center.days.engine import Assessed, assess
+from center.rate import Rules, month_span
+from center.readings import Rule
 from contract.policy import load_policy
 from tests.center.provinces import HOUR, MINUTE, MONTH, made, register
 
@@ -123,6 +125,23 @@ def test_as_a_table_and_for_a_spreadsheet(province: str, capsys: pytest.CaptureF
     )
     told = {(row["key"], row["kind"]): row for row in table}
     assert (told["4101", "canteen"]["numerator"], told["4101", "canteen"]["denominator"]) == ("2", "3")
+
+
+def test_what_was_seen_before_is_the_same_by_the_month_before(province: str, tmp_path: Path) -> None:
+    """A month in which nothing was told: what was ever seen, by the facts alone or by the month laid beside it."""
+    ask = ("--database", province, "--month", "2024-07", "--out")
+    assert main(["days", "build", *ask, str(tmp_path / "alone")]) == 0
+    assert main(["days", "build", "--database", province, "--month", MONTH, "--out", str(tmp_path / "both")]) == 0
+    assert main(["days", "build", *ask, str(tmp_path / "both")]) == 0
+    alone, both = (
+        {file.name: file.read_bytes() for file in (tmp_path / name / "2024-07" / "now" / "heard").iterdir()}
+        for name in ("alone", "both")
+    )
+    assert set(alone) == {"4101.parquet", "4190.parquet"}
+    assert alone == both
+    rows = assess(tmp_path / "both" / "2024-07" / "now", month_span("2024-07"), Rules(), Rule())
+    found = {(row.key, row.kind): (row.covered, row.obligated) for row in rows}
+    assert found["4101", "canteen"] == (1, 1)
 
 
 def test_a_folder_of_days_gives_the_same(province: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
