@@ -11,7 +11,8 @@ from scripts.stage import GATEWAY, Canteen
 from tests.preload import needs_gcc, preload
 from tests.support.waiting import PATIENCE_S, until
 
-LONGEST_S = 10.0
+LONGEST_S = 15.0
+"""Then systemd kills it (TimeoutStopSec)."""
 
 
 def stopped(agent: subprocess.Popen[bytes]) -> float:
@@ -29,7 +30,7 @@ def states(kitchen: Canteen) -> list[str]:
 
 
 def test_sixteen_hung_cameras_delay_no_goodbye(tmp_path: Path) -> None:
-    """With every look in flight and nothing answered it ends within ten seconds, and the center was told."""
+    """With every look in flight and nothing answered it ends before systemd kills it, and the center was told."""
     cast = [(f"slot-{i:02d}", "kitchen", "dahua-bullet") for i in range(16)]
     with ExitStack() as stack:
         kitchen = Canteen(tmp_path, cast, accepted_after_s=0, look_s=16, deadline_s=15, heartbeat_s=2)
@@ -46,7 +47,7 @@ def test_sixteen_hung_cameras_delay_no_goodbye(tmp_path: Path) -> None:
 
 
 def test_a_broker_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
-    """Connected to a broker that has fallen silent, with events to send, it ends within ten seconds all the same."""
+    """Connected to a broker that has fallen silent, with events to send, systemd need not kill it all the same."""
     with ExitStack() as stack:
         kitchen = Canteen(tmp_path, [("one", "kitchen", "dahua-bullet")], accepted_after_s=0, look_s=1, deadline_s=0.9)
         running = kitchen.start(stack)
@@ -62,7 +63,7 @@ def test_a_broker_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
 
 @needs_gcc
 def test_a_resolver_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
-    """With every look and the line's own thread stuck in the system, it ends within ten seconds."""
+    """With every look and the line's own thread stuck in the system, it ends before systemd kills it."""
     hang = tmp_path / "hang"
     with ExitStack() as stack:
         kitchen = Canteen(tmp_path, [("one", "kitchen", "dahua-bullet")], accepted_after_s=0, look_s=1, deadline_s=0.9)

@@ -19,6 +19,12 @@ from tests.support.waiting import PATIENCE_S, until
 Figures = dict[tuple[str, str], float]
 
 
+def accepts(port: int) -> bool:
+    """The line to the broker is up before anybody may ask for figures."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
 def asked(port: int) -> Figures:
     """(name, label value or "") -> figure, read as Prometheus reads it."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_S) as answer:
@@ -48,7 +54,7 @@ def test_a_running_center_can_be_measured(broker: Broker, gateway: Gateway, data
         gateway.says("ev", events(anchor(1, 0, now - 9_000), moved(2, 5, "online"), moved(3, 5, "offline", "k2")))
         gateway.says("hb", beat(9_000, 3, offline=("k2",)))
         until(lambda: gateway.acked == 3)
-        until(lambda: asked(port)["canteen_positions", "online"] == 1)
+        until(lambda: accepts(port) and asked(port)["canteen_positions", "online"] == 1)
         told = asked(port)
         states = {state: told["canteen_positions", state] for state in ("online", "offline", "unknown", "never_seen")}
         assert states == {"online": 1, "offline": 1, "unknown": 0, "never_seen": 2}

@@ -13,7 +13,7 @@ import pytest
 from agent.ask.attempt import Trouble
 from agent.ask.children import parent as children
 from contract.vocabulary import Reason
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 CHILD = "tests.agent.ask.children.working_child"
 
@@ -79,7 +79,7 @@ def test_memory_beyond_the_limit_is_refused_to_the_child() -> None:
     assert lines == [b"before\n"]
     assert trouble.reason is Reason.AGENT_FAULT
     assert "MemoryError" in trouble.detail
-    assert run(b"hog", memory_mb=1000)[0] == [b"800000000\n"]
+    assert run(b"hog", memory_mb=1000, deadline_s=PATIENCE_S)[0] == [b"800000000\n"]
 
 
 def test_a_complaining_child_neither_blocks_nor_floods() -> None:
