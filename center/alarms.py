@@ -27,10 +27,6 @@ SHARED, TWIN = "shared_camera", "one_picture_twice"
 """What inventories say of devices: one camera at two gateways, two slots with one picture."""
 
 
-TOLD = ("conflict", "identity_changed", "store_reset", "view_not_restored", "fault")
-"""Events that are alarms, as the contract names them."""
-
-
 class Alarm(NamedTuple):
     """`alarm`: one of the codes above. `first_ms`, `last_ms`: UTC."""
 
@@ -56,7 +52,7 @@ def alarms(reader: Reader, aside: list[Aside], gateway: str = "") -> list[Alarm]
 def told(reader: Reader, since_ms: int, gateway: str = "") -> list[Alarm]:
     """What gateways told of their cameras and of themselves since then, in UTC ms."""
     found: dict[tuple[str, str, str], Alarm] = {}
-    for row in reader.told(TOLD, since_ms, gateway):
+    for row in reader.told(since_ms, gateway):
         detail = f"{row.slot}: {_detail(row)}" if row.slot else _detail(row)
         new = Alarm(row.kind, row.gateway, detail, 1, row.received_ms, row.received_ms)
         key = (row.gateway, row.kind, detail)

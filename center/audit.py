@@ -3,6 +3,7 @@
 Which time that takes from a figure must not be known here.
 """
 
+import time
 from collections.abc import Sequence
 
 from center.history import recall
@@ -13,20 +14,35 @@ from center.rate import Rules, local
 from center.store import Reader, Store
 from center.testimony import Finding
 
-GATEWAYS_AT_ONCE = 200
+GATEWAYS_AT_ONCE = 100
+FOR_EVER = float("inf")
+PATIENCE_S = 5.0
+"""So long a person waits for a list."""
 
 
-def audit(store: Store, rules: Rules, now_ms: int, gateway: str = "") -> None:
-    """Of one gateway, or of all that are registered."""
+def audit(store: Store, rules: Rules, now_ms: int, gateway: str = "", most_s: float = FOR_EVER) -> int:
+    """Of one gateway, or of all: those that something came of since they were gone through, the longest ago first.
+
+    After `most_s` it ends; returns how many gateways are left for another time.
+    """
     with store.read() as reader:
-        cities = {name: city for name, city in reader.addresses().items() if gateway in ("", name)}
-    names = sorted(cities)
+        cities = reader.addresses()
+        names = [name for name in reader.not_audited() if name in cities and gateway in ("", name)]
+    if not names:
+        return 0
+    with store.write() as tx:  # what comes while we read is of the next one
+        generation = tx.next_generation()
+    begun_s = time.monotonic()
     for i in range(0, len(names), GATEWAYS_AT_ONCE):
+        if time.monotonic() - begun_s > most_s:
+            return len(names) - i
+        some = names[i : i + GATEWAYS_AT_ONCE]
         with store.read() as reader:
-            rows = _found(reader, names[i : i + GATEWAYS_AT_ONCE], cities, rules, now_ms)
-        if rows:
-            with store.write() as tx:
-                tx.keep_findings(rows, now_ms)
+            rows = _found(reader, some, cities, rules, now_ms)
+        with store.write() as tx:
+            tx.keep_findings(rows, now_ms)
+            tx.put_audited(some, generation)
+    return 0
 
 
 def _found(reader: Reader, names: Sequence[str], cities: dict[str, str], rules: Rules, now_ms: int) -> list[Spoilt]:

@@ -118,8 +118,8 @@ class Memory:
         """Each gateway's newest."""
         self.generation = 0
 
-    def refresh(self, tx: Reader) -> Registry:
-        version, self.generation = tx.registry_version(), tx.generation()
+    def refresh(self, tx: Writer) -> Registry:
+        version, self.generation = tx.registry_version(), tx.hold_generation()
         if version != self.registry.version:
             self.registry = Registry(version, tx.addresses(), tx.bound(), tx.revoked())
         return self.registry

@@ -162,6 +162,10 @@ TEXTS = {
     ),
     "key": ("代码", "key"),
     "rows": ("行数", "rows"),
+    "not_audited": (
+        "另有 {0} 台网关自上次核对后有新报文，尚未核对矛盾：alarms --all",
+        "{0} more gateways told something since they were gone through for contradictions: alarms --all",
+    ),
     "laid": (
         "{0}：写入 {1} 个市·日，{2} 个不变；重算网关 {3} 台",
         "{0}: {1} days of cities written, {2} as they were; {3} gateways gone through",

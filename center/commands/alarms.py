@@ -4,9 +4,9 @@ import argparse
 
 from center.alarms import Alarm, alarms, as_json, devices, listing, told
 from center.arguments import Making, Misuse, now_ms
-from center.audit import audit
+from center.audit import FOR_EVER, PATIENCE_S, audit
 from center.commands import FINE, PROBLEM
-from center.forms import tell
+from center.forms import err, tell
 from center.rate import Rules
 from center.show import word
 from center.store import Store
@@ -26,6 +26,8 @@ def add(making: Making) -> None:
     command.add_argument("--code", action="append", default=[], metavar="CODE", help=code)
     days = say("只看最近 N 天，默认 30；0 为全部", "only of the last N, default 30; 0: all")
     command.add_argument("--days", type=int, default=30, metavar="N", help=days)
+    every = say("先核对全部网关，不限时", "go through all gateways first, however long it takes")
+    command.add_argument("--all", action="store_true", help=every)
     making.forms(command)
 
 
@@ -33,12 +35,14 @@ def _alarms(options: argparse.Namespace) -> int:
     if options.days < 0:
         raise Misuse(f"--days {options.days} must be 0 or more", f"--days {options.days} 须为 0 或更大")
     store = Store(options.database, create=False)
-    audit(store, Rules(), now_ms(), options.gateway)
+    left = audit(store, Rules(), now_ms(), options.gateway, FOR_EVER if options.all else PATIENCE_S)
     since_ms = now_ms() - options.days * DAY_MS if options.days else 0
     with store.read() as reader:
         every = alarms(reader, reader.aside(options.gateway), options.gateway) + told(reader, since_ms, options.gateway)
         every += devices(reader, now_ms(), now_ms() - Rules().dark_after_ms, options.gateway)
     store.close()
+    if left:
+        err(word("not_audited", options.lang, str(left)))
     found = [one for one in every if one.last_ms >= since_ms and (not options.code or one.alarm in options.code)]
     found.sort(key=_newest_first)
     lines = () if found else (word("no_alarm", options.lang),)

@@ -4,9 +4,9 @@ import argparse
 
 from center import alarms
 from center.arguments import Making, now_ms
-from center.audit import audit
+from center.audit import PATIENCE_S, audit
 from center.commands import FINE, PROBLEM
-from center.forms import Listing, tell
+from center.forms import Listing, err, tell
 from center.rate import Rules
 from center.show import minute, word
 from center.store import Store
@@ -21,12 +21,14 @@ def add(making: Making) -> None:
 
 def _quarantine(options: argparse.Namespace) -> int:
     store = Store(options.database, create=False)
-    audit(store, Rules(), now_ms(), options.gateway)
+    left = audit(store, Rules(), now_ms(), options.gateway, PATIENCE_S)
     with store.read() as reader:
         kept = reader.aside(options.gateway)
         found = alarms.alarms(reader, kept, options.gateway)
         aside = [one for one in kept if one.code not in alarms.FINDINGS]
     store.close()
+    if left:
+        err(word("not_audited", options.lang, str(left)))
     rows = [
         (
             f"{one.code}: {one.reason}" if one.code else one.reason,

@@ -37,6 +37,7 @@ def _rebuild(options: argparse.Namespace) -> int:
     store = Store(options.database, create=False)
     with store.write() as tx:
         rows = tx.stand_anew()
+        tx.audit_anew()
     audit(store, its_rules, now_ms())
     with store.read() as reader:
         kept_ms = reader.kept_from()

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from center.beats import Alike, Stretch
 from center.store import bulk, giving_up
-from center.store.schema import anchors, beats, events
+from center.store.schema import TOLD, anchors, beats, events
 from center.timeline import AnchorPoint
 
 IN_SERVICE = """
@@ -196,10 +196,10 @@ class Lists:
     def _of(self, table: sa.Table, boots: Sequence[tuple[str, str]], names: Sequence[str]) -> Sequence[Any]:
         return bulk.lookup(self._c, table, ("gateway", "boot"), boots, ", ".join(f"t.{name}" for name in names))
 
-    def told(self, kinds: Sequence[str], since_ms: int, gateway: str = "") -> list[ToldRow]:
-        """Events of these kinds that came since then (from one gateway), in the order in which they came."""
+    def told(self, since_ms: int, gateway: str = "") -> list[ToldRow]:
+        """Events that are alarms and came since then (from one gateway), in the order in which they came."""
         columns = (events.c[name] for name in ToldRow._fields)
-        mine = events.c.kind.in_(kinds) & (events.c.received_ms >= since_ms)
+        mine = sa.text(TOLD) & (events.c.received_ms >= since_ms)
         mine = mine & (events.c.gateway == gateway) if gateway else mine
         rows = self._c.execute(sa.select(*columns).where(mine).order_by(events.c.received_ms, events.c.seq))
         return [ToldRow(*row) for row in rows]

@@ -77,6 +77,14 @@ WHERE s.state = 'online' AND g.received_ms >= :since AND g.state <> 'left' AND g
 """
 
 
+_NOT_AUDITED = """
+SELECT r.gateway FROM runs r LEFT JOIN audited a ON a.gateway = r.gateway
+WHERE EXISTS (SELECT 1 FROM gateways g WHERE g.gateway = r.gateway)
+GROUP BY r.gateway, a.generation HAVING max(r.generation) > coalesce(a.generation, -1)
+ORDER BY coalesce(a.generation, -1), r.gateway
+"""
+
+
 class Reader(Lists, Outside):
     """Reads what the center holds, within one transaction."""
 
@@ -201,6 +209,10 @@ class Reader(Lists, Outside):
         heard = sa.select(runs.c.gateway).where(runs.c.generation >= generation)
         told = sa.select(twins.c.gateway).where(twins.c.generation >= generation)
         return {g for (g,) in self._rows(sa.union(heard, told))}  # type: ignore[arg-type]
+
+    def not_audited(self) -> list[str]:
+        """Registered gateways that something came of since they were gone through for alarms, the longest ago first."""
+        return [gateway for (gateway,) in self._c.execute(sa.text(_NOT_AUDITED))]
 
     def twins(self, gateways: Sequence[str]) -> dict[str, list[tuple[int, str]]]:
         """Gateway -> (receipt, slots) of each inventory: slots that show the same picture as another one."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-HEAD = "0010"
+HEAD = "0011"
 """The newest revision: what these tables are."""
 
 meta = sa.MetaData()
@@ -54,6 +54,12 @@ events = _table(
     *(_whole("at"), _whole("received_ms"), sa.Column("payload", sa.LargeBinary, nullable=False)),
 )
 """Every content that a seq came with; `kind` is "" for one that cannot be read. The first received stands."""
+TOLD = "kind IN ('conflict', 'identity_changed', 'store_reset', 'view_not_restored', 'fault')"
+"""Events that are alarms, as the contract names them: they are few, and found without the others."""
+_told = sa.text(TOLD)
+sa.Index("events_told", events.c.received_ms, sqlite_where=_told, postgresql_where=_told)
+audited = _table("audited", _key("gateway"), _whole("generation"))
+"""What the notary finds of it is kept, of all that came up to this generation (see `runs`)."""
 conflicts = _table("conflicts", _key("gateway"), _key("store"), _key("seq", _BIG))
 """Seqs that came with several contents."""
 anchors = _table(

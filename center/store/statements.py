@@ -24,6 +24,8 @@ BEAT = (*BEAT_KEY, "first_ms", "last_ms", "at_lo", "at_hi", "settled_to", "zero_
 BEAT_THEN = f"DO UPDATE SET {newest('beats', 'last_ms', 'at_hi', 'settled_to')}, {oldest('beats', 'at_lo', 'zero_ms')}"
 RUN = ("gateway", "store", "session", "boot", "from_ms", "to_ms", "seq_lo", "seq_hi", "generation")
 RUN_THEN = f"DO UPDATE SET {oldest('runs', 'from_ms', 'seq_lo')}, {newest('runs', 'to_ms', 'seq_hi', 'generation')}"
+AUDITED = ("gateway", "generation")
+AUDITED_THEN = f"DO UPDATE SET {newest('audited', 'generation')}"
 TWINS = ("gateway", "received_ms", "slots", "generation")
 TWINS_THEN = f"DO UPDATE SET {newest('twins', 'slots', 'generation')}"
 """Of two in one millisecond the greater text: one that names slots before one that names none."""

@@ -27,6 +27,7 @@ from center.store.reader import Copy, Reader
 from center.store.schema import (
     OWN,
     anchors,
+    audited,
     beats,
     closings,
     conflicts,
@@ -225,6 +226,19 @@ class Writer(Reader, Entering):
             kept.append((digest, *words, one.payload[:QUARANTINE_BYTES], first, last, count))
         self._put(quarantine, s.ASIDE, kept, s.ASIDE_THEN)
         return new
+
+    def hold_generation(self) -> int:
+        """What is written in this transaction is of this one for sure: the next one waits for its end."""
+        if self._c.dialect.name == "postgresql":
+            self._c.exec_driver_sql("SELECT value FROM settings WHERE name = 'generation' FOR SHARE")
+        return self.generation()
+
+    def put_audited(self, gateways: Iterable[str], generation: int) -> None:
+        self._put(audited, s.AUDITED, [(gateway, generation) for gateway in gateways], s.AUDITED_THEN)
+
+    def audit_anew(self) -> None:
+        """All gateways have to be gone through again."""
+        self._c.execute(sa.delete(audited))
 
     def keep_findings(self, rows: Sequence[Spoilt], now_ms: int) -> None:
         """For ever, each once; its words and its time grow."""
