@@ -15,7 +15,7 @@ from center.intervals import Intervals, difference, intersection, normal
 from center.notary import judge
 from center.rate import Rules
 from center.store import Store
-from center.testimony import Testimony
+from center.testimony import Testimony as Told  # what begins with Test is a test to pytest
 from center.timeline import Known
 from center.zero import HELD_MS, REFINED_MS
 from scripts.stage import CITY, GATEWAY, Canteen, tool
@@ -52,7 +52,7 @@ class Kitchen(NamedTuple):
     canteen: Canteen
     clock: ClockShim
 
-    def testimony(self) -> Testimony:
+    def testimony(self) -> Told:
         store = Store(str(self.canteen.database), create=False)
         try:
             with store.read() as reader:
@@ -60,7 +60,7 @@ class Kitchen(NamedTuple):
         finally:
             store.close()
 
-    def known(self, testimony: Testimony | None = None) -> Known:
+    def known(self, testimony: Told | None = None) -> Known:
         held = testimony or self.testimony()
         return judge(held, RULES.dark_after_ms, RULES.within_ms).known.get("one", Known())
 

@@ -79,8 +79,6 @@ def test_a_wrong_password_and_a_port_that_is_no_broker(tmp_path: Path) -> None:
 
 def test_a_line_that_stands_has_no_problem() -> None:
     """And a broker that goes away is a problem again."""
-    with Broker(users={"center": ""}) as broker, line(Options(broker.host, broker.port, "center", "center")) as made:
-        pass
     with Broker() as broker, line(Options(broker.host, broker.port)) as made:
         until(made.ready.is_set)
         assert made.problem == ""

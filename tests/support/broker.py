@@ -77,10 +77,14 @@ class Broker:
         return (self.home / "log").read_text(errors="replace")
 
     def stop(self) -> None:
-        """SIGTERM: saves its state."""
+        """SIGTERM: saves its state. Told again: one that has hardly begun to run forgets it."""
         if self._process:
-            self._process.terminate()
-            self._process.wait(PATIENCE_S)
+            until(self._told_to_end, "mosquitto ends", every_s=0.2)
+
+    def _told_to_end(self) -> bool:
+        assert self._process
+        self._process.terminate()
+        return self._ended
 
     def kill(self) -> None:
         """SIGKILL: keeps what it last saved."""
