@@ -89,6 +89,7 @@ def test_a_center_restored_from_an_old_backup_says_what_it_lacks(
     assert main(back) == 0
     assert held(database) == {1, 2, 3}
     with Center(broker, database) as center:
+        until(lambda: gateway.center[-1:] == ["up"])  # what waits for it at the broker would come before its own ack
         gateway.says("ev", first)
         gateway.says("ev", events(event(6)))
         gateway.says("hb", beat(60_000, 6))
