@@ -154,6 +154,8 @@ def _credential(arguments: "argparse.Namespace") -> int:
 
     asks = {"zh": "请输入密码（不显示）：", "en": "the password (not shown): "}[arguments.lang]
     try:
+        if sys.stdin is None:
+            raise Misuse("standard input is closed: the password is read from it", "标准输入已关闭：密码从标准输入读取")
         text = getpass(asks) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
         path = write_credential(arguments.name, text, folder=arguments.config.absolute().parent)
     except Unfit as unfit:

@@ -15,6 +15,8 @@ from agent.model import Camera, Credentials
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of ours there must be ours: see _make
 """A disk in memory, where every user may make folders (tmpfs(5))."""
+PATIENCE_S = 30.0
+"""A person's command waits so long for another one, or the agent, to show a camera a login for the first time."""
 _Logins = tuple[str, Credentials | None, Credentials | None]
 """A camera's address and logins. Of slots that share all three only one is named."""
 
@@ -35,7 +37,9 @@ class HandLogins:
         files, own, keeps = _files(state_dir)
         kept, boot = (files[0].parent if files else Path()) / "clock.json", boot_id()
         self._now: Callable[[], float] = partial(clock.certain_s, kept, boot)
-        self.gate = LoginGate(*files, now=self._now, refused=self._take, forced=forced, shut=not keeps)
+        self.gate = LoginGate(
+            *files, now=self._now, refused=self._take, forced=forced, shut=not keeps, patience_s=PATIENCE_S
+        )
         if state_dir and state_dir.is_dir() and not os.access(state_dir, os.R_OK | os.X_OK):
             show.say(show.unshared(state_dir, own, lang))
         if not keeps and not forced:

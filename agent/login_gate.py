@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from agent import files
 from agent.decide.lockout import DAY_S, Guard
+from agent.first_logins import FirstLogins
 from agent.model import Camera, Credentials
 from agent.permit import LoginMet, Which, onvif_login, stream_login
 from contract.messages import BROKEN_JSON
@@ -33,6 +34,8 @@ EARLIER_NAME = "learnt.json"
 """Where the record was kept before it had a file of its own."""
 GRACE_S, MAX_EXCUSED = 60.0, 2
 """So long after an accepted login a refusal is excused, and so many of them in a row: see LoginGate.met."""
+EVERY_S = 0.05
+"""Between two questions whether another process has ended its first login."""
 FIRST_S = 1.0
 """How long others wait for the end of a login that is tried for the first time; most looks take 0.1 s."""
 LOCK_S = 2.0
@@ -65,7 +68,8 @@ class LoginGate:
     memory alone; what a file does not take waits in memory until it does. `now()`: seconds of a clock that goes on
     over restarts and does not jump. `refused(camera, refusal)` is called once when a login is found to be refused,
     `works(camera)` when one that was refused works again. `forced`: pauses are not minded, until a login is refused
-    once more. `shut`: no login is let through that is not forced.
+    once more. `shut`: no login is let through that is not forced. `patience_s`: how long a login that is tried for the
+    first time waits for one of another process or thread to end.
     """
 
     def __init__(
@@ -76,9 +80,12 @@ class LoginGate:
         works: Callable[[Camera], None] = lambda _camera: None,
         forced: bool = False,
         shut: bool = False,
+        patience_s: float = FIRST_S,
     ) -> None:
         self._records = [_Record(file) for file in records or (None,)]
         self._now, self._refused, self._works, self._forced, self._shut = now, refused, works, forced, shut
+        self._patience_s = patience_s
+        self._firsts = FirstLogins(records[0].parent if records else None)
         self._lock = threading.RLock()
         self._came_back = threading.Condition(self._lock)
         self._first: set[_Login] = set()
@@ -96,13 +103,14 @@ class LoginGate:
         """The slots whose login may be sent now; each must be told by `met` how it went.
 
         Where the login was refused before and its pause is over, one attempt is let through and nobody else makes
-        another until its end was told. A login that this process has not seen yet goes alone too, for FIRST_S at most:
-        a wrong password is not to be shown by 32 slots of a recorder at once. Slots that share address and credentials
-        are let through together: whoever asks for them asks them one after the other.
+        another until its end was told. A login that this process has not seen yet, or has just seen refused, goes alone
+        too, among all processes that share the record, for `patience_s` at most: a wrong password is not to be shown by
+        32 slots of a recorder at once, nor by six commands. Slots that share address and credentials are let through
+        together: whoever asks for them asks them one after the other.
         """
         slots, may = set(), dict[_Login, bool]()
-        until = time.monotonic() + FIRST_S
-        for camera in cameras:
+        until = time.monotonic() + self._patience_s
+        for camera in sorted(cameras, key=lambda camera: camera.address):  # two processes never wait for each other
             if self.is_barred(camera.slot):
                 continue
             if (credentials := which(camera)) is None:
@@ -123,59 +131,82 @@ class LoginGate:
         now_s = self._now()
         with self._lock:
             if login not in self._back:
-                self._came_back.wait_for(lambda: login not in self._first, max(0.0, until - time.monotonic()))
+                self._go_alone(login, until)
             if self._forced and login not in self._refused_here:
-                self._first.add(login)
                 return True
             if self._shut:
+                self._is_over(login)
                 return False
             guards = [(record, guard) for record in self._records if (guard := record.guard(login))]
             for record, guard in guards:
                 if guard.at(now_s) is not guard:  # the clock was set back, or an attempt never ended
                     record.step(login, lambda found: found and found.at(now_s))
             if any(guard.at(now_s).waits_s(now_s) > 0 for _, guard in guards):
+                self._is_over(login)
                 self._tell(camera, login)
                 return False
             for record, _ in guards:
                 record.step(login, lambda found: found and found.trying(now_s))
-            if login not in self._back:
-                self._first.add(login)
             return True
+
+    def _go_alone(self, login: _Login, until: float) -> None:
+        """Wait for the end of the same login in this process, and of any at its address in another one."""
+        while login in self._first or not self._firsts.take(login[0]):
+            if time.monotonic() >= until:
+                break
+            self._came_back.wait(EVERY_S)
+        self._first.add(login)
+
+    def _is_over(self, login: _Login) -> None:
+        self._first.discard(login)
+        self._firsts.give(login[0])
+        self._came_back.notify_all()
 
     def met(self, camera: Camera, which: Which, how: LoginMet) -> None:
         """How a login that was let through went; LoginMet() where none was asked for or nothing came of it.
 
         A refusal within a minute of an accepted login need be no wrong password: some domes answer 401 for seconds
-        after a session has ended. Two are excused, a look and the hurried one after it; a third may lock the account.
-        A camera that counts its attempts down means what it says.
+        after a session has ended. Two are excused, a look and the hurried one after it, each of which goes alone; a
+        third may lock the account. A camera that counts its attempts down means what it says.
         """
         if (credentials := which(camera)) is None:
             return
-        now_s, login = self._now(), (camera.address, credentials)
+        login = (camera.address, credentials)
         with self._lock:
-            self._first.discard(login)
-            self._came_back.notify_all()
-            if how.worked or not how.failed:
-                self._back.add(login)
-            if how.worked:
-                self._worked_s[login] = now_s
-                self._excused.pop(login, None)
-            if how.failed and not (how.attempts_left is None and self._is_excused(login, now_s)):
-                self._refused_here.add(login)
-                self._back.discard(login)
-                for record in self._records:
-                    record.step(login, lambda found: (found or Guard()).at(now_s).after(how, now_s))
-                self._tell(camera, login)
-                return
-            guards = [(record, guard) for record in self._records if (guard := record.guard(login))]
-            for record, guard in guards:
-                if how.worked:
-                    record.step(login, lambda _: None)
-                elif guard.trying_at is not None:
-                    record.step(login, lambda found: found and found.after(LoginMet(), now_s))
-        if how.worked and (guards or login in self._told):
-            self._told.discard(login)
+            try:
+                works_again = self._ended(camera, login, how)
+            finally:
+                self._is_over(login)
+        if works_again:
             self._works(camera)
+
+    def _ended(self, camera: Camera, login: _Login, how: LoginMet) -> bool:
+        """Write it down; whether a login that stood refused works again."""
+        now_s = self._now()
+        if how.worked:
+            self._worked_s[login] = now_s
+            self._excused.pop(login, None)
+        if how.worked or not how.failed:
+            self._back.add(login)
+        else:
+            self._back.discard(login)  # the next one goes alone
+        if how.failed and not (how.attempts_left is None and self._is_excused(login, now_s)):
+            self._back.discard(login)
+            self._refused_here.add(login)
+            for record in self._records:
+                record.step(login, lambda found: (found or Guard()).at(now_s).after(how, now_s))
+            self._tell(camera, login)
+            return False
+        guards = [(record, guard) for record in self._records if (guard := record.guard(login))]
+        for record, guard in guards:
+            if how.worked:
+                record.step(login, lambda _: None)
+            elif guard.trying_at is not None:
+                record.step(login, lambda found: found and found.after(LoginMet(), now_s))
+        stood = bool(guards) or login in self._told
+        if how.worked:
+            self._told.discard(login)
+        return how.worked and stood
 
     def _is_excused(self, login: _Login, now_s: float) -> bool:
         if not 0 <= now_s - self._worked_s.get(login, -math.inf) < GRACE_S:

@@ -41,18 +41,17 @@ class StateLock:
     """Held until `release`, or until this process ends; children that were started with exec do not inherit it."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises Taken. Where no lock can be had (a folder without access, a foreign file system) the log says so, and
+        """Raises Taken. Where no lock can be had (a folder without access, a foreign file system), the log says so, and
         the cameras are watched all the same.
         """
         self._handle: int | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            handle = self._handle = _open(folder / NAME)
+            handle = self._handle = _file_or_folder(folder)
             _take(handle, folder)
         except OSError as error:
             self.release()
-            why = f"{NAME} is a link: remove it" if error.errno == errno.ELOOP else error.strerror
-            log.warning("%s cannot be locked against a second agent: %s", folder, why)
+            log.warning("%s cannot be locked against a second agent: %s", folder, error.strerror)
         except Taken:
             self.release()
             raise
@@ -62,6 +61,16 @@ class StateLock:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+
+def _file_or_folder(folder: Path) -> int:
+    """The file; where there can be none, the folder itself: whoever may read it can lock it. Raises OSError."""
+    try:
+        return _open(folder / NAME)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            log.warning("%s: %s is a link: remove it", folder, NAME)
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def _open(path: Path) -> int:

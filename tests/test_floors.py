@@ -12,6 +12,7 @@ FLOORS = {
     "permit": 1,
     "files": 1,
     "state_lock": 1,
+    "first_logins": 2,
     "threads": 1,
     "limits": 1,
     "ask": 2,

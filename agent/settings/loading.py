@@ -5,6 +5,7 @@ What a key looks like is in entries.py, what keys mean together in checks.py, wh
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ from contract.problems import Language
 from contract.strict_yaml import ConfigError, Problem, Unfit
 
 log = logging.getLogger(__name__)
+_STATE_DIR = re.compile(r"^state_dir:[ \t]*([^#\n]+)", re.MULTILINE)
 
 
 class Broker(Struct, frozen=True, kw_only=True):
@@ -85,8 +87,9 @@ def load_or_last_good(path: Path) -> Settings:
         return _last_good(path, error)
     if loading.in_clear():
         log.info("a password stands in clear in %s: so it is not kept for the case that a new one is bad", path)
-    else:
-        last_good.keep(loaded.state_dir, loading.good())
+    else:  # also where it is sought when the file is gone, with what it said of state_dir
+        for folder in {loaded.state_dir, *_given(path)}:
+            last_good.keep(folder, loading.good())
     return loaded
 
 
@@ -109,8 +112,22 @@ def state_dirs(path: Path) -> list[Path]:
     said: list[str] = []
     with suppress(ConfigError):
         said = [file["state_dir"] for _, file in _read(path).found.parts(entries.File) if "state_dir" in file]
-    given = os.environ.get("STATE_DIRECTORY", "").split(":")
-    return [path.absolute().parent / one for one in (*said, *given, entries.STATE_DIR) if one]
+    named = [path.absolute().parent / one for one in said or _searched(path)]
+    return [*named, *_given(path), path.absolute().parent / entries.STATE_DIR]
+
+
+def _searched(path: Path) -> list[str]:
+    """What stands behind state_dir in a text that is no YAML."""
+    try:
+        text = secret.read(path, strict_yaml.MAX_BYTES)[0].decode("utf-8", "replace")
+    except Unfit:
+        return []
+    return [one for found in _STATE_DIR.findall(text) if (one := found.strip().strip("\"'")) and one.isprintable()]
+
+
+def _given(path: Path) -> list[Path]:
+    """The folder that systemd made for the agent (systemd.exec(5))."""
+    return [path.absolute().parent / one for one in os.environ.get("STATE_DIRECTORY", "").split(":") if one]
 
 
 def _read(path: Path) -> "_Loading":

@@ -137,6 +137,25 @@ def test_a_new_password_is_used_by_the_last_good_one(box: Path) -> None:
     assert again.cameras[0].credentials.reveal() == "pw-new"
 
 
+@pytest.mark.parametrize("how", ["no YAML", "gone"])
+def test_it_is_found_where_the_file_no_longer_tells_of_state_dir(
+    box: Path, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A syntax error hides it from the reader, not from a search; of a file that is gone systemd's folder knows."""
+    if how == "gone":
+        (tmp_path / "lib").mkdir()
+        monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "lib"))
+    write(box, GOOD.replace("state_dir: state", f"state_dir: '{tmp_path}/elsewhere'  # ours"))
+    before = used(settings.load_or_last_good(box))
+    if how == "gone":
+        box.unlink()
+    else:
+        write(box, box.read_text() + "  - {slot: x\n")
+    after = settings.load_or_last_good(box)
+    assert after.problems
+    assert used(after) == before
+
+
 def test_without_a_last_good_one_the_file_is_refused(box: Path) -> None:
     """Never a good one, a spoilt one, or that of another agent.yaml: ConfigError with all problems."""
     settings.load_or_last_good(box)

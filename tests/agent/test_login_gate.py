@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -36,7 +37,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def gate(folder: Path, clock: Clock, **options: bool) -> LoginGate:
+def gate(folder: Path, clock: Clock, **options: Any) -> LoginGate:
     return LoginGate(folder / "logins.json", now=clock, **options)
 
 
@@ -225,6 +226,60 @@ def test_a_password_changed_at_the_camera_is_shown_three_times(tmp_path: Path, c
         clock.now_s += 5
         refuse(door)
     assert not may(door)
+
+
+def test_after_an_excused_refusal_logins_go_one_by_one(tmp_path: Path, clock: Clock) -> None:
+    """A look, a picture and a question at the same moment would show a camera three wrong passwords at once."""
+    door = gate(tmp_path, clock, patience_s=PATIENCE_S)
+    door.met(CAMERA, onvif_login, WORKED)
+    refuse(door)
+    assert may(door)
+    let = []
+    other = threading.Thread(target=lambda: let.append(may(door)))
+    other.start()
+    time.sleep(0.2)
+    assert let == []
+    door.met(CAMERA, onvif_login, REFUSED)
+    other.join(PATIENCE_S)
+    assert let == [True]
+    door.met(CAMERA, onvif_login, REFUSED)
+    assert not may(door)
+
+
+def test_of_several_processes_one_shows_a_password_for_the_first_time(tmp_path: Path, clock: Clock) -> None:
+    """The others wait for its end, and see that it was refused. Each record is opened as by a process of its own."""
+    first, let = gate(tmp_path, clock), []
+    others = [gate(tmp_path, clock, patience_s=PATIENCE_S) for _ in range(5)]
+    assert may(first)
+    threads = [threading.Thread(target=lambda one=one: let.append(may(one))) for one in others]
+    for thread in threads:
+        thread.start()
+    assert may(others[0], replace(CAMERA, address="127.0.0.10"))  # who waits keeps nobody else
+    assert let == []
+    first.met(CAMERA, onvif_login, REFUSED)
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert let == [False] * 5
+
+
+def test_who_dies_over_its_first_login_lets_the_next_one_go(tmp_path: Path, clock: Clock) -> None:
+    """The kernel lets go of its lock."""
+    program = (
+        "import os, signal, sys; from pathlib import Path; from tests.agent.test_login_gate import *\n"
+        "door = gate(Path(sys.argv[1]), Clock()); assert may(door); print('sent', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout
+        assert other.stdout.readline() == "sent\n"
+        let: list[bool] = []
+        thread = threading.Thread(target=lambda: let.append(may(gate(tmp_path, clock, patience_s=PATIENCE_S))))
+        thread.start()
+        time.sleep(0.2)
+        assert let == []
+        other.kill()
+        thread.join(PATIENCE_S)
+    assert let == [True]
 
 
 def test_a_camera_that_counts_down_is_believed_at_once(tmp_path: Path, clock: Clock) -> None:

@@ -90,13 +90,24 @@ def test_an_agent_of_another_container_is_named_as_such(tmp_path: Path) -> None:
             StateLock(tmp_path / "state")
 
 
-def test_where_no_lock_can_be_had_the_agent_runs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A link is not followed, and said with what to do; the cameras are watched all the same."""
+def test_a_link_is_not_followed_and_keeps_no_second_agent_in(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is said with what to do; the folder itself is locked then, and the first agent's cameras are watched."""
     (tmp_path / "target").write_text("somebody's")
     (tmp_path / "agent.lock").symlink_to(tmp_path / "target")
+    one = StateLock(tmp_path)
+    with pytest.raises(Taken, match=rf"\(PID {os.getpid()}\)"):
+        StateLock(tmp_path)
+    one.release()
     StateLock(tmp_path).release()
     assert "agent.lock is a link: remove it" in caplog.text
     assert (tmp_path / "target").read_text() == "somebody's"
+
+
+def test_where_no_lock_can_be_had_the_agent_runs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """No folder can be made there: the log says so, and the cameras are watched all the same."""
+    (tmp_path / "file").touch()
+    StateLock(tmp_path / "file" / "state").release()
+    assert "cannot be locked against a second agent" in caplog.text
 
 
 def test_a_file_of_a_second_name_is_locked_and_left_as_it_is(tmp_path: Path) -> None:
