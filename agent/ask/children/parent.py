@@ -80,7 +80,8 @@ def run(
     except OSError as error:
         os.close(stderr)
         return Trouble(Reason.AGENT_FAULT, f"child not started: {error.strerror}")
-    killer = threading.Timer(deadline_s, _kill, (child,))
+    late = threading.Event()
+    killer = threading.Timer(deadline_s, _kill, (child, late))
     killer.daemon = True
     killer.start()
     try:
@@ -90,13 +91,12 @@ def run(
     except OSError as error:
         return Trouble(Reason.AGENT_FAULT, f"child not limited: {error.strerror}")
     finally:
-        timed_out = not killer.is_alive()
         killer.cancel()
         killer.join()  # so that nobody signals the process id once it is reaped
         _reap(child)
         last_words = os.pread(stderr, MAX_STDERR, 0)
         os.close(stderr)
-    if timed_out:
+    if late.is_set():
         return Trouble(Reason.TIMED_OUT, f"no result within {deadline_s:g} s")
     return Trouble(Reason.AGENT_FAULT, _exit_message(child.process.returncode, last_words))
 
@@ -146,7 +146,10 @@ def _lines(child: _Child) -> Generator[bytes, None, None]:
         yield line
 
 
-def _kill(child: _Child) -> None:
+def _kill(child: _Child, late: threading.Event | None = None) -> None:
+    """`late` is set first: who sees the child's end may be quicker than whoever ended it."""
+    if late:
+        late.set()
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.process.pid, signal.SIGKILL)
 
