@@ -15,7 +15,7 @@ from agent import files
 
 log = logging.getLogger(__name__)
 
-NAME = ".logins.first"
+NAME = ".logins.json.first"
 _BYTES = 2**31
 
 
