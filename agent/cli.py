@@ -23,7 +23,7 @@ from contract import shipped
 from contract.language import default_lang
 from contract.messages import BROKEN_JSON, Verdict
 from contract.plain import open_plain
-from contract.problems import ConfigError, Problem, Unfit, Words, unreadable, why
+from contract.problems import ConfigError, Problem, Told, Unfit, unreadable, why
 from contract.vocabulary import Standing
 
 if TYPE_CHECKING:
@@ -41,12 +41,8 @@ PIN_S = 8.0
 """For fetching a certificate."""
 
 
-class Misuse(Exception):
-    """Something the caller must mend; the words say what."""
-
-    def __init__(self, en: str, zh: str) -> None:
-        super().__init__(en)
-        self.words = Words(en, zh)
+class Misuse(Told):
+    """Something the caller must mend."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,11 +62,10 @@ def _done(act: Callable[[], int], lang: Any, unusable: int) -> int:
     try:
         return int(act())
     except ConfigError as error:
-        for problem in error.problems:
-            print(problem.text(lang), file=sys.stderr)
+        print(error.text(lang), file=sys.stderr)
         return unusable
-    except Misuse as error:
-        print(f"canteen-agent: {error.words.text(lang)}", file=sys.stderr)
+    except Told as error:
+        print(f"canteen-agent: {error.text(lang)}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         return 1
@@ -121,15 +116,12 @@ def _run(arguments: "argparse.Namespace") -> int:
 def _watch(config: Path) -> int:
     from agent import settings as configuration
     from agent.daemon import Daemon
-    from agent.state_lock import StateLock, Taken
+    from agent.state_lock import StateLock
 
     settings = configuration.load_or_last_good(config)
     policy = _policy(settings.policy)
     logging.basicConfig(level=settings.log.level.upper(), format="%(levelname)s %(name)s: %(message)s")
-    try:
-        lock = StateLock(settings.state_dir)
-    except Taken as taken:
-        raise Misuse(*taken.words) from None
+    lock = StateLock(settings.state_dir)
     try:
         return Daemon(settings, policy).run()
     finally:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from contract.messages import BROKEN_JSON
-from contract.problems import Words, both
+from contract.problems import Told, Words, both
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +29,8 @@ class Holder(Struct, frozen=True):
     host: str
 
 
-class Taken(Exception):
+class Taken(Told):
     """Another agent runs on this directory; the words name it."""
-
-    def __init__(self, words: Words) -> None:
-        super().__init__(words.en)
-        self.words = words
 
 
 class StateLock:
@@ -91,10 +87,8 @@ def _take(handle: int, folder: Path) -> None:
     except BlockingIOError:
         holder = _read(handle)
         raise Taken(
-            Words(
-                f"another agent runs ({holder.en}) on {folder}; stop it, or give this one its own state_dir",
-                f"已有另一个代理在 {folder} 上运行（{holder.zh}）；请先停止它，或为本代理另设 state_dir",
-            )
+            f"another agent runs ({holder.en}) on {folder}; stop it, or give this one its own state_dir",
+            f"已有另一个代理在 {folder} 上运行（{holder.zh}）；请先停止它，或为本代理另设 state_dir",
         ) from None
     _sign(handle)
 

@@ -1,6 +1,7 @@
 """canteen-center opinion import | show: the video platform's own online list beside the computed rate."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from center.arguments import Making, Misuse, now_ms, policy_of, rules_of
@@ -9,10 +10,10 @@ from center.commands.assessment import kept
 from center.days.command import digest_of, month_asked, rule_of
 from center.days.engine import Dispute, disputes
 from center.days.months import Month, laid
-from center.forms import Listing, answer, err, tell
+from center.forms import Listing, answer, tell
 from center.outside.opinions import take_over
+from center.registry.command import say_unfit
 from center.registry.problems import Unfit
-from center.registry.words import said, sentence
 from center.show import lasted, word
 from center.store import Store
 from contract.problems import unreadable
@@ -43,28 +44,24 @@ def _import(options: argparse.Namespace) -> int:
         raise Misuse(
             f"--holds {options.holds} must be 1 to 1440 minutes", f"--holds {options.holds} 须为 1 至 1440 分钟"
         )
+    return taken(options, "added", lambda store: take_over(store, options.file, options.holds * MINUTE_MS, now_ms()))
+
+
+def taken(options: argparse.Namespace, name: str, take: Callable[[Store], tuple[int, int]]) -> int:
+    """Rows of a file, all or none: `take` tells how many were new, `name` in JSON, and how many were there already."""
     store = Store(options.database, create=False)
     try:
-        taken = take_over(store, options.file, options.holds * MINUTE_MS, now_ms())
+        new, before = take(store)
     except Unfit as unfit:
-        return refused(unfit, options)
+        say_unfit(unfit, f"{options.file}: ", options.lang)
+        return MISUSE
     except OSError as error:
         raise unreadable(str(options.file), error) from error
     finally:
         store.close()
-    line = f"{word('added', options.lang)} {taken.added}  {word('unchanged', options.lang)} {taken.unchanged}"
-    answer(options, taken._asdict(), line)
+    line = f"{word('added', options.lang)} {new}  {word('unchanged', options.lang)} {before}"
+    answer(options, {name: new, "unchanged": before}, line)
     return FINE
-
-
-def refused(unfit: Unfit, options: argparse.Namespace) -> int:
-    """Every mistake with its place, on standard error; and that nothing was kept."""
-    for problem in unfit.problems:
-        err(f"{options.file}: {said(problem, options.lang)}")
-    if unfit.more:
-        err(sentence("more", options.lang, str(unfit.more)))
-    err(sentence("nothing", options.lang))
-    return MISUSE
 
 
 def _show(options: argparse.Namespace) -> int:

@@ -6,18 +6,16 @@ from typing import Any
 
 from center.arguments import Making, Misuse, now_ms, policy_of, rules_of
 from center.commands import FINE, PROBLEM
-from center.commands.opinion import refused
-from center.forms import Listing, answer, tell
+from center.commands.opinion import taken
+from center.forms import Listing, tell
 from center.outside.agreement import printed
 from center.outside.spots import Agreement, Refused, agreement, draw, enter
 from center.rate import SHANGHAI, Rules, local, moment_ms, percent
 from center.registry.cells import written
 from center.registry.command import somebody
-from center.registry.problems import Unfit
 from center.show import word
 from center.store import Reader, Store
 from center.store.outside import Draw, Drawn
-from contract.problems import unreadable
 
 DAY_MS = 86_400_000
 MOST = 10_000
@@ -110,18 +108,8 @@ def _listing(rows: list[Drawn], options: argparse.Namespace) -> Listing:
 
 
 def _enter(options: argparse.Namespace) -> int:
-    store = Store(options.database, create=False)
-    try:
-        now, before = enter(store, *_seed(options), options.file, options.by or somebody(), now_ms())
-    except Unfit as unfit:
-        return refused(unfit, options)
-    except OSError as error:
-        raise unreadable(str(options.file), error) from error
-    finally:
-        store.close()
-    line = f"{word('added', options.lang)} {now}  {word('unchanged', options.lang)} {before}"
-    answer(options, {"entered": now, "unchanged": before}, line)
-    return FINE
+    by = options.by or somebody()
+    return taken(options, "entered", lambda store: enter(store, *_seed(options), options.file, by, now_ms()))
 
 
 def _show(options: argparse.Namespace) -> int:

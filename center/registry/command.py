@@ -179,12 +179,16 @@ def _refuse(unfit: Unfit, options: argparse.Namespace) -> None:
         problems = [dict(zip(columns, one, strict=True)) for one in found]
         tell(options, lambda: {"applied": False, "problems": problems, "more": unfit.more}, Listing(columns, found))
         return
-    file = f"{options.file[0]}: " if len(options.file) == 1 else ""
+    say_unfit(unfit, f"{options.file[0]}: " if len(options.file) == 1 else "", options.lang)
+
+
+def say_unfit(unfit: Unfit, file: str, lang: str) -> None:
+    """Every mistake with its place, on standard error; and that nothing was kept. `file`: before each, or ""."""
     for problem in unfit.problems:
-        err(f"{file}{said(problem, options.lang)}")
+        err(f"{file}{said(problem, lang)}")
     if unfit.more:
-        err(sentence("more", options.lang, str(unfit.more)))
-    err(sentence("nothing", options.lang))
+        err(sentence("more", lang, str(unfit.more)))
+    err(sentence("nothing", lang))
 
 
 def _tell(summary: Summary, options: argparse.Namespace) -> None:

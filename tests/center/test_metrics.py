@@ -68,22 +68,17 @@ def test_a_running_center_can_be_measured(broker: Broker, gateway: Gateway, data
         assert center.stop()[0] == 0
 
 
+def serving(broker: Broker, database: Path, where: str) -> list[str]:
+    at = f"{broker.host}:{broker.port}"
+    return ["--lang", "en", "serve", "--database", str(database), "--broker", at, "--metrics", where]
+
+
 @pytest.mark.parametrize("where", ["0.0.0.0:9417", "192.0.2.1:9417", "9417", "127.0.0.1:x", "localhost:99999", "::1"])
 def test_metrics_stay_on_loopback(
     broker: Broker, database: Path, capsys: pytest.CaptureFixture[str], where: str
 ) -> None:
     """How a province stands is told to nobody who is not on the machine."""
-    words = [
-        "--lang",
-        "en",
-        "serve",
-        "--database",
-        str(database),
-        "--broker",
-        f"{broker.host}:{broker.port}",
-        "--metrics",
-        where,
-    ]
+    words = serving(broker, database, where)
     assert main(words) == 2
     assert "is no port of loopback, such as 127.0.0.1:9417" in capsys.readouterr().err
 
@@ -92,16 +87,6 @@ def test_a_port_that_is_taken_is_told(broker: Broker, database: Path, capsys: py
     """And the center does not run without what it was asked for."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         where = f"127.0.0.1:{taken.getsockname()[1]}"
-        words = [
-            "--lang",
-            "en",
-            "serve",
-            "--database",
-            str(database),
-            "--broker",
-            f"{broker.host}:{broker.port}",
-            "--metrics",
-            where,
-        ]
+        words = serving(broker, database, where)
         assert main(words) == 2
     assert "the port is in use" in capsys.readouterr().err
