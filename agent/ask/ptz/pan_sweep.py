@@ -224,7 +224,7 @@ def _ended(sweep: Sweep, push: _Push, at_s: float, deadline: Deadline, *, blind_
             blind_s = UNSEEN_S
             if sweep.due(lens.row, at_s) > ALL_AROUND:
                 return End.UNSEEN
-    if blind > blind_s:
+    if sweep.lost(at_s, blind_s):
         return End.BLIND
     return End.LATE if deadline.passed() else None
 

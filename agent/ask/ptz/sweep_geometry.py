@@ -25,6 +25,8 @@ SLOW = 10 * STILL
 of the rest looks like movement."""
 STILL_S = 1.2
 """A head that is told to turn and stands so long is at its stop."""
+BLIND_VIEWS = 10
+"""So many views in a row have to show nothing: from a slow camera, or on a busy box, few come in seconds."""
 FULL_DEG = 360.0
 _LATE_DEG = 250.0
 """The start is not looked for before: near it, its view is still in sight."""
@@ -87,6 +89,7 @@ class Sweep:
         self._last_at_s = at_s
         self._still_since_s: float | None = at_s
         self._blind_since_s: float | None = None
+        self._blind_views = 0
         self.moved = False
         """Whether anything moved at all."""
 
@@ -140,7 +143,7 @@ class Sweep:
             moved = since.shifted
         if self._blind_since_s is None and at_s > self._last_at_s:
             self.pace = moved / (at_s - self._last_at_s)
-        self._blind_since_s = None
+        self._blind_since_s, self._blind_views = None, 0
         if moved > STILL:
             self.moved, self._still_since_s = True, None
         elif self._still_since_s is None:
@@ -160,6 +163,7 @@ class Sweep:
     def _blind(self, now: View, at_s: float) -> None:
         """Nothing matches: a plain view, a fast head, somebody in the way. A view with features begins anew."""
         self._still_since_s = None
+        self._blind_views += 1
         if self._blind_since_s is None:
             self._blind_since_s = self._last_at_s
         if len(now.points) >= registration.MIN_INLIERS:
@@ -174,6 +178,10 @@ class Sweep:
     def blind_s(self, at_s: float) -> float:
         """How long nothing could be matched."""
         return 0.0 if self._blind_since_s is None else at_s - self._blind_since_s
+
+    def lost(self, at_s: float, patience_s: float) -> bool:
+        """Whether nothing could be matched for so long, nor in BLIND_VIEWS."""
+        return self.blind_s(at_s) > patience_s and self._blind_views >= BLIND_VIEWS
 
     def stood_s(self, at_s: float) -> float:
         """How long the head has stood: as the picture shows, or as it says where it has been right so far.

@@ -9,7 +9,7 @@ import pytest
 
 from agent.ask.ptz import registration
 from agent.ask.ptz.overlay import Overlay
-from agent.ask.ptz.sweep_geometry import STILL_S, Sweep
+from agent.ask.ptz.sweep_geometry import BLIND_VIEWS, STILL_S, Sweep
 from simulator.kitchen.darkroom import develop
 from simulator.shot import Shot
 from tests.agent.ask.ptz import panorama
@@ -141,6 +141,19 @@ def test_a_head_that_stands_is_seen_to_stand() -> None:
     sweep.add(registration.view(np.full((360, 640, 3), 128, np.uint8)), 2.1)
     assert sweep.still_s(3.0) == 0.0
     assert sweep.blind_s(3.0) == pytest.approx(1.2)
+
+
+def test_a_head_is_lost_from_sight_after_some_time_and_some_pictures() -> None:
+    """Few pictures in a long time, as on a busy box, do not say so, nor many in a short one; a match ends it."""
+    blank = registration.view(np.full((360, 640, 3), 128, np.uint8))
+    slow, quick = swept([20.0] * 2), swept([20.0] * 2)
+    for number in range(1, 30):
+        slow.add(blank, 2.0 * number)
+        quick.add(blank, 0.3 + 0.25 * number)
+        assert slow.lost(2.0 * number, 6.0) == (number >= BLIND_VIEWS)
+        assert quick.lost(0.3 + 0.25 * number, 6.0) == (0.25 * number > 6.0)
+    slow.add(seen(20, 9), 50.0)
+    assert not slow.lost(60.0, 6.0)
 
 
 def test_a_gap_in_the_chain_widens_the_error() -> None:
