@@ -1,7 +1,7 @@
 """One attempt inside a wall-clock deadline; retry, timing and success added the same for all.
 
-The one place of retries (at most twice more, only for UNREACHABLE and HungUp, inside the deadline). Whoever asks raises
-`Trouble` with a Reason; whoever called `ask` gets a value.
+The one place of retries (at most twice more, only for UNREACHABLE, HungUp and GaveWay, inside the deadline). Whoever
+asks raises `Trouble` with a Reason; whoever called `ask` gets a value.
 """
 
 import time
@@ -38,6 +38,13 @@ class HungUp(Trouble):
 
     def __init__(self, detail: str) -> None:
         super().__init__(Reason.BUSY, detail)
+
+
+class GaveWay(Trouble):
+    """A visit to a camera that is silent was ended for a look that waits: the look finds out what that means."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.TIMED_OUT, "the camera was silent, and a look waited")
 
 
 class Deadline:
@@ -129,7 +136,7 @@ class _Tried(Generic[T]):
 
 
 def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, HungUp) or (isinstance(error, Trouble) and error.reason is Reason.UNREACHABLE)
+    return isinstance(error, HungUp | GaveWay) or (isinstance(error, Trouble) and error.reason is Reason.UNREACHABLE)
 
 
 def _since(began: float) -> float:

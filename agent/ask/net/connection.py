@@ -63,6 +63,19 @@ class Wire:
             found: T = end.value
             return found
 
+    def hears(self, seconds: float) -> bool:
+        """Whether anything comes so soon, the end included; it is left for the next reading. Raises as `read` does."""
+        whole, self.deadline = self.deadline, self.deadline.within(seconds)
+        try:
+            self.inbox.feed(self._received())
+        except Trouble as trouble:
+            if trouble.reason is not Reason.TIMED_OUT or whole.passed():
+                raise
+            return False
+        finally:
+            self.deadline = whole
+        return True
+
     def close(self) -> None:
         self._socket.close()
 

@@ -173,6 +173,11 @@ def is_awaited(camera: Camera) -> bool:
         return queue is not None and queue.waiting > 0
 
 
+def look_waits(camera: Camera) -> bool:
+    """Whether a look of any process waits for the device that this thread visits."""
+    return _is_bound(f"{RTSP}/{camera.address}/look")
+
+
 def keep(camera: Camera, kept: Kept) -> None:
     """Leave an open connection to the next look, which waits."""
     _of_threads.queues[f"{RTSP}/{camera.address}"].kept = kept

@@ -6,11 +6,11 @@ Our own clients fetch the bytes, so that no decoder speaks to a camera, follows 
 import time
 from typing import NamedTuple
 
-from agent.ask.attempt import Deadline, Trouble
+from agent.ask.attempt import Deadline, GaveWay, Trouble
 from agent.ask.net import digest, http
 from agent.ask.net.message import Reply
 from agent.ask.rtsp import nal, rtp
-from agent.ask.rtsp.client import LoginFailed
+from agent.ask.rtsp.client import SILENCE_S, LoginFailed
 from agent.ask.rtsp.depacketize import CODECS, Reel, Take
 from agent.ask.rtsp.sdp import Media
 from agent.ask.rtsp.session import RtspSession
@@ -32,8 +32,8 @@ HEAD_S = 1.0
 """All pictures of so long from the first keyframe on: long enough to see a camera shake."""
 SECOND_S = 4.0
 """How long after the first keyframe the next one is waited for; most cameras send one every 2 s."""
-SILENCE_S = 3.0
-"""After PLAY: who sent nothing for so long sends nothing; less says nothing about the camera. So with an answer."""
+PAUSE_S, _GLANCE_S = 1.0, 0.25
+"""Of the media: after so long a look that waits is let in. A film that has begun ends there."""
 _NO_ANSWER = frozenset({Reason.BUSY, Reason.UNREACHABLE, Reason.AGENT_FAULT})
 """To SETUP or PLAY: what says nothing of the stream."""
 
@@ -52,6 +52,7 @@ class _Viewing(RtspSession):
     """A session for the picture alone: no backchannel asked for, held until the visit's own deadline."""
 
     tag = ""
+    gives_way = True
     hold_s = 60.0
     max_received = MAX_RECEIVED
 
@@ -148,16 +149,22 @@ class _Incoming:
         self._other: int | None = None
 
     def next(self, end: Deadline) -> rtp.Packet | None:
-        """The next one; None when none comes before `end`, or the camera ends the session. Raises Trouble(HOSTILE)."""
+        """The next one; None when none comes before `end`, or the camera ends the session.
+
+        Raises Trouble(HOSTILE); GaveWay where nothing came for PAUSE_S and a look waits.
+        """
+        silent = Deadline(PAUSE_S)
         while not end.passed():
             try:
-                frame = self._viewing.receive(end.left())
+                frame = self._viewing.receive(min(end.left(), _GLANCE_S))
             except Trouble as trouble:
                 if trouble.reason is Reason.HOSTILE:
                     raise
-                frame = None
-            if frame is None:
                 return None
+            if frame is None:
+                if silent.passed() and self._viewing.look_waits:
+                    raise GaveWay
+                continue
             packet = rtp.parse(frame.data)
             if packet and self._is_ours(packet.kind, own=frame.channel == self._channel):
                 return packet
@@ -177,7 +184,12 @@ def _watch(incoming: _Incoming, reel: Reel, deadline: Deadline, *, brief: bool) 
     """Fill the reel; returns whether any video came. What has come is enough when the camera ends the session."""
     came, end = False, deadline
     while not (reel.done or end.passed()):
-        packet = incoming.next(end)
+        try:
+            packet = incoming.next(end)
+        except GaveWay:
+            if not reel.begun:
+                raise
+            break
         if packet is None:
             break
         came, begun = True, reel.begun

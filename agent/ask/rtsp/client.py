@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import NamedTuple, Self
 
-from agent.ask.attempt import Deadline, HungUp, Trouble, ask
+from agent.ask.attempt import Deadline, GaveWay, HungUp, Trouble, ask
 from agent.ask.net import connection, device_lock, digest
 from agent.ask.net.message import (
     USER_AGENT,
@@ -45,6 +45,10 @@ UNAVAILABLE = 503
 NO_ROOM = frozenset({453, UNAVAILABLE})
 UNSUPPORTED_TRANSPORT = 461
 """To a SETUP for RTP over the RTSP connection, the one transport we ask for: media goes over UDP only."""
+SILENT_AT_FIRST_S, SILENCE_S = 0.5, 3.0
+"""A visit that gives way does so where its first request, or a later one, has no answer for so long. What is silent at
+once is what a look asks; that it answers a look and then falls silent is known by nobody but the visit."""
+_GLANCE_S = 0.1
 _SAYS_NO = frozenset({404, 405, 406, 410, 415, 461, 501, 505, 551})
 
 
@@ -103,6 +107,9 @@ class Rtsp:
     `camera.allow_basic`. A Permit is told how it went. The password never stands in a URL.
     """
 
+    gives_way = False
+    """Whether a look that waits is let in where the camera is silent (raises GaveWay)."""
+
     def __init__(self, camera: Camera, deadline: Deadline, *, log_in: bool | Permit, shared: bool = False) -> None:
         """`shared`: a look, which goes on with the connection that the look before it left, and leaves its own."""
         self._camera = camera
@@ -142,6 +149,11 @@ class Rtsp:
         if lent:
             _one_each.add(self._camera.address)
         return body
+
+    @property
+    def look_waits(self) -> bool:
+        """Whether a look waits for this visit to end."""
+        return device_lock.look_waits(self._camera)
 
     def close(self) -> None:
         if not self._left():
@@ -287,9 +299,17 @@ class Rtsp:
         if self._ended:
             self._reconnect()
         self._wire.send(request(method, url, "RTSP/1.0", {**ours, **headers}), login="Authorization" in headers)
+        if self.gives_way:
+            self._heard_or_gave_way(SILENT_AT_FIRST_S if self._cseq == 1 else SILENCE_S)
         reply = self._reply()
         self._answered, self._closing = True, _closes(reply)
         return reply
+
+    def _heard_or_gave_way(self, silent_s: float) -> None:
+        silent = Deadline(silent_s)
+        while not self._wire.hears(_GLANCE_S):
+            if silent.passed() and self.look_waits:
+                raise GaveWay
 
     def _reply(self) -> Reply:
         return self._wire.read(read_reply(self._wire.inbox))
