@@ -5,8 +5,8 @@ hands of those whom the figure judges. So a later word can lower a figure and ra
 or late time into On. The result is a function of the set of (bytes, receipt).
 
 N1 a claim binds its run. N2 the center's own clock dates a boot (`zero`). N3 what is held stands, the first copy.
-N4 while one run lives, another's testimony is no evidence. N5 a sign of life is a live heartbeat, and its lists are a
-checksum. N6 a contradiction takes On, never Off. N9 On is told in time (`live`).
+N4 while one run of a dated boot lives, another's testimony is no evidence. N5 a sign of life is a live heartbeat, and
+its lists are a checksum. N6 a contradiction takes On, never Off. N9 On is told in time (`live`).
 """
 
 from collections import defaultdict
