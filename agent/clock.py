@@ -3,6 +3,7 @@
 What may be believed is decided elsewhere.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -105,12 +106,31 @@ class BoxClock:
         return utc_ms < (clock.utc_ms(now) if clock.sure else clock.floor.by(now))
 
 
-def certain_s(file: Path, boot: str) -> float:
-    """BoxClock.certain_s for a command beside the agent, from the file that the agent wrote."""
-    health, (at, utc_ms) = clocks.clock(), clocks.both_ms()
-    now = Reading(at=at, utc_ms=utc_ms, synced=health.synced, err_ms=health.err_ms or 0)
-    clock, _ = deciding.step(Clock(floor=deciding.floor(_kept(file), boot)), now)
-    return clock.floor.by(at) / 1000
+class CertainTime:
+    """BoxClock.certain_s for a command beside the agent, in seconds: goes on from command to command.
+
+    By the latest of what these files say, which the agent or an earlier command wrote; never before `since_s`, a moment
+    that has certainly come. Kept in the first of the files where that is the command's `own`.
+    """
+
+    def __init__(self, *kept: Path, boot: str, since_s: float = 0.0, own: bool) -> None:
+        at = boot_ms()
+        floors = [deciding.floor(_kept(file), boot) for file in kept] or [deciding.floor(None, boot)]
+        self._floor = max(floors, key=lambda one: one.by(at))
+        missing_ms = round(since_s * 1000) - self._floor.by(at)
+        if 0 < missing_ms < deciding.FAR_MS:  # further is a damaged record
+            self._floor = Floor(boot=boot, at=at, utc_ms=round(since_s * 1000))
+        if own:
+            with contextlib.suppress(OSError):
+                files.write_atomically(kept[0], msgspec.json.encode(self._now()), durable=True)
+
+    def __call__(self) -> float:
+        return self._now().by(boot_ms()) / 1000
+
+    def _now(self) -> Floor:
+        health, (at, utc_ms) = clocks.clock(), clocks.both_ms()
+        now = Reading(at=at, utc_ms=utc_ms, synced=health.synced, err_ms=health.err_ms or 0)
+        return deciding.step(Clock(floor=self._floor), now)[0].floor
 
 
 def _kept(file: Path) -> Floor | None:

@@ -10,7 +10,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from agent import limits, login_gate, status
+from agent import limits, login_record, status
 from agent.ask.attempt import boot_ms
 from agent.ask.box import clocks
 from agent.ask.look import WAIT_S
@@ -62,7 +62,7 @@ class Daemon:
         self._slots = Slots(settings.cameras, policy=policy, session=tell, learnt=self._learnt, now=boot_ms)
         news = LoginNews(self._slots, self._clock.certain_s)
         self._door = LoginGate(
-            folder / login_gate.NAME, now=self._clock.certain_s, refused=news.refused, works=news.works
+            folder / login_record.NAME, now=self._clock.certain_s, refused=news.refused, works=news.works
         )
         self._looks = {name: self._look(slot) for name, slot in self._slots.items()}
         self._stopping = threading.Event()

@@ -1,6 +1,7 @@
 """One process at a time shows a camera a login for the first time: several would show it a wrong password at once.
 
-One byte of one file stands for each address. The kernel holds the locks and lets go of them when a process ends.
+Two bytes of one file stand for each address: for the first such login under way, and for a second beside it. The
+kernel holds the locks and lets go of them when a process ends.
 """
 
 import fcntl
@@ -25,29 +26,29 @@ class FirstLogins:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._handle: int | None = None
-        self._held: dict[str, int] = {}
+        self._held: dict[tuple[str, bool], int] = {}
 
-    def take(self, address: str) -> bool:
-        """Whether no other process is about to; then none is until `give`."""
-        if not self._held.get(address) and not self._locks(address, fcntl.F_WRLCK):
+    def take(self, address: str, *, second: bool) -> bool:
+        """Whether no other process is about to, or to be the second one at once; then none is until `give`."""
+        if not self._held.get((address, second)) and not self._locks(address, second, fcntl.F_WRLCK):
             return False
-        self._held[address] = self._held.get(address, 0) + 1
+        self._held[address, second] = self._held.get((address, second), 0) + 1
         return True
 
-    def give(self, address: str) -> None:
+    def give(self, address: str, *, second: bool) -> None:
         """Its end is known, and written down. Where nothing was taken nothing is given."""
-        if not (held := self._held.pop(address, 0)):
+        if not (held := self._held.pop((address, second), 0)):
             return
         if held > 1:
-            self._held[address] = held - 1
+            self._held[address, second] = held - 1
         else:
-            self._locks(address, fcntl.F_UNLCK)
+            self._locks(address, second, fcntl.F_UNLCK)
 
-    def _locks(self, address: str, kind: int) -> bool:
+    def _locks(self, address: str, second: bool, kind: int) -> bool:
         """Whether it could be done, or can be done nowhere."""
         if (handle := self._opened()) is None:
             return True
-        place = int.from_bytes(hashlib.blake2b(address.encode(), digest_size=4).digest()) % _BYTES
+        place = int.from_bytes(hashlib.blake2b(address.encode(), digest_size=4).digest()) % _BYTES + second * _BYTES
         try:
             # locks of this very opening of the file (fcntl(2), open file description locks), not of the process
             fcntl.fcntl(handle, fcntl.F_OFD_SETLK, struct.pack("hh4xqqi4x", kind, os.SEEK_SET, place, 1, 0))

@@ -4,11 +4,10 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from agent import clock, login_gate, show
+from agent import clock, login_record, show
 from agent.ask.box.clocks import boot_id
 from agent.login_gate import LoginGate, Refusal
 from agent.model import Camera, Credentials
@@ -35,8 +34,10 @@ class HandLogins:
         self._told: set[_Logins] = set()
         self._refused: dict[_Logins, tuple[Camera, Refusal]] = {}
         files, own, keeps = _files(state_dir)
-        kept, boot = (files[0].parent if files else Path()) / "clock.json", boot_id()
-        self._now: Callable[[], float] = partial(clock.certain_s, kept, boot)
+        # the agent's refusals are of the agent's time, which a clock that nobody disciplines does not tell
+        times = [file.with_name("clock.json") for file in files]
+        newest_s = login_record.newest_s(*files)
+        self._now = clock.CertainTime(*times, boot=boot_id(), since_s=newest_s, own=own is not None)
         self.gate = LoginGate(
             *files, now=self._now, refused=self._take, forced=forced, shut=not keeps, patience_s=PATIENCE_S
         )
@@ -73,14 +74,14 @@ def _logins(camera: Camera) -> _Logins:
 
 def _files(state_dir: Path | None) -> tuple[list[Path], Path | None, bool]:
     """The records; the user's own folder where one of them is in it; whether a refusal can be written down."""
-    shared = [state_dir / login_gate.NAME] if state_dir and os.access(state_dir, os.R_OK | os.X_OK) else []
-    if shared and state_dir and os.access(state_dir, os.W_OK) and login_gate.can_keep(*shared):
+    shared = [state_dir / login_record.NAME] if state_dir and os.access(state_dir, os.R_OK | os.X_OK) else []
+    if shared and state_dir and os.access(state_dir, os.W_OK) and login_record.can_keep(*shared):
         return shared, None, True
     for place in _own_places():
         with contextlib.suppress(OSError):
             own = _make(place)
-            if login_gate.can_keep(own / login_gate.NAME):
-                return [own / login_gate.NAME, *shared], own, True
+            if login_record.can_keep(own / login_record.NAME):
+                return [own / login_record.NAME, *shared], own, True
     return shared, None, False
 
 

@@ -4,49 +4,41 @@ The daemon, its children and every command ask here. Several processes may share
 wrote before it decides, and writes under a lock, so that none loses another's refusals.
 """
 
-import contextlib
-import errno
-import fcntl
-import hashlib
-import logging
 import math
-import os
-import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from agent import files
-from agent.decide.lockout import DAY_S, Guard
+from agent.decide.lockout import DAY_S, TRY_S, Guard
 from agent.first_logins import FirstLogins
-from agent.model import Camera, Credentials
+from agent.login_record import Excuse, Login, Record
+from agent.model import Camera
 from agent.permit import LoginMet, Which, onvif_login, stream_login
-from contract.messages import BROKEN_JSON
 
-log = logging.getLogger(__name__)
-
-NAME = "logins.json"
-EARLIER_NAME = "learnt.json"
-"""Where the record was kept before it had a file of its own."""
-GRACE_S, MAX_EXCUSED = 60.0, 2
-"""So long after an accepted login a refusal is excused, and so many of them in a row: see LoginGate.met."""
+GRACE_S = 60.0
+"""So long after an accepted login a refusal is excused: see LoginGate.met."""
+SPACED_S = 10.0
+"""After an excused refusal no login is sent for so long: the domes that it is meant for refuse for some seconds."""
 EVERY_S = 0.05
 """Between two questions whether another process has ended its first login."""
 FIRST_S = 1.0
 """How long others wait for the end of a login that is tried for the first time; most looks take 0.1 s."""
-LOCK_S = 2.0
-"""How long another process may hold the record; then what was to be written waits in memory."""
-RETRY_S = 10.0
-"""How long a disk that took nothing is left alone."""
-FORGOTTEN_S = 30 * DAY_S
-"""A refusal so old is no longer kept: its credentials have long been changed, or its camera is gone."""
 
-_Login = tuple[str, Credentials]
-"""Address and credentials."""
+
+_ANY, _FIRST, _SECOND = range(3)
+"""Where a login goes: one that this process knows to work, one that goes alone, and one beside that."""
+
+
+class _Sent(NamedTuple):
+    """A login under way; `since_s` of the monotonic clock."""
+
+    since_s: float
+    place: int
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
@@ -82,20 +74,19 @@ class LoginGate:
         shut: bool = False,
         patience_s: float = FIRST_S,
     ) -> None:
-        self._records = [_Record(file) for file in records or (None,)]
+        self._records = [Record(file) for file in records or (None,)]
         self._now, self._refused, self._works, self._forced, self._shut = now, refused, works, forced, shut
         self._patience_s = patience_s
         self._firsts = FirstLogins(records[0].parent if records else None)
         self._lock = threading.RLock()
         self._came_back = threading.Condition(self._lock)
-        self._first: set[_Login] = set()
-        """Logins that this process sends for the first time and whose outcome it does not know yet."""
-        self._back: set[_Login] = set()
+        self._under_way: dict[Login, list[_Sent]] = {}
+        """Logins of this process whose outcome it does not know yet, oldest first."""
+        self._back: set[Login] = set()
         """Logins that this process has sent and that were not refused."""
-        self._worked_s: dict[_Login, float] = {}
-        self._excused: dict[_Login, int] = {}
-        self._told: set[_Login] = set()
-        self._refused_here: set[_Login] = set()
+        self._worked_s: dict[Login, float] = {}
+        self._told: set[Login] = set()
+        self._refused_here: set[Login] = set()
 
     # ---- logins ---------------------------------------------------------------------------------
 
@@ -104,11 +95,12 @@ class LoginGate:
 
         Where the login was refused before and its pause is over, one attempt is let through and nobody else makes
         another until its end was told. A login that this process has not seen yet, or has just seen refused, goes alone
-        too, among all processes that share the record, for `patience_s` at most: a wrong password is not to be shown by
-        32 slots of a recorder at once, nor by six commands. Slots that share address and credentials are let through
-        together: whoever asks for them asks them one after the other.
+        too, among all processes that share the record: a wrong password is not to be shown by 32 slots of a recorder at
+        once, nor by six commands. Who has waited for `patience_s` goes beside the first, where nobody else does: some
+        cameras lock at the third. Slots that share address and credentials are let through together: whoever asks for
+        them asks them one after the other.
         """
-        slots, may = set(), dict[_Login, bool]()
+        slots, may = set(), dict[Login, bool]()
         until = time.monotonic() + self._patience_s
         for camera in sorted(cameras, key=lambda camera: camera.address):  # two processes never wait for each other
             if self.is_barred(camera.slot):
@@ -127,13 +119,15 @@ class LoginGate:
         """`allowed` for one camera."""
         return bool(self.allowed((camera,), which))
 
-    def _may(self, camera: Camera, login: _Login, until: float) -> bool:
-        now_s = self._now()
+    def _may(self, camera: Camera, login: Login, until: float) -> bool:
         with self._lock:
-            if login not in self._back:
-                self._go_alone(login, until)
+            is_known = login in self._back and not self._doubt(login)
+            alone = self._goes(login) if is_known else self._goes_alone(login, until)
+            now_s = self._now()
             if self._forced and login not in self._refused_here:
                 return True
+            if not alone:
+                return False
             if self._shut:
                 self._is_over(login)
                 return False
@@ -149,48 +143,74 @@ class LoginGate:
                 record.step(login, lambda found: found and found.trying(now_s))
             return True
 
-    def _go_alone(self, login: _Login, until: float) -> None:
-        """Wait for the end of the same login in this process, and of any at its address in another one."""
-        while login in self._first or not self._firsts.take(login[0]):
-            if time.monotonic() >= until:
-                break
-            self._came_back.wait(EVERY_S)
-        self._first.add(login)
+    def _goes_alone(self, login: Login, until: float) -> bool:
+        """Wait for the end of the same login in this process, and of any at its address in another one.
 
-    def _is_over(self, login: _Login) -> None:
-        self._first.discard(login)
-        self._firsts.give(login[0])
+        Whether it may go then: nobody waits longer than `until`, and a second one at once may go beside the first.
+        """
+        while self._is_early(login) or not self._goes(login, _FIRST):
+            if time.monotonic() >= until:
+                return not self._doubt(login) and self._goes(login, _SECOND)
+            self._came_back.wait(EVERY_S)
+        return True
+
+    def _goes(self, login: Login, place: int = _ANY) -> bool:
+        """Whether the place was free. An end that nobody told in TRY_S never will be."""
+        now_s = time.monotonic()
+        while (sent := self._under_way.setdefault(login, [])) and now_s - sent[0].since_s > TRY_S:
+            self._is_over(login)
+        if place != _ANY and any(one.place == place for one in sent):
+            return False
+        if place != _ANY and not self._firsts.take(login[0], second=place == _SECOND):
+            return False
+        sent.append(_Sent(now_s, place))
+        return True
+
+    def _is_over(self, login: Login) -> None:
+        """Of several the one that is the longest under way: an end that was not told holds nobody up."""
+        if (sent := self._under_way.get(login)) and (place := sent.pop(0).place) != _ANY:
+            self._firsts.give(login[0], second=place == _SECOND)
         self._came_back.notify_all()
 
     def met(self, camera: Camera, which: Which, how: LoginMet) -> None:
         """How a login that was let through went; LoginMet() where none was asked for or nothing came of it.
 
         A refusal within a minute of an accepted login need be no wrong password: some domes answer 401 for seconds
-        after a session has ended. Two are excused, a look and the hurried one after it, each of which goes alone; a
-        third may lock the account. A camera that counts its attempts down means what it says.
+        after a session has ended. One is excused; the next login goes alone, SPACED_S later, and if that is refused the
+        first counts too: a third may lock the account. No other is excused until a login of the same kind is accepted:
+        where ONVIF and RTSP have users of their own one of them may take what the other refuses. A camera that counts
+        its attempts down means what it says.
         """
         if (credentials := which(camera)) is None:
             return
         login = (camera.address, credentials)
         with self._lock:
             try:
-                works_again = self._ended(camera, login, how)
+                works_again = self._ended(camera, login, which, how)
             finally:
                 self._is_over(login)
         if works_again:
             self._works(camera)
 
-    def _ended(self, camera: Camera, login: _Login, how: LoginMet) -> bool:
+    def _ended(self, camera: Camera, login: Login, which: Which, how: LoginMet) -> bool:
         """Write it down; whether a login that stood refused works again."""
-        now_s = self._now()
+        now_s, kind = self._now(), "stream" if which is stream_login else "onvif"
+        excuse = self._excuse(login)
         if how.worked:
             self._worked_s[login] = now_s
-            self._excused.pop(login, None)
+            if excuse and excuse.kind == kind:
+                self._set_excuse(login, None)
+                excuse = None
         if how.worked or not how.failed:
             self._back.add(login)
         else:
             self._back.discard(login)  # the next one goes alone
-        if how.failed and not (how.attempts_left is None and self._is_excused(login, now_s)):
+        if how.failed and not excuse and self._is_excused(login, how, now_s):
+            self._set_excuse(login, Excuse(at=now_s, kind=kind))
+        elif how.failed:
+            if excuse:
+                self._set_excuse(login, None)
+                how = replace(how, failed=how.failed + (0 <= now_s - excuse.at < DAY_S))
             self._back.discard(login)
             self._refused_here.add(login)
             for record in self._records:
@@ -208,13 +228,29 @@ class LoginGate:
             self._told.discard(login)
         return how.worked and stood
 
-    def _is_excused(self, login: _Login, now_s: float) -> bool:
-        if not 0 <= now_s - self._worked_s.get(login, -math.inf) < GRACE_S:
-            return False
-        self._excused[login] = self._excused.get(login, 0) + 1
-        return self._excused[login] <= MAX_EXCUSED
+    def _is_excused(self, login: Login, how: LoginMet, now_s: float) -> bool:
+        is_soon = 0 <= now_s - self._worked_s.get(login, -math.inf) < GRACE_S
+        return is_soon and how.failed == 1 and how.attempts_left is None
 
-    def _tell(self, camera: Camera, login: _Login) -> None:
+    def _excuse(self, login: Login) -> Excuse | None:
+        return next((found for record in self._records if (found := record.excuse(login))), None)
+
+    def _set_excuse(self, login: Login, excuse: Excuse | None) -> None:
+        for record in self._records:
+            record.set_excuse(login, excuse)
+
+    def _doubt(self, login: Login) -> Excuse | None:
+        """Its excuse, unless it was accepted since, as ONVIF's login where RTSP's was refused."""
+        excuse = self._excuse(login)
+        return excuse if excuse and self._worked_s.get(login, -math.inf) <= excuse.at else None
+
+    def _is_early(self, login: Login) -> bool:
+        """Whether one was refused, and that was excused, just now, or another is still under way beside that."""
+        doubt = self._doubt(login)
+        is_new = doubt and 0 <= self._now() - doubt.at < SPACED_S
+        return bool(doubt and (is_new or self._under_way.get(login)))
+
+    def _tell(self, camera: Camera, login: Login) -> None:
         if login not in self._told and (refusal := self._standing(login)):
             self._told.add(login)
             self._refused(camera, refusal)
@@ -228,7 +264,7 @@ class LoginGate:
         found = [one for credentials in logins if (one := self._standing((camera.address, credentials)))]
         return max(found, key=lambda one: one.until_s, default=None)
 
-    def _standing(self, login: _Login) -> Refusal | None:
+    def _standing(self, login: Login) -> Refusal | None:
         now_s = self._now()
         guards = [guard.at(now_s) for record in self._records if (guard := record.guard(login)) and guard.refused_at]
         found = [
@@ -261,182 +297,3 @@ class LoginGate:
         """Write what a disk did not take earlier."""
         for record in self._records:
             record.retry()
-
-
-def can_keep(file: Path) -> bool:
-    """Whether a refusal could be written down there: tried, for no mode tells of a full disk."""
-    return _Record(file).can_keep()
-
-
-# ---- what is kept -------------------------------------------------------------------------------
-
-
-class _Content(Struct, kw_only=True):
-    """`guards`: by address and fingerprint of the credentials. `barred`: slots where another device stands."""
-
-    salt: str
-    guards: dict[str, Guard] = {}
-    barred: set[str] = set()
-
-
-_Change = Callable[[_Content], object]
-
-
-class _Record:
-    """One file as it is on disk, with what could not be written yet done to it; None = memory alone. Thread-safe."""
-
-    def __init__(self, file: Path | None) -> None:
-        self._file = file
-        self._lock = threading.RLock()
-        self._unwritten: list[_Change] = []
-        self._read: tuple[int, int, int] | None = None
-        self._trouble, self._retry_at = "", 0.0
-        self._fingerprints: dict[tuple[str, Credentials], str] = {}
-        self._content = _Content(salt=secrets.token_hex(8))
-        if file and not file.exists():
-            self._take_over(_decoded(file.with_name(EARLIER_NAME)))
-
-    def _take_over(self, earlier: _Content | str) -> None:
-        """Take over, once, what an earlier version kept in another file."""
-        if isinstance(earlier, _Content) and (earlier.guards or earlier.barred):
-            self._content = earlier
-            self.change(lambda content: content.barred.update(earlier.barred))
-
-    @property
-    def content(self) -> _Content:
-        """As it is now, whoever wrote it."""
-        with self._lock:
-            self._refresh()
-            return self._content
-
-    def guard(self, login: _Login) -> Guard | None:
-        """The guard of a login. Its key is slow to compute, so that is left out while the record has no guards."""
-        with self._lock:
-            content = self.content
-            return content.guards.get(self._key(content, login)) if content.guards else None
-
-    def step(self, login: _Login, after: Callable[[Guard | None], Guard | None]) -> None:
-        """Replace what stands against a login; `after` may be called again when another process wrote meanwhile."""
-
-        def change(content: _Content) -> None:
-            key = self._key(content, login)
-            guard = after(content.guards.pop(key, None))
-            if guard:
-                content.guards[key] = guard
-
-        self.change(change)
-
-    def _key(self, content: _Content, login: _Login) -> str:
-        """Address and fingerprint of the credentials: salted and slow, so that the file gives no password away."""
-        address, credentials = login
-        known = (content.salt, credentials)
-        if known not in self._fingerprints:
-            secret = f"{credentials.user}\0{credentials.reveal()}".encode()
-            # eight rounds of 1 MB, not one of 8: the daemon would keep them
-            digest = hashlib.scrypt(secret, salt=content.salt.encode(), n=2**10, r=8, p=8, dklen=8)
-            self._fingerprints[known] = digest.hex()
-        return f"{address} {self._fingerprints[known]}"
-
-    def change(self, change: _Change) -> None:
-        """Apply it to what is on disk now, under the lock of all processes. What the disk refuses waits in memory."""
-        with self._lock:
-            self._refresh()
-            change(self._content)
-            if self._file:
-                self._unwritten.append(change)
-                self._write(self._file)
-
-    def can_keep(self) -> bool:
-        """Whether the disk takes a write: the content is written anew."""
-        self.change(lambda _: None)
-        with self._lock:
-            return not self._unwritten
-
-    def retry(self) -> None:
-        with self._lock:
-            if self._file and self._unwritten and time.monotonic() >= self._retry_at:
-                self._write(self._file)
-
-    def _write(self, file: Path) -> None:
-        try:
-            with _locked(file):
-                self._refresh()  # what others wrote since; what is unwritten is done to that
-                _forget(self._content)
-                files.write_atomically(file, msgspec.json.encode(self._content), durable=True)
-                self._read = _state(file)
-        except OSError as error:
-            self._retry_at = time.monotonic() + RETRY_S
-            self._say(f"cannot write {file}: {error.strerror or error}")
-        else:
-            self._unwritten.clear()
-            self._trouble = ""
-
-    def _refresh(self) -> None:
-        """Read the file if it is another one than was read last."""
-        state = _state(self._file) if self._file else None
-        if self._file is None or state is None or state == self._read:
-            return
-        self._read = state
-        found = _decoded(self._file)
-        if isinstance(found, str):
-            self._say(f"{self._file} cannot be used ({found}): refused logins are counted anew")
-            return
-        self._content = found
-        for change in self._unwritten:
-            change(found)
-
-    def _say(self, trouble: str) -> None:
-        if trouble != self._trouble:
-            log.warning("%s", trouble)
-        self._trouble = trouble
-
-
-def _forget(content: _Content) -> None:
-    """Remove the guards that are older by FORGOTTEN_S than the newest."""
-    ends = {key: guard.ends_s() for key, guard in content.guards.items()}
-    newest = max(ends.values(), default=0.0)
-    content.guards = {key: guard for key, guard in content.guards.items() if ends[key] > newest - FORGOTTEN_S}
-
-
-def _state(file: Path) -> tuple[int, int, int] | None:
-    """What tells one content of the file from another: each change makes a new file."""
-    try:
-        found = os.lstat(file)
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
-
-
-def _decoded(file: Path) -> _Content | str:
-    """The content, or why there is none."""
-    try:
-        return msgspec.json.decode(files.read(file), type=_Content)
-    except (OSError, *BROKEN_JSON) as error:
-        return getattr(error, "strerror", "") or str(error)
-
-
-@contextlib.contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    """No other process writes meanwhile; the kernel lets go when this one dies. Raises OSError."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    lock = file.with_name(f".{file.name}.lock")
-    files.check_plain(lock)
-    handle = os.open(lock, flags, 0o600)
-    try:
-        files.give_to_owner_of(file.parent, handle)
-        end = time.monotonic() + LOCK_S
-        while not _takes(handle):
-            if time.monotonic() > end:
-                raise OSError(errno.EAGAIN, "another process holds its lock")
-            time.sleep(0.02)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _takes(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -22,7 +22,7 @@ class LoginNews:
         left = f"; it leaves {refusal.attempts_left} attempts" if refusal.attempts_left is not None else ""
         log.warning(
             "%s: the camera at %s refuses our login%s. The next one is tried in %d min, so that it does not lock the"
-            " account; a corrected user or password in the configuration is tried at once",
+            " account; a corrected user or password in the configuration is tried at once after a restart",
             camera.slot,
             camera.address,
             left,

@@ -11,14 +11,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from agent.causes import cause
 from agent.model import Camera, Evidence, Seen
-from agent.status import CameraStatus, LoginStatus, PictureStatus, Status
+from agent.status import CameraStatus, LoginStatus, PictureStatus, Status, UplinkStatus
 from agent.tell.failures import ADVICE, Kind
 from contract.messages import Verdict
+from contract.text import columns, lines, words
 from contract.vocabulary import Availability, Clause, ClockDoubt, Reason, Standing, fault_name, name
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
+    from rich.measure import Measurement
     from rich.table import Table
+    from rich.text import Text
 
     from agent.ask.discovery.round import Round
 
@@ -62,6 +67,18 @@ _KEPT = {
 }
 
 
+JOURNAL_KINDS = {
+    "quota": "已达到允许的大小",
+    "full": "磁盘已满",
+    "readonly": "磁盘为只读",
+    "io": "磁盘读写出错",
+    "corrupt": "文件已损坏",
+    "foreign": "不是本程序的文件",
+    "missing": "无法建立文件",
+    "locked": "文件被其他程序占用",
+    "link": "文件被链接或管道占位",
+}
+"""The kinds of agent/tell/database.py."""
 NO_PICTURE = {"zh": "取不到画面：", "en": "no picture: "}
 
 
@@ -105,19 +122,46 @@ def _when(utc_s: float) -> str:
 
 
 def _show(*things: Any) -> None:
+    """Texts, broken between words; tables."""
     from rich.console import Console
 
-    Console().print(*things, sep="\n")
+    Console().print(*(_Words(one) if isinstance(one, str) else one for one in things), sep="\n")
 
 
-def _table(*columns: str) -> "Table":
+class _Words:
+    """Text in rich's markup, which would break Chinese in the middle of the names in it: it has no spaces."""
+
+    def __init__(self, markup: str) -> None:
+        from rich.text import Text
+
+        self._text = Text.from_markup(markup)
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> Iterator["Text"]:
+        from rich.text import Text
+
+        broken = Text("\n").join(Text(line) for line in lines(self._text.plain, options.max_width))
+        broken.style = next((span.style for span in self._text.spans), "")
+        yield broken
+
+    def __rich_measure__(self, console: "Console", options: "ConsoleOptions") -> "Measurement":
+        from rich.measure import Measurement
+
+        text = self._text.plain
+        return Measurement(max(map(columns, words(text)), default=0), columns(text))
+
+
+def _table(*heads: str) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD)
-    for column in columns:
-        table.add_column(column, overflow="fold")  # Chinese has no spaces to break at, and nothing may be cut off
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for head in heads:
+        table.add_column(_Words(head), overflow="fold")  # nothing may be cut off
     return table
+
+
+def _row(table: "Table", *cells: str) -> None:
+    table.add_row(*map(_Words, cells))
 
 
 def _plain(text: str) -> str:
@@ -133,7 +177,7 @@ def discovered(found: "Round", lang: str) -> None:
     every = (*found.found, *found.announced)
     for one in every:
         cells = (one.address, str(one.port), one.name or "-", one.hardware or "-", one.mac or one.claimed_mac)
-        table.add_row(*map(_plain, cells))
+        _row(table, *map(_plain, cells))
     odd = [f"{one.address}: {note}" for one in every for note in one.notes]
     links = ", ".join(found.interfaces) or ("无" if zh else "none")
     count = f"共 {len(every)} 台（接口：{links}）" if zh else f"{len(every)} found (interfaces: {links})"
@@ -153,7 +197,7 @@ def inspected(camera: Camera, evidence: Evidence, verdicts: Sequence[Verdict], l
         standing = f"[{COLOURS[verdict.standing]}]{word}[/]"
         level = f"{verdict.level} {name(verdict.level, lang)}"
         cause = f" [{verdict.proof[0]}]" if verdict.standing is Standing.UNKNOWN and verdict.proof else ""
-        table.add_row(name(verdict.clause, lang), standing, level, _plain(explain(verdict, lang) + cause))
+        _row(table, name(verdict.clause, lang), standing, level, _plain(explain(verdict, lang) + cause))
     _show(_plain(f"{camera.name or camera.slot}  {camera.address}  {who}"), table)
 
 
@@ -181,52 +225,87 @@ def status(now: Status, age_s: float, lang: str) -> None:
     zh = lang == "zh"
     table = _table(
         *(
-            ("点位", "名称", "地址", "状态", "程度", "原因", "画面", "能力")
+            ("点位", "名称", "地址", "状态", "程度", "画面", "能力")
             if zh
-            else ("slot", "name", "address", "state", "level", "reason", "picture", "capability")
+            else ("slot", "name", "address", "state", "level", "picture", "capability")
         )
     )
     for one in now.cameras:
         colour = {"online": "green", "offline": "red"}.get(one.availability, "yellow")
-        changed = _CHANGED[lang] if one.identity_changed else ""
-        login = _login(one.login_refused, lang) if one.login_refused else ""
-        reason = " ".join(filter(None, (name(one.reason, lang) if one.reason else "", one.detail, login, changed)))
         met = sum(verdict.standing is Standing.MET for verdict in one.verdicts)
-        table.add_row(
+        _row(
+            table,
             _plain(one.slot),
             _plain(one.name),
             one.address,
             f"[{colour}]{name(one.availability, lang)}[/]",
             name(one.level, lang),
-            _plain(reason),
-            picture_words(one.picture, now.at_ms, lang),
+            _soundness(one.picture, lang),
             f"{met}/{len(one.verdicts)}" if one.verdicts else "-",
         )
-    head = f"{now.city}/{now.gateway}  {now.uplink.detail}  " + (
+    head = f"{now.city}/{now.gateway}  {_line(now.uplink, lang)}  " + (
         f"待确认事件 {now.uplink.pending}" if zh else f"{now.uplink.pending} events not acknowledged"
     )
-    lines = [_plain(head), table, *(f"[yellow]{_plain(one)}[/]" for one in todo(now.cameras, lang))]
+    told = [_plain(head), table, *causes(now, lang), *(f"[yellow]{_plain(one)}[/]" for one in todo(now.cameras, lang))]
     if now.clock.untrusted:
         why = name(ClockDoubt(now.clock.untrusted), lang)
         untrusted = f"时钟不可信：{why}（clock_untrusted）" if zh else f"clock_untrusted: {why}"
-        lines.append(f"[yellow]{untrusted}[/]")
+        told.append(f"[yellow]{untrusted}[/]")
     if now.uplink.problem in list(Kind):
-        lines.insert(1, f"[yellow]{ADVICE[Kind(now.uplink.problem)][lang]}[/]")
+        told.insert(1, f"[yellow]{ADVICE[Kind(now.uplink.problem)][lang]}[/]")
     if now.journal.trouble:
-        words = "日志无法可靠保存" if zh else "the journal is in trouble"
-        lines.insert(1, f"[red]{words}: {_plain(now.journal.trouble)}[/]")
+        told.insert(1, f"[red]{_plain(_journal(now.journal.trouble, lang))}[/]")
     if now.config:
         words = (
             "新配置不可用，正按上一份可用的配置运行"
             if zh
             else "the new configuration is not used, the last good one runs"
         )
-        lines[1:1] = [f"[red]{words}:[/]", *(f"[red]  {_plain(one.zh if zh else one.en)}[/]" for one in now.config)]
+        told[1:1] = [f"[red]{words}:[/]", *(f"[red]  {_plain(one.zh if zh else one.en)}[/]" for one in now.config)]
     if age_s >= STALE_S:
         age = (f"{age_s:.0f} 秒前" if zh else f"{age_s:.0f} s old") if age_s < math.inf else _BEFORE_BOOT[zh]
         old = f"{age}的状态：代理可能已停止" if zh else f"{age}: the agent may have stopped"
-        lines.append(f"[red]{old}[/]")
-    _show(*lines)
+        told.append(f"[red]{old}[/]")
+    _show(*told)
+
+
+def _line(uplink: UplinkStatus, lang: str) -> str:
+    """How the line to the center is; what to do about it stands in ADVICE."""
+    if lang != "zh":
+        return uplink.detail
+    if uplink.connected:
+        return uplink.detail.replace("connected to", "已连接")
+    return "未连接消息服务器" + (f"（{uplink.problem}）" if uplink.problem else "")
+
+
+def _journal(trouble: str, lang: str) -> str:
+    if lang != "zh":
+        return f"the journal is in trouble: {trouble}"
+    kind = trouble.partition(":")[0]
+    return "日志无法可靠保存" + (f"：{JOURNAL_KINDS[kind]}（{kind}）" if kind in JOURNAL_KINDS else "")
+
+
+def causes(now: Status, lang: str) -> list[str]:
+    """What is the matter with each camera, in rich's markup: a line for it, and one for its picture."""
+    found = []
+    for one in now.cameras:
+        if words := _reason(one, lang):
+            found.append(_plain(f"{one.slot}: {words}"))
+        if one.picture.faults or one.picture.reason or one.picture.old:
+            words = picture_words(one.picture, now.at_ms, lang)
+            found += [] if words == "-" else [f"{_plain(one.slot)}: {words}"]
+    return found
+
+
+def _reason(one: CameraStatus, lang: str) -> str:
+    """Why the camera is not online. While its login is paused that is why, whatever a look without it met."""
+    parts = [name(one.reason, lang) if one.reason else ""]
+    if one.login_refused:
+        parts.append(_login(one.login_refused, lang))
+    else:
+        parts.append(cause(one.detail, lang))
+    parts.append(_CHANGED[lang] if one.identity_changed else "")
+    return ("；" if lang == "zh" else "; ").join(filter(None, parts))
 
 
 def _login(login: LoginStatus, lang: str) -> str:
@@ -239,8 +318,8 @@ def _login(login: LoginStatus, lang: str) -> str:
             "若是在摄像机上改的，请运行 inspect --login-now"
         )
     return (
-        f"login refused at {since}{left}, tried again at {until}; a corrected user or password takes effect at once; "
-        "where it was put right at the camera, run inspect --login-now"
+        f"login refused at {since}{left}, tried again at {until}; a user or password corrected in the configuration"
+        " takes effect at once after a restart; where it was put right at the camera, run inspect --login-now"
     )
 
 
@@ -262,7 +341,9 @@ def picture_words(picture: PictureStatus, now_ms: int, lang: str) -> str:
     Where no picture was had for long: why, and gray what was known, with its age at `now_ms`.
     """
     tried = picture.reason not in (None, Reason.UNASKED)
-    why = picture.detail if picture.finding else name(picture.reason, lang) if picture.reason and tried else ""
+    why = name(picture.reason, lang) if picture.reason and tried else ""
+    if picture.finding:
+        why = cause(picture.detail, lang) or why
     missing = NO_PICTURE[lang] + why if why else ""
     words, colour = _known_words(picture, lang)
     if picture.old and words and picture.seen_ms is not None:
@@ -271,6 +352,14 @@ def picture_words(picture: PictureStatus, now_ms: int, lang: str) -> str:
         missing = ""  # one visit that showed nothing
     known = f"[{colour}]{_plain(words)}[/]" if words else ""
     return " ".join(filter(None, [_plain(missing), known])) or "-"
+
+
+def _soundness(picture: PictureStatus, lang: str) -> str:
+    """One word for the table; the rest stands below it."""
+    if picture.sound is None:
+        return "-"
+    words = ("完好" if picture.sound else "异常") if lang == "zh" else ("sound" if picture.sound else "faulty")
+    return f"[{'bright_black' if picture.old else 'green' if picture.sound else 'yellow'}]{words}[/]"
 
 
 def _known_words(picture: PictureStatus, lang: str) -> tuple[str, str]:

@@ -3,10 +3,11 @@
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from contract.language import LANGUAGES, default_lang, saying
+from contract.text import lines
 
 ERRORS = [
     (re.compile(pattern), chinese)
@@ -79,21 +80,7 @@ class _ChineseHelp(argparse.HelpFormatter):
         super().start_section({"options": "选项", "positional arguments": "参数"}.get(heading or "", heading))
 
     def _split_lines(self, text: str, width: int) -> list[str]:
-        return list(_lines(text, width))
+        return list(lines(text, width))
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        return "\n".join(indent + line for line in _lines(text, width - len(indent)))
-
-
-def _lines(text: str, width: int) -> Iterable[str]:
-    """Broken by the width of characters: Chinese ones are two wide, and a line may end after any of them."""
-    import unicodedata  # a large table, for help alone: the daemon never asks for it
-
-    line, cells = "", 0
-    for part in re.findall(r"[!-~]+|.", text):
-        wide = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in part)
-        if cells + wide > width and line:
-            yield line.rstrip()
-            line, cells = "", 0
-        line, cells = line + part, cells + wide
-    yield line.rstrip()
+        return "\n".join(indent + line for line in lines(text, width - len(indent)))

@@ -4,7 +4,8 @@ A character that is not printable may be a command to a terminal, the end of a l
 direction round.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 
 
 def printable(text: str, instead: Callable[[str], str] = lambda _: " ") -> str:
@@ -27,3 +28,36 @@ def excerpt(text: str, limit: int = 40) -> str:
 def escaped(content: bytes) -> str:
     """Bytes as text, whole: what is no printable text can be read as escapes."""
     return printable(content.decode("utf-8", "backslashreplace"), lambda c: c.encode("unicode_escape").decode())
+
+
+def lines(text: str, width: int) -> Iterable[str]:
+    """Broken by the width of characters: Chinese ones are two wide, and a line may end after any of them.
+
+    A word of others is broken only where it is longer than a line.
+    """
+    line, cells = "", 0
+    for part in (piece for word in words(text) for piece in _pieces(word, width)):
+        wide = columns(part)
+        if cells + wide > width and line:
+            yield line.rstrip()
+            line, cells = "", 0
+            if part == " ":
+                continue
+        line, cells = line + part, cells + wide
+    yield line.rstrip()
+
+
+def words(text: str) -> list[str]:
+    """What a line is broken between; what ends a clause in Chinese stays where that ends."""
+    return re.findall(r"(?:[!-~]+|.)[，。；：、！？）”]*", text)
+
+
+def _pieces(word: str, width: int) -> Iterable[str]:
+    return (word[at : at + width] for at in range(0, len(word), max(1, width)))
+
+
+def columns(text: str) -> int:
+    """How wide it is on a terminal."""
+    import unicodedata  # a large table, for people alone: the daemon never asks for it
+
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

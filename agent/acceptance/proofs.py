@@ -6,6 +6,7 @@ A phrase this version does not know is shown as it is.
 import re
 from collections.abc import Sequence
 
+from agent.causes import in_chinese
 from contract.vocabulary import Reason, name
 
 _OPERATIONS = {
@@ -70,28 +71,6 @@ _MOTIONS = {
 }
 
 
-_DETAILS = (
-    (r"not asked: the camera had stopped answering", "设备已停止应答，未再询问"),
-    (r"not asked: login refused before", "登录已被拒绝，未再询问"),
-    (r"not asked: (.*)", r"未询问：\1"),
-    (r"no (\w+) service listed", r"服务列表中没有 \1 服务"),
-    (r"Connection refused at port (\d+)", r"端口 \1 拒绝连接"),
-    (r"No route to host at port (\d+)", r"找不到主机（端口 \1）"),
-    (r"no answer to the connection attempt at port (\d+)", r"端口 \1 没有应答连接请求"),
-    (r"no video after PLAY", "同意播放后没有送来视频"),
-    (r"no keyframe in time", "时限内没有关键帧"),
-    (r"no complete answer in time", "时限内没有完整应答"),
-    (r"deadline passed", "超过时限"),
-    (r"connection accepted, then reset", "接受连接后又重置"),
-    (r"connection accepted, then closed without an answer", "接受连接后没有应答就断开"),
-    (r"only Basic offered", "设备只提供明文认证 Basic"),
-    (r"login asked for, no credentials enrolled", "设备要求登录，配置中没有账号"),
-    (r"login asked for, logging in is suspended", "设备要求登录，登录已暂停"),
-    (r"no stream path known yet", "尚不知道取流地址"),
-    (r"RTSP answers \((\d+)\), no stream path known yet", r"RTSP 有应答（\1），尚不知道取流地址"),
-)
-
-
 def basis(proofs: Sequence[str], lang: str) -> str:
     """All proofs of a verdict; questions that ended alike are named together."""
     if lang != "zh":
@@ -130,20 +109,13 @@ def _answer(proof: str) -> str:
 def _outcome(came: str) -> str:
     reason, _, detail = came.partition(" ")
     if reason in Reason.__members__:
-        return name(Reason(reason)) + (f"（{_detail(detail)}）" if detail else "")
+        return name(Reason(reason)) + (f"（{in_chinese(detail) or detail}）" if detail else "")
     if came.isdecimal():
         return f"{came} 项"
     if space := _SPACE.fullmatch(came):
         kind, axis, uri, ends = space.groups()
         return f"{_MOTIONS[axis]}，{_MOTIONS[kind]}，{_coordinates(uri or '')}{ends.replace('..', ' 至 ')}"
     return {"none": "无", "answered": "有应答"}.get(came) or _motions(came)
-
-
-def _detail(detail: str) -> str:
-    for pattern, words in _DETAILS:
-        if found := re.fullmatch(pattern, detail):
-            return found.expand(words)
-    return detail
 
 
 def _coordinates(uri: str) -> str:

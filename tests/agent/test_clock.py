@@ -69,6 +69,40 @@ def test_an_undisciplined_clock_leaves_no_floor(box: Box) -> None:
     assert later["certain_s"] < time.time()
 
 
+BY_HAND = """
+import json, sys
+from pathlib import Path
+from agent.clock import CertainTime
+since_s, *files = sys.argv[1:]
+print(CertainTime(*map(Path, files), boot="b1", since_s=float(since_s), own=True)())
+"""
+
+
+def by_hand(box: Box, since_s: float, *files: Path) -> float:
+    words = [*box.clock.words, sys.executable, "-c", BY_HAND, str(since_s), *map(str, files)]
+    return float(subprocess.run(words, check=True, capture_output=True, text=True, timeout=PATIENCE_S).stdout)
+
+
+def test_a_command_goes_by_the_agents_time(box: Box, tmp_path: Path) -> None:
+    """Its own folder knows no time, and nobody disciplines the clock: the agent's pauses are not in its future."""
+    (own := tmp_path / "own").mkdir()
+    box.run()
+    box.clock.set(-3600, synced=False)
+    assert by_hand(box, 0, own / "clock.json", box.file) == pytest.approx(time.time(), abs=5)
+
+
+@pytest.mark.parametrize("ahead_s", [0, 200 * 86_400])
+def test_time_goes_on_from_command_to_command(box: Box, tmp_path: Path, ahead_s: int) -> None:
+    """Where no time can be read a refusal that is on record has come; what is left of its pause becomes less."""
+    box.clock.set(-86_400 * 900, synced=False)
+    own = tmp_path / "clock.json"
+    since_s = by_hand(box, 0, own) + ahead_s
+    first = by_hand(box, since_s, own)
+    time.sleep(0.5)
+    assert 0.5 <= by_hand(box, since_s, own) - first < 60
+    assert first - since_s < 60
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"{}", b'{"boot": "b1", "at": 1e99, "utc_ms": 5}', b"\0" * 40, b'{"boot": "\xff", "at": 1, "utc_ms": 5}'],

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from agent.login_gate import LoginGate, Refusal
+from agent.login_gate import SPACED_S, LoginGate, Refusal
 from agent.model import Camera, Credentials
 from agent.permit import LoginMet, onvif_login, stream_login
 from tests.support.waiting import PATIENCE_S
@@ -123,7 +123,7 @@ def test_a_folder_that_takes_nothing_is_named_once_and_nothing_forgotten(
     tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Refusals are minded all the same, and written, beside what others wrote, once the folder takes something."""
-    monkeypatch.setattr("agent.login_gate.RETRY_S", 0.0)
+    monkeypatch.setattr("agent.login_record.RETRY_S", 0.0)
     folder = tmp_path / "gone"
     door = gate(folder, clock)
     refuse(door)
@@ -145,8 +145,8 @@ def test_a_lock_that_is_never_let_go_of_stops_nobody(
     """A process stopped while it writes holds the lock: others mind what they know, and write later."""
     import fcntl
 
-    monkeypatch.setattr("agent.login_gate.LOCK_S", 0.1)
-    monkeypatch.setattr("agent.login_gate.RETRY_S", 0.0)
+    monkeypatch.setattr("agent.login_record.LOCK_S", 0.1)
+    monkeypatch.setattr("agent.login_record.RETRY_S", 0.0)
     with (tmp_path / ".logins.json.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         door = gate(tmp_path, clock)
@@ -194,11 +194,13 @@ def test_a_wrong_password_is_first_shown_once_however_many_ask(
 def test_who_waits_for_a_first_login_does_not_wait_long(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A camera that does not answer costs the others FIRST_S and no login; once one is back nobody waits."""
+    """A camera that does not answer costs the others FIRST_S; one goes beside the first; once one is back all may."""
     monkeypatch.setattr("agent.login_gate.FIRST_S", 0.2)
-    door = gate(tmp_path, clock)
+    door = gate(tmp_path, clock, patience_s=0.2)
     assert may(door)
     assert may(door)
+    assert not may(door)
+    assert not may(gate(tmp_path, clock, patience_s=0.2))
     door.met(CAMERA, onvif_login, LoginMet())
     monkeypatch.setattr("agent.login_gate.FIRST_S", 60.0)
     assert may(door)
@@ -211,6 +213,7 @@ def test_a_refusal_right_after_an_accepted_login_is_no_wrong_password(tmp_path: 
     door.met(CAMERA, onvif_login, WORKED)
     clock.now_s += 4
     refuse(door)
+    clock.now_s += SPACED_S
     assert may(door)
     door.met(CAMERA, onvif_login, WORKED)
     clock.now_s += 90
@@ -218,14 +221,75 @@ def test_a_refusal_right_after_an_accepted_login_is_no_wrong_password(tmp_path: 
     assert not may(door)
 
 
-def test_a_password_changed_at_the_camera_is_shown_three_times(tmp_path: Path, clock: Clock) -> None:
-    """A look and the hurried one after it are excused soon after an accepted login; the third refusal pauses."""
-    door = gate(tmp_path, clock)
+def test_a_password_changed_at_the_camera_is_shown_twice(tmp_path: Path, clock: Clock) -> None:
+    """Soon after an accepted login one refusal is excused, and the next login spaced; if that is refused both count."""
+    door = gate(tmp_path, clock, patience_s=0.0)
     door.met(CAMERA, onvif_login, WORKED)
-    for _ in range(3):
-        clock.now_s += 5
-        refuse(door)
+    clock.now_s += 5
+    refuse(door)
     assert not may(door)
+    assert door.refusal(CAMERA) is None
+    clock.now_s += SPACED_S
+    refuse(door)
+    assert not may(door)
+    refusal = door.refusal(CAMERA)
+    assert refusal
+    assert refusal.until_s == clock.now_s + 3600
+
+
+def test_who_has_patience_waits_after_an_excused_refusal(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command goes on by itself; what it asks next is not told as paused."""
+    door = gate(tmp_path, clock, patience_s=PATIENCE_S)
+    door.met(CAMERA, onvif_login, WORKED)
+    refuse(door)
+    waiting = threading.Timer(0.2, lambda: setattr(clock, "now_s", clock.now_s + SPACED_S))
+    waiting.start()
+    assert may(door)
+    assert clock.now_s == START_S + SPACED_S
+    waiting.join()
+
+
+def test_what_onvif_takes_excuses_rtsp_once(tmp_path: Path, clock: Clock) -> None:
+    """Where both have users of their own an accepted ONVIF login does not begin the count of RTSP anew."""
+    door, shown = gate(tmp_path, clock, patience_s=0.0), 0
+    for _ in range(60):
+        if may(door):
+            door.met(CAMERA, onvif_login, WORKED)
+        if door.may(CAMERA, stream_login):
+            door.met(CAMERA, stream_login, REFUSED)
+            shown += 1
+        clock.now_s += 30
+    assert shown == 2
+
+
+def test_an_excuse_holds_for_all_processes(tmp_path: Path, clock: Clock) -> None:
+    """A command soon after the agent's excused refusal has none of its own, and waits as the agent does."""
+    agent, command = gate(tmp_path, clock, patience_s=0.0), gate(tmp_path, clock, patience_s=0.0)
+    for door in (agent, command):
+        door.met(CAMERA, onvif_login, WORKED)
+    refuse(agent)
+    assert not may(command)
+    clock.now_s += SPACED_S
+    refuse(command)
+    assert not may(agent)
+
+
+def test_no_camera_counts_three_within_half_an_hour(tmp_path: Path, clock: Clock) -> None:
+    """However looks, questions and a command are mixed, and two of them under way when the password changes."""
+    doors = [gate(tmp_path, clock, patience_s=0.0) for _ in range(2)]
+    shown: list[float] = []
+    for step in range(480):
+        for door in doors:
+            ways = [way for way in (stream_login, onvif_login) if door.may(CAMERA, way)]
+            shown += [clock.now_s] * len(ways)
+            for way in ways:
+                door.met(CAMERA, way, WORKED if step == 0 else REFUSED)
+        clock.now_s += 15
+    wrong = shown[next(n for n, at in enumerate(shown) if at > START_S) :]
+    assert len(wrong) >= 3
+    assert all(third - first >= 1800 for first, third in zip(wrong, wrong[2:], strict=False))
 
 
 def test_after_an_excused_refusal_logins_go_one_by_one(tmp_path: Path, clock: Clock) -> None:
@@ -233,6 +297,7 @@ def test_after_an_excused_refusal_logins_go_one_by_one(tmp_path: Path, clock: Cl
     door = gate(tmp_path, clock, patience_s=PATIENCE_S)
     door.met(CAMERA, onvif_login, WORKED)
     refuse(door)
+    clock.now_s += SPACED_S
     assert may(door)
     let = []
     other = threading.Thread(target=lambda: let.append(may(door)))
@@ -241,9 +306,7 @@ def test_after_an_excused_refusal_logins_go_one_by_one(tmp_path: Path, clock: Cl
     assert let == []
     door.met(CAMERA, onvif_login, REFUSED)
     other.join(PATIENCE_S)
-    assert let == [True]
-    door.met(CAMERA, onvif_login, REFUSED)
-    assert not may(door)
+    assert let == [False]
 
 
 def test_of_several_processes_one_shows_a_password_for_the_first_time(tmp_path: Path, clock: Clock) -> None:

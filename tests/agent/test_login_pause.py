@@ -208,6 +208,24 @@ def test_a_folder_that_cannot_be_written_locks_no_camera(
     assert (site.folder / "own" / "canteen-agent" / "logins.json").exists()
 
 
+def test_the_told_end_of_a_pause_stays(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run names the same end, though nobody disciplines the clock and the agent's record can only be read."""
+    from agent import settings
+    from agent.ask.box.clocks import boot_id
+    from agent.hand_logins import HandLogins
+    from contract.messages import ClockHealth
+
+    monkeypatch.setattr("agent.ask.box.clocks.clock", lambda: ClockHealth(synced=False))
+    floor = {"boot": boot_id(), "at": 0, "utc_ms": time.time_ns() // 1_000_000}
+    (site.state / "clock.json").write_text(json.dumps(floor))
+    site.inspect()
+    monkeypatch.setattr("agent.hand_logins.os.access", lambda path, mode: not (path == site.state and mode & 2))
+    (camera,) = settings.load(site.config).cameras
+    ends = [HandLogins(site.state, forced=False, lang="en").gate.refusal(camera) for _ in range(2)]
+    assert ends[0]
+    assert ends[0] == ends[1]
+
+
 def test_the_agent_names_a_refused_login(site: Site) -> None:
     """REFUSED, not "not asked yet", in status and for the center; one warning; the pause with its times."""
     with (site.folder / "log").open("wb") as log:
