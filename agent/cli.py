@@ -8,7 +8,7 @@ with an unusable configuration: 78, so that systemd does not start it for ever. 
 import ipaddress
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,12 @@ from agent import show
 from agent.model import Camera, Credentials, Evidence, Ports, Seen
 from agent.permit import onvif_login
 from contract import shipped
+from contract.answering import ended, for_programs, tell
 from contract.language import default_lang
 from contract.messages import BROKEN_JSON, Verdict
 from contract.plain import open_plain
-from contract.problems import ConfigError, Problem, Told, Unfit, unreadable, why
+from contract.problems import ConfigError, Language, Problem, Told, Unfit, unreadable, why
+from contract.text import visible
 from contract.vocabulary import Standing
 
 if TYPE_CHECKING:
@@ -50,27 +52,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     match words:
         case ["run", "--config", path] if not path.startswith("-"):  # as the unit says it: see decision 9
-            return _done(partial(_watch, Path(path)), default_lang(), EX_CONFIG)
+            return ended("canteen-agent", partial(_watch, Path(path)), default_lang(), unusable=EX_CONFIG, bare=True)
     from contract.command_line import wanted_lang
 
-    arguments = command_line(wanted_lang(words)).parse_args(words)
-    return _done(partial(arguments.act, arguments), arguments.lang, EX_CONFIG if arguments.command == "run" else 2)
+    lang = wanted_lang(words)
+    return ended("canteen-agent", partial(_typed, words, lang), lang, bare=True)
 
 
-def _done(act: Callable[[], int], lang: Any, unusable: int) -> int:
-    """The exit code of a command; what a person must mend is told. `unusable`: where that is the configuration."""
-    try:
-        return int(act())
-    except ConfigError as error:
-        print(error.text(lang), file=sys.stderr)
-        return unusable
-    except Told as error:
-        print(f"canteen-agent: {error.text(lang)}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        return 1
-    except KeyboardInterrupt:
-        return 130
+def _typed(words: Sequence[str], lang: Language) -> int:
+    arguments = command_line(lang).parse_args(words)
+    unusable = EX_CONFIG if arguments.command == "run" else 2
+    return ended("canteen-agent", partial(arguments.act, arguments), lang, unusable=unusable, bare=True)
 
 
 def command_line(lang: str = "zh") -> "argparse.ArgumentParser":
@@ -82,7 +74,7 @@ def command_line(lang: str = "zh") -> "argparse.ArgumentParser":
 
 
 def _print_json(value: Any) -> None:
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    for_programs(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
 # ---- run, check-config --------------------------------------------------------------------------
@@ -157,7 +149,7 @@ def _credential(arguments: "argparse.Namespace") -> int:
         raise Misuse(
             f"the password cannot be kept in {place}: {reason.en}", f"密码无法保存到 {place}：{reason.zh}"
         ) from None
-    print({"zh": f"已保存：{path}", "en": f"kept: {path}"}[arguments.lang])
+    print(visible({"zh": f"已保存：{path}", "en": f"kept: {path}"}[arguments.lang]))
     return 0
 
 
@@ -190,7 +182,7 @@ def _discover(arguments: "argparse.Namespace") -> int:
     else:
         show.discovered(found, arguments.lang)
     for note in found.notes:
-        print(f"! {note}", file=sys.stderr)
+        tell(f"! {note}")
     return 0 if found.found else 1
 
 

@@ -15,6 +15,7 @@ from agent.causes import cause
 from agent.model import Camera, Evidence, Seen
 from agent.status import CameraStatus, LoginStatus, PictureStatus, Status, UplinkStatus
 from agent.tell.failures import ADVICE, Kind
+from contract.answering import tell
 from contract.messages import Verdict
 from contract.text import columns, lines, words
 from contract.vocabulary import Availability, Clause, ClockDoubt, Reason, Standing, fault_name, name
@@ -84,7 +85,7 @@ NO_PICTURE = {"zh": "取不到画面：", "en": "no picture: "}
 
 def say(words: str) -> None:
     """To the person at the terminal, beside what a program reads."""
-    sys.stderr.write(words + "\n")
+    tell(words)
 
 
 class Pause(NamedTuple):

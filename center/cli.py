@@ -3,11 +3,11 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from center.arguments import Making
 from center.commands import (
     FINE,
-    MISUSE,
     alarms,
     assessment,
     bulletin,
@@ -24,12 +24,12 @@ from center.commands import (
     spot_check,
 )
 from center.days import command as days
-from center.forms import err
 from center.registry import command as registry
 from contract import __version__
+from contract.answering import ended
 from contract.command_line import language, parser_of, wanted_lang
 from contract.language import saying
-from contract.problems import ConfigError, Told
+from contract.problems import Language
 
 COMMANDS = (
     serve,
@@ -53,14 +53,13 @@ COMMANDS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser(wanted_lang(arguments)).parse_args(arguments)
-    try:
-        return int(options.act(options))
-    except (Told, ConfigError) as trouble:
-        err(trouble.text(options.lang))
-        return MISUSE
-    except BrokenPipeError:
-        return FINE
+    lang = wanted_lang(arguments)
+    return ended("canteen-center", partial(_typed, arguments, lang), lang, unread=FINE)
+
+
+def _typed(arguments: Sequence[str] | None, lang: Language) -> int:
+    options = _parser(lang).parse_args(arguments)
+    return int(options.act(options))
 
 
 def _parser(lang: str) -> argparse.ArgumentParser:

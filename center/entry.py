@@ -3,14 +3,14 @@
 import sys
 
 from contract import __version__
+from contract.answering import ended, tell
 from contract.command_line import wanted_lang
 from contract.language import saying
 
 
 def main() -> int:
     if sys.argv[1:] == ["--version"]:
-        sys.stdout.write(f"canteen-center {__version__}\n")
-        return 0
+        return ended("canteen-center", _version, wanted_lang(None))
     try:
         from center.cli import main as run
     except ModuleNotFoundError as error:
@@ -18,9 +18,14 @@ def main() -> int:
             raise
         zh = f"未安装 {error.name}：请执行 pip install 'canteen-agent[center]'"
         en = f"{error.name} is not installed: pip install 'canteen-agent[center]'"
-        sys.stderr.write(f"canteen-center: {saying(wanted_lang(None))(zh, en)}\n")
+        tell(f"canteen-center: {saying(wanted_lang(None))(zh, en)}")
         return 2
     return run()
+
+
+def _version() -> int:
+    sys.stdout.write(f"canteen-center {__version__}\n")
+    return 0
 
 
 if __name__ == "__main__":

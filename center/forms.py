@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from center.show import Plain, grid, word
+from contract import answering
 
 BOM = "\ufeff"
 
@@ -28,7 +29,7 @@ class Listing(NamedTuple):
 def tell(options: argparse.Namespace, document: Callable[[], Any], *lists: Listing, lines: Sequence[str] = ()) -> None:
     """The document with --json, the lists with --csv; else the lists as tables, and `lines` below them."""
     if options.json:
-        out(json.dumps(document(), ensure_ascii=False, indent=2))
+        answering.for_programs(json.dumps(document(), ensure_ascii=False, indent=2) + "\n")
     elif options.csv:
         _csv(lists, options.lang)
     else:
@@ -53,8 +54,7 @@ def _csv(lists: Sequence[Listing], lang: str) -> None:
             table.writerow(())
         table.writerow([word(column, lang) for column in one.columns])
         table.writerows([guarded(cell) for cell in row] for row in one.rows)
-    sys.stdout.write(BOM + text.getvalue())
-    sys.stdout.flush()
+    answering.for_programs(BOM + text.getvalue())
 
 
 def guarded(text: str) -> str:
@@ -68,4 +68,4 @@ def out(*lines: str) -> None:
 
 
 def err(line: str) -> None:
-    sys.stderr.write(f"canteen-center: {line}\n")
+    answering.tell(f"canteen-center: {line}")

@@ -4,10 +4,10 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from contract.language import LANGUAGES, default_lang, saying
-from contract.text import lines
+from contract.text import lines, visible
 
 ERRORS = [
     (re.compile(pattern), chinese)
@@ -27,7 +27,7 @@ ERRORS = [
 """What argparse says of Python 3.11 to 3.13; anything else stays as it is."""
 
 
-def wanted_lang(arguments: Sequence[str] | None) -> str:
+def wanted_lang(arguments: Sequence[str] | None) -> Literal["zh", "en"]:
     """What `--lang` says, else the locale: help is printed before arguments are understood."""
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     early.add_argument("--lang", default="")
@@ -35,12 +35,12 @@ def wanted_lang(arguments: Sequence[str] | None) -> str:
         told = early.parse_known_args(arguments)[0].lang
     except (argparse.ArgumentError, SystemExit):
         told = ""
-    return told if told in LANGUAGES else default_lang()
+    return "zh" if told == "zh" else "en" if told == "en" else default_lang()
 
 
 def parser_of(program: str, lang: str, zh: str, en: str) -> argparse.ArgumentParser:
     """The parser of a program, in the wanted language."""
-    kind = Chinese if lang == "zh" else argparse.ArgumentParser
+    kind = Chinese if lang == "zh" else Parser
     made = kind(prog=program, description=saying(lang)(zh, en))
     language(made, lang, lang)
     return made
@@ -49,6 +49,13 @@ def parser_of(program: str, lang: str, zh: str, en: str) -> argparse.ArgumentPar
 def language(parser: argparse.ArgumentParser, lang: str, default: Any = argparse.SUPPRESS) -> None:
     zh, en = "显示语言；默认按系统语言环境（LANG）", "language of what is shown; default: by the locale (LANG)"
     parser.add_argument("--lang", choices=LANGUAGES, default=default, help=saying(lang)(zh, en))
+
+
+class Parser(argparse.ArgumentParser):
+    """Shows what was typed as it is, and not as commands to the terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(visible(message))
 
 
 class Chinese(argparse.ArgumentParser):
@@ -61,7 +68,7 @@ class Chinese(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
-        self.exit(2, f"{self.prog}：{in_chinese(message)}\n")
+        self.exit(2, f"{self.prog}：{visible(in_chinese(message))}\n")
 
 
 def in_chinese(message: str) -> str:

@@ -10,6 +10,8 @@ from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
 
+from contract.text import visible
+
 Language = Literal["en", "zh"]
 MAX_PROBLEMS = 100
 """Listed at most."""
@@ -258,7 +260,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     def text(self, language: Language) -> str:
         """The whole line for a person: `agent.yaml:12: cameras[2].port: expected ...`."""
         place = f"{self.source}:{self.line}" if self.line else self.source
-        return ": ".join(part for part in (place, self.key, self.words(language)) if part)
+        return visible(": ".join(part for part in (place, self.key, self.words(language)) if part))
 
     def __str__(self) -> str:
         return self.text("en")
@@ -272,7 +274,7 @@ class Told(Exception):
         self.words = Words(en, zh)
 
     def text(self, language: Language) -> str:
-        return self.words.text(language)
+        return visible(self.words.text(language))
 
 
 class ConfigError(Exception):

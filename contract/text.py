@@ -13,6 +13,11 @@ def printable(text: str, instead: Callable[[str], str] = lambda _: " ") -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else instead(c) for c in text)
 
 
+def visible(text: str) -> str:
+    """The text, whole; what is not printable can be read as escapes. For what a person typed or named."""
+    return printable(text, lambda c: c.encode("unicode_escape").decode())
+
+
 def tidy(text: str, limit: int = 200) -> str:
     """One bounded line, blanks in a row made one."""
     if len(text) <= limit and text.isprintable() and " " not in text:
@@ -27,7 +32,7 @@ def excerpt(text: str, limit: int = 40) -> str:
 
 def escaped(content: bytes) -> str:
     """Bytes as text, whole: what is no printable text can be read as escapes."""
-    return printable(content.decode("utf-8", "backslashreplace"), lambda c: c.encode("unicode_escape").decode())
+    return visible(content.decode("utf-8", "backslashreplace"))
 
 
 def lines(text: str, width: int) -> Iterable[str]:

@@ -3,14 +3,16 @@
 import argparse
 import re
 import signal
-import sys
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from contract import __version__
-from contract.problems import ConfigError, why
+from contract.answering import ended, tell, unwritten
+from contract.command_line import Parser
+from contract.problems import Told, both, why
 from simulator import control, scenario
 from simulator.canteen import Canteen
 from simulator.faults import FAULTS, NONE
@@ -18,7 +20,7 @@ from simulator.persona import personas, size_of
 from simulator.scenario import Stroke
 from simulator.shot import SCENES, Shot
 
-OK, MISUSE = 0, 2
+OK = 0
 _VIEW = {
     "pan": (-3600.0, 3600.0, 0.0, "degrees clockwise"),
     "tilt": (-90.0, 90.0, -15.0, "degrees upward"),
@@ -30,21 +32,23 @@ _VIEW = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0, or 2 for misuse: an unusable scenario, an unknown slot, nobody listening."""
+    return ended("canteen-sim", partial(_typed, arguments), "en")
+
+
+def _typed(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        status: int = options.act(options)
-    except (ConfigError, ValueError) as error:
-        print(f"canteen-sim: {error}", file=sys.stderr)
-        return MISUSE
+        return int(options.act(options))
+    except ValueError as error:
+        raise Told(*both(str(error))) from error
     except OSError as error:
-        said = f"{error.filename}: {why(error).en}" if error.filename else str(error)
-        print(f"canteen-sim: {said}", file=sys.stderr)
-        return MISUSE
-    return status
+        if unwritten():
+            raise
+        raise Told(*both(f"{error.filename}: {why(error).en}" if error.filename else str(error))) from error
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="canteen-sim", description="A canteen in a box: simulated ONVIF cameras.")
+    parser = Parser(prog="canteen-sim", description="A canteen in a box: simulated ONVIF cameras.")
     parser.add_argument("--version", action="version", version=f"canteen-sim {__version__}")
     acts = parser.add_subparsers(required=True)
     run = acts.add_parser("run", help="serve the cameras of a scenario until SIGTERM or SIGINT")
@@ -102,7 +106,7 @@ def _strike(canteen: Canteen, timeline: Sequence[Stroke], stop: threading.Event)
         try:
             canteen.fault(stroke.slot, stroke.fault)
         except (OSError, ValueError) as error:
-            print(f"canteen-sim: {stroke.slot} {stroke.fault}: {error}", file=sys.stderr)
+            tell(f"canteen-sim: {stroke.slot} {stroke.fault}: {error}")
 
 
 def _fault(options: argparse.Namespace) -> int:

@@ -99,7 +99,7 @@ def _last_good(path: Path, error: ConfigError) -> Settings:
             continue
         good, status = kept
         with suppress(ConfigError):
-            found = strict_yaml.find(good.text, entries.File, source=path.name)
+            found = strict_yaml.find(good.text, entries.File, source=str(path))
             loaded = _Loading(path, good.text, status, found, good=good).settings(secrets=True)
             return structs.replace(loaded, problems=tuple(error.problems))
     raise error
@@ -136,7 +136,7 @@ def _read(path: Path) -> "_Loading":
     except Unfit as unfit:
         problem = Problem(source=str(path), line=0, code="unreadable", params={"why": unfit.params["why"]})
         raise ConfigError([problem]) from None
-    return _Loading(path, content, status, strict_yaml.find(content, entries.File, source=path.name))
+    return _Loading(path, content, status, strict_yaml.find(content, entries.File, source=str(path)))
 
 
 def check(path: Path, language: Language) -> list[str]:

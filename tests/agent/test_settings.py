@@ -64,7 +64,7 @@ def told(folder: Path, content: bytes) -> str:
     mode = re.match(rb"# mode ([0-7]{4})\n", content)
     path = config(folder, content, int(mode[1], 8) if mode else 0o600)
     english, chinese = settings.check(path, "en"), settings.check(path, "zh")
-    return "\n".join([*english, "", *chinese, ""]).replace(str(folder), "{folder}")
+    return "\n".join([*english, "", *chinese, ""]).replace(f"{path}:", f"{path.name}:").replace(str(folder), "{folder}")
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in BAD.glob("*.yaml")))
@@ -207,7 +207,7 @@ def test_a_password_in_clear_needs_a_private_file(folder: Path, mode: int) -> No
     """The same file is refused when anybody else can read it, and accepted with mode 0600 or 0400."""
     text = LEAST + "credentials: {a: {user: admin, password: hunter2}}"
     (said,) = settings.check(config(folder, text, mode), "en")
-    assert said.startswith("agent.yaml:5: credentials.a.password: a password in clear")
+    assert said.startswith(f"{folder}/agent.yaml:5: credentials.a.password: a password in clear")
     for private in (0o600, 0o400):
         assert settings.check(config(folder, text, private), "en") == []
     assert settings.check(config(folder, LEAST, mode), "en") == []
