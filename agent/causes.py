@@ -123,3 +123,44 @@ def cause(detail: str, lang: str) -> str:
     if lang != "zh" or not detail:
         return detail
     return in_chinese(detail) or (detail if _PROTOCOL.fullmatch(detail) else "")
+
+
+_NOTES = tuple(
+    (re.compile(pattern), words)
+    for pattern, words in (
+        (r"no interface to probe from", "没有可用的网卡"),
+        (r"(.*) not probed: interface is down", r"\1 未探测：网卡未启用"),
+        (r"(.*) not probed: link-local address", r"\1 未探测：链路本地地址"),
+        (r"(.*) not probed: loopback", r"\1 未探测：回环网卡"),
+        (
+            r"(.*) not probed: tunnel or virtual interface; .*",
+            r"\1 未探测：隧道或虚拟网卡；如需使用请用 --interface 指明",
+        ),
+        (r"(.*) not probed: no such interface with an IPv4 address", r"\1 未探测：没有这个带 IPv4 地址的网卡"),
+        (r"(.*) not probed: (.*)", r"\1 未探测：\2"),
+        (r"(.*) not listened on: (.*)", r"\1 未能收听：\2"),
+        (r"nobody asked by unicast: (.*)", r"未能逐个询问：\1"),
+        (r"(.*) is not an IPv4 network; left out", r"\1 不是 IPv4 网段，已略去"),
+        (r"probes could not be sent from (.*)", r"探测未能从 \1 发出"),
+        (
+            r"answers of (\d+) senders were not used, more than one round reads: (.*)",
+            r"\1 个设备的应答超出一轮的读取量，未采用：\2",
+        ),
+        (r"answered from outside the links and subnets asked, not used: (.*)", r"来自所问网段之外的应答，未采用：\1"),
+        (r"answers no probe; it announced itself \(Hello\)", "不应答探测，只自行通告（Hello）"),
+        (r"silent to WS-Discovery, answers ONVIF over TCP", "不应答 WS-Discovery，但 TCP 上有 ONVIF 应答"),
+        (r"XAddr names another host: (.*)", r"XAddr 写的是另一台主机：\1"),
+        (r"XAddr unusable \(.*?\): (.*)", r"XAddr 无法使用：\1"),
+        (r"no usable XAddr, port and path are the usual ones", "没有可用的 XAddr，按常用端口和路径"),
+        (r"XAddr names port (\d+), at which no camera is asked: .*", r"XAddr 写的端口 \1 不是摄像机会用的，未采用"),
+    )
+)
+
+
+def note(text: str, lang: str) -> str:
+    """What discovery noted; one that this version does not know stays as it is."""
+    if lang == "zh":
+        for pattern, words in _NOTES:
+            if found := pattern.fullmatch(text):
+                return found.expand(words)
+    return text

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from agent import show
+from agent import causes, show
 from agent.model import Camera, Credentials, Evidence, Ports, Seen
 from agent.permit import onvif_login
 from contract import shipped
@@ -158,32 +158,46 @@ def _credential(arguments: "argparse.Namespace") -> int:
 
 def _discover(arguments: "argparse.Namespace") -> int:
     from agent.ask.discovery import round as discovery
+    from agent.ask.discovery.schedule import MAX_TARGETS, UNICAST_PER_S
 
     if not 1 <= arguments.timeout <= 60:
         raise _out_of_range("--timeout", arguments.timeout, 60)
-    for subnet in arguments.subnet:
-        try:
-            ipaddress.IPv4Network(subnet, strict=False)
-        except ValueError:
-            raise Misuse(
-                f"--subnet must be a network such as 192.168.2.0/24, not {subnet!r}",
-                f"--subnet 应为网段，例如 192.168.2.0/24；不能是 {subnet!r}",
-            ) from None
-    found = discovery.probe(
-        discovery.DiscoveryOptions(
-            interfaces=tuple(arguments.interface),
-            subnets=tuple(arguments.subnet),
-            duration_s=arguments.timeout,
-            loopback=arguments.loopback,
+    size = sum(map(_size, arguments.subnet))
+    if size > MAX_TARGETS:
+        raise Misuse(
+            f"--subnet: {size} addresses, more than the {MAX_TARGETS} of a /20 that are asked one by one in a round:"
+            " name smaller ones, one after the other",
+            f"--subnet：共 {size} 个地址，超过一轮逐个询问的上限 {MAX_TARGETS} 个（/20）：请分几次填写较小的网段",
         )
-    )
+    with show.asking(size, arguments.timeout + size / UNICAST_PER_S, arguments.lang):
+        found = discovery.probe(
+            discovery.DiscoveryOptions(
+                interfaces=tuple(arguments.interface),
+                subnets=tuple(arguments.subnet),
+                duration_s=arguments.timeout,
+                loopback=arguments.loopback,
+            )
+        )
     if arguments.json:
         _print_json((*found.found, *found.announced))
     else:
         show.discovered(found, arguments.lang)
     for note in found.notes:
-        tell(f"! {note}")
+        tell(f"! {causes.note(note, arguments.lang)}")
     return 0 if found.found else 1
+
+
+def _size(subnet: str) -> int:
+    try:
+        network = ipaddress.IPv4Network(subnet, strict=False)
+        if network.is_multicast or network.is_reserved or (network.is_unspecified and network.prefixlen):
+            raise ValueError(subnet)
+    except ValueError:
+        raise Misuse(
+            f"--subnet must be a network such as 192.168.2.0/24, not {subnet!r}",
+            f"--subnet 应为网段，例如 192.168.2.0/24；不能是 {subnet!r}",
+        ) from None
+    return network.num_addresses
 
 
 # ---- inspect ------------------------------------------------------------------------------------
@@ -315,7 +329,12 @@ def _writing() -> Iterator[None]:
 def _camera(arguments: "argparse.Namespace") -> Camera:
     from agent.settings import entries
 
-    host, _, port = arguments.address.partition(":")
+    host, port = _place(arguments.address)
+    if not 0 < arguments.rtsp_port < 65536:
+        raise Misuse(
+            f"--rtsp-port must be 1 to 65535, not {arguments.rtsp_port}",
+            f"--rtsp-port 应为 1 至 65535，不能是 {arguments.rtsp_port}",
+        )
     with _option("--path"):
         if not entries.path(arguments.path):
             raise Unfit("path")
@@ -323,23 +342,15 @@ def _camera(arguments: "argparse.Namespace") -> Camera:
         pin = entries.fingerprint(arguments.tls_pin) if arguments.tls_pin else ""
         if pin and arguments.tls != "pin":
             raise Unfit("pin_unused", tls=arguments.tls)
-    try:
-        camera = Camera(
-            slot="camera",
-            address=host,
-            ports=Ports(
-                onvif=_port(port or ("80" if arguments.tls == "off" else "443")), rtsp=_port(str(arguments.rtsp_port))
-            ),
-            credentials=_credentials(arguments),
-            onvif_path=arguments.path,
-            tls=arguments.tls,
-            tls_pin=pin,
-        )
-    except ValueError:
-        raise Misuse(
-            "--address must be an IPv4 address such as 192.168.1.64 or 192.168.1.64:8000, ports 1 to 65535",
-            "--address 应为 IPv4 地址，例如 192.168.1.64 或 192.168.1.64:8000，端口为 1 至 65535",
-        ) from None
+    camera = Camera(
+        slot="camera",
+        address=host,
+        ports=Ports(onvif=port or (80 if arguments.tls == "off" else 443), rtsp=arguments.rtsp_port),
+        credentials=_credentials(arguments),
+        onvif_path=arguments.path,
+        tls=arguments.tls,
+        tls_pin=pin,
+    )
     return _pinned(camera) if camera.tls == "pin" else camera
 
 
@@ -379,19 +390,31 @@ def _misfit(name: str, unfit: Unfit) -> Misuse:
     return Misuse(problem.text("en"), problem.text("zh"))
 
 
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise ValueError(text)
-    return int(text)
+def _place(typed: str) -> tuple[str, int]:
+    """Address and port, 0 = none was typed."""
+    from agent.settings import entries
+
+    host, colon, port = typed.partition(":")
+    try:
+        if colon and (not port.isdecimal() or not 0 < int(port) < 65536):
+            raise Unfit("ipv4")
+        return entries.ipv4(host), int(port or 0)
+    except (Unfit, ValueError):
+        raise Misuse(
+            "--address must be an IPv4 address of a camera such as 192.168.1.64 or 192.168.1.64:8000, ports 1 to 65535",
+            "--address 应为摄像机的 IPv4 地址，例如 192.168.1.64 或 192.168.1.64:8000，端口为 1 至 65535",
+        ) from None
 
 
 def _credentials(arguments: "argparse.Namespace") -> Credentials | None:
-    from agent.settings import secret
+    from agent.settings import entries, secret
 
-    if bool(arguments.username) != bool(arguments.password_file):
+    if (arguments.username is None) != (arguments.password_file is None):
         raise Misuse("--username and --password-file go together", "--username 与 --password-file 须同时给出")
-    if not arguments.username:
+    if arguments.username is None:
         return None
+    with _option("--username"):
+        entries.one_line(arguments.username)
     try:
         with open_plain(arguments.password_file) as file, _option("--password-file"):
             password = secret.from_bytes(file.read(secret.MAX_FILE_BYTES + 1), arguments.password_file)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from agent.causes import cause
+from agent.causes import cause, note
 from agent.model import Camera, Evidence, Seen
 from agent.status import CameraStatus, LoginStatus, PictureStatus, Status, UplinkStatus
 from agent.tell.failures import ADVICE, Kind
@@ -179,7 +179,7 @@ def discovered(found: "Round", lang: str) -> None:
     for one in every:
         cells = (one.address, str(one.port), one.name or "-", one.hardware or "-", one.mac or one.claimed_mac)
         _row(table, *map(_plain, cells))
-    odd = [f"{one.address}: {note}" for one in every for note in one.notes]
+    odd = [f"{one.address}: {note(words, lang)}" for one in every for words in one.notes]
     links = ", ".join(found.interfaces) or ("无" if zh else "none")
     count = f"共 {len(every)} 台（接口：{links}）" if zh else f"{len(every)} found (interfaces: {links})"
     _show(*([table] if every else []), *map(_plain, odd), count)
@@ -200,6 +200,33 @@ def inspected(camera: Camera, evidence: Evidence, verdicts: Sequence[Verdict], l
         cause = f" [{verdict.proof[0]}]" if verdict.standing is Standing.UNKNOWN and verdict.proof else ""
         _row(table, name(verdict.clause, lang), standing, level, _plain(explain(verdict, lang) + cause))
     _show(_plain(f"{camera.name or camera.slot}  {camera.address}  {who}"), table)
+
+
+LONG_S = 10.0
+"""Who waits longer wants to know what for."""
+
+
+@contextmanager
+def asking(addresses: int, wait_s: float, lang: str) -> Iterator[None]:
+    """What is waited for, where that takes long; on a terminal with the time that has passed."""
+    if wait_s < LONG_S:
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    words = (
+        f"正在逐个询问 {addresses} 个地址，约需 {wait_s:.0f} 秒"
+        if lang == "zh"
+        else f"asking {addresses} addresses one by one, for about {wait_s:.0f} s"
+    )
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        tell(words)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        bar.add_task(words, total=None)
+        yield
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any, Literal, NoReturn
 from contract.language import LANGUAGES, default_lang, saying
 from contract.text import lines, visible
 
+_EMPTY = "must not be empty"
 ERRORS = [
     (re.compile(pattern), chinese)
     for pattern, chinese in (
@@ -18,6 +19,7 @@ ERRORS = [
         (r"ambiguous option: (.*) could match (.*)", "{0} 不明确，可能是 {1}"),
         (r"argument (.*?): invalid choice: (.*) \(choose from (.*)\)", "{0}：没有 {1}，可选：{2}"),
         (r"argument (.*?): invalid (?:int|float) value: (.*)", "{0}：{1} 不是数字"),
+        (rf"argument (.*?): {_EMPTY}", "{0}：不能为空"),
         (r"argument (.*?): expected one argument", "{0}：缺少一个值"),
         (r"argument (.*?): expected at least one argument", "{0}：至少填写一个值"),
         (r"argument (.*?): not allowed with argument (.*)", "{0}：不能与 {1} 同用"),
@@ -57,8 +59,14 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         super().error(visible(message))
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """An option that was typed and says nothing is a mistake: an empty variable of a script, for one."""
+        if action.option_strings and not all(text.strip() for text in arg_strings):
+            raise argparse.ArgumentError(action, _EMPTY)
+        return super()._get_values(action, arg_strings)
 
-class Chinese(argparse.ArgumentParser):
+
+class Chinese(Parser):
     """Says argparse's own words in Chinese."""
 
     def __init__(self, *, add_help: bool = True, **more: Any) -> None:

@@ -172,8 +172,10 @@ MESSAGES: dict[str, Words] = {
         "环境变量 {name} 未设置或为空。请在启动前设置。",
     ),
     "no_credential": Words(
-        "there is no file {path}. Write the secret into it, with mode 0600; then restart the service.",
-        "没有文件 {path}。请把密码（或密钥）写入其中，权限 0600；然后重启服务。",
+        "there is no file {path}. Run: canteen-agent credential {name}; or write the secret into it, with mode 0600. "
+        "Then restart the service.",
+        "没有文件 {path}。请执行：canteen-agent credential {name}；或把密码（或密钥）写入其中，权限 0600。"
+        "然后重启服务。",
     ),
     "credential_name": Words(
         "not a name of a credential. Write letters, digits, '.', '_' or '-'.",

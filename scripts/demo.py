@@ -4,8 +4,7 @@ With --seconds N it ends by itself and judges what it saw: every camera as its p
 rate against the simulator's own fault log, within one look interval.
 """
 
-import argparse
-import os
+import math
 import shutil
 import signal
 import subprocess
@@ -23,6 +22,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
+from contract.command_line import parser_of, wanted_lang
+from contract.language import saying
 from contract.vocabulary import Clause, Reason, Standing, name
 from scripts.stage import GATEWAY, Canteen, Cast, Failed
 from simulator.faults import read_log
@@ -216,19 +217,28 @@ def end(canteen: Canteen, lang: str, running: dict[str, subprocess.Popen[bytes]]
 
 
 def main() -> int:
-    lang = "en" if (os.environ.get("LC_ALL") or os.environ.get("LANG") or "").startswith("en") else "zh"
-    parser = argparse.ArgumentParser(
-        prog="scripts/run", description="A simulated canteen, watched and told, on this machine."
+    lang = wanted_lang(None)
+    say = saying(lang)
+    parser = parser_of(
+        "scripts/run", lang, "在本机模拟一个食堂，值守并上报", "A simulated canteen, watched and told, on this machine."
     )
-    parser.add_argument(
-        "--seconds", type=float, help=f"end after so many seconds (at least {MIN_SECONDS}) and judge the result"
+    seconds = say(
+        f"运行这么多秒（至少 {MIN_SECONDS}）后结束并判定结果",
+        f"end after so many seconds (at least {MIN_SECONDS}) and judge the result",
     )
-    parser.add_argument("--lang", choices=("zh", "en"), default=lang)
-    parser.add_argument("--keep", action="store_true", help="keep the folder with logs and databases")
-    parser.add_argument("--config", help="run the agent on real cameras and a real broker instead")
+    parser.add_argument("--seconds", type=float, metavar="S", help=seconds)
+    kept = say("保留日志和数据库所在的目录", "keep the folder with logs and databases")
+    parser.add_argument("--keep", action="store_true", help=kept)
+    real = say("改为在真实的摄像机和消息服务器上运行代理", "run the agent on real cameras and a real broker instead")
+    parser.add_argument("--config", metavar="FILE", help=real)
     arguments = parser.parse_args()
-    if arguments.seconds is not None and arguments.seconds < MIN_SECONDS:
-        parser.error(f"--seconds must be at least {MIN_SECONDS}: the cameras are accepted after {ACCEPTED_AFTER_S}")
+    if arguments.seconds is not None and not MIN_SECONDS <= arguments.seconds < math.inf:
+        parser.error(
+            say(
+                f"--seconds 不得小于 {MIN_SECONDS}：摄像机在 {ACCEPTED_AFTER_S} 秒后才算验收",
+                f"--seconds must be at least {MIN_SECONDS}: the cameras are accepted after {ACCEPTED_AFTER_S}",
+            )
+        )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = Path(tempfile.mkdtemp(prefix="canteen-"))
     console = Console(width=None if sys.stdout.isatty() else 150)

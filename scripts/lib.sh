@@ -1,10 +1,23 @@
 # Shared by the scripts: makes the virtual environment and installs what is missing, quickly and silently the second time.
 # Sourced, not run. Needs: bash, coreutils; Debian or Ubuntu for apt.
 set -euo pipefail
+self=$(readlink -f "$0")
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 export LC_ALL="${LC_ALL:-C.UTF-8}"
 venv="$root/.venv"
+
+# --help of any script: the comment it begins with, or what its program says where that is installed; nothing is done.
+for argument in "$@"; do
+    case $argument in
+    -h | --help)
+        [ -n "${own_help:-}" ] && [ -f "$venv/.ready" ] && exec "$venv/bin/python" -m "$own_help" --help
+        sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$self"
+        exit 0
+        ;;
+    --) break ;;
+    esac
+done
 
 say() { printf '%s\n' "$*" >&2; }
 

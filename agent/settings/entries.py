@@ -22,13 +22,13 @@ _NAME = Words("letters, digits, '.', '_' or '-', at most 64", "字母、数字�
 # ---- single values ------------------------------------------------------------------------------
 
 
-def _text(text: str) -> str:
+def one_line(text: str) -> str:
     if not text.isprintable() or len(text) > _MAX_TEXT:
         raise Unfit("text", limit=_MAX_TEXT)
     return text.strip()
 
 
-def _ipv4(text: str) -> str:
+def ipv4(text: str) -> str:
     """Plain dotted decimal only: a C resolver reads 0x7f.1 and 2130706433 as addresses too."""
     try:
         address = ipaddress.IPv4Address(text)
@@ -113,15 +113,15 @@ def _window(text: str) -> Window:
 
 
 _TEXT = Words("text", "文本")
-Text = Annotated[str, leaf(_text, _TEXT)]
-Address = Annotated[str, leaf(_ipv4, Words("an IPv4 address", "IPv4 地址"))]
+Text = Annotated[str, leaf(one_line, _TEXT)]
+Address = Annotated[str, leaf(ipv4, Words("an IPv4 address", "IPv4 地址"))]
 Subnet = Annotated[str, leaf(_subnet, Words("a network such as 192.168.1.0/24", "网段（例如 192.168.1.0/24）"))]
 Host = Annotated[str, leaf(_host, Words("a host name or address", "主机名或地址"))]
 UrlPath = Annotated[str, leaf(path, Words("a path such as /stream1", "路径（例如 /stream1）"))]
 Mac = Annotated[str, leaf(_mac, Words("a MAC address", "MAC 地址"))]
 Fingerprint = Annotated[str, leaf(fingerprint, Words("a SHA-256 fingerprint", "SHA-256 指纹"))]
 DailyWindow = Annotated[Window, leaf(_window, Words("a time of day such as 02:00-04:00", "时段（例如 02:00-04:00）"))]
-FilePath = Annotated[str, Meta(min_length=1, max_length=1000), leaf(_text, Words("a path", "路径"))]
+FilePath = Annotated[str, Meta(min_length=1, max_length=1000), leaf(one_line, Words("a path", "路径"))]
 Password = Annotated[
     Secret, leaf(Secret, Words("env:NAME, file:PATH or credential:NAME", "env:名称、file:路径或 credential:名称"))
 ]

@@ -122,7 +122,7 @@ def _credential(name: str, folder: Path) -> Path:
     for path in (Path(given) / name, Path(given) / f"{_LOADED}{name}") if given else (kept,):
         if _is_there(path):
             return path
-    raise Unfit("no_credential", path=str(kept))
+    raise Unfit("no_credential", path=str(kept), name=name)
 
 
 def _is_there(path: Path) -> bool:

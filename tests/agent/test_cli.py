@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agent import show
 from agent.cli import main
 from contract.language import default_lang
 from tests import evil
@@ -22,7 +23,15 @@ from tests.agent.ask.onvif.devices import ENVELOPE, FAULT, http
         ("inspect --address camera.local", "--address must be an IPv4 address"),
         ("inspect --address 127.0.0.9:70000", "--address must be an IPv4 address"),
         ("inspect --address 2130706433", "--address must be an IPv4 address"),
-        ("inspect --address 127.0.0.9 --rtsp-port 0", "--address must be an IPv4 address"),
+        ("inspect --address 127.0.0.9:", "--address must be an IPv4 address"),
+        ("inspect --address 0.0.0.0", "--address must be an IPv4 address of a camera"),
+        ("inspect --address 224.0.0.1", "--address must be an IPv4 address of a camera"),
+        ("inspect --address 255.255.255.255:80", "--address must be an IPv4 address of a camera"),
+        ("inspect --address 127.0.0.9 --rtsp-port 0", "--rtsp-port must be 1 to 65535, not 0"),
+        (
+            "inspect --address 127.0.0.9 --username ad\x07min --password-file /nowhere",
+            "--username: must be one line of",
+        ),
         ("inspect --address 127.0.0.9 --username admin", "--username and --password-file go together"),
         ("inspect --address 127.0.0.9 --username a --password-file /nowhere", "/nowhere: cannot be read: there is no"),
         ("inspect --address 127.0.0.9 --policy mars", "no policy named 'mars'; shipped: henan-2021-45"),
@@ -52,6 +61,10 @@ from tests.agent.ask.onvif.devices import ENVELOPE, FAULT, http
         ("inspect --address 127.0.0.9 --tls pin --tls-pin xx", "--tls-pin: not a SHA-256 fingerprint"),
         ("inspect --address 127.0.0.9 --tls-pin " + 64 * "a", "tls_pin has no effect with tls: off"),
         ("discover --subnet 10.0.0.0/40", "--subnet must be a network such as 192.168.2.0/24"),
+        ("discover --subnet 10.0.0.0/16", "--subnet: 65536 addresses, more than the 4096 of a /20"),
+        ("discover --subnet 10.0.0.0/8", "--subnet: 16777216 addresses, more than the 4096 of a /20"),
+        ("discover --subnet 10.0.0.0/21 --subnet 10.1.0.0/20", "--subnet: 6144 addresses"),
+        ("discover --subnet 224.0.0.0/24", "--subnet must be a network such as"),
         ("discover --timeout 0", "--timeout must be 1 to 60 seconds"),
     ],
 )
@@ -87,6 +100,45 @@ def test_misuse_that_argparse_finds_is_told_in_chinese_too(
     assert said in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["inspect", "--address"],
+        ["inspect", "--address", "127.0.0.9", "--policy"],
+        ["inspect", "--address", "127.0.0.9", "--report"],
+        ["inspect", "--address", "127.0.0.9", "--tls-pin"],
+        ["inspect", "--config"],
+        ["discover", "--interface"],
+        ["discover", "--subnet"],
+        ["status", "--config"],
+    ],
+)
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_option_that_says_nothing_is_refused(
+    words: list[str], empty: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty value is no default: it is named with its option."""
+    for lang, said in (("zh", "：不能为空"), ("en", ": must not be empty")):
+        with pytest.raises(SystemExit) as left:
+            main(["--lang", lang, *words, empty])
+        assert left.value.code == 2
+        assert f"{words[-1]}{said}" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_what_discovery_notes_is_in_the_language_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """Beside the addresses and names in it."""
+    main(["--lang", "zh", "discover", "--timeout", "1", "--interface", "nosuch0"])
+    assert capsys.readouterr().err == "! nosuch0 未探测：没有这个带 IPv4 地址的网卡\n! 没有可用的网卡\n"
+
+
+def test_a_long_discovery_says_how_long(capsys: pytest.CaptureFixture[str]) -> None:
+    """On standard error, before it begins; a short one says nothing."""
+    with show.asking(4096, 25.0, "en"):
+        assert "asking 4096 addresses one by one, for about 25 s" in capsys.readouterr().err
+    with show.asking(256, 5.0, "zh"):
+        assert capsys.readouterr().err == ""
+
+
 def test_the_service_is_started_without_the_parser(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As the unit says it: what parses the commands of people stays out of the daemon; the answer is the same."""
     words = ["run", "--config", str(tmp_path / "nowhere.yaml")]
@@ -118,7 +170,7 @@ def test_a_person_reads_every_word_of_the_explanation(lang: str, word: str, caps
 
 def test_no_interface_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     """Discovery without a suitable interface says so, finds nothing, and ends with 1."""
-    assert main(["discover", "--timeout", "1", "--interface", "nosuch0", "--json"]) == 1
+    assert main(["--lang", "en", "discover", "--timeout", "1", "--interface", "nosuch0", "--json"]) == 1
     captured = capsys.readouterr()
     assert json.loads(captured.out) == []
     assert "no interface to probe from" in captured.err

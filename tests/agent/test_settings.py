@@ -190,7 +190,7 @@ def test_a_missing_credential_is_told_with_its_place(folder: Path, monkeypatch: 
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
     assert settings.check(path, "en") == by_hand
     for name, line in zip(("mqtt", "own.key"), by_hand, strict=True):
-        assert f"there is no file {folder}/credentials/{name}." in line
+        assert f"there is no file {folder}/credentials/{name}. Run: canteen-agent credential {name};" in line
 
 
 def test_a_credential_that_others_can_read_is_refused_by_hand(folder: Path) -> None:
