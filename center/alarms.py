@@ -25,6 +25,9 @@ FINDINGS = ("contradiction", "clock_refuted", "gap_over_held")
 
 SHARED, TWIN = "shared_camera", "one_picture_twice"
 """What inventories say of devices: one camera at two gateways, two slots with one picture."""
+UNSERVED = "unserved"
+"""Of a city in place of a gateway: where workers serve cities, none serves this one."""
+UNSERVED_MS = 60_000
 
 
 class Alarm(NamedTuple):
@@ -76,6 +79,21 @@ def devices(reader: Reader, now_ms: int, alive_since_ms: int, gateway: str = "")
             detail = f"{both.slot}: {both.other} {both.its_slot} tells of the same camera: {both.identity}"
             found.append(Alarm(SHARED, both.gateway, tidy(detail), 1, now_ms, now_ms))
     return found
+
+
+def unserved(reader: Reader, now_ms: int, gateway: str = "") -> list[Alarm]:
+    """Cities of registered gateways that no worker has heard of late; only where workers have cities of their own."""
+    heard = reader.heard_to()
+    if gateway or not any(heard):
+        return []
+    revoked = reader.revoked()
+    cities = {city for box, city in reader.addresses().items() if box not in revoked}
+    until = {city: max((ms for of, ms in heard.items() if not of or city in of), default=0) for city in cities}
+    return [
+        Alarm(UNSERVED, city, "no worker of the center hears this city", 1, ms or now_ms, now_ms)
+        for city, ms in sorted(until.items())
+        if now_ms - ms > UNSERVED_MS
+    ]
 
 
 def _detail(row: ToldRow) -> str:

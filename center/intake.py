@@ -20,7 +20,7 @@ from center.line import Line, Options, State
 from center.record import Outgoing, Recorder
 from center.store import Store, Unavailable
 from contract.messages import CenterState
-from contract.topics import CENTER_STATE, down, parse_ack
+from contract.topics import CENTER_STATE, city_state, down, is_center_state, parse_ack
 
 log = logging.getLogger(__name__)
 CHECKPOINT_S = 10.0
@@ -29,6 +29,8 @@ STALLED_S = 30.0
 STEP_S = 2.0
 """Our own clock was set by more than this: what was received about then dates no boot."""
 RETRY_S = 1.0
+PARTS = 8
+"""Of the room for what waits: one part for each city's own intake, so that all of them together stay bounded."""
 NOWHERE = "0000"
 """In place of a city, in the topic of a worker that serves all of them."""
 ACK = "/down/ack"
@@ -64,14 +66,17 @@ class Pulse(NamedTuple):
 
 
 class Intake:
-    """`start()`, then `stop()`: what has been taken is stored and acknowledged first, then the goodbye said."""
+    """`start()`, then `stop()`: what has been taken is stored and acknowledged first, then the goodbye said.
 
-    def __init__(self, store: Store, options: Options, clock_ms: Callable[[], int]) -> None:
+    `alone`: the only one of this process, which tells that the center is up; else one city's, which tells that of it.
+    """
+
+    def __init__(self, store: Store, options: Options, clock_ms: Callable[[], int], *, alone: bool = True) -> None:
         self._store = store
         self._cities = options.cities
         self._clock_ms = clock_ms
         self._recorder = Recorder(store)
-        self._lanes = Lanes()
+        self._lanes = Lanes(1 if alone else PARTS)
         self._turns: queue.SimpleQueue[_Turned | _Echoed] = queue.SimpleQueue()
         self._echo = Echo()
         self._echo_topic = down((options.cities or (NOWHERE,))[0], f"center-{secrets.token_hex(4)}", "ack")
@@ -85,7 +90,8 @@ class Intake:
         self._overfull = False
         self._received = self._stored = 0
         self._trouble = False
-        self._line = Line(options, _topics(options.cities), self._take, self._turned, State(CENTER_STATE, UP, DOWN))
+        says = State(CENTER_STATE if alone else city_state(options.cities[0]), UP, DOWN)
+        self._line = Line(options, _topics(options.cities), self._take, self._turned, says)
 
     def start(self) -> None:
         """Returns at once; connects, and reconnects for ever, in the background."""
@@ -119,8 +125,8 @@ class Intake:
         if topic == self._echo_topic:
             self._turns.put(_Echoed(payload.decode("ascii", "replace"), time.monotonic(), self._clock_ms()))
             return True
-        if topic == CENTER_STATE:
-            self._contradict(payload)
+        if is_center_state(topic):
+            self._contradict(topic, payload)
             return True
         if topic.endswith(ACK) and not retained and parse_ack(topic):
             return True  # the echo of our own
@@ -136,10 +142,10 @@ class Intake:
             self._lanes.wait_for_room(len(payload), 1)
         return False
 
-    def _contradict(self, payload: bytes) -> None:
+    def _contradict(self, topic: str, payload: bytes) -> None:
         """Another worker has gone, or an old connection of ours: the center is up as long as one of us is."""
         if payload == DOWN and not self._stopping.is_set():
-            self._line.publish(CENTER_STATE, UP, retain=True)
+            self._line.publish(topic, UP, retain=True)
 
     def _turned(self, up: bool) -> None:
         self._turns.put(_Turned(up, self._clock_ms()))
@@ -231,5 +237,6 @@ class Intake:
 
 def _topics(cities: Sequence[str]) -> list[str]:
     """Upwards all; downwards our own retained acks, which say how far we once were; and what is said of the center."""
-    own = [f"mclz/v1/{city}/+/{leaf}" for city in cities or ("+",) for leaf in ("up/#", "down/ack")]
-    return [*own, CENTER_STATE]
+    of = cities or ("+",)
+    own = [f"mclz/v1/{city}/+/{leaf}" for city in of for leaf in ("up/#", "down/ack")]
+    return [*own, CENTER_STATE, *map(city_state, of)]

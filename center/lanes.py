@@ -36,9 +36,10 @@ class _Lane:
 
 
 class Lanes:
-    """Thread-safe: one side puts, the other takes batches."""
+    """Thread-safe: one side puts, the other takes batches. `parts`: all room is divided by it."""
 
-    def __init__(self) -> None:
+    def __init__(self, parts: int = 1) -> None:
+        self._most, self._most_bytes = ALL_MESSAGES // parts, ALL_BYTES // parts
         self._changed = threading.Condition()
         self._lanes: dict[str, _Lane] = {}
         self._turns: deque[str] = deque()
@@ -69,11 +70,11 @@ class Lanes:
         """A gateway is slowed by its own backlog, and loses nothing: what is not taken is not acknowledged."""
         if lane.size + size > LANE_BYTES:
             return True
-        crowded = self._messages >= CROWDED * ALL_MESSAGES or self._bytes >= CROWDED * ALL_BYTES
+        crowded = self._messages >= CROWDED * self._most or self._bytes >= CROWDED * self._most_bytes
         return crowded and (len(lane.waiting) >= FAIR_MESSAGES or lane.size + size > FAIR_BYTES)
 
     def _room(self, size: int) -> bool:
-        return self._messages < ALL_MESSAGES and self._bytes + size <= ALL_BYTES
+        return self._messages < self._most and self._bytes + size <= self._most_bytes
 
     def wait_for_room(self, size: int, timeout_s: float) -> None:
         """After Put.FULL: until there is, or the time is over."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from center.intake import Pulse
+from center.cities import Cities, Serving
 from center.metrics import Measure
 from center.rate import Rules
 from center.report import standing
@@ -13,7 +13,10 @@ Labelled = dict[tuple[str, ...], float]
 PROBLEMS = (*(str(kind) for kind in Kind), "hole")
 
 
-def measures(pulse: Pulse, store: Store, rules: Rules, now_ms: int) -> Iterator[Measure]:
+def measures(serving: Serving, store: Store, rules: Rules, now_ms: int) -> Iterator[Measure]:
+    pulse = serving.pulse
+    if isinstance(serving, Cities):
+        yield from _cities(serving)
     yield _one("canteen_line_up", "1: connected, and every subscription granted", pulse.line_up)
     problems: Labelled = {(one,): float(one == pulse.problem) for one in PROBLEMS}
     yield Measure("canteen_line_problem", "1: why the line to the broker does not stand", "gauge", ("kind",), problems)
@@ -33,6 +36,15 @@ def measures(pulse: Pulse, store: Store, rules: Rules, now_ms: int) -> Iterator[
     yield Measure("canteen_positions", "Registered positions in service", "gauge", ("state",), states)
     told: Labelled = {(name,): float(number) for name, number in gateways.items()}
     yield Measure("canteen_gateways", "Registered gateways", "gauge", ("state",), told)
+
+
+def _cities(cities: Cities) -> Iterator[Measure]:
+    """Those of another worker are told by that one."""
+    served: Labelled = {(city,): float(hears) for city, hears in cities.served.items()}
+    free: Labelled = {(city,): 1.0 for city in cities.unserved}
+    text = "Cities that this worker holds; 1: its messages are heard in time"
+    yield Measure("canteen_city_served", text, "gauge", ("city",), served)
+    yield Measure("canteen_city_unserved", "1: no worker holds this city", "gauge", ("city",), free)
 
 
 def _one(name: str, text: str, value: float, kind: str = "gauge") -> Measure:

@@ -380,7 +380,10 @@ class Result(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CenterState(Struct, frozen=True, kw_only=True):
-    """mclz/v1/center/state, retained, and the center's will."""
+    """mclz/v1/center/state, and mclz/v1/center/{city}/state of workers that share the cities; retained, and the will.
+
+    The center is up for a gateway while neither says that it is down.
+    """
 
     state: Literal["up", "down"]
     v: int = VERSION

@@ -58,6 +58,7 @@ TOPICS = (
     Topic("down/ack", "ack", messages.Ack, "center", True, "Durably stored up to seq."),
     Topic("down/cmd", "command", messages.Command, "center", False, "A command; a retained one is ignored."),
     Topic("", "center_state", messages.CenterState, "center", True, "The center is up or down; also its will."),
+    Topic("", "city_state", messages.CenterState, "center", True, "A city is served or not; also the worker's will."),
 )
 
 
@@ -112,6 +113,9 @@ def _channel(topic: Topic) -> Json:
         },
     }
     if not topic.leaf:
+        del channel["parameters"]["gateway"]
+        channel["address"] = f"mclz/v{messages.VERSION}/center/{{city}}/state"
+    if topic.message == "center_state":
         del channel["parameters"]
         channel["address"] = f"mclz/v{messages.VERSION}/center/state"
     return channel

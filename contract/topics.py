@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 CENTER_STATE = "mclz/v1/center/state"
+_CITY_STATE = re.compile(r"mclz/v1/center/([0-9]{4})/state")
 UP = ("state", "hb", "ev", "inv", "cap", "res")
 _ACK = re.compile(r"mclz/v1/([0-9]{4})/([a-z0-9-]{3,40})/down/(ack)")
 _UP = re.compile(r"mclz/v1/([0-9]{4})/([a-z0-9-]{3,40})/up/([a-z]+)")
@@ -15,6 +16,16 @@ class Origin(NamedTuple):
     city: str
     gateway: str
     leaf: str
+
+
+def city_state(city: str) -> str:
+    """Whether a worker of the center serves this city; "+" for all."""
+    return f"mclz/v1/center/{city}/state"
+
+
+def is_center_state(topic: str) -> bool:
+    """Of the whole center, or of a city."""
+    return topic == CENTER_STATE or bool(_CITY_STATE.fullmatch(topic))
 
 
 def up(city: str, gateway: str, leaf: str) -> str:

@@ -98,7 +98,9 @@ class Uplink:
         self._lost_bytes = 0
         """Bytes of a payload that a line did not carry, though it carried all smaller ones; 0 = none lately."""
         self._told_at: float | None = None
-        self._center_up = True
+        self._city_state = topics.city_state(city)
+        self._center_down: set[str] = set()
+        """The topics that say so."""
         self._stopping = threading.Event()
         self.connections = 0
         """How often a broker has welcomed us."""
@@ -236,10 +238,10 @@ class Uplink:
         )
 
     def _welcome(self, line: Line, endpoint: Endpoint) -> None:
-        self._center_up = True  # until its retained state says otherwise
+        self._center_down.clear()  # until what is retained says otherwise
         self._answered, self._wait_until = False, time.monotonic() + ANSWER_S
         self.problem = Kind.MTU if self.problem is Kind.MTU and self._lost_bytes else None  # until a large one arrives
-        line.subscribe([self._down("ack"), self._down("cmd"), topics.CENTER_STATE])
+        line.subscribe([self._down("ack"), self._down("cmd"), topics.CENTER_STATE, self._city_state])
         self._say_hello(line)
         self.connected.set()
         self._say(f"connected to {endpoint.where}")
@@ -366,7 +368,7 @@ class Uplink:
         if line.forbidden and self.problem is not Kind.ACL:
             self._blame(Failure(Kind.ACL, line.forbidden), "the broker refuses a topic")
         may_tell = self._answered or time.monotonic() >= self._wait_until
-        if self._center_up and may_tell:
+        if not self._center_down and may_tell:
             self._sender.send(line)
         if may_tell or not self._journal.pending:
             self._pay(line)
@@ -387,9 +389,11 @@ class Uplink:
             if ack.utc_ms and not message.retain:
                 self._witness(ack.utc_ms)
             self._take_ack(ack)
-        elif message.topic == topics.CENTER_STATE:
-            self._center_up = msgspec.json.decode(message.payload, type=CenterState).state == "up"
-            if self._center_up and not message.retain:  # it has come this moment
+        elif message.topic in (topics.CENTER_STATE, self._city_state):
+            up = msgspec.json.decode(message.payload, type=CenterState).state == "up"
+            self._center_down -= {message.topic}
+            self._center_down |= set() if up else {message.topic}
+            if up and not message.retain:  # it has come this moment
                 self._sender.begin_anew()
             self._journal.grown.set()
         elif message.topic == self._down("cmd") and not message.retain:

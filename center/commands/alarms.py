@@ -2,7 +2,7 @@
 
 import argparse
 
-from center.alarms import Alarm, alarms, as_json, devices, listing, told
+from center.alarms import Alarm, alarms, as_json, devices, listing, told, unserved
 from center.arguments import Making, Misuse, now_ms
 from center.audit import FOR_EVER, PATIENCE_S, audit
 from center.commands import FINE, PROBLEM
@@ -40,6 +40,7 @@ def _alarms(options: argparse.Namespace) -> int:
     with store.read() as reader:
         every = alarms(reader, reader.aside(options.gateway), options.gateway) + told(reader, since_ms, options.gateway)
         every += devices(reader, now_ms(), now_ms() - Rules().dark_after_ms, options.gateway)
+        every += unserved(reader, now_ms(), options.gateway)
     store.close()
     if left:
         err(word("not_audited", options.lang, str(left)))

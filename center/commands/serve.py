@@ -10,6 +10,7 @@ import threading
 import time
 
 from center.arguments import Making, Misuse, broker_options, now_ms, rules
+from center.cities import Cities, Serving
 from center.commands import FINE, PROBLEM
 from center.forms import err, out
 from center.intake import Intake
@@ -19,7 +20,7 @@ from center.metrics import Metrics
 from center.rate import Rules
 from center.report import standing
 from center.show import now
-from center.store import Store, Unavailable, Unready
+from center.store import Store, Unavailable, Unready, shared
 from contract.messages import CITY_PATTERN
 from contract.problems import Language, Words
 
@@ -39,6 +40,9 @@ def add(making: Making) -> None:
     serve.add_argument("--client-id", default="", metavar="ID", help=stable)
     city = say("只接收该市；可重复填写", "only this one; may be repeated")
     serve.add_argument("--city", action="append", default=[], metavar="CODE", help=city)
+    zh = "auto：各进程自动分担各市，并接管无人服务的市（需 PostgreSQL）"
+    en = "auto: workers share the cities and take over those that nobody serves (PostgreSQL)"
+    serve.add_argument("--cities", choices=("auto",), default="", help=say(zh, en))
     making.policy(serve)
     zh, en = "在本机端口上提供 Prometheus 指标", "serve Prometheus metrics on this port of loopback; default: none"
     serve.add_argument("--metrics", default="", metavar="HOST:PORT", help=say(zh, en))
@@ -55,6 +59,8 @@ def _serve(options: argparse.Namespace) -> int:
                 f"--city {code!r} is not four digits, such as 4101; name every further city with --city again",
                 f"--city {code!r} 不是四位数字，例如 4101；多个市请重复填写 --city",
             )
+    if options.cities:
+        _shareable(options)
     standard = "-".join([Options().client_id, *sorted(options.city)])
     how = broker_options(options, options.client_id or options.username or standard)
     how = how._replace(cities=tuple(options.city))
@@ -66,12 +72,12 @@ def _serve(options: argparse.Namespace) -> int:
         return FINE
     gc.freeze()
     gc.set_threshold(GARBAGE, 20, 20)
-    intake = Intake(store, how, now_ms)
+    intake = Cities(store, how, now_ms) if options.cities else Intake(store, how, now_ms)
     intake.start()
     metrics = None
     try:
         if options.metrics:
-            metrics = Metrics(options.metrics, lambda: measures(intake.pulse, store, its_rules, now_ms()))
+            metrics = Metrics(options.metrics, lambda: measures(intake, store, its_rules, now_ms()))
         _watch(intake, store, its_rules, stop, options)
     finally:
         if metrics:
@@ -82,6 +88,22 @@ def _serve(options: argparse.Namespace) -> int:
         err(ENDED_BADLY.text(options.lang))
         return PROBLEM
     return FINE
+
+
+def _shareable(options: argparse.Namespace) -> None:
+    """Raises Misuse where workers cannot share the cities."""
+    if options.city:
+        raise Misuse(
+            "--cities auto and --city are two ways: give one of them",
+            "--cities auto 与 --city 只能二选一，请去掉其中一个",
+        )
+    if not shared(options.database):
+        raise Misuse(
+            "--cities auto needs PostgreSQL, whose locks end with the worker that holds them; a SQLite file has one "
+            "worker: leave --cities out, or give --database postgresql://USER@HOST/DATABASE",
+            "--cities auto 需要 PostgreSQL：其锁随持有进程结束而释放；SQLite 只支持一个进程，"
+            "请去掉 --cities，或使用 --database postgresql://用户@主机/库名",
+        )
 
 
 def _opened(database: str, stop: threading.Event, lang: Language) -> Store | None:
@@ -99,7 +121,7 @@ def _opened(database: str, stop: threading.Event, lang: Language) -> Store | Non
     return None
 
 
-def _watch(intake: Intake, store: Store, its_rules: Rules, stop: threading.Event, options: argparse.Namespace) -> None:
+def _watch(intake: Serving, store: Store, its_rules: Rules, stop: threading.Event, options: argparse.Namespace) -> None:
     """Prints how everything stands every `--print-interval` until told to stop; reports are made by `rate`."""
     due = time.monotonic()
     while intake.alive and not stop.wait(0.5):

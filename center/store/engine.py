@@ -12,11 +12,17 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError,
 from center.store.migrate import Absent, Unavailable, Unready, bring_up
 from center.store.reader import Reader
 from center.store.registrar import Registrar
+from center.store.seats import HURRY, Seats
 from center.store.trouble import said
 from center.store.writer import Writer
 
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 """Scheme of the URL -> dialect and driver; psycopg is used through SQLAlchemy only."""
+SERVED: dict[str, Any] = {
+    "connect_args": {"keepalives_idle": 4, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 12_000},
+    "max_overflow": 25,
+}
+"""A server whose machine went silently is noticed within some ten seconds; each city's intake gets a connection."""
 
 
 class Store:
@@ -29,12 +35,13 @@ class Store:
         if url.drivername == "sqlite":
             _check_file(where, Path(url.database or ""), create=create)
         try:
-            self._engine = sa.create_engine(url)
+            self._engine = sa.create_engine(url, **({} if url.drivername == "sqlite" else SERVED))
         except ImportError as error:
             raise Unavailable(
                 f"{url.drivername}: {error}; install canteen-agent[center]",
                 f"{url.drivername}：{error}；请安装 canteen-agent[center]",
             ) from error
+        self._shares = False
         self._snapshot = {} if url.drivername == "sqlite" else {"isolation_level": "REPEATABLE READ"}
         if url.drivername == "sqlite":
             sa.event.listen(self._engine, "connect", _set_up_sqlite)
@@ -53,6 +60,8 @@ class Store:
     def write(self) -> Iterator["Writer"]:
         """One transaction: all or nothing, durable when the block has ended without an exception."""
         with _translated(), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+            if self._shares:
+                connection.exec_driver_sql(HURRY)
             yield Writer(connection)
 
     @contextmanager
@@ -75,8 +84,18 @@ class Store:
             finally:
                 registrar.drop()
 
+    def seats(self) -> Seats:
+        """Of a PostgreSQL: the cities that a worker holds. Raises Unavailable."""
+        self._shares = True
+        return Seats(self._engine)
+
     def close(self) -> None:
         self._engine.dispose()
+
+
+def shared(where: str) -> bool:
+    """Whether workers on several machines can share it."""
+    return address(where).drivername != "sqlite"
 
 
 def address(where: str) -> sa.URL:

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from center.beats import Alike, Stretch
 from center.store import bulk, giving_up
-from center.store.schema import TOLD, anchors, beats, events
+from center.store.schema import OWN, TOLD, anchors, beats, events, uptime
 from center.timeline import AnchorPoint
 
 IN_SERVICE = """
@@ -155,6 +155,12 @@ class Lists:
         asked = {"now": now_ms, "since": alive_since_ms}
         counted = {state: number for state, number in self._c.execute(sa.text(_ALIVE), asked)}  # noqa: C416
         return dict.fromkeys(("alive", "silent", "left", "never_seen"), 0) | counted
+
+    def heard_to(self) -> dict[tuple[str, ...], int]:
+        """Cities that one worker served together (none: all) -> until when it last heard, UTC ms."""
+        own = uptime.c.cities.startswith(OWN)
+        rows = self._c.execute(sa.select(uptime.c.cities, sa.func.max(uptime.c.to_ms)).where(~own).group_by("cities"))
+        return {tuple(filter(None, cities.split(","))): to_ms for cities, to_ms in rows}
 
     def heard_of(self) -> list[str]:
         """Every gateway that facts are held of, also those that are registered no more."""

@@ -23,7 +23,7 @@ from tests.support.waiting import PATIENCE_S
 class Center:
     """`canteen-center serve` as a process of its own."""
 
-    def __init__(self, broker: Broker, database: Path, *more: str, log: Path | None = None) -> None:
+    def __init__(self, broker: Broker, database: Path | str, *more: str, log: Path | None = None) -> None:
         """`log`: a file for it, to be read meanwhile."""
         command = [sys.executable, "-m", "center.cli", "serve", "--database", str(database), "--lang", "en"]
         command += ["--broker", f"{broker.host}:{broker.port}", "--print-interval", "0.5", *more]
@@ -51,8 +51,16 @@ class Gateway:
     """The gateway's side: keeps what is not acknowledged, sends it again when asked to."""
 
     def __init__(
-        self, broker: Broker, user: str = "", password: str = "", *, city: str = CITY, gateway: str = GATEWAY
+        self,
+        broker: Broker,
+        user: str = "",
+        password: str = "",
+        *,
+        city: str = CITY,
+        gateway: str = GATEWAY,
+        state_of: str = "",
     ) -> None:
+        """`state_of`: the city whose state it hears, in place of the center's."""
         self.city, self.gateway = city, gateway
         self.acked = 0
         self.answer: Callable[[Command], Result] | None = None
@@ -61,15 +69,14 @@ class Gateway:
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=user or f"{city}/{gateway}")
         if user:
             self.client.username_pw_set(user, password)
-        self.client.on_connect = lambda c, *_: c.subscribe(
-            [(topics.down(city, gateway, "#"), 1), (topics.CENTER_STATE, 1)]
-        )
+        state = topics.city_state(state_of) if state_of else topics.CENTER_STATE
+        self.client.on_connect = lambda c, *_: c.subscribe([(topics.down(city, gateway, "#"), 1), (state, 1)])
         self.client.on_message = self._heard
         self.client.connect(broker.host, broker.port)
         self.client.loop_start()
 
     def _heard(self, _client: object, _data: object, message: mqtt.MQTTMessage) -> None:
-        if message.topic == topics.CENTER_STATE:
+        if topics.is_center_state(message.topic):
             self.center.append(json.loads(message.payload)["state"])
         elif message.topic.endswith("/ack"):
             self.acked = msgspec.json.decode(message.payload, type=Ack).seq
@@ -87,7 +94,7 @@ class Gateway:
         self.client.loop_stop()
 
 
-def held(database: Path, gateway: str = GATEWAY) -> set[int]:
+def held(database: Path | str, gateway: str = GATEWAY) -> set[int]:
     store = Store(str(database))
     with store.read() as reader:
         stores = {run.store for run in reader.runs([gateway])}

@@ -89,6 +89,7 @@ INSTANCES: list[tuple[str, bytes]] = [
     ("ack", m.encode(m.Ack(store="j", seq=0))),
     ("command", m.encode(m.Command(id="1", not_after=1, verb="look"))),
     ("center_state", m.encode(m.CenterState(state="up"))),
+    ("city_state", m.encode(m.CenterState(state="down"))),
 ]
 
 
@@ -110,7 +111,8 @@ def test_every_message_has_a_schema_and_a_channel() -> None:
     document = made["asyncapi.json"]
     addresses = {channel["address"] for channel in document["channels"].values()}
     leaves = ("up/state", "up/hb", "up/ev", "up/inv", "up/cap", "up/res", "down/ack", "down/cmd")
-    assert addresses == {f"mclz/v1/{{city}}/{{gateway}}/{leaf}" for leaf in leaves} | {"mclz/v1/center/state"}
+    center = {"mclz/v1/center/state", "mclz/v1/center/{city}/state"}
+    assert addresses == {f"mclz/v1/{{city}}/{{gateway}}/{leaf}" for leaf in leaves} | center
     for reference in re.findall(r'"\$ref": "([^"]+)"', json.dumps(document)):
         if reference.startswith("./"):
             assert reference.removeprefix("./") in made

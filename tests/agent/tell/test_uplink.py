@@ -161,15 +161,18 @@ def test_without_acknowledgement_it_sends_again_from_the_oldest() -> None:
         until(lambda: ear.seqs()[3:5] == [2, 3])
 
 
-def test_it_pauses_while_the_center_is_down() -> None:
-    """Events wait while the center says that it is down, and flow when it is up again."""
+@pytest.mark.parametrize("where", ["mclz/v1/center/state", "mclz/v1/center/4101/state"])
+def test_it_pauses_while_the_center_is_down(where: str) -> None:
+    """Events wait while the center says that it, or this city, is down, and flow when that is up again."""
     with line() as (_, ear, journal, _up, _verbs):
-        ear.say("mclz/v1/center/state", CenterState(state="down"), retain=True)
+        for topic in ("mclz/v1/center/state", "mclz/v1/center/4101/state"):
+            ear.say(topic, CenterState(state="down" if topic == where else "up"), retain=True)
+        ear.say("mclz/v1/center/4102/state", CenterState(state="down"), retain=True)
         time.sleep(0.5)
         fill(journal, 2)
         time.sleep(1.0)
         assert ear.seqs() == []
-        ear.say("mclz/v1/center/state", CenterState(state="up"), retain=True)
+        ear.say(where, CenterState(state="up"), retain=True)
         until(lambda: ear.seqs() == [1, 2])
 
 
