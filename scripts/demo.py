@@ -1,7 +1,8 @@
 """The whole way on one machine: simulated cameras, a real broker, the agent, the center, and a live table.
 
 With --seconds N it ends by itself and judges what it saw: every camera as its persona demands, and the center's online
-rate against the simulator's own fault log, within one look interval.
+rate against the simulator's own fault log, within one look interval. Beside it a past month of three localities is
+replayed, and its bulletin's first lines are printed.
 """
 
 import math
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,6 +44,7 @@ CAST = {
 }
 """Persona -> kitchen zone, in Chinese and as it stands in the slot."""
 VICTIM = "cooking"
+PAST = "past"
 MARK = {
     Standing.MET: "[green]✓[/]",
     Standing.NOT_MET: "[red]✗[/]",
@@ -174,6 +176,7 @@ def play(canteen: Canteen, lang: str, seconds: float | None, console: Console) -
         off_at, on_at = length * 0.45, length * 0.7
         text = TEXT[lang]
         title, rate, rate_due = text["title"].format(GATEWAY), None, 0.0
+        month: subprocess.Popen[bytes] | None = stack.enter_context(replaying(canteen, lang))
         with Live(console=console, auto_refresh=False, transient=True) as live:
             while seconds is None or time.monotonic() - began < seconds:
                 past = time.monotonic() - began
@@ -186,9 +189,30 @@ def play(canteen: Canteen, lang: str, seconds: float | None, console: Console) -
                         raise Failed(f"the {title_} ended:\n{(canteen.folder / f'{title_}.log').read_text()[-2000:]}")
                 if past >= rate_due:
                     rate, rate_due = canteen.rate(), past + 3
+                if month and month.poll() is not None:
+                    live.console.print(replayed(canteen, month), markup=False)
+                    month = None
                 live.update(table(canteen, lang, canteen.status(), rate, title), refresh=True)
                 time.sleep(0.5)
-        return end(canteen, lang, running, console, title)
+        code = end(canteen, lang, running, console, title)
+        if month:
+            console.print(replayed(canteen, month), markup=False)
+        return code
+
+
+def replaying(canteen: Canteen, lang: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """At the lowest priority: the cameras must not wait for it."""
+    told = ("-m", "scripts.past", str(canteen.folder), "--lang", lang)
+    return canteen.process(PAST, "nice", "-n", "19", sys.executable, *told)
+
+
+def replayed(canteen: Canteen, month: subprocess.Popen[bytes]) -> str:
+    """What it printed, once it has ended. Raises Failed."""
+    wrong = month.wait()
+    told = (canteen.folder / f"{PAST}.log").read_text()
+    if wrong:
+        raise Failed(f"the past month could not be replayed:\n{told[-2000:]}")
+    return told
 
 
 def act(canteen: Canteen, fault: str, words: str, live: Live, at: float, length: float, *, forever: bool) -> float:

@@ -103,21 +103,23 @@ class Writer(Reader, Entering):
 
         `remembered`: the newest as they are stored. What goes on from one of them needs no look into the database.
         """
-        newest: dict[str, Stretch] = {}
-        made: list[tuple[Any, ...]] = []
+        longer: dict[str, Stretch] = {}
         asked: dict[tuple[str, Alike], list[Stretch]] = {}
         for gateway, several in gateways.items():
+            known = remembered.get(gateway)
             for one in joined(several):
-                known = remembered.get(gateway)
                 if known and known.alike == one.alike and known.first_ms <= one.first_ms <= known.last_ms + NEAR_MS:
-                    newest[gateway] = longer = both(known, one)
-                    made.append((gateway, *longer.alike, *longer[1:]))
+                    known = longer[gateway] = both(known, one)
                 else:
                     asked.setdefault((gateway, one.alike), []).append(one)
+        newest = dict(longer)
         there = self._near(asked)
+        made: list[tuple[Any, ...]] = []
         gone: list[tuple[Any, ...]] = []
         for key, several in asked.items():
             before = there.get(key, [])
+            if key[0] in longer and longer[key[0]].alike == key[1]:  # the center's own clock went back
+                before = [*before, longer.pop(key[0])]
             after = joined([*before, *several])
             firsts = {one.first_ms for one in after}
             gone += [(key[0], *key[1], one.first_ms) for one in before if one.first_ms not in firsts]
@@ -125,6 +127,7 @@ class Writer(Reader, Entering):
             latest = max(after, key=lambda one: one.last_ms)
             if key[0] not in newest or latest.last_ms >= newest[key[0]].last_ms:
                 newest[key[0]] = latest
+        made += [(gateway, *one.alike, *one[1:]) for gateway, one in longer.items()]
         self._drop_beats(gone)
         self._put(beats, s.BEAT, made, s.BEAT_THEN)
         return newest
@@ -138,7 +141,12 @@ class Writer(Reader, Entering):
             for one in several
         ]
         columns = ", ".join(f"t.{name}" for name in s.BEAT)
-        near = f"t.first_ms <= k.c{width + 1} AND t.last_ms >= k.c{width}"
+        same = " AND ".join(f"b.{name} = k.c{i}" for i, name in enumerate(s.BEAT_KEY))
+        # those alike are apart: of the earlier ones the last alone can reach so far, and the index finds it at once
+        last = f"SELECT max(b.first_ms) FROM beats b WHERE {same} AND b.first_ms < k.c{width}"
+        near = (
+            f"t.first_ms >= COALESCE(({last}), k.c{width}) AND t.first_ms <= k.c{width + 1} AND t.last_ms >= k.c{width}"
+        )
         there: dict[tuple[str, Alike], list[Stretch]] = {}
         for gateway, *rest in bulk.lookup(self._c, beats, s.BEAT_KEY, keys, f"DISTINCT {columns}", near):
             one = Stretch(Alike(*rest[: width - 1]), *rest[width - 1 :])

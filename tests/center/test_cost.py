@@ -2,14 +2,17 @@
 
 import cProfile
 import pstats
+import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from center.beats import CELL_MS, Alike, Stretch
+from center.beats import CELL_MS, NEAR_MS, Alike, Stretch
+from center.decode import Incoming
 from center.rate import Rules, month_span
 from center.record import Recorder
 from center.report import When, report
@@ -28,7 +31,7 @@ from center.zero import (
     epochs,
     first_zero,
 )
-from tests.center.letters import T0, anchor, beat, birth, event, events, letter, moved, register
+from tests.center.letters import GATEWAY, T0, anchor, beat, birth, event, events, letter, moved, register
 
 DAY_MS = 86_400_000
 
@@ -214,3 +217,45 @@ def test_twice_the_messages_cost_about_twice(tmp_path: Path, hostile: object) ->
     """Whatever a box sends, its cost grows with its bytes, not with their square."""
     few, many = (calls(tmp_path, hostile(n)) for n in (500, 2_000))  # type: ignore[operator]
     assert many < 8 * few
+
+
+def test_a_heartbeat_costs_the_same_however_many_came_before(tmp_path: Path) -> None:
+    """Too far apart to become one stretch, all alike: the database looks at the last of them, and not at all."""
+    steps = [0]
+
+    def connected(connection: sqlite3.Connection, _: object) -> None:
+        connection.set_progress_handler(lambda: steps.__setitem__(0, steps[0] + 1), 100)
+
+    sa.event.listen(sa.engine.Engine, "connect", connected)
+    try:
+        store = Store(str(tmp_path / "center.db"))
+        register(store, "k1")
+        recorder, spent = Recorder(store), []
+        recorder.record([letter("state", birth()), letter("ev", events(anchor(1), moved(2, 0, "online")))])
+        for part in range(2):
+            steps[0] = 0
+            for i in range(10 * part, 10 * (part + 1)):
+                at = range(i * 100 * 2 * NEAR_MS, (i + 1) * 100 * 2 * NEAR_MS, 2 * NEAR_MS)
+                recorder.record([letter("hb", beat(ms, 2), at=T0 + ms) for ms in at])
+            spent.append(steps[0])
+        store.close()
+    finally:
+        sa.event.remove(sa.engine.Engine, "connect", connected)
+    assert 0 < spent[1] < 1.5 * spent[0], f"{spent} hundred steps: the second thousand beside the first"
+
+
+def test_a_center_whose_clock_went_back_keeps_heartbeats_alike_in_one_stretch(tmp_path: Path) -> None:
+    """What was received "before" the newest one and what goes on from it are stored at once, as one row."""
+    store = Store(str(tmp_path / "center.db"))
+    register(store, "k1")
+    recorder = Recorder(store)
+
+    def heard(at: int) -> Incoming:
+        return letter("hb", beat(at, 2), at=T0 + at)
+
+    recorder.record([letter("state", birth()), heard(2 * NEAR_MS)])
+    recorder.record([heard(3 * NEAR_MS), heard(NEAR_MS)])
+    with store.read() as reader:
+        found = reader.beats([(GATEWAY, "j1", "s1", "b1")])[GATEWAY]
+    store.close()
+    assert [(one.first_ms - T0, one.last_ms - T0) for one in found] == [(NEAR_MS, 3 * NEAR_MS)]
