@@ -11,6 +11,17 @@ from hypothesis import settings
 settings.register_profile("whatever the machine does besides", deadline=None)
 settings.load_profile("whatever the machine does besides")
 
+LONG = frozenset(
+    {"test_promise", "test_clock_jumps", "test_daemon_pictures", "test_daemon", "test_identity", "test_path_mtu"}
+    | {"test_hostile_lan", "test_journal_disks", "test_gstreamer", "test_installing"}
+)
+"""Modules with tests that wait for half a minute and longer."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first, so that the end of the run does not wait for one test alone."""
+    items.sort(key=lambda item: item.path.stem not in LONG)
+
 
 @pytest.fixture(scope="session")
 def captures() -> Path:

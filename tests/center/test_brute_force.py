@@ -1,6 +1,5 @@
 """The center against a count of every single second by other code, on both databases."""
 
-import os
 from random import Random
 
 from center import registry
@@ -12,8 +11,9 @@ from center.report import When, report, told
 from center.store import Store
 from tests.center.letters import T0, enrol
 from tests.center.seconds import DARK, ROOM, WITHIN, Town, spans
+from tests.support.examples import examples
 
-TOWNS = 500 if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else 12
+TOWNS = examples(8, 500)
 RULES = Rules("visible", DARK * 1000, WITHIN * 1000)
 
 

@@ -32,6 +32,7 @@ from center.zero import (
     first_zero,
 )
 from tests.center.letters import GATEWAY, T0, anchor, beat, birth, event, events, letter, moved, register
+from tests.support.examples import examples
 
 DAY_MS = 86_400_000
 
@@ -104,14 +105,14 @@ stretches = st.lists(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(150, 10_000), deadline=None)
 @given(stretches)
 def test_the_epochs_are_those_defined(found: list[Stretch]) -> None:
     """Looking at each stretch once gives the same epochs as looking at every window."""
     assert epochs(found) == slowly(sorted(found, key=in_turn))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(150, 10_000), deadline=None)
 @given(stretches, minutes)
 def test_no_later_heartbeat_changes_an_epoch(found: list[Stretch], now: int) -> None:
     """What was known by then stays: an epoch that ends ends with what was known before the next one began."""
@@ -148,7 +149,7 @@ anchors = st.lists(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(150, 10_000), deadline=None)
 @given(anchors)
 def test_anchors_are_believed_in_turn(found: list[AnchorPoint]) -> None:
     """The nearest word before, else the first, is what a later one about an earlier time is held against."""

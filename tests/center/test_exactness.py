@@ -1,7 +1,6 @@
 """Whatever happens to gateways and their messages, what the center says is true or unknown, and always the same."""
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -25,9 +24,10 @@ from center.zero import EVER, REFINED_MS, epochs
 from tests.center.boxes import SLOTS, Faults, Kitchen, World
 from tests.center.hearing import hear
 from tests.center.letters import CITY, GATEWAY, T0, register
+from tests.support.examples import examples
 from tests.support.postgres import Postgres
 
-EXAMPLES = 10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else 60
+EXAMPLES = examples(40, 10_000)
 """For each property."""
 RULES = Rules(within_ms=10**12)
 """Messages come hours late here: whatever is told counts, whenever."""

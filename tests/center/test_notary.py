@@ -1,6 +1,5 @@
 """What a gateway cannot do with any message, and what an honest one need not fear."""
 
-import os
 from collections.abc import Iterator
 from random import Random
 
@@ -18,8 +17,9 @@ from center.zero import LATENCY_MS
 from tests.center.hearing import hear
 from tests.center.letters import T0, anchor, beat, event, events, letter, moved
 from tests.center.villains import MINUTE, Box, Villain
+from tests.support.examples import examples
 
-EXAMPLES = 10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else 150
+EXAMPLES = examples(100, 10_000)
 many = settings(max_examples=EXAMPLES, deadline=None)
 randoms = st.integers(0, 2**48).map(Random)
 UP = ((T0 - 60 * MINUTE, T0 + 1000 * MINUTE),)

@@ -1,6 +1,5 @@
 """What is worked out once for all transitions, or not sought where nothing differs, is what the definition says."""
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator
 from random import Random
@@ -21,8 +20,9 @@ from tests.center.hearing import hear
 from tests.center.letters import T0
 from tests.center.slowly import Slowly
 from tests.center.villains import MINUTE, Box, Villain
+from tests.support.examples import examples
 
-EXAMPLES = 10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else 150
+EXAMPLES = examples(100, 10_000)
 UP = ((T0 - 60 * MINUTE, T0 + 170 * MINUTE), (T0 + 180 * MINUTE, T0 + 1000 * MINUTE))
 DARK_AFTER = 180_000
 randoms = st.integers(0, 2**48).map(Random)

@@ -1,7 +1,6 @@
 """What is read of a long past, and what is worked out again of a month, is all that can make a difference."""
 
 import json
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,8 +23,9 @@ from center.timeline import Known
 from tests.center.boxes import SLOTS, Faults, Kitchen
 from tests.center.hearing import hear
 from tests.center.letters import CITY, GATEWAY, T0, enrol, register
+from tests.support.examples import examples
 
-EXAMPLES = 2_000 if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else 30
+EXAMPLES = examples(20, 2_000)
 MEMORY = Path("/dev/shm")
 DAY_MS = 86_400_000
 MONTH = month_span("2026-11")

@@ -22,6 +22,7 @@ from tests.center.agents import SLOTS, World, world
 from tests.center.hearing import kept
 from tests.center.letters import CITY, GATEWAY, T0, anchor, beat, birth, event, events, letter, moved, register
 from tests.support.disks import Tmpfs
+from tests.support.examples import examples
 from tests.support.postgres import Postgres
 from tests.support.root import root
 
@@ -531,7 +532,7 @@ def _row(seq: int, session: str, boot: str, at: int, slot: str, to: str, closing
     return base | {"kind": "fault", "what": "x"}
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(4, 500), deadline=None)
 @given(st.integers(0, 2**32).map(Random))
 def test_order_and_repetition_change_nothing(tmp_path_factory: pytest.TempPathFactory, rnd: Random) -> None:
     """Shuffled, doubled and regrouped input gives the identical figures, and those of the pure timeline's truth."""
@@ -577,7 +578,7 @@ def test_decoding_never_raises(leaf: str, payload: bytes) -> None:
     assert decode(Origin(CITY, GATEWAY, leaf), payload) is not None
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(10, 1_000), deadline=None)
 @given(st.data())
 def test_mutated_messages_never_stop_the_recorder(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

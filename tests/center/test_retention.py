@@ -22,6 +22,7 @@ from center.store import Store
 from center.timeline import Known
 from tests.center.boxes import SLOTS, Faults, Journal, Kitchen
 from tests.center.letters import CITY, GATEWAY, T0, anchor, beat, birth, event, events, letter, moved, register
+from tests.support.examples import examples
 
 MARGIN_MS = 300_000
 anything = st.builds(Faults, *(st.booleans() for _ in Faults._fields))
@@ -50,7 +51,7 @@ def known(store: Store, from_ms: int) -> dict[str, Known]:
     }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(20, 1_000), deadline=None)
 @given(st.integers(0, 2**48).map(Random), anything)
 def test_what_is_known_of_kept_time_stays_to_the_ms(rnd: Random, faults: Faults) -> None:
     """Whatever went on before, and whatever goes on after."""

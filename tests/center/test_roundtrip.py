@@ -15,6 +15,7 @@ from center.store import Store
 from center.store.registered import TABLES
 from contract.policy import load_policy
 from contract.regions import load_regions
+from tests.support.examples import examples
 
 POLICY, HENAN = load_policy("henan-2021-45"), load_regions("henan")
 CODES = ("41", "4101", "410105", "410225", "419001", "410173")
@@ -78,7 +79,7 @@ def held(store: Store) -> dict[str, list[tuple[Any, ...]]]:
         return {table: [tuple(row) for row in reader.registered(table)] for table in TABLES}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(20, 1_000), deadline=None, suppress_health_check=list(HealthCheck))
 @given(registries(), st.sampled_from(("xlsx", "csv")), st.sampled_from(("zh", "en")))
 def test_export_and_import_is_the_identity(rows: dict[str, list[tuple[Any, ...]]], kind: str, lang: str) -> None:
     """Into an empty database, as a workbook or as CSV, in either language; a second time nothing changes."""

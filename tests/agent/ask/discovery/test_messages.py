@@ -19,6 +19,7 @@ from agent.ask.discovery.messages import (
     scope_value,
 )
 from tests.agent.ask.discovery.wsd import envelope, one, probe_matches
+from tests.support.examples import examples
 
 EPR = "urn:uuid:4d454930-0000-1000-8000-bcbac2aabbcc"
 XADDR = "http://192.168.1.64/onvif/device_service"
@@ -239,14 +240,14 @@ FRAGMENTS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(300, 10_000), deadline=None)
 @given(st.binary(max_size=400) | st.lists(FRAGMENTS | st.binary(max_size=6), max_size=40).map(b"".join))
 def test_arbitrary_bytes_never_raise(data: bytes) -> None:
     """Any bytes give a Reply or a Rejection."""
     assert isinstance(parse(data), Reply | Rejection)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(200, 10_000), deadline=None)
 @given(st.integers(0, 900), st.binary(min_size=1, max_size=8))
 def test_a_mutated_reply_never_raises_and_stays_printable(place: int, noise: bytes) -> None:
     """A reply with some bytes replaced is read or rejected, and whatever is read is printable."""
