@@ -4,6 +4,8 @@ Each way is tried at most once until one works, for cameras lock their owners ou
 here.
 """
 
+from collections.abc import Iterable
+
 from agent.ask.attempt import Trouble
 from agent.ask.net import digest
 from agent.ask.onvif.soap import Dialect
@@ -65,6 +67,7 @@ class Login:
         self.single_use = False
         """Its Digest nonces are good once, whatever it says of them."""
         self._untried = list(dict.fromkeys(way for way in (learnt, WSSE, DIGEST) if way not in ("", NONE)))
+        self._tried: set[str] = set()
         self._learnt = bool(learnt)
         self._role_refusals = 0
         self._unclear = 0
@@ -114,9 +117,10 @@ class Login:
     def unclear(self, way: str, trouble: Trouble) -> bool:
         """A login was answered by neither yes nor no. Returns whether another way may follow."""
         self._unclear += 1
+        self._tried.add(way)
         self._untried = [other for other in self._untried if other != way]
         if way == WSSE and not self.way:
-            self._untried += DIALECTS
+            self._untried += self._new(DIALECTS)
         if self._unclear >= _MAX_UNCLEAR or not self._untried:
             detail = f"logins were answered neither way ({trouble.detail})"
             self.over = Trouble(trouble.reason, detail, trouble.finding)
@@ -137,15 +141,20 @@ class Login:
         self.failed += refusal.sent and not elsewhere
         self.attempts_left = digest.attempts_left(refusal.detail)
         self.forgives_s = digest.forgives_s(refusal.detail, refusal.retry_after)
+        self._tried.add(way)
         self._untried = [other for other in self._untried if other != way and (other != DIGEST or elsewhere)]
         if way == WSSE and not elsewhere:
-            self._untried += self._other_times(skew_s, local=local)
+            self._untried += self._new(self._other_times(skew_s, local=local))
         if way == DIGEST and refusal.sent and refusal.digest:
             self._untried = []  # it wants this kind of login and not this one
         few = self.attempts_left is not None and self.attempts_left <= FEW_LEFT
         if few or not self._untried:
             self.over = Trouble(Reason.REFUSED, "login refused before")
         return not self.over
+
+    def _new(self, ways: Iterable[str]) -> list[str]:
+        """Those not tried before: what was learnt of the camera may have been one of them."""
+        return [way for way in ways if way not in self._tried]
 
     @staticmethod
     def _other_times(skew_s: float, *, local: bool) -> list[str]:

@@ -74,6 +74,15 @@ def test_local_time_in_the_clock_allows_one_more_token(skew_s: float, again: boo
     assert is_over(login)
 
 
+def test_a_learnt_way_that_is_refused_is_not_tried_a_second_time() -> None:
+    """Some cameras lock at the third wrong login: the box's time was refused, the camera's gets its one try."""
+    login, ways = Login(WSSE_BOX_TIME), []
+    while not is_over(login):
+        ways.append(login.next_way())
+        login.fails(ways[-1], refused(), 8 * HOUR)
+    assert ways == [WSSE_BOX_TIME, WSSE]
+
+
 @pytest.mark.parametrize(("left", "again"), [(29, True), (6, True), (5, False), (1, False)])
 def test_few_attempts_left_end_the_logins(left: int, again: bool) -> None:
     """With five attempts or fewer left before the camera locks, no other way is tried."""
