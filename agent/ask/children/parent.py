@@ -6,6 +6,7 @@ What the jobs are about must not be known here; the child's own side is child.py
 import contextlib
 import math
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -174,5 +175,11 @@ def _ended(pid: int) -> bool:
 
 
 def _exit_message(status: int, stderr: bytes) -> str:
-    words = stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-    return tidy(f"child ended with status {status}" + (f": {words}" if words else ""))
+    """Its last words and, of a traceback, the innermost place."""
+    told = stderr.decode("utf-8", "replace").strip()
+    words, places = told.rpartition("\n")[2], _PLACE.findall(told)
+    where = f" ({':'.join(places[-1])})" if places else ""
+    return tidy(f"child ended with status {status}" + (f": {words}{where}" if words else ""))
+
+
+_PLACE = re.compile(r'^ +File "(?:[^"\n]*/)?([^"\n]+)", line (\d+)', re.MULTILINE)

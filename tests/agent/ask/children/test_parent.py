@@ -1,6 +1,7 @@
 """Child processes: fed, limited and killed from outside."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -78,7 +79,7 @@ def test_memory_beyond_the_limit_is_refused_to_the_child() -> None:
     lines, trouble = run(b"say before", b"hog")
     assert lines == [b"before\n"]
     assert trouble.reason is Reason.AGENT_FAULT
-    assert "MemoryError" in trouble.detail
+    assert re.search(r": MemoryError \(working_child\.py:\d+\)$", trouble.detail), "and at which line"
     assert run(b"hog", memory_mb=1000, deadline_s=PATIENCE_S)[0] == [b"800000000\n"]
 
 
