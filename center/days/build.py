@@ -1,7 +1,7 @@
 """Lays a month's spans, and what they are read with, as Parquet for each city and day, from the facts and the registry.
 
-Of a gateway that nothing came of since the folder was laid last, nothing is worked out again; of any other, the days
-that differ are laid anew. What an On span is, is decided elsewhere.
+Of a gateway that was not heard since a day before the end of what is laid, and that nothing came of later, nothing is
+worked out again; of any other, the days that differ are laid anew. What an On span is, is decided elsewhere.
 """
 
 import gc
@@ -37,18 +37,19 @@ class Built(NamedTuple):
     gateways: int
 
 
-FORM = 3
+FORM = 4
 """Of what is laid: a folder of another form is laid anew."""
 
 
 class Mark(NamedTuple):
-    """What a folder was laid from. `generation`: what came later is of this one or a later one."""
+    """What a folder was laid from. `generation`: what came later is of this one or a later one. `end`: of its span."""
 
     generation: int
     registry: int
     rules: str
     begin: int
     form: int
+    end: int
 
 
 class Task(NamedTuple):
@@ -74,16 +75,18 @@ def build(
         generation = tx.next_generation()
     before = None if whole else _laid_from(folder)
     with store.read() as reader:
-        mark = Mark(generation, reader.registry_version(), repr(rules), span[0], FORM)
+        mark = Mark(generation, reader.registry_version(), repr(rules), span[0], FORM, span[1])
         names = sorted(set(reader.addresses().values()))
         with opened() as connection:
             if before is None or mark.registry != before.registry:
                 registry(connection, reader, folder)
             away(connection, reader, folder, names, span)
             opinions(connection, reader, folder, span)
-        same = before is not None and before[2:] == mark[2:]
+        same = before is not None and before[2:-1] == mark[2:-1]
         moved = reader.moved_since(before.registry) if before and same else frozenset[str]()
-        heard = frozenset(reader.heard_since(before.generation)) if before and same else None
+        heard = None
+        if before and same:  # what was known of the time near the end before, and after it, was not laid then
+            heard = frozenset(reader.heard_since(before.generation) | reader.heard_after(before.end - DAY_MS))
         task = Task(store.where, folder, span, rules, heard, moved, reader.addresses(), _month_before(folder, mark))
     count = len(task.cities) if heard is None else len(heard)
     most = min(processes or os.cpu_count() or 1, len(names))

@@ -210,6 +210,10 @@ class Reader(Lists, Outside):
         told = sa.select(twins.c.gateway).where(twins.c.generation >= generation)
         return {g for (g,) in self._rows(sa.union(heard, told))}  # type: ignore[arg-type]
 
+    def heard_after(self, moment_ms: int) -> set[str]:
+        """The gateways that were heard later than this, UTC ms."""
+        return {g for (g,) in self._rows(sa.select(sessions.c.gateway).where(sessions.c.heard_ms > moment_ms))}
+
     def not_audited(self) -> list[str]:
         """Registered gateways that something came of since they were gone through for alarms, the longest ago first."""
         return [gateway for (gateway,) in self._c.execute(sa.text(_NOT_AUDITED))]

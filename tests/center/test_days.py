@@ -255,6 +255,19 @@ def test_only_days_that_differ_are_laid_anew(tmp_path: Path) -> None:
     store.close()
 
 
+def test_what_was_known_beyond_the_end_is_laid_when_the_end_moves_on(tmp_path: Path) -> None:
+    """A gateway told two hours and was never heard again; the first of them was laid, then both are asked for."""
+    store, rules, begin = at_work(str(tmp_path / "center.db")), Rules(), month_span("2026-11")[0]
+    for _ in range(3):
+        build(store, tmp_path / "now", (begin, T0 + HOUR // 2), rules)
+    build(store, tmp_path / "now", (begin, T0 + 3 * HOUR), rules)
+    build(store, tmp_path / "whole", (begin, T0 + 3 * HOUR), rules, whole=True)
+    laid = [(folder / "spans" / "4101" / "2026-11-01.parquet").read_bytes() for folder in tmp_path.glob("*/")]
+    assert len(laid) == 2
+    assert laid[0] == laid[1]
+    store.close()
+
+
 def test_a_final_month_is_changed_by_a_person_only(tmp_path: Path) -> None:
     """Provisional until its cut-off; what comes late is shown beside it, and enters by a revision with a reason."""
     store, span, folder = at_work(str(tmp_path / "center.db")), month_span("2026-11"), tmp_path / "2026-11"
