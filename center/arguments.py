@@ -68,8 +68,11 @@ class Making(NamedTuple):
 
     def broker(self, parser: argparse.ArgumentParser) -> None:
         say = self.say
-        server = say("消息服务器地址和端口", "address and port of the broker")
-        parser.add_argument("--broker", default="127.0.0.1:1883", metavar="HOST:PORT", help=server)
+        zh, en = (
+            "消息服务器地址和端口；集群各节点以逗号分隔",
+            "address and port of the broker; a cluster's nodes with commas",
+        )
+        parser.add_argument("--broker", default="127.0.0.1:1883", metavar="HOST:PORT", help=say(zh, en))
         own = say("每个进程使用各自的用户名，同时作为客户端标识", "one for every process: it is the client id as well")
         parser.add_argument("--username", default="", metavar="NAME", help=own)
         secret = say("口令所在文件", "the password stands in it")
@@ -127,22 +130,22 @@ def still_there(reader: Reader, month: str, begin_ms: int) -> None:
 
 
 def broker_options(options: argparse.Namespace, client_id: str) -> Options:
-    host, port = _broker(options.broker)
+    (host, port), *others = (host_and_port("--broker", node) for node in options.broker.split(","))
     for file in (options.password_file, options.ca, options.cert, options.key):
         if file and not file.is_file():
             code = errno.EISDIR if file.exists() else errno.ENOENT
             raise unreadable(str(file), OSError(code, os.strerror(code)))
     tls = {"ca": options.ca, "certificate": options.cert, "key": options.key}
-    return Options(host, port, client_id, options.username, options.password_file, **tls)
+    return Options(host, port, client_id, options.username, options.password_file, **tls, others=tuple(others))
 
 
-def _broker(text: str) -> tuple[str, int]:
+def host_and_port(option: str, text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     host = host.strip("[]")
     if not colon or not port.isdecimal() or not 0 < int(port) < 65536 or not _can_be_asked(host):
         raise Misuse(
-            f"--broker {text!r} is not HOST:PORT, such as 127.0.0.1:1883",
-            f"--broker {text!r} 不是“主机:端口”，例如 127.0.0.1:1883",
+            f"{option} {text!r} is not HOST:PORT, such as 127.0.0.1:1883",
+            f"{option} {text!r} 不是“主机:端口”，例如 127.0.0.1:1883",
         )
     return host, int(port)
 

@@ -159,6 +159,7 @@ class Intake:
                 self._turn(self._turns.get())
             if self._connected and time.monotonic() >= self._echo_due:
                 self._send_echo()
+            self._line.end_if_deaf()
             if time.monotonic() - self._checkpoint >= CHECKPOINT_S:
                 self._keep_uptime()
                 self._note_floods()

@@ -3,14 +3,17 @@
 What a message means, and what is done with it, must not be known here.
 """
 
+import contextlib
 import logging
+import socket
 import ssl
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -23,9 +26,12 @@ from contract.problems import Told, why
 
 log = logging.getLogger(__name__)
 KEEPALIVE_S = 30
-RESUBSCRIBE_S = 30.0
-"""How long after a refused subscription it is tried again: an access list is mended without a new connection."""
+RESUBSCRIBE_S = 5.0
+"""How long after a refused subscription it is tried again: an access list is mended without a new connection, and a
+cluster that elects its leader refuses for seconds."""
 GOODBYE_S = 2.0
+DEAF_S = 25.0
+"""A PUBACK is awaited for so long. A cluster that elects a leader withholds some for ever, though the line stands."""
 
 
 ADVICE = {
@@ -43,7 +49,10 @@ ADVICE = {
 
 
 class Options(NamedTuple):
-    """How to reach the broker. `cities`: only these (one worker of several); empty: all. The password file is read."""
+    """How to reach the broker. `cities`: only these (one worker of several); empty: all. The password file is read.
+
+    `others`: further nodes of the same cluster, asked in turn when the line breaks.
+    """
 
     host: str = "127.0.0.1"
     port: int = 1883
@@ -54,6 +63,7 @@ class Options(NamedTuple):
     certificate: Path | None = None
     key: Path | None = None
     cities: tuple[str, ...] = ()
+    others: tuple[tuple[str, int], ...] = ()
 
 
 class Unusable(Told):
@@ -88,6 +98,7 @@ class Line:
         state: State | None = None,
     ) -> None:
         self._options, self._topics, self._state = options, topics, state
+        self._nodes = deque([(options.host, options.port), *options.others])
         self._take, self._turned = take, turned
         self._connected = False
         self._again: threading.Timer | None = None
@@ -103,11 +114,14 @@ class Line:
         self._hole = ""
         self._version_mid: int | None = None
         self._asks_version = True
+        self._leaving = False
+        self._waits_since: float | None = None
+        """Since when something is published and nothing was confirmed."""
         self._client = self._make_client()
 
     def start(self) -> None:
         """Returns at once; connects, and reconnects for ever, in the background."""
-        self._client.connect_async(self._options.host, self._options.port, KEEPALIVE_S)
+        self._client.connect_async(*self._nodes[0], KEEPALIVE_S)
         self._client.loop_start()
 
     def stop(self) -> None:
@@ -117,12 +131,27 @@ class Line:
                 deadline = time.monotonic() + GOODBYE_S
                 while self._client.is_connected() and not said.is_published() and time.monotonic() < deadline:
                     time.sleep(0.01)
+            self._leaving = True
             self._client.disconnect()
         self._client.loop_stop()
 
     def publish(self, topic: str, payload: bytes, *, retain: bool) -> mqtt.MQTTMessageInfo:
         """What is published while the line is down goes out when it is up again."""
-        return self._client.publish(topic, payload, qos=1, retain=retain)
+        info = self._client.publish(topic, payload, qos=1, retain=retain)
+        if self._waits_since is None:
+            self._waits_since = time.monotonic()
+        return info
+
+    def end_if_deaf(self) -> None:
+        """Ends a line on which nothing is confirmed any more, for paho to make another; to be called now and then."""
+        since = self._waits_since
+        deaf = since is not None and time.monotonic() - since > DEAF_S
+        held = self._client.socket()
+        if deaf and held and self.ready.is_set():
+            self._waits_since = None
+            log.warning("nothing was confirmed for %.0f s: connects anew", DEAF_S)
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(cast("socket.socket", held), socket.SHUT_RDWR)  # below TLS: that is paho's
 
     def _make_client(self) -> mqtt.Client:
         """MQTT 3.1.1: every broker knows that."""
@@ -151,7 +180,7 @@ class Line:
         client.max_queued_messages_set(0)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_connect_fail, client.on_message = self._on_connect_fail, self._on_message
-        client.on_subscribe = self._on_subscribe
+        client.on_subscribe, client.on_publish = self._on_subscribe, self._on_publish
         return client
 
     # ---- paho's thread
@@ -196,12 +225,16 @@ class Line:
             self._again.daemon = True
             self._again.start()
         elif not self.ready.is_set():
+            self._waits_since = None
             self.ready.set()
             self.problem = ""
             self._say_connected()
             if self._state:
                 self.publish(self._state.topic, self._state.up, retain=True)
             self._turned(True)
+
+    def _on_publish(self, _c: object, _data: object, _mid: int, _reason: object, _properties: object) -> None:
+        self._waits_since = None
 
     def _on_disconnect(self, _c: object, _data: object, _flags: object, reason: Any, _properties: object) -> None:
         if self._version_mid is not None:  # a broker that hangs up on whom it forbids something is asked once
@@ -214,6 +247,14 @@ class Line:
             self._fail(Failure(Kind.MQTT, f"hung up before CONNACK: {reason}"))
         self._answered = False
         self._ended()
+        if not self._leaving:
+            self._next_node()
+
+    def _next_node(self) -> None:
+        """For the next attempt, which paho makes."""
+        if len(self._nodes) > 1:
+            self._nodes.rotate(-1)
+            self._client.connect_async(*self._nodes[0], KEEPALIVE_S)
 
     def _ended(self) -> None:
         if self.ready.is_set():
@@ -226,6 +267,7 @@ class Line:
         if self._options.ca and isinstance(error, ConnectionResetError):  # it listened, and took fright at our hello
             failure = failure._replace(kind=Kind.TLS)
         self._fail(failure)
+        self._next_node()
 
     def _on_message(self, client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         if message.topic == VERSION_TOPIC:
@@ -239,17 +281,21 @@ class Line:
         self._hole = hole(told)
         if self._hole:
             self.problem = "hole"
-            self._say(f"broker {self._options.host}:{self._options.port}: {self._hole}")
+            self._say(f"broker {self._where}: {self._hole}")
             self._ended()
 
     def _say_connected(self) -> None:
-        self._say(f"connected to {self._options.host}:{self._options.port}")
+        self._say(f"connected to {self._where}")
+
+    @property
+    def _where(self) -> str:
+        host, port = self._nodes[0]
+        return f"{host}:{port}"
 
     def _fail(self, failure: Failure) -> None:
         self.problem = failure.kind
-        where = f"{self._options.host}:{self._options.port}"
         advice = ADVICE.get(failure.kind, "")
-        self._say(f"broker {where}: {failure.kind}: {failure.detail}{advice and ': '}{advice}")
+        self._say(f"broker {self._where}: {failure.kind}: {failure.detail}{advice and ': '}{advice}")
 
     def _say(self, news: str) -> None:
         """Once, not at every attempt."""

@@ -30,6 +30,7 @@ DEAF_S, SLOWEST_BPS = 25.0, 2_000
 """A PUBACK is awaited for DEAF_S and the time that all bytes under way take at SLOWEST_BPS bytes a second."""
 MAX_UNCONFIRMED = 20
 """Publishes without PUBACK, at most: an election in the broker's cluster withholds PUBACKs for 10-20 s."""
+RESUBSCRIBE_S = 5.0
 WILL_DELAY_S = 45
 """MQTT 5: the broker publishes our will only after so long, so a shorter break is never reported."""
 _SESSION_S = 60
@@ -177,6 +178,8 @@ class Line:
         self.largest = 0
         """Bytes of the largest payload that was confirmed."""
         self.forbidden = ""
+        self._wanted: list[tuple[str, int]] = []
+        self._refused_at: float | None = None
         """What the broker did not permit, in its words; MQTT 3.1.1 cannot say it."""
         self.confirmed = 0
         """Publishes that the broker has confirmed."""
@@ -271,7 +274,14 @@ class Line:
     # ---- sending ------------------------------------------------------------------------------
 
     def subscribe(self, wanted: Sequence[str]) -> None:
-        self._client.subscribe([(topic, 1) for topic in wanted])
+        self._wanted = [(topic, 1) for topic in wanted]
+        self._client.subscribe(self._wanted)
+
+    def subscribe_again(self) -> None:
+        """After a refusal; to be called about once a second. A cluster that elects its leader refuses for seconds."""
+        if self._refused_at is not None and time.monotonic() - self._refused_at >= RESUBSCRIBE_S:
+            self._refused_at = None
+            self._client.subscribe(self._wanted)
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False, expiry_s: int = 0) -> bool:
         """QoS 1. `expiry_s`: the broker need not deliver it later (MQTT 5; 0: always). False: the line is broken."""
@@ -376,7 +386,9 @@ class Line:
     def _on_subscribe(self, _: mqtt.Client, __: Any, ___: int, codes: Any, ____: Any) -> None:
         refused = [str(code) for code in codes if code.is_failure]
         if refused:
-            self.forbidden = f"subscribe: {refused[0]}"
+            self.forbidden, self._refused_at = f"subscribe: {refused[0]}", time.monotonic()
+        elif self.forbidden.startswith("subscribe"):
+            self.forbidden = ""
 
     def _on_message(self, _: mqtt.Client, __: Any, message: mqtt.MQTTMessage) -> None:
         try:

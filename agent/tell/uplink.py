@@ -361,12 +361,16 @@ class Uplink:
 
     def _pump_once(self, line: Line) -> None:
         line.end_if_deaf()
+        line.subscribe_again()
         if self._greeted != self._session():
             self._say_hello(line)
         if self.problem is Kind.MTU and line.largest >= self._lost_bytes:
             self.problem, self._lost_bytes = None, 0
         if line.forbidden and self.problem is not Kind.ACL:
             self._blame(Failure(Kind.ACL, line.forbidden), "the broker refuses a topic")
+        elif self.problem is Kind.ACL and not line.forbidden:
+            self.problem = None
+            self._say("connected, and the broker permits our topics again")
         may_tell = self._answered or time.monotonic() >= self._wait_until
         if not self._center_down and may_tell:
             self._sender.send(line)
