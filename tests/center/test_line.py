@@ -169,3 +169,32 @@ def test_a_broker_that_hangs_up_on_the_question_is_asked_once() -> None:
 
     with Server(hangs_up) as server, line(Options(server.address, server.port)) as made:
         until(made.ready.is_set)
+
+
+def test_a_line_on_which_nothing_is_confirmed_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster that elects its leader may withhold a confirmation for ever, though the line stands."""
+    monkeypatch.setattr("center.line.DEAF_S", 0.5)
+    connections: list[int] = []
+
+    def confirms_nothing(peer: Peer) -> None:
+        while packet := _packet(peer):
+            kind, body = packet
+            if kind == 0x10:
+                connections.append(1)
+                peer.send(bytes((0x20, 2, 0, 0)))
+            elif kind == 0x82:
+                topics = body.count(b"mclz/") or 1
+                peer.send(bytes((0x90, 2 + topics)) + body[:2] + b"\x01" * topics)
+
+    with Server(confirms_nothing) as server, line(Options(server.address, server.port)) as made:
+        until(made.ready.is_set)
+        made.publish("mclz/v1/0000/center/down/ack", b"x", retain=False)
+        until(lambda: made.end_if_deaf() or len(connections) > 1)
+        until(made.ready.is_set)
+
+
+def test_the_next_node_is_asked_when_one_is_gone() -> None:
+    """The nodes of a cluster, in turn."""
+    with Broker() as broker, line(Options(*closed_port(), others=((broker.host, broker.port),))) as made:
+        until(made.ready.is_set)
+        assert made.news == f"connected to {broker.host}:{broker.port}"

@@ -1,12 +1,13 @@
 """The line to the broker, with a real mosquitto."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import paho.mqtt.client as mqtt
@@ -18,8 +19,10 @@ from agent.tell import sending
 from agent.tell.journal import Journal
 from agent.tell.preflight import Endpoint
 from agent.tell.uplink import Uplink
+from contract.failures import Kind
 from contract.messages import Ack, CenterState, Command, Fault, Result
 from tests.chaos.proxy import Proxy
+from tests.evil import Peer, Server
 from tests.support.broker import Broker
 from tests.support.waiting import PATIENCE_S, until
 
@@ -59,8 +62,13 @@ class Ear:
         self.client.publish(topic, msgspec.json.encode(message), 1, retain).wait_for_publish(5)
 
 
+class Where(NamedTuple):
+    host: str
+    port: int
+
+
 def uplink(
-    broker: Broker,
+    broker: Broker | Where,
     journal: Journal,
     verbs: list[str],
     duplicate: Callable[[str], None] = lambda _: None,
@@ -322,3 +330,38 @@ def test_a_line_without_confirmations_is_left(tmp_path: Path, monkeypatch: pytes
             until(up.connected.is_set)
         finally:
             up.stop("test over", 2)
+
+
+def test_what_was_refused_is_subscribed_to_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster that elects its leader refuses for seconds; once it grants, nothing is blamed any more."""
+    monkeypatch.setattr(lines, "RESUBSCRIBE_S", 0.2)
+    asked: list[bytes] = []
+
+    def refuses_once(peer: Peer) -> None:
+        while head := peer.sock.recv(1):
+            size = shift = 0
+            while byte := peer.sock.recv(1)[0]:
+                size |= (byte & 0x7F) << shift
+                shift += 7
+                if byte < 0x80:
+                    break
+            body = peer.sock.recv(size, socket.MSG_WAITALL) if size else b""
+            if head[0] == 0x10:
+                peer.send(bytes((0x20, 2, 0, 0)))
+            elif head[0] == 0x82:
+                asked.append(body)
+                topics = body.count(b"mclz/")
+                code = b"\x80" if len(asked) == 1 else b"\x01"
+                peer.send(bytes((0x90, 2 + topics)) + body[:2] + code * topics)
+
+    journal = Journal(tmp_path / "journal.db")
+    with Server(refuses_once) as server:
+        up = uplink(Where(server.address, server.port), journal, [], newest=False)
+        up.start()
+        try:
+            until(lambda: up.problem is Kind.ACL)
+            until(lambda: up.problem is None and len(asked) == 2)
+            assert asked[0][2:] == asked[1][2:]
+        finally:
+            up.stop("test over", 0.1)
+    journal.close()
