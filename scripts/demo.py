@@ -176,7 +176,8 @@ def play(canteen: Canteen, lang: str, seconds: float | None, console: Console) -
         off_at, on_at = length * 0.45, length * 0.7
         text = TEXT[lang]
         title, rate, rate_due = text["title"].format(GATEWAY), None, 0.0
-        month: subprocess.Popen[bytes] | None = stack.enter_context(replaying(canteen, lang))
+        month: subprocess.Popen[bytes] | None = None
+        month_due = canteen.accepted_ms / 1000 + 2 * LOOK_S
         with Live(console=console, auto_refresh=False, transient=True) as live:
             while seconds is None or time.monotonic() - began < seconds:
                 past = time.monotonic() - began
@@ -189,6 +190,8 @@ def play(canteen: Canteen, lang: str, seconds: float | None, console: Console) -
                         raise Failed(f"the {title_} ended:\n{(canteen.folder / f'{title_}.log').read_text()[-2000:]}")
                 if past >= rate_due:
                     rate, rate_due = canteen.rate(), past + 3
+                if time.time() >= month_due:
+                    month, month_due = stack.enter_context(replaying(canteen, lang)), float("inf")
                 if month and month.poll() is not None:
                     live.console.print(replayed(canteen, month), markup=False)
                     month = None
@@ -201,7 +204,7 @@ def play(canteen: Canteen, lang: str, seconds: float | None, console: Console) -
 
 
 def replaying(canteen: Canteen, lang: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
-    """At the lowest priority: the cameras must not wait for it."""
+    """At the lowest priority, and once the cameras are watched: they must not wait for it."""
     told = ("-m", "scripts.past", str(canteen.folder), "--lang", lang)
     return canteen.process(PAST, "nice", "-n", "19", sys.executable, *told)
 
