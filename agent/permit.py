@@ -35,9 +35,11 @@ class Permit:
     def accepted(self) -> None:
         self.met = replace(self.met, worked=True)
 
-    def refused(self, attempts_left: int | None = None, forgives_s: float | None = None) -> None:
+    def refused(self, attempts_left: int | None = None, forgives_s: float | None = None, *, logins: int = 1) -> None:
+        """`logins`: how many the camera was shown, as far as it may have counted them."""
         self.allowed = False
-        self.met = replace(self.met, failed=self.met.failed + 1, attempts_left=attempts_left, forgives_s=forgives_s)
+        failed = self.met.failed + logins
+        self.met = replace(self.met, failed=failed, attempts_left=attempts_left, forgives_s=forgives_s)
 
 
 def permit(log_in: bool | Permit) -> Permit:

@@ -245,9 +245,9 @@ class Rtsp:
         """The reply to the request sent again with our login.
 
         A login that the camera cuts off unanswered counts as refused, after one repetition for cameras that close
-        after every 401: asking again and again would lock the owner out.
+        after every 401: asking again and again would lock the owner out. Both count, for the camera may count both.
         """
-        credentials, failed = self._credentials(), LoginFailed("connection closed at login")
+        credentials, failed, shown = self._credentials(), LoginFailed("connection closed at login"), 0
         forgives_s: float | None = None
         self._login = None
         challenge, fresh, uses = self._choice(refusal), _closes(refusal), 0
@@ -259,7 +259,7 @@ class Rtsp:
             try:
                 reply = self._exchange(method, url, {**headers, "Authorization": answer})
             except HungUp:
-                fresh = True
+                fresh, shown = True, shown + 1
                 continue
             if reply.status not in (401, 403):
                 self._permit.accepted()
@@ -268,9 +268,10 @@ class Rtsp:
             failed = LoginFailed(f"RTSP {reply.status} to our login", digest.attempts_left(_text(reply)))
             forgives_s = digest.forgives_s(_text(reply), reply.first("retry-after"))
             if not any(one.stale for one in digest.challenges(reply.all("www-authenticate"))):
+                shown += 1
                 break
             challenge, fresh, uses = self._choice(reply), _closes(reply), 0
-        self._permit.refused(failed.attempts_left, forgives_s)
+        self._permit.refused(failed.attempts_left, forgives_s, logins=max(shown, 1))
         raise failed
 
     def _known_login(self, method: str, url: str) -> dict[str, str]:

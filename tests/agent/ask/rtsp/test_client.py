@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from agent.ask.attempt import Deadline, Trouble
 from agent.ask.rtsp import client as rtsp
 from agent.model import Backchannel, Camera, Credentials, NotSeen, Ports, Seen
+from agent.permit import Permit
 from contract.vocabulary import Reason
 from tests import evil
 
@@ -34,7 +35,7 @@ def wants(*challenges: str, body: bytes = b"", heads: tuple[str, ...] = ()) -> b
 OK = reply("200 OK", VIDEO)
 
 
-def describe(server: evil.Server, deadline_s: float = 2.0, *, log_in: bool = True, **fields: Any) -> bytes:
+def describe(server: evil.Server, deadline_s: float = 2.0, *, log_in: bool | Permit = True, **fields: Any) -> bytes:
     return rtsp.describe(server.camera(**fields), log_in=log_in, deadline=Deadline(deadline_s))
 
 
@@ -266,16 +267,20 @@ def test_a_stale_nonce_is_answered_once_more() -> None:
 
 
 def test_hanging_up_on_a_login_is_a_refusal() -> None:
-    """A camera that hangs up on each login gets it twice, not for ever: the retry for lost connections stays out."""
+    """A camera that hangs up on each login gets it twice, not for ever: the retry for lost connections stays out.
+
+    It may count both.
+    """
+    permit = Permit()
 
     def behave(peer: evil.Peer) -> None:
         if not sent(peer.read()):
             peer.send(wants(DIGEST.format("n1")))
             peer.read()
 
-    trouble, server = failure(behave)
+    trouble, server = failure(behave, log_in=permit)
     assert isinstance(trouble, rtsp.LoginFailed)
-    assert sum(bool(sent(request)) for request in server.requests) == 2
+    assert sum(bool(sent(request)) for request in server.requests) == permit.met.failed == 2
 
 
 def test_a_login_that_hangs_times_out() -> None:
