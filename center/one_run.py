@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from center.beats import NEAR_MS, Stretch
-from center.intervals import EMPTY, Intervals, Maxima, Span, normal
+from center.intervals import EMPTY, Intervals, Maxima, Span, normal, union
 from center.live import Live
 from center.testimony import CONTRADICTION, Finding, Told
 from center.timeline import AHEAD_MS, Held, Run, Session
@@ -61,9 +61,14 @@ class OneRun:
         for h, proven_to, following in self._reached:
             if h.to == "offline":
                 until = max(following.at if following else -EVER, self._lasted(h, following))
-                spans = self._clock.told(h.at, min(proven_to, until))
-                found[h.slot] += ((begin, min(end, latest)) for begin, end in spans)
-        return found
+                found[h.slot].append((h.at, min(proven_to, until)))
+        return {
+            slot: [(begin, min(end, latest)) for begin, end in self._told_of(spans)] for slot, spans in found.items()
+        }
+
+    def _told_of(self, spans: Iterable[Span]) -> Iterator[Span]:
+        """In UTC what these boot ms are told as: each once, however many transitions or claims speak of it."""
+        return (told for span in normal(spans) for told in self._clock.told(*span))
 
     # ---- on: told in time
 
@@ -71,10 +76,14 @@ class OneRun:
         found: dict[str, list[Span]] = defaultdict(list)
         for h, _, following in self._reached:
             if h.to == "online":
-                for span in self._in_time(h, following.at if following else EVER):
-                    for known_ms, (begin, end) in self._clock.since(*span):
-                        found[h.slot].append((max(begin, self._live.earliest(known_ms)), end))
-        return {slot: normal(spans) for slot, spans in found.items()}
+                found[h.slot] += self._in_time(h, following.at if following else EVER)
+        known = {slot: normal(self._since_known(normal(spans))) for slot, spans in found.items()}
+        return {slot: its for slot, its in known.items() if its}
+
+    def _since_known(self, spans: Intervals) -> Iterator[Span]:
+        for span in spans:
+            for known_ms, (begin, end) in self._clock.since(*span):
+                yield max(begin, self._live.earliest(known_ms)), end
 
     def _in_time(self, h: Held, until: int) -> Intervals:
         """Boot ms in which the state that h began is covered by a claim that had come, with all up to it, in time."""
@@ -132,14 +141,14 @@ class OneRun:
     def doubt(self, beats: Sequence[Stretch], foreign: Intervals) -> dict[str, Intervals]:
         """By slot ("" for all): where On is withdrawn."""
         found: dict[str, list[Span]] = defaultdict(list)
-        found[""] += foreign
         for h, begin, end, text in (*self._bound_by_claims(), *self._forgetting(beats), *self._checksums(beats)):
-            spans = list(self._clock.told(begin, end))
-            found[h.slot] += spans
-            if text and spans:
+            found[h.slot].append((begin, end))
+            if text and (span := self._clock.ends(begin, end)):
                 key = f"{text.partition(':')[0]}/{self._run[0]}"
-                self.findings.append(Finding(CONTRADICTION, key, h.slot, spans[0][0], spans[-1][1], text))
-        return defaultdict(tuple, {slot: normal(spans) for slot, spans in found.items()})
+                self.findings.append(Finding(CONTRADICTION, key, h.slot, *span, text))
+        doubts = {slot: normal(self._told_of(spans)) for slot, spans in found.items()}
+        doubts[""] = union(doubts.get("", EMPTY), foreign)
+        return defaultdict(tuple, doubts)
 
     def _bound_by_claims(self) -> Iterator[tuple[Held, int, int, str]]:
         """(transition, begin, end, text or "" for no alarm): N1."""

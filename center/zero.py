@@ -168,7 +168,8 @@ class Clock:
         least = min([self.least_ms, before_ms or EVER, *(a.received_ms - a.at for a in early)])
         pieces = list(_pieces(-EVER, EVER, self._alone(early, least), []))
         if self.epochs:
-            self._once = [Once(p.begin, min(p.end, _by_then(self.epochs[0])), p.offset) for p in pieces]
+            until = _by_then(self.epochs[0])
+            self._once = [Once(p.begin, min(p.end, until), p.offset) for p in pieces if p.begin < until]
             self.refused.clear()
             pieces = list(self._dated(stretches, anchors))
         else:  # what the anchor before had dated
@@ -258,12 +259,23 @@ class Clock:
         """The same as each piece says it, and as it was dated once: what was told of a time is not taken away by a
         later word.
         """
-        pieces = self._pieces[max(0, bisect_right(self._begins, begin) - 1) : bisect_left(self._begins, end)]
-        once = self._once[bisect_right(self._once_ends, begin) : bisect_left(self._once_begins, end)]
-        for p in (*(Once(p.begin, p.end, p.offset) for p in pieces), *once):
-            low, high = max(begin, p.begin), min(end, p.end)
-            if low < high:
-                yield low + p.offset, high + p.offset
+        return self._said(begin, end, 1)
+
+    def ends(self, begin: int, end: int) -> Span | None:
+        """From the begin of the first to the end of the last that `told` says, if it says any."""
+        first, last = (next(self._said(begin, end, step), None) for step in (1, -1))
+        return (first[0], last[1]) if first and last else None
+
+    def _said(self, begin: int, end: int, step: int) -> Iterator[Span]:
+        """What `told` says, forward or backward, and no more of it than is taken."""
+        pieces = range(max(0, bisect_right(self._begins, begin) - 1), bisect_left(self._begins, end))
+        once = range(bisect_right(self._once_ends, begin), bisect_left(self._once_begins, end))
+        parts: list[tuple[Sequence[Piece | Once], range]] = [(self._pieces, pieces), (self._once, once)]
+        for those, indices in parts[::step]:
+            for i in indices[::step]:
+                low, high = max(begin, those[i].begin), min(end, those[i].end)
+                if low < high:
+                    yield low + those[i].offset, high + those[i].offset
 
     def offset(self, at: int) -> int:
         """What this boot ms is dated with."""

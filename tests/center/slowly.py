@@ -4,18 +4,50 @@ center/one_run.py says the same, and looks only where something can differ; what
 """
 
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from center.beats import NEAR_MS, Stretch
 from center.intervals import EMPTY, Intervals, Span, normal
 from center.one_run import OneRun
-from center.testimony import Told
+from center.testimony import CONTRADICTION, Finding, Told
 from center.timeline import AHEAD_MS, Held
 from center.zero import EVER
 
 
 class Slowly(OneRun):
     """Overrides what OneRun does quickly, and only that."""
+
+    def off(self) -> dict[str, list[Span]]:
+        """Each transition's time dated by itself."""
+        found: dict[str, list[Span]] = defaultdict(list)
+        latest = self._session.received_ms + AHEAD_MS
+        for h, proven_to, following in self._reached:
+            if h.to == "offline":
+                until = max(following.at if following else -EVER, self._lasted(h, following))
+                spans = self._clock.told(h.at, min(proven_to, until))
+                found[h.slot] += ((begin, min(end, latest)) for begin, end in spans)
+        return found
+
+    def on(self) -> dict[str, Intervals]:
+        found: dict[str, list[Span]] = defaultdict(list)
+        for h, _, following in self._reached:
+            if h.to == "online":
+                for span in self._in_time(h, following.at if following else EVER):
+                    for known_ms, (begin, end) in self._clock.since(*span):
+                        found[h.slot].append((max(begin, self._live.earliest(known_ms)), end))
+        return {slot: its for slot, spans in found.items() if (its := normal(spans))}
+
+    def doubt(self, beats: Sequence[Stretch], foreign: Intervals) -> dict[str, Intervals]:
+        found: dict[str, list[Span]] = defaultdict(list)
+        found[""] += foreign
+        for h, begin, end, text in (*self._bound_by_claims(), *self._forgetting(beats), *self._checksums(beats)):
+            spans = list(self._clock.told(begin, end))
+            found[h.slot] += spans
+            if text and spans:
+                key = f"{text.partition(':')[0]}/{self._run[0]}"
+                self.findings.append(Finding(CONTRADICTION, key, h.slot, spans[0][0], spans[-1][1], text))
+        return {slot: normal(spans) for slot, spans in found.items()}
 
     def _lasted(self, h: Held, following: Held | None) -> int:
         """How far claims that knew of `h` and of nothing after it said that its state lasted."""

@@ -3,7 +3,9 @@
 import cProfile
 import pstats
 import sqlite3
-from collections.abc import Iterator, Sequence
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -156,6 +158,18 @@ def test_anchors_are_believed_in_turn(found: list[AnchorPoint]) -> None:
     assert Clock([], []).in_turn(found) == slowly_in_turn(found)
 
 
+@settings(max_examples=examples(150, 10_000), deadline=None)
+@given(stretches, anchors, st.lists(st.tuples(minutes, minutes), max_size=12))
+def test_a_clock_tells_where_its_word_begins_and_ends(
+    found: list[Stretch], dated: list[AnchorPoint], asked: list[tuple[int, int]]
+) -> None:
+    """As the first and the last of all that it tells."""
+    clock = Clock(found, dated)
+    for begin, end in asked:
+        told = list(clock.told(begin, end))
+        assert clock.ends(begin, end) == ((told[0][0], told[-1][1]) if told else None)
+
+
 # ---- growth --------------------------------------------------------------------------------------
 
 
@@ -194,8 +208,25 @@ def new_sessions(n: int) -> list[object]:
     return sent
 
 
-def calls(folder: Path, sent: list[object]) -> int:
-    """How many calls the rate takes: a count, that no other program on the machine changes."""
+def in_batches(rows: list[dict[str, object]], at: int) -> list[object]:
+    return [letter("ev", events(*rows[i : i + 100]), at) for i in range(0, len(rows), 100)]
+
+
+def late_transitions(n: int) -> list[object]:
+    """A claim of 20 days, anchors all over them, and transitions at their begin that it did not know of."""
+    far = 20 * DAY_MS
+    anchors = [anchor(2 + i, far * i // n, T0 + far * i // n + i % 2) for i in range(n)]
+    moves = [moved(2 + n + i, 0, "offline" if i % 2 else "online") for i in range(n)]
+    claims: list[object] = [
+        letter("hb", beat(far, 1), T0 + far + 50),
+        letter("hb", beat(far, 2 * n + 1), T0 + far + 99),
+    ]
+    first = [letter("state", birth()), letter("ev", events(anchor(1)), T0 + 10)]
+    return [*first, claims[0], *in_batches([*anchors, *moves], T0 + far + 60), claims[1]]
+
+
+def measured(folder: Path, sent: list[object], measure: Callable[[], AbstractContextManager[Callable[[], int]]]) -> int:
+    """What the rate takes."""
     store = Store(str(folder / f"{len(sent)}.db"))
     register(store, "k1", "k2")
     with store.write() as tx:
@@ -204,20 +235,43 @@ def calls(folder: Path, sent: list[object]) -> int:
     for i in range(0, len(sent), 500):
         recorder.record(sent[i : i + 500])  # type: ignore[arg-type]
     span = month_span("2026-11")
-    profile = cProfile.Profile()
-    with store.read() as reader:
-        profile.enable()
+    with store.read() as reader, measure() as found:
         report(reader, When("2026-11", span, span[1], live=False), "slot", Rules())
-        profile.disable()
     store.close()
-    return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+    return found()
 
 
-@pytest.mark.parametrize("hostile", [anchors_and_claims, scattered_zeros, new_sessions])
+@contextmanager
+def calls() -> Iterator[Callable[[], int]]:
+    """A count, that no other program on the machine changes."""
+    profile = cProfile.Profile()
+    profile.enable()
+    yield lambda: int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+    profile.disable()
+
+
+@contextmanager
+def peak_bytes() -> Iterator[Callable[[], int]]:
+    peaks: list[int] = []
+    tracemalloc.start()
+    try:
+        yield peaks.pop
+        peaks.append(tracemalloc.get_traced_memory()[1])
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("hostile", [anchors_and_claims, scattered_zeros, new_sessions, late_transitions])
 def test_twice_the_messages_cost_about_twice(tmp_path: Path, hostile: object) -> None:
     """Whatever a box sends, its cost grows with its bytes, not with their square."""
-    few, many = (calls(tmp_path, hostile(n)) for n in (500, 2_000))  # type: ignore[operator]
+    few, many = (measured(tmp_path, hostile(n), calls) for n in (500, 2_000))  # type: ignore[operator]
     assert many < 8 * few
+
+
+def test_twice_the_messages_take_about_twice_the_memory(tmp_path: Path) -> None:
+    """Transitions that a claim contradicts are not each laid upon each anchor."""
+    few, many = (measured(tmp_path, late_transitions(n), peak_bytes) for n in (250, 1_000))
+    assert many < 6 * few
 
 
 def test_a_heartbeat_costs_the_same_however_many_came_before(tmp_path: Path) -> None:
