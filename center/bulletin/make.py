@@ -5,6 +5,7 @@ bulletin.json, bulletin.xlsx; data/ (Parquet), policy.json, recompute.sql; HOW-T
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from center.bulletin.sheet import sheet
 from center.days.engine import opened, run_stock, shipped, steps, write, write_settings
 from center.days.final import hashed
 from center.intervals import Span
+from center.placing import folder_beside
 from center.rate import Rules, local
 from center.readings import Rule
 from contract import __version__
@@ -70,10 +72,8 @@ class In(Told):
 def make(out: Path, data: Path, stated: Stated, policy: Policy, rules: Rules, rule: Rule) -> dict[str, Any]:
     """Of what is laid in `data`. Gives the bulletin as it reads. Raises In, engine.Failed."""
     _may_stand(out, stated)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    beside = out.with_name(f".{out.name}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    try:
+    with folder_beside(out) as beside:
+        _may_stand(out, stated)  # another one may have ended since
         for name in hashed(data):
             file = beside / "data" / name
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -91,8 +91,6 @@ def make(out: Path, data: Path, stated: Stated, policy: Policy, rules: Rules, ru
         (beside / HOW_TO).write_text("\n".join(how_to()) + "\n", "utf-8")
         (beside / SUMS).write_text("".join(f"{digest}  {name}\n" for name, digest in sums(beside).items()), "utf-8")
         _swap(beside, out)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return told
 
 
@@ -145,7 +143,7 @@ def about(folder: Path) -> dict[str, Any] | None:
 def _may_stand(out: Path, stated: Stated) -> None:
     before = about(out)
     if before is None:
-        if out.is_file() or (out.is_dir() and any(out.iterdir())):
+        if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
             raise In(
                 f"--out {out}: something else is there: name a folder that is empty or not there",
                 f"--out {out}：该处已有其他内容，请指定空文件夹或尚不存在的文件夹",

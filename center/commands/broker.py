@@ -1,12 +1,9 @@
 """canteen-center broker: who may log in there, written as its configuration; which version a NATS is."""
 
 import argparse
-import contextlib
 import json
-import os
 import re
 import socket
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -15,12 +12,15 @@ from center.arguments import Making, Misuse, host_and_port
 from center.commands import FINE, PROBLEM
 from center.forms import out
 from center.holes import nats_hole
+from center.placing import beside
 from center.store import Store
 from contract.messages import CITY_PATTERN, GATEWAY_PATTERN
 from contract.plain import read_plain
 from contract.problems import Words, unreadable, why
 
 KINDS: dict[str, Callable[[Iterable[Account]], str]] = {"mosquitto": mosquitto, "nats": nats}
+OURS = {"mosquitto": re.compile(r"[^:]+:\$.*"), "nats": re.compile(r"users = \[")}
+"""The first line of a file of users: nothing else is replaced."""
 PATIENCE_S = 5.0
 INFO = 64_000
 LISTED = 10
@@ -55,7 +55,7 @@ def _users(options: argparse.Namespace) -> int:
     others = sorted(user for user in known if not _GATEWAY.fullmatch(user))
     accounts = [Account(user, known[user], gateway=False) for user in others]
     accounts += [Account(user, known[user], gateway=True) for user in boxes]
-    _write(options.out, KINDS[options.kind](accounts))
+    _write(options.out, KINDS[options.kind](accounts), options.kind)
     here = f"{options.out}: {len(boxes)} gateways, {len(others)} others"
     out(here if options.lang == "en" else f"{options.out}：网关 {len(boxes)} 个，其他用户 {len(others)} 个")
     return FINE
@@ -94,22 +94,19 @@ def _passwords(file: Path) -> dict[str, str]:
     return found
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Path, text: str, kind: str) -> None:
     """As a whole or not at all, readable by its owner alone: a broker may read it at any moment."""
     try:
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as whole:
-                whole.write(text)
-                whole.flush()
-                os.fsync(whole.fileno())
-            Path(name).replace(file)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
+        first = read_plain(file).decode(errors="replace").strip().partition("\n")[0] if file.is_file() else ""
+        if first and not OURS[kind].fullmatch(first):
+            raise Misuse(
+                f"--out {file}: something else is there, no users of {kind}: name another file",
+                f"--out {file}：其中不是 {kind} 的用户，请换一个文件名",
+            )
+        with beside(file, private=True) as whole:
+            whole.write_text(text, "utf-8")
     except OSError as error:
-        raise unreadable(str(file), error) from error
+        raise Misuse(*(f"--out {error.filename or file}: {words}" for words in why(error))) from error
 
 
 # ---- which version

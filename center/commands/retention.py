@@ -6,6 +6,7 @@ from pathlib import Path
 from center.arguments import Making, Misuse, now_ms, policy_of
 from center.commands import FINE
 from center.forms import answer
+from center.placing import folder
 from center.rate import month_span
 from center.retention import Unfit, check, first_kept, give_up, months_before, old
 from center.show import word
@@ -20,8 +21,8 @@ def add(making: Making) -> None:
         "give up facts older than the policy's months, once these are final",
     )
     retention = making.command("retention", _retention, zh, en)
-    folder = say("按日数据的文件夹，其中有定稿", "of `days`: the final months are there")
-    retention.add_argument("--out", type=Path, required=True, metavar="FOLDER", help=folder)
+    where = say("按日数据的文件夹，其中有定稿", "of `days`: the final months are there")
+    retention.add_argument("--out", type=Path, required=True, metavar="FOLDER", help=where)
     making.policy(retention)
     really = say("确实删除；否则只显示将删除什么", "do it; without this it is only said what would go")
     retention.add_argument("--apply", action="store_true", help=really)
@@ -29,6 +30,7 @@ def add(making: Making) -> None:
 
 
 def _retention(options: argparse.Namespace) -> int:
+    folder(options.out, "--out")
     first = first_kept(now_ms(), policy_of(options.policy).rate.keep_facts.value)
     store = Store(options.database, create=False)
     try:

@@ -12,8 +12,10 @@ from center.arguments import Making, Misuse, loaded, no_month, rules, still_ther
 from center.days.build import build
 from center.days.engine import Row, month
 from center.days.final import Asked, empty, freeze, late, newest
+from center.days.months import worked_in
 from center.forms import Listing, answer, tell
 from center.intervals import Span
+from center.placing import alone, folder, placed
 from center.rate import local, month_of, month_span, percent
 from center.readings import Rule
 from center.registry.command import somebody
@@ -77,7 +79,9 @@ def _build(options: argparse.Namespace) -> int:
     try:
         with store.read() as reader:
             still_there(reader, name, month_span(name)[0])
-        built = build(store, options.out / name / "now", span, rules(options.policy), whole=options.whole)
+        its_rules = rules(options.policy)
+        with worked_in(options.out, "--out", name) as home, placed(options.out, "--out"):
+            built = build(store, home / "now", span, its_rules, whole=options.whole)
     finally:
         store.close()
     said = word("laid", options.lang, name, *map(str, built))
@@ -93,7 +97,9 @@ def _freeze(options: argparse.Namespace) -> int:
     now_ms = time.time_ns() // 1_000_000
     by = options.by or somebody()
     asked = Asked(by, options.reason, now_ms, cut_off, digest_of(policy), rules(options.policy), rule_of(policy))
-    made = freeze(options.out / name, name, span, asked)
+    _laid_here(options.out, name)
+    with worked_in(options.out, "--out", name) as home, placed(options.out, "--out"):
+        made = freeze(home, name, span, asked)
     told = {"month": name, "revision": made.number, "at": local(made.at_ms).isoformat(), "files": len(made.hashes)}
     answer(options, told, word("frozen", options.lang, name, str(made.number), str(len(made.hashes))))
     return 0
@@ -112,16 +118,16 @@ def rule_of(policy: Policy) -> Rule:
 
 def _show(options: argparse.Namespace) -> int:
     name, span = month_asked(options)
-    folder = options.out / name
-    if not (folder / "now" / "places.parquet").exists():
-        raise empty(folder, name)
+    _laid_here(options.out, name)
+    home = options.out / name
     policy: Policy = loaded(load_policy, options.policy)
-    now = month(folder / "now", span, rules(options.policy), rule_of(policy))
-    final = newest(folder)
-    if final and options.level in ("unit", "slot"):
-        listed = month(folder / f"final-{final.number}", span, rules(options.policy), rule_of(policy))
-    else:
-        listed = final.rows if final else now
+    with placed(options.out, "--out"), alone(home, reading=True):
+        now = month(home / "now", span, rules(options.policy), rule_of(policy))
+        final = newest(home)
+        if final and options.level in ("unit", "slot"):
+            listed = month(home / f"final-{final.number}", span, rules(options.policy), rule_of(policy))
+        else:
+            listed = final.rows if final else now
     rows = [row for row in listed if row.level == options.level]
     behind = late(final.rows, now) if final else {}
     rule, lang = rule_of(policy), options.lang
@@ -138,6 +144,13 @@ def _show(options: argparse.Namespace) -> int:
     lines = [f"{name}: {state}", word("star", lang), *([word("late", lang, moved)] if moved else [])]
     tell(options, lambda: head | {"rows": [row._asdict() for row in rows]}, listing, lines=lines)
     return 0
+
+
+def _laid_here(out: Path, name: str) -> None:
+    """Raises Unplaced, Refused where nothing of the month is."""
+    folder(out, "--out")
+    if not (out / name / "now" / "places.parquet").exists():
+        raise empty(out / name, name)
 
 
 def _ratio(row: Row, rule: Rule) -> tuple[int, int]:

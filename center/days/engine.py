@@ -19,7 +19,7 @@ from center.calendar import Gap
 from center.intervals import Span
 from center.rate import Rules, local
 from center.readings import Rule
-from contract.problems import Told
+from contract.problems import Told, both
 
 SQL = Path(__file__).parent.parent / "sql"
 MEMORY, THREADS = "1GB", 2
@@ -144,18 +144,22 @@ class Unlaid(Told):
         )
 
 
-class Failed(Exception):
+class Failed(Told):
     """SQL that DuckDB could not run."""
 
 
 @contextmanager
 def opened(threads: int = THREADS) -> Iterator[Any]:
+    """Raises Failed for a file that is damaged, or that cannot be read or written."""
     import duckdb
 
     with duckdb.connect() as connection:
         connection.execute(f"SET memory_limit = '{MEMORY}'; SET threads = {threads}; SET TimeZone = 'Asia/Shanghai'")
         connection.execute("SET preserve_insertion_order = false")
-        yield connection
+        try:
+            yield connection
+        except (duckdb.IOException, duckdb.InvalidInputException) as error:
+            raise Failed(*both(str(error).partition("\n")[0])) from error
 
 
 def write(connection: Any, file: Path, columns: str, rows: Iterable[Sequence[Any]]) -> None:
@@ -305,7 +309,7 @@ def run_stock(text: str, folder: Path) -> None:
         [sys.executable, "-I", "-c", STOCK], input=text.encode(), cwd=folder, capture_output=True, check=False
     )
     if stock.returncode:
-        raise Failed(stock.stderr.decode(errors="replace").strip().rpartition("\n")[2])
+        raise Failed(*both(stock.stderr.decode(errors="replace").strip().rpartition("\n")[2]))
 
 
 def _settings(connection: Any, span: Span, rules: Rules, rule: Rule) -> None:

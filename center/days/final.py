@@ -15,6 +15,7 @@ from center.days.engine import Row, month
 from center.intervals import Span
 from center.rate import Rules, local
 from center.readings import Rule
+from contract.plain import read_plain
 from contract.problems import Told
 
 LEVELS = ("province", "city", "county")
@@ -92,12 +93,20 @@ class Asked(NamedTuple):
 
 
 def newest(folder: Path) -> Final | None:
-    """The last revision."""
-    numbers = sorted(int(file.stem.partition("-")[2]) for file in folder.glob("final-*.json"))
+    """The last revision. Raises Refused for one that cannot be read."""
+    endings = (file.stem.partition("-")[2] for file in folder.glob("final-*.json"))
+    numbers = sorted(int(ending) for ending in endings if ending.isdecimal())
     if not numbers:
         return None
-    told: dict[str, Any] = json.loads((folder / f"final-{numbers[-1]}.json").read_text("utf-8"))
-    return Final(**{**told, "rows": [Row(*row) for row in told["rows"]]})
+    file = folder / f"final-{numbers[-1]}.json"
+    try:
+        told: dict[str, Any] = json.loads(read_plain(file))
+        return Final(**{**told, "rows": [Row(*row) for row in told["rows"]]})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise Refused(
+            f"{file} cannot be read, or is damaged: put it back from a backup",
+            f"{file} 无法读取或已损坏：请从备份恢复",
+        ) from error
 
 
 def hashed(folder: Path) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """A month as it is laid: frozen where it is final, else as the facts have it now, in a folder that is kept or not."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -9,6 +9,7 @@ from typing import NamedTuple
 from center.days.build import build
 from center.days.final import Final, newest
 from center.intervals import Span
+from center.placing import alone, folder, make_folder, placed
 from center.rate import Rules
 from center.store import Store
 from contract.problems import Told
@@ -54,29 +55,45 @@ class OtherPolicy(Told):
 
 @contextmanager
 def laid(store: Store, days: Path | None, month: Month) -> Iterator[Laid]:
-    """`days`: a folder with one for each month, or None: laid for this once. Raises GivenUp, OtherPolicy."""
+    """`days`: a folder with one for each month, or None: laid for this once. Raises GivenUp, OtherPolicy, Unplaced."""
+    gone = _given_up(store, month)
     if days is None:
         with TemporaryDirectory(prefix="canteen-days-") as home:
-            now = _now(store, Path(home), month)
-            if now is None:
+            if gone:
                 raise GivenUp(month.name)
-            yield Laid(now, None, now)
+            build(store, Path(home), month.span, month.rules)
+            yield Laid(Path(home), None, Path(home))
         return
-    final = newest(days / month.name)
-    if final and final.policy != month.policy:
-        raise OtherPolicy(month.name)
-    now = _now(store, days / month.name / "now", month)
-    if final:
-        yield Laid(days / month.name / f"final-{final.number}", final, now)
-    elif now:
-        yield Laid(now, None, now)
-    else:
-        raise GivenUp(month.name)
+    folder(days, "--days")
+    with ExitStack() as held:
+        if not gone:
+            held.enter_context(worked_in(days, "--days", month.name))
+        final = newest(days / month.name)
+        if final and final.policy != month.policy:
+            raise OtherPolicy(month.name)
+        now = None if gone else days / month.name / "now"
+        if now:
+            with placed(days, "--days"):
+                build(store, now, month.span, month.rules)
+        if final:
+            yield Laid(days / month.name / f"final-{final.number}", final, now)
+        elif now:
+            yield Laid(now, None, now)
+        else:
+            raise GivenUp(month.name)
 
 
-def _now(store: Store, folder: Path, month: Month) -> Path | None:
+def _given_up(store: Store, month: Month) -> bool:
     with store.read() as reader:
-        if month.span[0] < reader.kept_from():
-            return None
-    build(store, folder, month.span, month.rules)
-    return folder
+        return month.span[0] < reader.kept_from()
+
+
+@contextmanager
+def worked_in(days: Path, option: str, name: str) -> Iterator[Path]:
+    """The folder of a month, made where it is not there, for one command at a time. Raises Unplaced."""
+    make_folder(days, option)
+    with ExitStack() as held:
+        with placed(days, option):
+            (days / name).mkdir(exist_ok=True)
+            held.enter_context(alone(days / name))
+        yield days / name

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from center.forms import guarded
+from center.placing import beside, fresh, make_folder
 from center.registry.cells import written
 from center.registry.sheets import ALL, POSITIONS, Column, Sheet
 from center.registry.tree import regions_of
@@ -27,6 +28,7 @@ _BOUND = ("gateway", "slot", "bound_at")
 
 def template(out: Path, policy: Policy, regions: Regions, lang: str) -> dict[str, int]:
     """One sheet for each kind of row, one that explains them; the regions are filled in. Gives sheet -> rows."""
+    fresh(out)
     filled = {"regions": [tuple(region) for region in regions_of(regions)]}
     with workbook(out) as book:
         text = book.add_format({"num_format": "@"})
@@ -75,12 +77,16 @@ def _explain(page: Any, policy: Policy, lang: str) -> None:
 def export(out: Path, reader: Reader, lang: str) -> dict[str, int]:
     """A workbook, or a folder of CSV files in UTF-8 with a BOM, as Excel opens them. Gives sheet -> rows."""
     if out.suffix.lower() == ".xlsx":
+        fresh(out)
         with workbook(out) as book:
             return {sheet.name: _page(book.add_worksheet(_title(sheet, lang)), sheet, reader, lang) for sheet in ALL}
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
+    files = {sheet: out / f"{sheet.name}.csv" for sheet in ALL}
+    for one in files.values():
+        fresh(one)
     counts = {}
     for sheet in ALL:
-        with _beside(out / f"{sheet.name}.csv") as file, file.open("w", encoding="utf-8-sig", newline="") as data:
+        with beside(files[sheet]) as file, file.open("w", encoding="utf-8-sig", newline="") as data:
             table = csv.writer(data)
             written_rows = (table.writerow([guarded(value) for value in row]) for row in _rows(sheet, reader, lang))
             counts[sheet.name] = sum(1 for _ in written_rows) - 1
@@ -140,7 +146,7 @@ def workbook(out: Path, made: datetime | None = None) -> Iterator[Any]:
     from xlsxwriter.exceptions import FileCreateError
 
     plain = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with _beside(out) as file, file.open("wb") as data:
+    with beside(out) as file, file.open("wb") as data:
         book = Workbook(data, {"constant_memory": True, **plain})
         if made:
             book.set_properties({"created": made})
@@ -149,14 +155,3 @@ def workbook(out: Path, made: datetime | None = None) -> Iterator[Any]:
             book.close()
         except FileCreateError as error:
             raise error.args[0] from error
-
-
-@contextmanager
-def _beside(out: Path) -> Iterator[Path]:
-    """A file that takes its name once it is whole."""
-    file = out.with_name(f".{out.name}.part")
-    try:
-        yield file
-        file.replace(out)
-    finally:
-        file.unlink(missing_ok=True)

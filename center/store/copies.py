@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from center.placing import beside
 from center.store.engine import address
 from center.store.migrate import FIRST, Unavailable, newer
 from center.store.schema import HEAD
@@ -38,7 +39,9 @@ def back_up(where: str, out: Path) -> Copy:
         raise Unavailable(f"{source}: no such database", f"{source}：没有这个数据库")
     if out.exists() and out.samefile(source):
         raise Unavailable(f"{out} is the database itself: name another file", f"{out} 就是数据库本身：请换一个文件名")
-    with _told(out), _beside(out) as part:
+    if os.path.lexists(out):
+        _ours(out)
+    with _told(out), beside(out, private=True) as part:
         _copy(source, part)
         examine(part)
     return examine(out)
@@ -58,7 +61,7 @@ def restore(backup: Path, where: str, aside: Path, *, replace: bool) -> Copy:
         )
     if there:
         _unused(target)
-    with _told(target), _beside(target) as part:
+    with _told(target), beside(target, private=True) as part:
         _copy(backup, part)
         if there:
             os.link(target, aside)
@@ -89,6 +92,21 @@ def examine(file: Path) -> Copy:
     return Copy(file, file.stat().st_size, version, heard or 0)
 
 
+def _ours(out: Path) -> None:
+    """Raises Unavailable where a copy would take the place of something else."""
+    if out.is_file() and not out.stat().st_size:
+        return
+    try:
+        examine(out)
+        if any(Path(f"{out}{end}").exists() for end in BESIDE):
+            raise Unavailable(f"{out} is a database in use", f"{out} 是正在使用的数据库")
+    except Unavailable as other:
+        raise Unavailable(
+            f"{other}; only a backup is replaced: name another file",
+            f"{other.text('zh')}；只会替换原有备份，请换一个文件名",
+        ) from other
+
+
 def _file(where: str) -> Path:
     url = address(where)
     if url.drivername != "sqlite":
@@ -112,8 +130,6 @@ def _copy(source: Path, out: Path) -> None:
             there.execute("PRAGMA schema_version")
         there.backup(here)
         here.execute("PRAGMA journal_mode=DELETE")
-    with out.open("rb") as data:
-        os.fsync(data.fileno())
 
 
 def _unused(target: Path) -> None:
@@ -143,21 +159,3 @@ def _told(out: Path) -> Iterator[None]:
 
 def _line(file: object, words: Words) -> Words:
     return Words(f"{file}: {words.en}", f"{file}：{words.zh}")
-
-
-@contextmanager
-def _beside(out: Path) -> Iterator[Path]:
-    """A file, its owner's alone, that takes its name once it is whole and on disk."""
-    part = out.with_name(f".{out.name}.part")
-    part.unlink(missing_ok=True)
-    part.touch(mode=0o600)
-    try:
-        yield part
-        part.replace(out)
-        folder = os.open(out.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    finally:
-        part.unlink(missing_ok=True)

@@ -217,7 +217,7 @@ def test_a_file_that_cannot_be_used_is_named(
         (["alarms", "--database", "{db}", "--days", "-1"], "须为 0 或更大"),
         (["days", "show", "--out", "{tmp}", "--month", "2026-01"], "请先 days build"),
         (["days", "show", "--out", "{tmp}", "--month", "2099-01"], "尚未开始"),
-        (["registry", "template", "{tmp}/none/t.xlsx"], "{tmp}/none/t.xlsx: 文件不存在"),
+        (["registry", "template", "{tmp}/none/t.xlsx"], "{tmp}/none：没有这个文件夹"),
     ],
 )
 def test_mistakes_are_told_in_chinese(

@@ -117,7 +117,7 @@ def test_a_full_disk_or_a_missing_folder_is_told(
     """Where no copy can be written."""
     words = ["--lang", "en", "backup", "--database", str(database), "--out", str(tmp_path / "none" / "copy.db")]
     assert main(words) == 2
-    assert "there is no such file" in capsys.readouterr().err
+    assert f"{tmp_path / 'none'}: there is no such folder" in capsys.readouterr().err
 
 
 def test_a_postgresql_has_means_of_its_own(postgres: Postgres, capsys: pytest.CaptureFixture[str]) -> None:
