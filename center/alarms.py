@@ -15,6 +15,7 @@ from center.rate import local
 from center.show import minute
 from center.store import Reader
 from center.store.lists import ToldRow
+from center.store.schema import TOLD_KINDS
 from contract.messages import BROKEN_JSON, Inventory, InventorySlot
 from contract.text import escaped, tidy
 
@@ -28,6 +29,8 @@ SHARED, TWIN = "shared_camera", "one_picture_twice"
 UNSERVED = "unserved"
 """Of a city in place of a gateway: where workers serve cities, none serves this one."""
 UNSERVED_MS = 60_000
+CODES = (*FINDINGS, DUPLICATE, AHEAD, FLOOD, LOST, SHARED, TWIN, UNSERVED, *TOLD_KINDS)
+"""All that there are."""
 
 
 class Alarm(NamedTuple):

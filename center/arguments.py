@@ -172,6 +172,16 @@ def moment(text: str) -> int:
         ) from error
 
 
+def known_gateway(reader: Reader, gateway: str) -> None:
+    """Raises Misuse for one that is neither registered nor was ever heard; "" is none."""
+    if not gateway or gateway in reader.addresses() or gateway in reader.heard_of() or reader.aside(gateway):
+        return
+    raise Misuse(
+        f"--gateway {gateway}: not in the registry, and never heard: canteen-center gateways lists them",
+        f"--gateway {gateway}：未登记，也从未上报；已有的见 canteen-center gateways",
+    )
+
+
 def locality(tree: Tree, option: str, text: str, now_ms: int) -> str:
     """The code of the locality that an option names by code or name."""
     try:

@@ -28,7 +28,7 @@ class Metrics:
     """Serves until closed. `ask` is called for every question, on the server's own thread. Raises Unservable."""
 
     def __init__(self, where: str, ask: Callable[[], Iterable[Measure]]) -> None:
-        host, port = _address(where)
+        host, port = address(where)
         try:
             from prometheus_client import CollectorRegistry, start_http_server
         except ImportError as error:
@@ -69,7 +69,7 @@ class _Collector:
             yield told
 
 
-def _address(where: str) -> tuple[str, int]:
+def address(where: str) -> tuple[str, int]:
     """Loopback alone: how a province stands is told to nobody who is not on the machine."""
     host, _, port = where.rpartition(":")
     host = "127.0.0.1" if host == "localhost" else host.strip("[]")

@@ -2,8 +2,8 @@
 
 import argparse
 
-from center.alarms import Alarm, alarms, as_json, devices, listing, told, unserved
-from center.arguments import Making, Misuse, now_ms
+from center.alarms import CODES, Alarm, alarms, as_json, devices, listing, told, unserved
+from center.arguments import Making, Misuse, known_gateway, now_ms
 from center.audit import FOR_EVER, PATIENCE_S, audit
 from center.commands import FINE, PROBLEM
 from center.forms import err, tell
@@ -34,7 +34,14 @@ def add(making: Making) -> None:
 def _alarms(options: argparse.Namespace) -> int:
     if options.days < 0:
         raise Misuse(f"--days {options.days} must be 0 or more", f"--days {options.days} 须为 0 或更大")
+    if unknown := next((code for code in options.code if code not in CODES), ""):
+        codes = ", ".join(CODES)
+        raise Misuse(
+            f"--code {unknown}: no such code; there are {codes}", f"--code {unknown}：没有这个代码；可选：{codes}"
+        )
     store = Store(options.database, create=False)
+    with store.read() as reader:
+        known_gateway(reader, options.gateway)
     left = audit(store, Rules(), now_ms(), options.gateway, FOR_EVER if options.all else PATIENCE_S)
     since_ms = now_ms() - options.days * DAY_MS if options.days else 0
     with store.read() as reader:

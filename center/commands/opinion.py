@@ -70,9 +70,14 @@ def _show(options: argparse.Namespace) -> int:
     store = Store(options.database, create=False)
     try:
         with laid(store, options.days, Month(name, span, rules_of(policy), digest_of(policy))) as month:
-            found = disputes(month.folder, span, rules_of(policy), rule_of(policy))
+            found, told_ms = disputes(month.folder, span, rules_of(policy), rule_of(policy))
     finally:
         store.close()
+    if not told_ms:
+        raise Misuse(
+            f"nothing was compared: of {name} no word of the platform is held (opinion import takes its list)",
+            f"没有可比对的内容：{name} 没有平台清单（用 opinion import 导入）",
+        )
     lang = options.lang
     columns = ("place", "unit", "zone", "position", "cannot", "opens")
     rows = [_cells(one, lang, exact=options.csv) for one in found]

@@ -3,7 +3,7 @@
 import argparse
 
 from center import alarms
-from center.arguments import Making, now_ms
+from center.arguments import Making, known_gateway, now_ms
 from center.audit import PATIENCE_S, audit
 from center.commands import FINE, PROBLEM
 from center.forms import Listing, err, tell
@@ -21,6 +21,8 @@ def add(making: Making) -> None:
 
 def _quarantine(options: argparse.Namespace) -> int:
     store = Store(options.database, create=False)
+    with store.read() as reader:
+        known_gateway(reader, options.gateway)
     left = audit(store, Rules(), now_ms(), options.gateway, PATIENCE_S)
     with store.read() as reader:
         kept = reader.aside(options.gateway)

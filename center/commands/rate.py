@@ -24,7 +24,7 @@ from center.compare import Compared, Way, compare
 from center.compare import as_json as compared_as_json
 from center.days.command import rule_of
 from center.forms import Listing, tell
-from center.rate import month_of, month_span, percent
+from center.rate import local, month_of, month_span, percent
 from center.readings import NAMES, Definition, Rule, Share
 from center.report import LEVELS, Report, When, as_json, report
 from center.show import Plain, failing_first, headings, rate_cells, summary, word
@@ -92,7 +92,14 @@ def _when(month: str | None, at_ms: int | None) -> When:
         begin, end = month_span(month or month_of(moment_ms))
     except ValueError as error:
         raise no_month(error) from error
-    span = (begin, max(begin, min(end, moment_ms)))
+    if at_ms is not None and at_ms > now_ms():
+        raise Misuse(
+            f"--at {local(moment_ms).isoformat()} is still to come", f"--at {local(moment_ms).isoformat()} 尚未到来"
+        )
+    if begin >= moment_ms:
+        then_en, then_zh = (" at that time (--at)", "在 --at 时") if at_ms is not None else ("", "")
+        raise Misuse(f"--month {month} has not begun{then_en}", f"--month {month} {then_zh}尚未开始")
+    span = (begin, min(end, moment_ms))
     return When(month or month_of(moment_ms), span, moment_ms, live=at_ms is None)
 
 

@@ -3,6 +3,7 @@
 import argparse
 import gc
 import logging
+import math
 import re
 import signal
 import sys
@@ -16,7 +17,7 @@ from center.forms import err, out
 from center.intake import Intake
 from center.line import Options
 from center.measures import measures
-from center.metrics import Metrics
+from center.metrics import Metrics, Unservable, address
 from center.rate import Rules
 from center.report import standing
 from center.show import now
@@ -26,6 +27,7 @@ from contract.problems import Language, Words
 
 ENDED_BADLY = Words("the worker of the intake ended", "接收线程意外结束")
 RETRY_S = 1.0
+LEAST_S = 0.5
 GARBAGE = 20_000
 """New objects until circles among them are looked for: a batch makes as many, in no circle; looking costs a fifth."""
 
@@ -46,13 +48,20 @@ def add(making: Making) -> None:
     making.policy(serve)
     zh, en = "在本机端口上提供 Prometheus 指标", "serve Prometheus metrics on this port of loopback; default: none"
     serve.add_argument("--metrics", default="", metavar="HOST:PORT", help=say(zh, en))
-    often = say("每隔多少秒显示一行；0 为不显示", "seconds between two lines; 0: print nothing")
+    often = say("每隔多少秒显示一行，至少 0.5；0 为不显示", "seconds between two lines, at least 0.5; 0: print nothing")
     serve.add_argument("--print-interval", type=float, default=60.0, metavar="S", help=often)
 
 
 def _serve(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     its_rules = rules(options.policy)
+    if options.metrics:
+        address(options.metrics)
+    if options.print_interval and not LEAST_S <= options.print_interval < math.inf:
+        raise Misuse(
+            f"--print-interval {options.print_interval:g} must be 0 or at least {LEAST_S} seconds",
+            f"--print-interval {options.print_interval:g} 须为 0，或至少 {LEAST_S} 秒",
+        )
     for code in options.city:
         if not re.fullmatch(CITY_PATTERN, code):
             raise Misuse(
@@ -73,11 +82,15 @@ def _serve(options: argparse.Namespace) -> int:
     gc.freeze()
     gc.set_threshold(GARBAGE, 20, 20)
     intake = Cities(store, how, now_ms) if options.cities else Intake(store, how, now_ms)
-    intake.start()
     metrics = None
-    try:
+    try:  # a port that is taken is told before the broker hears of us
         if options.metrics:
             metrics = Metrics(options.metrics, lambda: measures(intake, store, its_rules, now_ms()))
+    except Unservable:
+        store.close()
+        raise
+    try:
+        intake.start()
         _watch(intake, store, its_rules, stop, options)
     finally:
         if metrics:

@@ -82,6 +82,11 @@ def _period(options: argparse.Namespace, at_ms: int) -> tuple[int, int]:
     end = _moment("--to", options.to_) if options.to_ else begin + 7 * DAY_MS
     if not begin < end <= begin + 366 * DAY_MS:
         raise Misuse("--from must lie before --to, at most a year", "--from 须早于 --to，相隔不超过一年")
+    if begin <= at_ms:
+        raise Misuse(
+            f"--from {options.from_} has passed: a draw is made and published before its period",
+            f"--from {options.from_} 已过：抽取须在时段开始前完成并公布",
+        )
     return begin, end
 
 
@@ -143,15 +148,15 @@ def _lines(asked: Draw, found: Agreement, lang: str) -> list[str]:
     bound = (told["bound"]["low"], told["bound"]["high"])
     lines.append(word("agrees", lang, told["share"]["text"], str(found.agree), str(found.decided), *bound))
     lines.append(word("differs", lang, str(found.not_opened), str(found.opened), str(found.unknown)))
-    if asked.at_ms > asked.from_ms:
+    if asked.late:
         lines.append(word("drawn_late", lang))
     return lines
 
 
 def of_month(reader: Reader, span: tuple[int, int], rules: Rules) -> list[dict[str, Any]]:
-    """For a bulletin: what was drawn of this month's instants, by seed."""
+    """For a bulletin: what was drawn in time of this month's instants, by seed."""
     found = []
-    for one in reader.draws():
+    for one in (one for one in reader.draws() if not one.late):
         rows = [row for row in reader.drawn(one.seed) if span[0] <= row.at_ms < span[1]]
         if rows:
             found.append({"seed": one.seed, **as_json(agreement(reader, rows, rules))})

@@ -274,8 +274,8 @@ class Dispute(NamedTuple):
     opens_ms: int
 
 
-def disputes(folder: Path, span: Span, rules: Rules, rule: Rule) -> list[Dispute]:
-    """The most counted online first. Raises Gap, Unlaid."""
+def disputes(folder: Path, span: Span, rules: Rules, rule: Rule) -> tuple[list[Dispute], int]:
+    """The most counted online first; and of how many ms of E the platform says anything. Raises Gap, Unlaid."""
     _whole(folder)
     with opened() as connection:
         _settings(connection, span, rules, rule)
@@ -285,7 +285,8 @@ def disputes(folder: Path, span: Span, rules: Rules, rule: Rule) -> list[Dispute
             " sum(opens_ms) AS o FROM judged GROUP BY unit, position HAVING c > 0 OR o > 0"
             " ORDER BY c DESC, o DESC, position"
         )
-        return [Dispute(*row) for row in rows.fetchall()]
+        found = [Dispute(*row) for row in rows.fetchall()]
+        return found, int(connection.execute("SELECT coalesce(sum(platform_ms), 0) FROM judged").fetchone()[0])
 
 
 def write_settings(file: Path, span: Span, rules: Rules, rule: Rule) -> None:

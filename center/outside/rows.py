@@ -33,7 +33,10 @@ def read(file: Path, columns: Mapping[str, Column], findings: Findings) -> list[
             rows = iter(table.rows)
             at = _header(rows, columns)
             if at is not None:
-                return list(_rows(table, rows, columns, at, findings))
+                listed = list(_rows(table, rows, columns, at, findings))
+                if not listed:
+                    findings.wrong(Place(table.name), "no_rows")
+                return listed
     findings.wrong(Place(), "list_header", "、".join(one.names[0] for one in columns.values() if one.required))
     return []
 

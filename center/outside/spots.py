@@ -151,6 +151,11 @@ def enter(store: Store, seed: str, file: Path, person: str, now_ms: int) -> tupl
         by_number = {row.number: row for row in tx.drawn(seed)}
         if not by_number:
             raise Refused(f"--seed {seed}: nothing was drawn by it", f"--seed {seed}：没有按它抽取过")
+        if any(one.late for one in tx.draws() if one.seed == seed):
+            raise Refused(
+                f"--seed {seed} was drawn after its period had begun, it proves nothing: draw anew, before the period",
+                f"--seed {seed} 在时段开始后才抽取，不能作为证明：请在时段开始前重新抽取",
+            )
         rows: dict[int, Drawn] = {}
         before = 0
         for one in listed:
@@ -169,5 +174,10 @@ def enter(store: Store, seed: str, file: Path, person: str, now_ms: int) -> tupl
                     result=result, note=one.values["note"] or "", person=person, entered_ms=now_ms
                 )
         findings.judge()
+        if not rows and not before:
+            raise Refused(
+                f"{file}: no result is filled in: write opened, not opened or not tried into its column result",
+                f"{file}：没有填写任何结果，请在“结果”列填写 能打开、打不开 或 未试",
+            )
         tx.enter(list(rows.values()))
     return len(rows), before

@@ -238,10 +238,16 @@ def _shown(key: str, value: Any) -> str:
 
 
 def _log(options: argparse.Namespace) -> int:
+    if options.last < 1:
+        raise Misuse(f"--last {options.last} must be 1 or more", f"--last {options.last} 须为 1 或更大")
     store = Store(options.database, create=False)
     with store.read() as reader:
         changes = reader.audit(options.id, options.last)
     store.close()
+    if options.id and not changes:
+        raise Misuse(
+            f"--id {options.id}: nothing of it is on record", f"--id {options.id}：没有它的任何记录，请核对编号"
+        )
     rows = [(cells.written(c.at_ms), c.person, c.sheet, f"{c.id} {c.at}".strip(), c.before, c.after) for c in changes]
     columns = ("when", "who", "sheet", "what", "before", "after")
     tell(options, lambda: [change._asdict() for change in changes], Listing(columns, rows))

@@ -37,6 +37,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "no_csv": ("不是 CSV：{0}（常见原因：引号没有成对）", "not a CSV: {0} (often a quote that is not closed)"),
     "empty_file": ("文件是空的", "the file is empty"),
+    "no_rows": ("只有表头，没有数据行", "the file has no rows below its header"),
     # ---- the header
     "no_header": (
         "前 10 行中没有认得的表头：列名见 registry template",

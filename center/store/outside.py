@@ -35,6 +35,11 @@ class Draw(NamedTuple):
     at_ms: int
     person: str
 
+    @property
+    def late(self) -> bool:
+        """Made after its period had begun: those concerned may have known."""
+        return self.at_ms >= self.from_ms
+
 
 class Drawn(NamedTuple):
     """One of a draw; `result`: opened, not_opened, not_tried, or "" as long as nobody entered it."""

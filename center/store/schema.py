@@ -54,7 +54,8 @@ events = _table(
     *(_whole("at"), _whole("received_ms"), sa.Column("payload", sa.LargeBinary, nullable=False)),
 )
 """Every content that a seq came with; `kind` is "" for one that cannot be read. The first received stands."""
-TOLD = "kind IN ('conflict', 'identity_changed', 'store_reset', 'view_not_restored', 'fault')"
+TOLD_KINDS = ("conflict", "identity_changed", "store_reset", "view_not_restored", "fault")
+TOLD = f"kind IN {TOLD_KINDS}"
 """Events that are alarms, as the contract names them: they are few, and found without the others."""
 _told = sa.text(TOLD)
 sa.Index("events_told", events.c.received_ms, sqlite_where=_told, postgresql_where=_told)

@@ -108,10 +108,49 @@ def test_silence_while_the_center_listened_is_not_online(database: str, capsys: 
     assert (k1["on_ms"], k1["off_ms"], k1["unknown_ms"]) == (180_000, HOUR, HOUR - 180_000)
 
 
-def test_before_the_month_began_there_is_nothing_to_assess(database: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """An empty E is n/a, neither 0 nor 100."""
-    made = rate(capsys, database, "--at", "2026-10-01T00:00:00Z")
-    assert made["readings"]["time"] == {"numerator": 0, "denominator": 0, "text": "n/a"}
+@pytest.mark.parametrize("policies", [(), ("--policy", "time", "--policy", "hourly-24")], ids=["one", "several"])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--at", "2097-06-01T00:00:00Z"), "--at 2097-06-01T08:00:00+08:00 is still to come"),
+        (("--month", "2097-05"), "--month 2097-05 has not begun"),
+        (("--month", "2026-11", "--at", "2026-10-01T00:00:00Z"), "--month 2026-11 has not begun at that time"),
+        (("--month", "2026-11", "--at", "2026-10-31T16:00:00Z"), "--month 2026-11 has not begun at that time"),
+    ],
+    ids=["at", "month", "month at", "first ms"],
+)
+def test_of_a_time_to_come_no_rate_is_told(
+    database: str, capsys: pytest.CaptureFixture[str], policies: tuple[str, ...], words: tuple[str, ...], said: str
+) -> None:
+    """Neither 0.00 % nor n/a: it is refused, as by assessment and bulletin."""
+    capsys.readouterr()
+    assert main(["rate", "--database", database, "--lang", "en", *words, *policies]) == 2
+    told = capsys.readouterr()
+    assert said in told.err
+    assert told.out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("alarms", "--code", "nosuch"), "--code nosuch: no such code; there are contradiction, clock_refuted,"),
+        (("alarms", "--gateway", "nosuch"), "--gateway nosuch: not in the registry, and never heard"),
+        (("quarantine", "--gateway", "nosuch"), "--gateway nosuch: not in the registry, and never heard"),
+        (("registry", "log", "--id", "nosuch"), "--id nosuch: nothing of it is on record"),
+        (("registry", "log", "--last", "-1"), "--last -1 must be 1 or more"),
+        (("opinion", "show", "--month", "2026-11"), "nothing was compared: of 2026-11 no word of the platform is held"),
+    ],
+    ids=["code", "gateway", "quarantine", "id", "last", "opinion"],
+)
+def test_a_mistyped_name_gets_no_comforting_answer(
+    database: str, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    """What nobody knows by that name is no empty list."""
+    capsys.readouterr()
+    assert main([*words, "--database", database, "--lang", "en"]) == 2
+    told = capsys.readouterr()
+    assert said in told.err
+    assert told.out == ""
 
 
 def test_for_people_in_two_languages(database: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,6 +179,11 @@ def test_for_people_in_two_languages(database: str, capsys: pytest.CaptureFixtur
         ["serve", "--database", "{db}", "--username", "center", "--password-file", "{tmp}/gb.csv"],
         ["serve", "--database", "{db}", "--ca", "{tmp}/bad.csv"],
         ["serve", "--database", "{db}", "--city", "4101,4102"],
+        ["serve", "--database", "{db}", "--print-interval", "nan"],
+        ["serve", "--database", "{db}", "--print-interval", "inf"],
+        ["serve", "--database", "{db}", "--print-interval", "-1"],
+        ["serve", "--database", "{db}", "--print-interval", "1e-9"],
+        ["serve", "--database", "{tmp}/none.db", "--metrics", "0.0.0.0:9417"],
         ["command", "--database", "{db}", "--gateway", "zz-0001", "--verb", "look", "--ca", "{tmp}/bad.csv"],
         ["rate", "--database", "{db}", "--policy", "{tmp}/"],
         ["rate", "--database", "{db}", "--at", "9999-12-31T20:00:00Z"],

@@ -85,8 +85,13 @@ def test_metrics_stay_on_loopback(
 
 def test_a_port_that_is_taken_is_told(broker: Broker, database: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And the center does not run without what it was asked for."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as dialled:
         where = f"127.0.0.1:{taken.getsockname()[1]}"
         words = serving(broker, database, where)
         assert main(words) == 2
-    assert "the port is in use" in capsys.readouterr().err
+        assert "the port is in use" in capsys.readouterr().err
+        words[words.index("--broker") + 1] = f"127.0.0.1:{dialled.getsockname()[1]}"
+        assert main(words) == 2
+        dialled.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody has called
+            dialled.accept()

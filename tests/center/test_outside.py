@@ -10,8 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from center.arguments import rules
 from center.cli import main
 from center.outside.agreement import Bound, at_least, clopper_pearson, printed
+from center.outside.spots import draw
+from center.store import Store
+from center.store.outside import Draw
 from tests.center.provinces import BEGIN, MINUTE, MONTH, made
 
 GB = "41010500001320000001"
@@ -154,7 +158,7 @@ def test_another_word_of_the_same_moment_is_refused(tmp_path: Path, capsys: pyte
 
 # ---- opened by hand -------------------------------------------------------------------------------
 
-PERIOD = ("--from", "2024-06-30T22:00", "--to", "2024-07-01T00:00")
+DAY = 86_400_000
 
 
 def computed(position: str, at_ms: int) -> str:
@@ -165,27 +169,33 @@ def computed(position: str, at_ms: int) -> str:
     return "unknown" if position == "P5" or (position == "P7" and 60 <= minute < 90) else "online"
 
 
-def drawn(capsys: pytest.CaptureFixture[str], database: str, seed: str, n: int) -> list[dict[str, Any]]:
-    ask = ("--database", database, "--seed", seed, "--n", str(n), *PERIOD, "--json", "--by", "王芳")
-    rows: list[dict[str, Any]] = json.loads(run(capsys, 0, "spot-check", "draw", *ask))["rows"]
-    return rows
+def drawn(database: str, seed: str, n: int, *, at_ms: int = BEGIN - DAY) -> list[dict[str, Any]]:
+    """By a draw of that time: the command makes none of a period that has begun."""
+    asked = Draw(seed, BEGIN, BEGIN + 120 * MINUTE, n, at_ms, "王芳")
+    store = Store(database)
+    with store.read() as reader:
+        rows = draw(reader, asked, rules("henan-2021-45"))
+    with store.write() as tx:
+        tx.add_draw(asked, rows)
+    store.close()
+    return [row._asdict() for row in rows]
 
 
 def test_a_seed_draws_the_same_everywhere(database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Positions and instants follow from seed, period and registry; each is assessed then; a seed is used once."""
-    rows = drawn(capsys, database, "双色球 2024-076", 60)
+    rows = drawn(database, "双色球 2024-076", 60)
     other = made(str(tmp_path / "other.db"), tmp_path / "again")
-    assert drawn(capsys, other, "双色球 2024-076", 60) == rows
+    assert drawn(other, "双色球 2024-076", 60) == rows
     assert {row["position"] for row in rows} == {f"P{n}" for n in range(1, 8)}
     assert all(BEGIN <= row["at_ms"] < BEGIN + 120 * MINUTE and row["at_ms"] % MINUTE == 0 for row in rows)
-    assert [row["at_ms"] for row in drawn(capsys, database, "another", 60)] != [row["at_ms"] for row in rows]
+    assert [row["at_ms"] for row in drawn(database, "another", 60)] != [row["at_ms"] for row in rows]
     ask = ("--database", database, "--seed", "双色球 2024-076", "--n", "5", "--lang", "en")
     assert "was drawn by before" in run(capsys, 2, "spot-check", "draw", *ask)
 
 
 def test_results_are_entered_and_compared(database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The printed list, filled in: how many agree, which way the others differ, what is unknown; and the bound."""
-    run(capsys, 0, "spot-check", "draw", "--database", database, "--seed", "s", "--n", "80", *PERIOD)
+    drawn(database, "s", 80)
     table = run(capsys, 0, "spot-check", "show", "--database", database, "--seed", "s", "--csv")
     rows = list(csv.DictReader(io.StringIO(table[1:])))
     assert len(rows) == 80
@@ -218,7 +228,6 @@ def test_results_are_entered_and_compared(database: str, tmp_path: Path, capsys:
     assert (agreement["bound"]["low"], agreement["bound"]["high"]) == (low, high)
     out = run(capsys, code, "spot-check", "show", "--database", database, "--seed", "s", "--lang", "en")
     assert f"95 % bound {low} to {high}" in out
-    assert "drawn after its period had begun" in out
     run(capsys, 0, "bulletin", "--database", database, "--month", MONTH, "--out", str(tmp_path / "b"))
     stated = json.loads((tmp_path / "b" / "bulletin.json").read_text())["about"]["spot_checks"]
     assert [(one["seed"], one["agree"]) for one in stated] == [("s", wanted["agree"])]
@@ -227,7 +236,7 @@ def test_results_are_entered_and_compared(database: str, tmp_path: Path, capsys:
 def test_wrong_results_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Another position than was drawn, a word that is no result, one entered already, one of a time to come."""
     database = made(str(tmp_path / "center.db"), tmp_path / "registry")
-    rows = drawn(capsys, database, "s", 2)
+    rows = drawn(database, "s", 2)
     first = rows[0]["position"]
 
     def enter(text: str, seed: str = "s") -> str:
@@ -242,6 +251,15 @@ def test_wrong_results_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture
     ask = ("--database", database, "--seed", "s", "--json")
     assert json.loads(run(capsys, 0, "spot-check", "enter", good, *ask)) == {"entered": 1, "unchanged": 0}
     assert "something else is on record" in enter(f"1,{first},not opened\n")
+    blank = listed(tmp_path, f"number,position,result\n1,{first},\n2,{rows[1]['position']},\n")
+    none = run(capsys, 2, "spot-check", "enter", blank, "--database", database, "--seed", "s", "--lang", "en")
+    assert "no result is filled in: write opened, not opened or not tried" in none
+    assert "the file has no rows" in enter("")
+    drawn(database, "late", 1, at_ms=BEGIN)
+    assert "was drawn after its period had begun" in enter(f"1,{first},opened\n", "late")
+    assert "drawn after its period had begun" in run(
+        capsys, 0, "spot-check", "show", "--database", database, "--seed", "late", "--lang", "en"
+    )
     coming = ("--database", database, "--seed", "t", "--n", "1", "--json")
     row = json.loads(run(capsys, 0, "spot-check", "draw", *coming))["rows"][0]
     assert "is still to come" in enter(f"1,{row['position']},opened\n", "t")
@@ -253,7 +271,11 @@ def test_wrong_results_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture
         (("--n", "0"), "--n 0 must be 1 to 10000"),
         (("--n", "5", "--from", "noon"), "--from 'noon' is no time"),
         (("--n", "5", "--from", "2024-07-02", "--to", "2024-07-01"), "--from must lie before --to"),
-        (("--n", "5", "--from", "2020-01-01", "--to", "2020-01-02"), "nothing is assessed in that period"),
+        (("--n", "5", "--from", "2024-07-01", "--to", "2099-01-01"), "--from must lie before --to, at most a year"),
+        (
+            ("--n", "5", "--from", "2024-06-30T22:00"),
+            "--from 2024-06-30T22:00 has passed: a draw is made and published",
+        ),
     ],
 )
 def test_a_draw_that_cannot_be_is_refused(
@@ -262,4 +284,9 @@ def test_a_draw_that_cannot_be_is_refused(
     """In words; no draw is kept, the seed is free."""
     database = made(str(tmp_path / "center.db"), tmp_path / "registry")
     assert said in run(capsys, 2, "spot-check", "draw", "--database", database, "--seed", "s", "--lang", "en", *words)
-    assert len(drawn(capsys, database, "s", 1)) == 1
+    assert len(drawn(database, "s", 1)) == 1
+    (tmp_path / "none.csv").write_text("gateway,city\nzz-0001,4101\n")
+    nothing = str(tmp_path / "nothing.db")
+    assert main(["registry", "import", str(tmp_path / "none.csv"), "--database", nothing]) == 0
+    ask = ("--database", nothing, "--seed", "s", "--n", "5", "--lang", "en")
+    assert "nothing is assessed in that period" in run(capsys, 2, "spot-check", "draw", *ask)
