@@ -214,8 +214,8 @@ HARMLESS = re.compile(r"/dev/null|/proc/.*|.*/__pycache__/.*")
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
 def test_an_inspection_writes_its_report_and_nothing_else(tmp_path: Path) -> None:
-    """Traced with all its children, `inspect` opens no file for writing but the report and the record of
-    refused logins; pictures it decodes in memory.
+    """Traced with all its children, `inspect` opens no file for writing but the report and its own record of
+    refused logins and of the time; pictures it decodes in memory.
 
     Neither what it prints, nor the report, nor any argv or environment holds the password.
     """
@@ -244,9 +244,9 @@ def test_an_inspection_writes_its_report_and_nothing_else(tmp_path: Path) -> Non
     assert b'"source": "main"' in (tmp_path / "out").read_bytes()  # a picture was decoded
     written = {name for name, how in OPENED.findall(trace.read_text()) if WRITES.search(how)}
     written = {name for name in written if not HARMLESS.fullmatch(name)}
-    logins = {name for name in written if Path(name).name.startswith(".logins.json.")}
-    assert written - logins == {str(file) for file in report.rglob("*.html")}
-    assert {Path(name).parent for name in logins} <= {tmp_path / "state" / "canteen-agent"}
+    records = {name for name in written if Path(name).name.startswith((".logins.json.", ".clock.json."))}
+    assert written - records == {str(file) for file in report.rglob("*.html")}
+    assert {Path(name).parent for name in records} <= {tmp_path / "state" / "canteen-agent"}
     assert any("agent.ask.picture.decoder" in one.words for one in witness.children.values())
     places = contents(report) | {"out": (tmp_path / "out").read_bytes(), "argv and environ": witness.shown.encode()}
     assert len(places) > 2

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from simulator.unit import Unit
+from tests.support.waiting import PATIENCE_S
 
 USER, PASSWORD = "admin", "canteen-2021"
 DEVICE = "http://www.onvif.org/ver10/device/wsdl"
@@ -31,7 +32,7 @@ class Reply(NamedTuple):
         return found[1] if found else ""
 
 
-def connect(unit: Unit, port: int, timeout_s: float = 5.0) -> socket.socket:
+def connect(unit: Unit, port: int, timeout_s: float = PATIENCE_S) -> socket.socket:
     return socket.create_connection((unit.address, port), timeout_s)
 
 

@@ -121,7 +121,7 @@ def test_a_flood_costs_little_and_crowds_nobody_out(
         (one,) = rounds(cable, 1, known, duration_s=1.8, knock_s=0)
     honest = [device for device in one["found"] if device["address"] == CAMERA]
     assert [device["epr"] for device in honest] == ["urn:uuid:honest"]
-    assert sum(one["rejected"].values()) > 500  # the flood was on; a slow machine sends less of it in that time
+    assert sum(one["rejected"].values()) > 100  # the flood was on; a slow machine sends less of it in that time
     assert len(one["found"]) <= 200
     assert one["cpu_s"] <= 0.5
 

@@ -122,9 +122,9 @@ def test_hostile_cameras_cost_neither_memory_nor_the_others() -> None:
         devices = {name: stack.enter_context(Device(Evil(answer))) for name, (answer, _) in every.items()}
         good = stack.enter_context(Device(Onvif(login="wsse")))
         cameras = [device.camera(name, PASSWORD) for name, device in devices.items()]
-        began = time.monotonic()
-        told, peak_mb = in_a_child(*cameras, good.camera("good", PASSWORD), deadline_s=7)
-        assert time.monotonic() - began < 10
+        _, ready_s, _ = in_a_child(good.camera("first", PASSWORD), deadline_s=60)
+        told, took_s, peak_mb = in_a_child(*cameras, good.camera("good", PASSWORD), deadline_s=7)
+        assert took_s < 10 + ready_s  # to start takes a second, and ten on a busy machine: no camera's doing
         assert canary.connections == 0
         said = [request.head + request.body for device in devices.values() for request in device.requests]
     assert isinstance(told["good"].stream_uri, Seen)
@@ -144,8 +144,9 @@ def test_before_enrolment_no_login_is_sent() -> None:
         assert reason(told.device) is Reason.REFUSED
 
 
-def in_a_child(*cameras: Camera, deadline_s: float) -> tuple[dict[str, Capabilities], float]:
-    """What a child of our own answers, and its peak memory in MB."""
+def in_a_child(*cameras: Camera, deadline_s: float) -> tuple[dict[str, Capabilities], float, float]:
+    """What a child of our own answers, how long it took, and its peak memory in MB."""
+    began = time.monotonic()
     with capability_child() as child:
         assert child.stdin
         assert child.stdout
@@ -156,7 +157,8 @@ def in_a_child(*cameras: Camera, deadline_s: float) -> tuple[dict[str, Capabilit
         for line in child.stdout:
             answers.append(decode_answer(line))
             peak_kib = max(peak_kib, high_water_kib(child.pid))
-    return {answer.slot: answer.capabilities for answer in answers}, peak_kib / 1024
+    took_s = time.monotonic() - began
+    return {answer.slot: answer.capabilities for answer in answers}, took_s, peak_kib / 1024
 
 
 def high_water_kib(pid: int) -> int:
