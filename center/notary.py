@@ -30,7 +30,7 @@ from center.testimony import (
     told_by_run,
 )
 from center.timeline import AHEAD_MS, AnchorPoint, History, Known, Run, Session, sessions
-from center.zero import EVER, Clock
+from center.zero import EVER, Clock, Said, said
 
 OVERLAP_MS = 300_000
 """So long may two runs overlap: Unknown, no alarm."""
@@ -46,7 +46,7 @@ class Judged(NamedTuple):
 
 def judge(testimony: Testimony, dark_after_ms: int, within_ms: int) -> Judged:
     """Each slot's online and offline time, the signs of life, and what contradicts itself."""
-    clocks = _clocks(testimony)
+    clocks = clocks_of(testimony)
     life = _life(testimony, clocks)
     heard = normal((first, last + dark_after_ms) for first, last in life)
     away = normal((first, last + NEAR_MS) for first, last in testimony.refused)
@@ -67,15 +67,17 @@ def _once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 # ---- clocks and life ----------------------------------------------------------------------------
 
 
-def _clocks(t: Testimony) -> dict[str, Clock]:
+def clocks_of(t: Testimony) -> dict[str, Clock]:
     beats: dict[str, list[Stretch]] = defaultdict(list)
     anchors: dict[str, list[AnchorPoint]] = defaultdict(list)
     zeros: dict[str, int] = {}
+    others: dict[str, list[Said]] = defaultdict(list)
     begin = end = 0
     for s in t.beats:
         if t.up and not begin <= s.first_ms < end:  # most came in the same time of being up as the one before
             touched = between(t.up, s.first_ms, s.last_ms + 1)
             if not touched:  # what came while the center was not up moves no Z
+                others[s.alike.boot].append(said(s))
                 continue
             begin, end = touched[0]
         beats[s.alike.boot].append(s)
@@ -83,8 +85,10 @@ def _clocks(t: Testimony) -> dict[str, Clock]:
         anchors[a.boot].append(a)
     for c in t.before:
         zeros[c.boot] = min(zeros.get(c.boot, EVER), c.zero_ms)
+    for _, c in t.closings:
+        others[c.boot].append(Said(c.received_ms, c.received_ms, c.received_ms - c.settled_to))
     boots = {*(s.alike.boot for s in t.beats), *anchors, *zeros}
-    return {boot: Clock(beats[boot], anchors[boot], zeros.get(boot)) for boot in boots}
+    return {boot: Clock(beats[boot], anchors[boot], zeros.get(boot), others[boot]) for boot in boots}
 
 
 def _life(t: Testimony, clocks: dict[str, Clock]) -> Intervals:

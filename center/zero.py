@@ -6,18 +6,19 @@ Z, the boot's millisecond 0, is the least of (receipt - at) of the heartbeats th
 minutes (five of them). From then on it stands: no single one moves it by more than that, and what is lower rules onward
 only. Where heartbeats of a later `at` agree for as long on another one, more than five minutes off, a new epoch begins
 (the machine was paused, or its boot clock did not count in a sleep); between two epochs nothing is dated. In a boot
-with a Z an anchor within five minutes of it is believed, any other refused. A boot without one is dated by its anchors.
+with a Z an anchor within five minutes of it is believed, any other refused. A boot without one is dated by its anchors:
+the first one believed dates all of it, each later one that of which nothing had been told yet.
 
 Each step follows from what had come by then, in the order of the receipts: no later word dates anew what was dated.
 """
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Sequence
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from center.beats import CELL_MS, Stretch
+from center.beats import CELL_MS, NEAR_MS, Stretch
 from center.intervals import Span
 from center.timeline import AHEAD_MS, UNSURE_MS, AnchorPoint
 
@@ -75,17 +76,16 @@ class _Watch:
         self._due: tuple[int, int] | None = None
         """(since when it has lasted for long enough, window) of a row."""
         self._since: list[Stretch] = []
-        self._lasting: list[tuple[int, int]] = []
-        """(zero, last receipt) of what bears the newest epoch out."""
-        self._end = -EVER
+        self._borne = _Reach()
+        """By what bears the newest epoch out."""
 
     def take(self, s: Stretch) -> None:
         self.until(s.first_ms)
         zero_ms, newest = first_zero(s), self.found[-1] if self.found else None
         if newest and abs(zero_ms - newest.zero_ms) <= OFF_MS:
-            heappush(self._lasting, (s.alike.late * CELL_MS, s.last_ms))
+            self._borne.take(*said(s)[1:])
             return
-        end = self._end_by(s.first_ms)
+        end = self._borne.by(s.first_ms)
         if s.at_lo <= end:
             return
         self._since.append(s)
@@ -110,14 +110,40 @@ class _Watch:
         if self.found:
             self.found[-1] = self.found[-1]._replace(end=row.end)
         self.found.append(Epoch(row.begin, EVER, row.zero_ms, known_ms))
-        near = (s for s in self._since if abs(first_zero(s) - row.zero_ms) <= OFF_MS)
-        self._lasting = [(s.alike.late * CELL_MS, s.last_ms) for s in near]
-        heapify(self._lasting)
-        self._end, self._due, self._since = -EVER, None, []
+        self._borne = _Reach()
+        for s in self._since:
+            if abs(first_zero(s) - row.zero_ms) <= OFF_MS:
+                self._borne.take(*said(s)[1:])
+        self._due, self._since = None, []
         self._rows.clear()
 
-    def _end_by(self, now_ms: int) -> int:
-        """How far, boot ms, the newest epoch was borne out by then."""
+
+class Said(NamedTuple):
+    """Received from `first_ms` to `last_ms`; none of it tells of boot ms beyond its receipt less `zero_ms`."""
+
+    first_ms: int
+    last_ms: int
+    zero_ms: int
+
+
+def said(s: Stretch) -> Said:
+    return Said(s.first_ms, s.last_ms, s.alike.late * CELL_MS)
+
+
+class _Reach:
+    """How far, boot ms, a boot had been told of by a moment; to be asked in the order of time."""
+
+    def __init__(self, coming: Iterable[Said] = ()) -> None:
+        self._coming = sorted(coming, reverse=True)
+        self._lasting: list[tuple[int, int]] = []
+        self._end = -EVER
+
+    def take(self, last_ms: int, zero_ms: int) -> None:
+        heappush(self._lasting, (zero_ms, last_ms))
+
+    def by(self, now_ms: int) -> int:
+        while self._coming and self._coming[-1].first_ms < now_ms:
+            self.take(*self._coming.pop()[1:])
         while self._lasting and self._lasting[0][1] < now_ms:
             zero_ms, last_ms = heappop(self._lasting)
             self._end = max(self._end, last_ms - zero_ms)
@@ -156,28 +182,30 @@ class Clock:
     """One boot's milliseconds in UTC. Nothing that comes later dates anew what was dated: each word rules onward."""
 
     def __init__(
-        self, stretches: Sequence[Stretch], anchors: Sequence[AnchorPoint], before_ms: int | None = None
+        self,
+        stretches: Sequence[Stretch],
+        anchors: Sequence[AnchorPoint],
+        before_ms: int | None = None,
+        others: Sequence[Said] = (),
     ) -> None:
-        """`before_ms`: the boot's zero as it was known before there were stretches."""
+        """`before_ms`: the boot's zero as it was known before there were stretches. `others`: what else claims some of
+        it.
+        """
         self.epochs = epochs(stretches)
         self.refused: list[AnchorPoint] = []
-        self.least_ms = min([s.zero_ms for s in stretches], default=EVER)
         self._once: list[Once] = []
-        first_ms = self.epochs[0].known_ms if self.epochs else EVER
-        early = [a for a in anchors if a.received_ms <= first_ms]
-        least = min([self.least_ms, before_ms or EVER, *(a.received_ms - a.at for a in early)])
-        pieces = list(_pieces(-EVER, EVER, self._alone(early, least), []))
+        self._reach = _Reach((*map(said, stretches), *others))
+        pieces = list(_pieces(-EVER, EVER, self._alone(stretches, anchors, before_ms or EVER), []))
         if self.epochs:
-            until = _by_then(self.epochs[0])
-            self._once = [Once(p.begin, min(p.end, until), p.offset) for p in pieces if p.begin < until]
+            for p in pieces:
+                self._keep(p.begin, p.end, p.offset, self.epochs[0])
             self.refused.clear()
             pieces = list(self._dated(stretches, anchors))
-        else:  # what the anchor before had dated
-            pairs = [(a, b) for a, b in pairwise(pieces) if abs(a.offset - b.offset) > LATENCY_MS]
-            self._once = [Once(b.begin, b.end, a.offset) for a, b in pairs]
         self._pieces = list(_squeezed(pieces))
         self._begins = [piece.begin for piece in self._pieces]
-        self._once_begins, self._once_ends = [once.begin for once in self._once], [once.end for once in self._once]
+        self._once_ends = [once.end for once in self._once]
+        self._once_begins = [*accumulate((once.begin for once in reversed(self._once)), min)][::-1]
+        """The least of those from there on."""
 
     def __bool__(self) -> bool:
         return bool(self._pieces)
@@ -192,28 +220,58 @@ class Clock:
             near = [a for a in anchors if before < a.at < until and _near(a, epoch)]
             seen |= set(near)
             if before != -EVER:
-                self._once.append(Once(before + 1, _by_then(epoch), offset))
+                self._keep(before + 1, EVER, offset, epoch)
             steps = _steps([s for s in stretches if begin <= s.at_lo <= epoch.end], epoch)
-            sure = self.in_turn([a for a in near if a.err_ms < UNSURE_MS] or near, steps, epoch.known_ms)
+            sure = self.in_turn(_best(near, epoch), steps, epoch.known_ms)
             for piece in _pieces(begin, epoch.end if last else epoch.end + 1, sure, steps, epoch.known_ms):
                 offset = piece.offset
                 yield piece
             before = epoch.end
         self.refused += (a for a in anchors if a not in seen and a.err_ms < UNSURE_MS)
 
-    def _alone(self, anchors: Sequence[AnchorPoint], zero_ms: int) -> list[AnchorPoint]:
-        """Those believed where there is no Z."""
-        told = [a for a in anchors if a.utc_ms <= a.received_ms + AHEAD_MS]
-        sure = [a for a in told if a.err_ms < UNSURE_MS]
-        return self.in_turn(sure or [a for a in told if abs(a.utc_ms - a.at - zero_ms) <= AHEAD_MS])
+    def _keep(self, begin: int, end: int, offset: int, epoch: Epoch) -> None:
+        """So these boot ms were dated when the epoch was known: what was told of them by then stays told."""
+        now_ms = _settled(epoch)
+        end = min(end, self._reach.by(now_ms), now_ms + AHEAD_MS - offset)
+        if begin < end:
+            self._once.append(Once(begin, end, offset))
+
+    def _alone(self, stretches: Sequence[Stretch], anchors: Sequence[AnchorPoint], least_ms: int) -> list[AnchorPoint]:
+        """Those believed until there is a Z, each received when that was clear: an unsure one, while there is no sure
+        one, when the least zero that had been seen by then bears it out.
+        """
+        until = _settled(self.epochs[0]) if self.epochs else EVER
+        came: list[tuple[int, int, tuple[AnchorPoint, ...]]] = [(s.first_ms, first_zero(s), ()) for s in stretches]
+        came += [(a.received_ms, a.received_ms - a.at, (a,)) for a in anchors]
+        believed: list[AnchorPoint] = []
+        unsure: list[tuple[int, AnchorPoint]] = []
+        sure = False
+        for moment, zero_ms, told in sorted(one for one in came if one[0] <= until):
+            least_ms = min(least_ms, zero_ms)
+            for a in told:
+                if a.err_ms >= UNSURE_MS:
+                    heappush(unsure, (a.at - a.utc_ms, a))
+                elif a.utc_ms <= a.received_ms + AHEAD_MS:
+                    sure = True
+                    believed.append(a)
+            while not sure and unsure and least_ms - AHEAD_MS <= -unsure[0][0]:
+                offset, a = heappop(unsure)
+                if -offset <= least_ms + AHEAD_MS and a.utc_ms <= a.received_ms + AHEAD_MS:
+                    believed.append(a._replace(received_ms=moment))
+        return self.in_turn(believed, onward=True)
 
     def in_turn(
-        self, anchors: Sequence[AnchorPoint], steps: Sequence[tuple[int, int]] = (), known_ms: int = EVER
+        self,
+        anchors: Sequence[AnchorPoint],
+        steps: Sequence[tuple[int, int]] = (),
+        known_ms: int = EVER,
+        *,
+        onward: bool = False,
     ) -> list[AnchorPoint]:
         """In the order of their receipts; none that dates anew what one before it, or Z, has dated.
 
         One that came after Z was known, and is not near to all that Z dated from its `at` to its receipt, rules from
-        its receipt on.
+        its receipt on. `onward`: after the first, each rules from there on of which nothing had been told.
         """
         came = sorted((at + zero_ms, zero_ms) for at, zero_ms in steps)
         least = [EVER, *accumulate((zero_ms for _, zero_ms in came), min)]
@@ -227,11 +285,14 @@ class Clock:
                 last_ms = min(zero_ms, least[bisect_right(came, (a.received_ms, EVER))])
                 dated = [zero_ms, last_ms, *([_offset_at(ats, offsets, a.at)] if ats else [])]
                 if any(abs(offset - one) > REFINED_MS for one in dated):
-                    at = max(a.at, a.received_ms - last_ms)
-                    a = a._replace(at=at, utc_ms=at + offset)
-            if ats and ats[-1] >= a.at and abs(_offset_at(ats, offsets, a.at) - offset) > STEP_MS:
-                self.refused += [told] if told.err_ms < UNSURE_MS else []
-                continue
+                    a = _from(a, a.received_ms - last_ms)
+            if ats and onward:
+                a = _from(a, self._reach.by(a.received_ms))
+            if ats and ats[-1] >= a.at:
+                differs = abs(_offset_at(ats, offsets, a.at) - offset) > STEP_MS
+                self.refused += [told] if differs and told.err_ms < UNSURE_MS else []
+                if differs or onward:
+                    continue
             believed.append(a)
             if a.at not in offsets:
                 offsets[a.at] = offset
@@ -309,9 +370,23 @@ def _offset_at(ats: Sequence[int], offsets: dict[int, int], at: int) -> int:
     return offsets[ats[max(0, bisect_right(ats, at) - 1)]]
 
 
-def _by_then(epoch: Epoch) -> int:
-    """Boot ms: how far its heartbeats had come when it was known."""
-    return epoch.known_ms - epoch.zero_ms + 1
+def _from(a: AnchorPoint, at: int) -> AnchorPoint:
+    """It, ruling from there on."""
+    at = max(a.at, at)
+    return a._replace(at=at, utc_ms=at + a.utc_ms - a.at)
+
+
+def _settled(epoch: Epoch) -> int:
+    """When a heartbeat must have come that showed it, UTC ms: within a stretch only the first and last are kept."""
+    return epoch.known_ms + NEAR_MS
+
+
+def _best(near: Sequence[AnchorPoint], epoch: Epoch) -> list[AnchorPoint]:
+    """The sure ones, and before the first of them such unsure ones as Z, which is surer, bears out to a minute."""
+    first_ms = min((a.received_ms for a in near if a.err_ms < UNSURE_MS), default=EVER)
+    unsure = (a for a in near if a.err_ms >= UNSURE_MS and epoch.known_ms < first_ms > a.received_ms)
+    borne_out = (a for a in unsure if abs(a.utc_ms - a.at - epoch.zero_ms) < UNSURE_MS)
+    return [*(a for a in near if a.err_ms < UNSURE_MS), *borne_out]
 
 
 def _near(a: AnchorPoint, epoch: Epoch) -> bool:

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from center.decode import Incoming
 from center.intervals import EMPTY, Intervals, difference, intersection, normal, total, union
-from center.notary import Judged, judge
+from center.notary import Judged, clocks_of, judge
+from center.presence import Presence
 from center.rate import Rules, dark
 from center.testimony import CONTRADICTION, VAIN, claims_of
-from center.timeline import Claim, History, Known, known
-from center.zero import LATENCY_MS
+from center.timeline import AHEAD_MS, Claim, History, Known, known
+from center.zero import EVER, LATENCY_MS
 from tests.center.hearing import hear
 from tests.center.letters import T0, anchor, beat, event, events, letter, moved
 from tests.center.villains import MINUTE, Box, Villain
@@ -66,6 +67,12 @@ def by(messages: list[Incoming], now: int) -> Judged:
     return judged([m for m in messages if m.received_ms <= now])
 
 
+def lives(messages: list[Incoming], now: int = EVER) -> Intervals:
+    """When any run is known to have lived, by what had come by then: there it stands against others."""
+    t = hear([m for m in messages if m.received_ms <= now], UP)
+    return Presence(t, clocks_of(t), DARK_AFTER).of_others(("", "", ""), ((-EVER, EVER),))
+
+
 def receipts(messages: list[Incoming], late: Intervals, now: int) -> Iterator[int]:
     """When what is told of these moments came, up to now: they may have been online before something contradicted."""
     if late:
@@ -95,10 +102,24 @@ def test_no_message_turns_off_dark_or_late_time_into_on(rnd: Random) -> None:
         for slot in final.known:
             told_off = normal((b + LATENCY_MS, e - LATENCY_MS) for b, e in of(then, slot).off)
             assert intersection(of(final, slot).on, told_off) == EMPTY
+            assert difference(told_off, of(final, slot).off) == EMPTY
             late = difference(intersection(lit(final, slot), over), union(nearly(then, slot), nearly(true, slot)))
             for ms in receipts(everything, late, now):
                 late = difference(late, nearly(by(everything, ms), slot))
             assert late == EMPTY
+
+
+@many
+@given(randoms)
+def test_no_message_takes_back_when_a_run_lived(rnd: Random) -> None:
+    """What its life took from another run stays taken, whatever is said later."""
+    box = Box(rnd)
+    everything = box.run() + Villain(rnd, box, rnd.randint(1, box.minutes)).lies(rnd.randint(1, 12))
+    final = lives(everything)
+    for cut in rnd.sample(range(1, box.minutes + 90), 3):
+        now = T0 + cut * MINUTE
+        then = intersection(lives(everything, now), ((T0 - EVER, now + AHEAD_MS),))
+        assert difference(normal((b + LATENCY_MS, e - LATENCY_MS) for b, e in then), final) == EMPTY
 
 
 @many
@@ -277,6 +298,86 @@ def test_what_a_life_took_from_another_run_no_later_word_about_its_clock_gives_b
     for made in (before, after):
         assert difference(of(made, "k1").on, ((T0 + 63 * MINUTE, T0 + 96 * MINUTE),)) == EMPTY
         assert total(of(made, "k1").on) > 20 * MINUTE
+
+
+def unsure(seq: int, off_ms: int = 0) -> dict[str, object]:
+    """An anchor of a clock that nobody vouches for."""
+    return anchor(seq, 0, T0 + off_ms) | {"err_ms": 60_000}
+
+
+LATER = (
+    letter("hb", beat(2**50, 2), T0 + 121 * MINUTE),
+    letter("ev", events(anchor(3, 0, T0 - 600 * MINUTE)), T0 + 121 * MINUTE),
+    letter("ev", events(anchor(3, 0, T0 + 4 * MINUTE)), T0 + 121 * MINUTE),
+)
+
+
+@pytest.mark.parametrize("later", LATER, ids=["a heartbeat of no time", "an anchor far off", "an anchor near"])
+def test_a_boot_that_was_dated_stays_dated(later: Incoming) -> None:
+    """Two sessions side by side: one says offline, by a clock that nobody vouches for and with heartbeats too far apart
+    to agree; the other online. Neither the offline time of the one nor what its life took comes back.
+    """
+    told = [letter("ev", events(unsure(1), moved(2, 0, "offline")), T0 + 100)]
+    told += [letter("hb", beat(m * MINUTE, 2, offline=("k1",)), T0 + m * MINUTE + 50) for m in range(10, 120, 10)]
+    rows = [row | {"boot": "b2", "session": "s2"} for row in (anchor(1), moved(2, 0, "online"))]
+    told.append(letter("ev", events(*rows, store="j2"), T0 + 90))
+    for m in range(1, 121):
+        other = beat(m * MINUTE, 2, session="s2", store="j2").replace(b'"b1"', b'"b2"')
+        told.append(letter("hb", other, T0 + m * MINUTE + 60))
+    before, after = judged(told), judged([*told, later])
+    assert total(of(before, "k1").off) == 110 * MINUTE
+    assert difference(of(before, "k1").off, of(after, "k1").off) == EMPTY
+    assert difference(of(after, "k1").on, of(before, "k1").on) == EMPTY
+    assert difference(lives(told), lives([*told, later])) == EMPTY
+
+
+@pytest.mark.parametrize("off_ms", [290_000, -290_000])
+@pytest.mark.parametrize("apart", [1, 10])
+def test_a_late_sure_anchor_moves_nothing_that_an_unsure_one_dated(off_ms: int, apart: int) -> None:
+    """With a zero of the center's own and without one: it holds from its receipt on."""
+    told = [letter("ev", events(unsure(1, off_ms), moved(2, 0, "online")), T0 + 90)]
+    told.append(letter("ev", events(moved(3, 60 * MINUTE, "offline")), T0 + 60 * MINUTE + 90))
+    told.append(letter("ev", events(moved(4, 70 * MINUTE, "online")), T0 + 70 * MINUTE + 90))
+    for m in range(1, 180, apart):
+        high = 2 if m < 60 else 3 if m < 70 else 4
+        words = beat(m * MINUTE + 1, high, offline=("k1",) if high == 3 else ())
+        told.append(letter("hb", words, T0 + m * MINUTE + 1))
+    sure = letter("ev", events(anchor(5, 178 * MINUTE, T0 + 178 * MINUTE)), T0 + 180 * MINUTE)
+    before, after = judged(told), judged([*told, sure])
+    assert total(of(before, "k1").off) == 10 * MINUTE
+    assert of(after, "k1").off == of(before, "k1").off
+    assert intersection(of(after, "k1").on, of(before, "k1").off) == EMPTY
+    assert after.findings == before.findings == ()
+
+
+def test_a_clock_that_stood_still_in_a_power_cut_costs_no_time() -> None:
+    """Three minutes behind by its own word, told at once; ten minutes later somebody sets it right."""
+    rows = (unsure(1, -3 * MINUTE), moved(2, 1_000, "online"))
+    told = [letter("ev", events(*rows), T0 + 1_100), *minutes(1, 60, 2)]
+    told.append(letter("ev", events(anchor(3, 10 * MINUTE, T0 + 10 * MINUTE)), T0 + 10 * MINUTE + 90))
+    made = judged(told)
+    assert of(made, "k1").on == ((T0 + 1_000, T0 + 59 * MINUTE),)
+    assert made.findings == ()
+
+
+def test_anchors_that_each_agree_with_the_one_before_move_no_past() -> None:
+    """Each two seconds later than the last, and of an earlier time: together they would move it by minutes."""
+    told = [letter("ev", events(anchor(1, 200 * MINUTE, T0 + 200 * MINUTE), moved(2, 0, "offline")), T0 + 200 * MINUTE)]
+    told.append(letter("hb", beat(201 * MINUTE, 2, offline=("k1",)), T0 + 201 * MINUTE))
+    rows = [anchor(2 + n, (200 - n) * MINUTE, T0 + (200 - n) * MINUTE + n * 2_000) for n in range(1, 150)]
+    lies = [letter("ev", events(row), T0 + (202 + n) * MINUTE) for n, row in enumerate(rows)]
+    before, after = judged(told), judged([*told, *lies])
+    assert difference(of(before, "k1").off, of(after, "k1").off) == EMPTY
+
+
+def test_what_was_claimed_ahead_of_the_clock_stays_offline() -> None:
+    """A boot anchored ten hours back claims hours to come, so the time until now; then heartbeats date it."""
+    back = letter("ev", events(anchor(1, 0, T0 - 600 * MINUTE), moved(2, 0, "offline")), T0 + 100)
+    closing = event(3, "coverage", 0, **{"from": 0, "to": 580 * MINUTE, "seq_high": 2})
+    told = [back, letter("ev", events(closing), T0 + 200)]
+    before, after = judged(told), judged([*told, *minutes(1, 20, 2, offline=("k1",))])
+    assert total(of(before, "k1").off) == 580 * MINUTE
+    assert difference(of(before, "k1").off, of(after, "k1").off) == EMPTY
 
 
 def test_life_that_was_is_not_made_dark_to_gain_time() -> None:

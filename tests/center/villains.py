@@ -85,7 +85,7 @@ class Villain:
         """Single messages of any kind, and rows of them that agree with one another."""
         found: list[Incoming] = []
         for _ in range(count):
-            found += self._row() if self.rnd.random() < 0.3 else [self._lie()]
+            found += self._row() if self.rnd.random() < 0.4 else [self._lie()]
         return found
 
     def _row(self) -> list[Incoming]:
@@ -94,13 +94,19 @@ class Villain:
         begin = self._now()
         zeros = [T0 + zero for of, _, _, zero in self.box.sessions if of == boot]
         off = rnd.choice((-600, -100, -10, -6, -4, -1, 0, 0, 0, 1, 4, 6, 10, 100)) * MINUTE
+        apart = rnd.choice((1, 1, 1, 10))  # so far apart, heartbeats agree on no zero
         zero = (zeros[0] if zeros else begin - rnd.randint(0, 60) * MINUTE) + off
         first = max(0, begin - zero)
         since, high = rnd.choice((0, 1_000, first)), rnd.choice((0, self.box.seq, self.box.seq + 2))
         slot = rnd.choice(SLOTS)
         found: list[Incoming] = []
+        row: dict[str, Any] = {"boot": boot, "session": session, "at": rnd.choice((since, first))}
+        if rnd.random() < 0.4:
+            utc = zero + row["at"] + rnd.choice((-290, -30, 0, 0, 30, 290)) * 1_000
+            words = {"kind": "anchor", "utc_ms": max(0, utc), "err_ms": rnd.choice((20, 60_000)), "source": "ntp"}
+            payload = msgspec.json.encode({"store": store, "events": [row | {"seq": self.box.seq + 5} | words]})
+            found.append(letter("ev", payload, begin + rnd.choice((40, 40, 20 * MINUTE))))
         if high > self.box.seq:
-            row: dict[str, Any] = {"boot": boot, "session": session, "at": rnd.choice((since, first))}
             words = {
                 "slot": slot,
                 "from": "unknown",
@@ -112,7 +118,7 @@ class Villain:
             found.append(letter("ev", msgspec.json.encode({"store": store, "events": rows}), begin + 50))
         lists = rnd.choice(({}, {}, {"offline": [slot]}, {"unknown": list(SLOTS)}))
         for minute in range(rnd.choice((1, 5, 6, 20, 60))):
-            now = begin + minute * MINUTE + rnd.choice((100, 100, 2_000, 50_000))
+            now = begin + minute * apart * MINUTE + rnd.choice((100, 100, 2_000, 50_000))
             told: dict[str, Any] = {"boot": boot, "session": session, "store": store, "at": max(0, now - zero), "n": 2}
             told |= {"watching_since": since, "settled_to": max(0, now - zero), "seq_high": high}
             found.append(letter("hb", msgspec.json.encode(told | lists), now))
@@ -133,9 +139,11 @@ class Villain:
         return boot, session, store
 
     def _at(self, now: int) -> int:
-        """A boot ms: of any time, or of about now."""
+        """A boot ms: of any time, of about now, or of none."""
         zero = self.rnd.choice(self.box.sessions)[3]
         at = self.rnd.choice((now - T0 - zero, self.rnd.randint(0, self.box.minutes * MINUTE)))
+        if self.rnd.random() < 0.05:
+            at = 2**50
         return max(0, at + self.rnd.choice((0, 0, 0, -1_000, 60_000, 400_000)))
 
     def _lie(self) -> Incoming:
@@ -161,7 +169,7 @@ class Villain:
                 row |= {"kind": "coverage", "from": rnd.choice((0, self._at(now))), "to": self._at(now)}
                 row |= {"seq_high": rnd.randint(0, self.box.seq + 9)}
             case "anchor":
-                utc = rnd.choice((0, now, T0 + rnd.randint(0, self.box.minutes * MINUTE)))
+                utc = rnd.choice((0, now, now + 290_000, T0 + rnd.randint(0, self.box.minutes * MINUTE)))
                 row |= {"kind": "anchor", "utc_ms": utc, "err_ms": rnd.choice((20, 60_000)), "source": "ntp"}
             case "gap":
                 row |= {"kind": "gap", "from_seq": 1, "to_seq": max(1, seq - 1), "from": 0, "to": self._at(now)}
