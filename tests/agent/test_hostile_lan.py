@@ -234,6 +234,7 @@ def test_an_inspection_writes_its_report_and_nothing_else(tmp_path: Path) -> Non
             "8554",
         ]
         asked += ["--username", "admin", "--password-file", str(tmp_path / "camera.password"), "--json"]
+        asked += ["--timeout", "240"]  # so that a busy machine decodes the picture
         with (tmp_path / "out").open("wb") as out:
             command = [*traced, *asked, "--report", str(report)]
             own = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
