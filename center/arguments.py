@@ -19,7 +19,8 @@ from center.registry.words import sentence
 from center.store import Reader
 from contract.language import Say
 from contract.policy import Policy, load_policy
-from contract.problems import Told, both, unreadable
+from contract.problems import Told, unreadable
+from contract.shipped import Unshipped
 
 POLICY = "henan-2021-45"
 
@@ -95,10 +96,10 @@ def loaded(load: Any, name: str) -> Any:
     """A file of the configuration. Raises ConfigError with all that is wrong with it, Misuse."""
     try:
         return load(name)
+    except Unshipped as error:
+        raise Misuse(*error.words) from error
     except OSError as error:
-        if error.errno:
-            raise unreadable(name, error) from error
-        raise Misuse(*both(str(error))) from error
+        raise unreadable(name, error) from error
 
 
 def policy_of(name: str) -> Policy:

@@ -5,6 +5,7 @@ A problem knows its place (file, line, key) and its kind; how it was found must 
 
 import errno
 import os
+import socket
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -44,6 +45,10 @@ _WHY = {
     errno.ENOSPC: Words("the disk is full", "磁盘已满"),
     errno.EDQUOT: Words("the disk quota is used up", "磁盘配额已用完"),
     errno.EADDRINUSE: Words("the port is in use", "端口已被占用"),
+    errno.ECONNREFUSED: Words("Connection refused: nothing listens there", "连接被拒绝：该端口没有服务"),
+    errno.ECONNRESET: Words("the other side broke the connection off", "对方中断了连接"),
+    errno.EHOSTUNREACH: Words("no way leads to that host", "无法到达该主机"),
+    errno.ENETUNREACH: Words("no way leads to that network", "无法到达该网络"),
     errno.EIO: Words("the disk fails to read or write", "磁盘读写出错"),
 }
 _UNUSABLE = Words("the path is not usable", "路径不可用")
@@ -53,6 +58,10 @@ def why(error: OSError | ValueError) -> Words:
     """Why a file cannot be read or written, in words for people: no number, no name of an exception."""
     if isinstance(error, UnicodeError):
         return Words("it is not UTF-8 text", "不是 UTF-8 文本")
+    if isinstance(error, socket.gaierror):
+        return Words("the name of the host is not known", "主机名无法解析")
+    if isinstance(error, TimeoutError):
+        return Words("no answer in time", "超时无应答")
     number = error.errno if isinstance(error, OSError) else None
     return _WHY.get(number or 0, both(os.strerror(number)) if number else _UNUSABLE)
 

@@ -9,12 +9,23 @@ from typing import TypeVar
 
 from contract import strict_yaml
 from contract.plain import read_plain
+from contract.problems import Words
 
 T = TypeVar("T")
 _PACKAGED = Path(__file__).parent / "data"
 FOLDER = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "config"
 """In a wheel they lie in this package, in a checkout in config/: a package of that name would collide with PyPI's."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
+
+
+class Unshipped(FileNotFoundError):
+    """Told with the names of those that are shipped; it has no number of an error."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        known = ", ".join(names(kind))
+        zh = {"policy": "办法", "regions": "区划", "reading": "口径"}.get(kind, kind)
+        self.words = Words(f"no {kind} named {name!r}; shipped: {known}", f"没有名为 {name!r} 的{zh}；自带：{known}")
+        super().__init__(self.words.en)
 
 
 def load(kind: str, name_or_path: str, type_: type[T]) -> T:
@@ -28,7 +39,7 @@ def load(kind: str, name_or_path: str, type_: type[T]) -> T:
         return strict_yaml.load(read_plain(source), type_, source=str(source))
     found = FOLDER / kind / f"{name_or_path}.yaml"
     if not _NAME.fullmatch(name_or_path) or not found.is_file():
-        raise FileNotFoundError(f"no {kind} named {name_or_path!r}; shipped: {', '.join(names(kind))}")
+        raise Unshipped(kind, name_or_path)
     return strict_yaml.load(found.read_bytes(), type_, source=f"{kind}/{name_or_path}.yaml")
 
 

@@ -10,10 +10,11 @@ from center.commands.assessment import kept
 from center.days.command import digest_of, month_asked, rule_of
 from center.days.engine import Dispute, disputes
 from center.days.months import Month, laid
-from center.forms import Listing, answer, tell
+from center.forms import Listing, answer, err, tell
 from center.outside.opinions import take_over
 from center.registry.command import say_unfit
-from center.registry.problems import Unfit
+from center.registry.problems import Findings, Unfit
+from center.registry.words import said, sentence
 from center.show import lasted, word
 from center.store import Store
 from contract.problems import unreadable
@@ -44,14 +45,15 @@ def _import(options: argparse.Namespace) -> int:
         raise Misuse(
             f"--holds {options.holds} must be 1 to 1440 minutes", f"--holds {options.holds} 须为 1 至 1440 分钟"
         )
-    return taken(options, "added", lambda store: take_over(store, options.file, options.holds * MINUTE_MS, now_ms()))
+    holds_ms = options.holds * MINUTE_MS
+    return taken(options, "added", lambda store, found: take_over(store, options.file, holds_ms, now_ms(), found))
 
 
-def taken(options: argparse.Namespace, name: str, take: Callable[[Store], tuple[int, int]]) -> int:
+def taken(options: argparse.Namespace, name: str, take: Callable[[Store, Findings], tuple[int, int]]) -> int:
     """Rows of a file, all or none: `take` tells how many were new, `name` in JSON, and how many were there already."""
-    store = Store(options.database, create=False)
+    store, findings = Store(options.database, create=False), Findings()
     try:
-        new, before = take(store)
+        new, before = take(store, findings)
     except Unfit as unfit:
         say_unfit(unfit, f"{options.file}: ", options.lang)
         return MISUSE
@@ -59,6 +61,8 @@ def taken(options: argparse.Namespace, name: str, take: Callable[[Store], tuple[
         raise unreadable(str(options.file), error) from error
     finally:
         store.close()
+    for warning in findings.warnings:
+        err(f"{sentence('note', options.lang)}: {said(warning, options.lang)}")
     line = f"{word('added', options.lang)} {new}  {word('unchanged', options.lang)} {before}"
     answer(options, {name: new, "unchanged": before}, line)
     return FINE

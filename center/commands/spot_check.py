@@ -114,7 +114,9 @@ def _listing(rows: list[Drawn], options: argparse.Namespace) -> Listing:
 
 def _enter(options: argparse.Namespace) -> int:
     by = options.by or somebody()
-    return taken(options, "entered", lambda store: enter(store, *_seed(options), options.file, by, now_ms()))
+    return taken(
+        options, "entered", lambda store, found: enter(store, *_seed(options), options.file, by, now_ms(), found)
+    )
 
 
 def _show(options: argparse.Namespace) -> int:

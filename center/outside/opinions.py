@@ -43,9 +43,8 @@ class Taken(NamedTuple):
     unchanged: int
 
 
-def take_over(store: Store, file: Path, holds_ms: int, now_ms: int) -> Taken:
+def take_over(store: Store, file: Path, holds_ms: int, now_ms: int, findings: Findings) -> Taken:
     """`holds_ms`: how long a word holds where no later one follows. Raises Unfit with every mistake, OSError."""
-    findings = Findings()
     listed = read(file, COLUMNS, findings)
     findings.judge()
     with store.write() as tx:

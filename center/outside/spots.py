@@ -142,9 +142,8 @@ COLUMNS = {
 }
 
 
-def enter(store: Store, seed: str, file: Path, person: str, now_ms: int) -> tuple[int, int]:
+def enter(store: Store, seed: str, file: Path, person: str, now_ms: int, findings: Findings) -> tuple[int, int]:
     """(entered now, entered before). All or nothing; what is entered stays. Raises Unfit, Refused, OSError."""
-    findings = Findings()
     listed = read(file, COLUMNS, findings)
     findings.judge()
     with store.write() as tx:

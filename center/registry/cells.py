@@ -50,7 +50,7 @@ def text_of(limit: int, *, required: bool) -> Parse:
         text = " ".join(raw.replace("\u3000", " ").split())
         if (required and not text) or len(text) > limit or not text.isprintable():
             raise Wrong("text", str(1 if required else 0), str(limit))
-        return text
+        return _no_boolean(text)
 
     return parse
 
@@ -62,6 +62,13 @@ def identity(raw: str) -> str:
         raise Wrong("power", text)
     if not text or len(text) > MAX_ID or not text.isprintable():
         raise Wrong("text", "1", str(MAX_ID))
+    return _no_boolean(text)
+
+
+def _no_boolean(text: str) -> str:
+    """As a workbook shows a truth value: no name and no id."""
+    if text in ("TRUE", "FALSE"):
+        raise Wrong("boolean", text)
     return text
 
 
@@ -96,7 +103,7 @@ def chosen(names: dict[str, str]) -> Parse:
 
 def listed(raw: str) -> str:
     """Several names, however they are set apart, as "a、b"; each once."""
-    parts = (" ".join(part.split()) for part in _LISTED.split(raw.translate(_WIDE)))
+    parts = (_no_boolean(" ".join(part.split())) for part in _LISTED.split(raw.translate(_WIDE)))
     text = "、".join(dict.fromkeys(part for part in parts if part))
     if len(text) > MAX_NOTE or not text.isprintable():
         raise Wrong("text", "0", str(MAX_NOTE))

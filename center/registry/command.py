@@ -14,6 +14,7 @@ from center.arguments import Making, Misuse, loaded
 from center.forms import Listing, err, out, tell
 from center.registry import REGIONS, cells, writing
 from center.registry.problems import Place, Problem, Unfit
+from center.registry.sheets import ALL
 from center.registry.taking_over import File, Order, Summary, fields, take_over, titles
 from center.registry.words import said, sentence
 from center.show import Bar, word
@@ -42,7 +43,9 @@ def add(making: Making) -> None:
         ("import", "导入表格，全部或全不", "take sheets over, all or nothing"),
     ):
         act = making.command(name, _take_over, zh, en)
-        sheets = say("XLSX 或 CSV，格式见 registry template", "XLSX or CSV; see registry template")
+        sheets = say(
+            "XLSX、CSV，或导出的文件夹，格式见 registry template", "XLSX or CSV, or an exported folder; see template"
+        )
         act.add_argument("file", type=Path, nargs="+", metavar="FILE", help=sheets)
         wrong = say("原登记的位置有误，过去的也一并改正", "a place that differs was wrong, for the past as well")
         act.add_argument("--correct", action="store_true", help=wrong)
@@ -108,6 +111,7 @@ def _export(options: argparse.Namespace) -> int:
 
 def _take_over(options: argparse.Namespace) -> int:
     policy = loaded(load_policy, options.policy)
+    options.file = [file for path in options.file for file in _sheets_at(path)]
     with ExitStack() as stack:
         files = [File(_name(path), stack.enter_context(_opened(path))) for path in options.file]
         return _taken_over(files, policy, options)
@@ -135,6 +139,20 @@ def _taken_over(files: list[File], policy: Policy, options: argparse.Namespace) 
             temporary.cleanup()
     _tell(summary, options)
     return FINE
+
+
+def _sheets_at(path: Path) -> list[Path]:
+    """A file; of a folder the sheets that an export leaves there. Raises Misuse where there is none."""
+    if not path.is_dir():
+        return [path]
+    found = [file for sheet in ALL if (file := path / f"{sheet.name}.csv").is_file()]
+    if not found:
+        names = ", ".join(f"{sheet.name}.csv" for sheet in ALL)
+        raise Misuse(
+            f"{path}: a folder without a sheet of an export ({names}): name the files",
+            f"{path}：文件夹中没有导出的表（{names}）：请逐个指定文件",
+        )
+    return found
 
 
 def _store(database: str, *, create: bool) -> tuple[Store, TemporaryDirectory[str] | None]:

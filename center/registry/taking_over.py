@@ -93,7 +93,7 @@ def _stage(registrar: Registrar, files: Sequence[File], order: Order, findings: 
     known = Known(tree, kinds(order.policy), today, registrar.addresses(), registrar.units())
     reading = Reading(known, findings, stage.put)
     for file in files:
-        before = reading.tables
+        before, rows = reading.tables, stage.rows + len(reading.whole_units)
         try:
             for table in tables(file.data, findings, progress):
                 reading.read(table)
@@ -101,6 +101,8 @@ def _stage(registrar: Registrar, files: Sequence[File], order: Order, findings: 
             findings.take(unfit)
         if reading.tables == before and not findings.problems:
             findings.wrong(Place(), "no_header")
+        elif stage.rows + len(reading.whole_units) == rows:
+            findings.warn(Place(file.name), "no_rows")
     for region in shipped:
         if region.code not in reading.regions:  # what a sheet says of a place is newer
             stage.put("regions", "", 0, tuple(region))
@@ -119,9 +121,11 @@ class _Stage:
     def __init__(self, registrar: Registrar) -> None:
         self._registrar = registrar
         self._seen: set[int] = set()
+        self.rows = 0
         self.doubles: list[tuple[str, str, int, tuple[Any, ...]]] = []
 
     def put(self, table: str, sheet: str, line: int, row: tuple[Any, ...]) -> None:
+        self.rows += 1
         if table != "bindings":  # theirs are looked for in the database: some have no time yet
             key = row[: _KEYS[table]]
             mark = hash((table, key))

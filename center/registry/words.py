@@ -51,6 +51,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "twice": ("列 {0} 出现两次", "column {0} stands twice"),
     "fields": ("有 {0} 个字段，表头有 {1} 个", "{0} fields, the header has {1}"),
     "other_sheet": ("没有认得的表头，未读取", "no header that is known: not read"),
+    "hidden_sheet": ("是隐藏的工作表，同样读取", "a hidden sheet, it is read as well"),
+    "hidden_rows": (
+        "有 {0} 行被隐藏，首行在此，同样读取",
+        "{0} rows are hidden, the first here; they are read as well",
+    ),
     "merged": ("合并单元格“{0}”已填入其下各行", "the merged cell “{0}” was filled down"),
     # ---- lists from outside
     "list_header": ("前 10 行中没有所需的表头：{0}", "no header with the columns {0} within the first 10 rows"),
@@ -98,6 +103,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "formula_cell": (
         "是公式：请改填其值（复制，选择性粘贴“数值”）",
         "a formula: enter its value (copy, paste special “values”)",
+    ),
+    "error_cell": ("是错误值（如 #REF!）：请改填其值", "an error such as #REF!: enter the value"),
+    "boolean": (
+        "{0} 的值 {1} 是 Excel 的逻辑值：请填写文字",
+        "{0} {1} is a truth value of Excel: enter the text that is meant",
     ),
     # ---- a place
     "former": (

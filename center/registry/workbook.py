@@ -19,6 +19,10 @@ MAX_RATIO = 300
 """No sheet that a person or a program filled is packed tighter."""
 CHUNK = 1 << 20
 _FORMULA = re.compile(rb'<(?:\w+:)?c\b[^>]*?\br="([A-Z]+)([0-9]+)"[^>]*>\s*<(?:\w+:)?f[ />]')
+_ERROR = re.compile(rb'<(?:\w+:)?c\b(?=[^>]*?\bt="e")[^>]*?\br="([A-Z]+)([0-9]+)"')
+_SOUGHT = (("formula_cell", b"f", _FORMULA), ("error_cell", b't="e"', _ERROR))
+"""Cells that have no value of their own: (sentence, bytes that stand in every one, how it is found)."""
+_HIDDEN = re.compile(rb'<(?:\w+:)?row\b(?=[^>]*?\bhidden="(?:1|true)")[^>]*?\br="([0-9]+)"')
 _OVERLAP = 400
 """Bytes that a formula's cell may be cut by the end of a chunk."""
 MAX_FORMULAS = 5
@@ -27,15 +31,18 @@ FIRST = (REGIONS.zh, REGIONS.name)
 
 
 def tables(data: BinaryIO, findings: Findings, progress: Progress) -> Iterator[Table]:
-    """Raises Unfit. One table for each sheet that is shown or hidden alike."""
-    from python_calamine import CalamineError, CalamineWorkbook, PasswordError
+    """Raises Unfit. One table for each sheet; of one that is hidden, and of hidden rows, a person is told."""
+    from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetVisibleEnum
 
-    _weigh(data)
+    _weigh(data, findings)
     data.seek(0)
     try:
         book = CalamineWorkbook.from_filelike(data)
+        hidden = {one.name for one in book.sheets_metadata if one.visible != SheetVisibleEnum.Visible}
         for name in sorted(book.sheet_names, key=lambda name: name not in FIRST):
             sheet = book.get_sheet_by_name(name)
+            if name in hidden and sheet.start:
+                findings.warn(Place(name), "hidden_sheet")
             yield Table(name, _rows(name, sheet, findings, progress), True, sheet.start[1] if sheet.start else 0)
     except PasswordError:
         raise Unfit([Problem(Place(), "locked")]) from None
@@ -122,7 +129,7 @@ def _text(value: object) -> str:
 # ---- what is in the archive ---------------------------------------------------------------------
 
 
-def _weigh(data: BinaryIO) -> None:
+def _weigh(data: BinaryIO, findings: Findings) -> None:
     """Unpacks without keeping, before anybody trusts what the archive says of its size. Raises Unfit."""
     try:
         with zipfile.ZipFile(data) as archive:
@@ -133,7 +140,7 @@ def _weigh(data: BinaryIO) -> None:
             packed = sum(entry.compress_size for entry in names)
             if declared > MAX_UNPACKED or declared > max(packed * MAX_RATIO, 10_000_000):
                 raise _bomb(declared)
-            formulas = [found for entry in names for found in _unpack(archive, entry)]
+            formulas = [found for entry in names for found in _unpack(archive, entry, findings)]
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         raise Unfit([Problem(Place(), "no_workbook", (str(error)[:200],))]) from None
     except zipfile.zlib.error as error:  # type: ignore[attr-defined]
@@ -146,11 +153,12 @@ def _bomb(unpacked: int) -> Unfit:
     return Unfit([Problem(Place(), "bomb", (f"{unpacked // 1_000_000} MB", f"{MAX_UNPACKED // 1_000_000} MB"))])
 
 
-def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[Problem]:
-    """Formulas of a worksheet. Nothing unpacks to more than it says."""
+def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, findings: Findings) -> Iterator[Problem]:
+    """Formulas and errors of a worksheet; its hidden rows are a warning. Nothing unpacks to more than it says."""
     sheet = entry.filename.startswith("xl/worksheets/") and entry.filename.endswith(".xml")
     total, before = 0, b""
-    found: set[tuple[str, int]] = set()
+    found: dict[tuple[str, int], str] = {}
+    hidden: set[int] = set()
     with archive.open(entry) as member:
         while chunk := member.read(CHUNK):
             total += len(chunk)
@@ -158,11 +166,17 @@ def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[Proble
                 raise _bomb(total)
             if sheet:
                 before = before[-_OVERLAP:] + chunk
-                if b"f" in before and len(found) < MAX_FORMULAS:
-                    found |= {(m[1].decode(), int(m[2])) for m in _FORMULA.finditer(before)}
-    name = _title(archive, entry.filename) if found else ""
+                for what, mark, pattern in _SOUGHT:
+                    if mark in before and len(found) < MAX_FORMULAS:
+                        for m in pattern.finditer(before):
+                            found.setdefault((m[1].decode(), int(m[2])), what)
+                if b"hidden=" in before:
+                    hidden |= {int(m[1]) for m in _HIDDEN.finditer(before)}
+    name = _title(archive, entry.filename) if found or hidden else ""
+    if hidden:
+        findings.warn(Place(name, min(hidden)), "hidden_rows", str(len(hidden)))
     for column, line in sorted(found, key=lambda cell: (cell[1], cell[0]))[:MAX_FORMULAS]:
-        yield Problem(Place(name, line, column), "formula_cell")
+        yield Problem(Place(name, line, column), found[column, line])
 
 
 def _title(archive: zipfile.ZipFile, path: str) -> str:

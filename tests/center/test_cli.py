@@ -218,7 +218,10 @@ def test_misuse_is_told_and_exits_2(
         (["rate", "--database", "{db}", "--policy", "{tmp}/none.yaml"], "{tmp}/none.yaml: cannot be read: there is no"),
         (["rate", "--database", "{db}", "--policy", "{tmp}/"], "{tmp}/: cannot be read: it is not a regular file"),
         (["rate", "--database", "{db}", "--policy", "{tmp}/binary"], "{tmp}/binary:1: not UTF-8 text"),
-        (["registry", "import", "{tmp}", "--database", "{db}"], "{tmp}: cannot be read: it is not a regular file"),
+        (
+            ["registry", "import", "{tmp}", "--database", "{db}"],
+            "{tmp}: a folder without a sheet of an export (regions",
+        ),
         (["serve", "--database", "{db}", "--ca", "{tmp}"], "{tmp}: cannot be read: it is not a regular file"),
         (
             ["serve", "--database", "{db}", "--username", "c", "--password-file", "{tmp}/binary"],
@@ -252,6 +255,10 @@ def test_a_file_that_cannot_be_used_is_named(
         (["rate", "--database", "postgresql://a:b@c/d"], "口令人人可见"),
         (["rate", "--database", "oracle://c/d"], "没有这种数据库"),
         (["rate", "--database", "{db}", "--month", "2026-13"], "不是“年-月”"),
+        (["rate", "--database", "{db}", "--policy", "none"], "没有名为 'none' 的办法；自带：henan-2021-45"),
+        (["registry", "check", "{tmp}/r.csv", "--database", "{db}", "--regions", "x"], "没有名为 'x' 的区划；自带："),
+        (["broker", "check", "--nats", "no.invalid:4222"], "--nats no.invalid:4222：主机名无法解析"),
+        (["broker", "check", "--nats", "127.0.0.1:1"], "--nats 127.0.0.1:1：连接被拒绝：该端口没有服务"),
         (["rate", "--database", "{db}", "--at", "noon"], "不是 1970 至 2099 年的 ISO 8601 时间"),
         (["backup", "--database", "{tmp}/binary", "--out", "{tmp}/o.db"], "{tmp}/binary：不是数据库文件"),
         (["restore", "{tmp}", "--database", "{tmp}/o.db"], "{tmp}：不是普通文件"),
@@ -269,6 +276,7 @@ def test_mistakes_are_told_in_chinese(
 ) -> None:
     """Argparse's as well."""
     (tmp_path / "binary").write_bytes(b"\xf7\x00\xff" * 99)
+    (tmp_path / "r.csv").write_text(CSV, "utf-8")
     words = {"tmp": tmp_path, "db": database}
     try:
         code = main(["--lang", "zh", *[one.format(**words) for one in arguments]])

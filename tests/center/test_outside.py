@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -140,6 +141,20 @@ def test_a_list_with_a_mistake_changes_nothing(
     assert "nothing was changed" in told
     good = listed(tmp_path, "position,at,online\nP1,2024-06-30 22:00,1\n")
     assert json.loads(run(capsys, 0, "opinion", "import", good, "--database", database, "--json"))["added"] == 1
+
+
+def test_a_list_on_a_hidden_sheet_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is taken over, and a person hears of it."""
+    made_of = openpyxl.Workbook()
+    made_of.active.append(["x"])
+    sheet = made_of.create_sheet("list")
+    sheet.append(["position", "at", "online"])
+    sheet.append(["P1", "2024-06-30 22:00", "1"])
+    sheet.sheet_state = "hidden"
+    made_of.save(tmp_path / "list.xlsx")
+    database = made(str(tmp_path / "center.db"), tmp_path / "registry")
+    told = run(capsys, 0, "opinion", "import", str(tmp_path / "list.xlsx"), "--database", database, "--lang", "en")
+    assert "note: sheet “list”: a hidden sheet, it is read as well" in told
 
 
 def test_another_word_of_the_same_moment_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -329,11 +329,19 @@ def test_check_import_export_and_import_again(tmp_path: Path, url: str, capsys: 
     book, folder = tmp_path / "out.xlsx", tmp_path / "out"
     for out in (book, folder):
         assert main(["registry", "export", str(out), *where]) == 0
-    for again in ([book], sorted(folder.iterdir())):
+    for again in ([book], sorted(folder.iterdir()), [folder]):
         assert main(["registry", "import", *map(str, again), *where]) == 0
         assert "added 1" not in capsys.readouterr().out
     assert main(["registry", "log", *where, "--json", "--id", "zz-0001/kitchen-1"]) == 0
     assert '"person": "王芳"' in capsys.readouterr().out
+
+
+def test_a_file_with_a_header_alone_is_told(tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is taken from it, and a person hears so."""
+    sheet = tmp_path / "registry.csv"
+    sheet.write_bytes(csv())
+    assert main(["registry", "import", str(sheet), "--database", url, "--lang", "en"]) == 0
+    assert "registry.csv”: the file has no rows below its header" in capsys.readouterr().err
 
 
 def test_a_check_makes_no_database(tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -263,6 +263,40 @@ def test_formula_cells_are_refused_with_their_place() -> None:
     assert problems(book(UNITS, *lines, title="单位"))[0].startswith("sheet “单位” line 2 column C: a formula: enter")
 
 
+def test_errors_and_truth_values_are_refused_with_their_place() -> None:
+    """A cell that shows #REF! is not empty, and TRUE is no name, no place and no id."""
+    made = Workbook()
+    made.active.append(["点位编号", "单位编号", "部位", "启用时间", "监管项目"])
+    made.active.append(["P1", "U1", "灶台", "2026-09-01", "#REF!"])
+    made.active["E2"].data_type = "e"
+    data = io.BytesIO()
+    made.save(data)
+    assert problems(data.getvalue()) == ["sheet “Sheet” line 2 column E: an error such as #REF!: enter the value"]
+    head = ["点位编号", "单位编号", "部位", "启用时间"]
+    told = problems(book(head, ["P1", "U1", True, "2026-09-01"], [False, "U1", "a", "2026-09-01"]))
+    assert ["is a truth value of Excel" in one for one in told] == [True, True]
+    told = problems(book([*UNITS, "必设部位"], ["U1", "一小", "410105", "canteen", None, None, True], title="单位"))
+    assert "必设部位 (zones) TRUE is a truth value of Excel" in told[0]
+
+
+def test_hidden_sheets_and_rows_are_read_and_told() -> None:
+    """What a person does not see counts as well: a warning names the sheet."""
+    made = Workbook()
+    made.active.append(["如何填写", "…"])
+    sheet = made.create_sheet("单位")
+    sheet.append(UNITS[:4])
+    for number in range(3):
+        sheet.append([f"U{number}", "一小", "410105", "canteen"])
+    sheet.sheet_state = "hidden"
+    sheet.row_dimensions[3].hidden = sheet.row_dimensions[4].hidden = True
+    data, findings = io.BytesIO(), Findings()
+    made.save(data)
+    assert len(rows(data.getvalue(), "units", findings)) == 3
+    told = [said(warning, "en") for warning in findings.warnings]
+    assert "sheet “单位”: a hidden sheet, it is read as well" in told
+    assert "sheet “单位” line 3: 2 rows are hidden, the first here; they are read as well" in told
+
+
 def test_a_number_that_lost_its_digits_is_refused() -> None:
     """Twenty digits do not fit into a spreadsheet's number: what is left of them is no id."""
     head = ["点位编号", "单位编号", "部位", "启用时间", "国标编号"]
