@@ -125,6 +125,10 @@ def _held(out: Path, part: Path, opened: Callable[[], int]) -> int:
     while True:
         try:
             handle = opened()
+        except FileNotFoundError as error:
+            raise Unplaced(
+                f"{out}: nothing can be made there: name another place", f"{out}：该处无法建立，请换一个位置"
+            ) from error
         except OSError as error:
             error.filename = str(out if error.errno == errno.ELOOP else out.parent)
             raise

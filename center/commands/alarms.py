@@ -12,6 +12,7 @@ from center.show import word
 from center.store import Store
 
 DAY_MS = 86_400_000
+MOST_DAYS = 36_500
 
 
 def add(making: Making) -> None:
@@ -32,8 +33,11 @@ def add(making: Making) -> None:
 
 
 def _alarms(options: argparse.Namespace) -> int:
-    if options.days < 0:
-        raise Misuse(f"--days {options.days} must be 0 or more", f"--days {options.days} 须为 0 或更大")
+    if not 0 <= options.days <= MOST_DAYS:
+        raise Misuse(
+            f"--days {options.days} must be 0 or more, at most {MOST_DAYS}",
+            f"--days {options.days} 须为 0 或更大，至多 {MOST_DAYS}",
+        )
     if unknown := next((code for code in options.code if code not in CODES), ""):
         codes = ", ".join(CODES)
         raise Misuse(

@@ -26,6 +26,8 @@ from contract.problems import unreadable, why
 from contract.regions import Regions, load_regions
 
 FINE, MISUSE = 0, 2
+MOST = 1_000_000
+"""Changes that are listed at once."""
 
 
 def add(making: Making) -> None:
@@ -256,8 +258,8 @@ def _shown(key: str, value: Any) -> str:
 
 
 def _log(options: argparse.Namespace) -> int:
-    if options.last < 1:
-        raise Misuse(f"--last {options.last} must be 1 or more", f"--last {options.last} 须为 1 或更大")
+    if not 1 <= options.last <= MOST:
+        raise Misuse(f"--last {options.last} must be 1 to {MOST}", f"--last {options.last} 须为 1 至 {MOST}")
     store = Store(options.database, create=False)
     with store.read() as reader:
         changes = reader.audit(options.id, options.last)

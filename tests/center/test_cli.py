@@ -137,15 +137,17 @@ def test_of_a_time_to_come_no_rate_is_told(
         (("alarms", "--gateway", "nosuch"), "--gateway nosuch: not in the registry, and never heard"),
         (("quarantine", "--gateway", "nosuch"), "--gateway nosuch: not in the registry, and never heard"),
         (("registry", "log", "--id", "nosuch"), "--id nosuch: nothing of it is on record"),
-        (("registry", "log", "--last", "-1"), "--last -1 must be 1 or more"),
+        (("registry", "log", "--last", "-1"), "--last -1 must be 1 to 1000000"),
+        (("registry", "log", "--last", "9" * 20), "must be 1 to 1000000"),
+        (("alarms", "--days", "9" * 20), "must be 0 or more, at most 36500"),
         (("opinion", "show", "--month", "2026-11"), "nothing was compared: of 2026-11 no word of the platform is held"),
     ],
-    ids=["code", "gateway", "quarantine", "id", "last", "opinion"],
+    ids=["code", "gateway", "quarantine", "id", "last", "most", "days", "opinion"],
 )
-def test_a_mistyped_name_gets_no_comforting_answer(
+def test_a_mistyped_word_gets_no_comforting_answer(
     database: str, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
 ) -> None:
-    """What nobody knows by that name is no empty list."""
+    """What nobody knows by that name is no empty list; a number out of all bounds is told."""
     capsys.readouterr()
     assert main([*words, "--database", database, "--lang", "en"]) == 2
     told = capsys.readouterr()

@@ -115,6 +115,25 @@ def test_users_of_a_broker_replace_users_alone(
             assert other.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("registry", "template", "/proc/x.xlsx"),
+        ("registry", "export", "/proc/x.xlsx", "--database", "{db}"),
+        ("backup", "--database", "{db}", "--out", "/proc/x"),
+        ("bulletin", "--database", "{db}", "--month", MONTH, "--out", "/proc/x"),
+    ],
+    ids=" ".join,
+)
+def test_where_nothing_can_be_made_is_told(
+    database: str, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    """By the place that was named, and not by a name of ours."""
+    told = refused(capsys, *[one.replace("{db}", database) for one in words])
+    assert "/proc/x" in told
+    assert "nothing can be made there: name another place" in told
+
+
 PLACES = {"file": "it is no folder", "/proc/x": "no folder can be made there"}
 
 
