@@ -10,7 +10,7 @@ from center.history import recall
 from center.intervals import union
 from center.model import Spoilt
 from center.notary import judge
-from center.rate import Rules, local
+from center.rate import TOO_LATE_MS, Rules, local
 from center.store import Reader, Store
 from center.testimony import Finding
 
@@ -55,6 +55,7 @@ def _found(reader: Reader, names: Sequence[str], cities: dict[str, str], rules: 
 
 
 def finding(gateway: str, one: Finding) -> Spoilt:
-    """As it is kept: dated by the time that it concerns."""
-    span = f"{local(one.begin):%Y-%m-%d %H:%M:%S} - {local(one.end):%Y-%m-%d %H:%M:%S}"
-    return Spoilt(gateway, "", f"{one.text} ({span})", b"", one.begin, code=one.code, key=one.key)
+    """As it is kept: dated by the time that it concerns, within what a calendar knows."""
+    begin, end = (min(max(ms, 0), TOO_LATE_MS) for ms in (one.begin, one.end))
+    span = f"{local(begin):%Y-%m-%d %H:%M:%S} - {local(end):%Y-%m-%d %H:%M:%S}"
+    return Spoilt(gateway, "", f"{one.text} ({span})", b"", begin, code=one.code, key=one.key)
