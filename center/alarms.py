@@ -123,9 +123,10 @@ def _both(a: Alarm, b: Alarm) -> Alarm:
 
 def _lost(reader: Reader, gateway: str) -> Iterator[Alarm]:
     """Declared lost or evicted, and really not held."""
-    for row in reader.losses(gateway):
-        missing = row.to_seq - row.from_seq + 1 - reader.count_held(row.gateway, row.store, row.from_seq, row.to_seq)
-        if missing:
+    rows = reader.losses(gateway)
+    held = reader.count_held([(row.gateway, row.store, row.from_seq, row.to_seq) for row in rows])
+    for row, its in zip(rows, held, strict=True):
+        if missing := row.to_seq - row.from_seq + 1 - its:
             detail = f"journal {row.store}: {missing} of seqs {row.from_seq} to {row.to_seq}: {row.why}"
             yield Alarm(LOST, row.gateway, detail, 1, row.received_ms, row.received_ms)
 

@@ -12,7 +12,7 @@ from center.model import RunRow
 from center.store import Reader
 from center.store.reader import Copy
 from center.testimony import Closing, Testimony, Vain
-from center.timeline import Claim, Held
+from center.timeline import Claim, Held, Lost
 
 T = TypeVar("T")
 MARGIN_MS = 3_600_000
@@ -58,10 +58,10 @@ def recall(reader: Reader, gateways: Sequence[str], span: Span) -> dict[str, Pas
     beats = reader.beats([run[:4] for run in chosen])
     closings = _by_gateway((c[0], Closing(c[2], one)) for c, one in reader.closings(gateways) if stands(c, one.boot))
     anchors = _by_gateway((c[0], one) for c, one in reader.anchors(gateways) if stands(c, one.boot))
-    gone = [(one, c, rest) for c, one, *rest in reader.gaps(gateways) if stands(c, one.boot)]
-    told = [(one, _against_held(reader, c, *rest)) for one, c, rest in gone]
-    gaps = _by_gateway((g, lost) for lost, (g, vain) in told if vain.held <= vain.to_seq - vain.from_seq)
-    against = _by_gateway((g, vain) for _, (g, vain) in told if vain.held)
+    gone = [one for one in reader.gaps(gateways) if stands(one[0], one[1].boot)]
+    told = [(c[0], lost, vain) for (c, lost, *_), vain in zip(gone, _against_held(reader, gone), strict=True)]
+    gaps = _by_gateway((g, lost) for g, lost, vain in told if vain.held <= vain.to_seq - vain.from_seq)
+    against = _by_gateway((g, vain) for g, _, vain in told if vain.held)
     before = _by_gateway((g, c) for g, c in reader.widest_claims(gateways) if c.boot in boots[g])
     held = reader.events(_ranges(runs, chosen), first)
     broken = [g for g in gateways if before[g] and not _whole(held.get(g, []), before[g])]
@@ -128,10 +128,11 @@ def _by_gateway(pairs: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
     return found
 
 
-def _against_held(reader: Reader, gap: Copy, from_seq: int, to_seq: int, received_ms: int) -> tuple[str, Vain]:
+def _against_held(reader: Reader, gaps: Sequence[tuple[Copy, Lost, int, int, int]]) -> list[Vain]:
     """A gap speaks only of seqs that are not held."""
-    gateway, store, seq, _ = gap
-    return gateway, Vain(store, seq, from_seq, to_seq, reader.count_held(gateway, store, from_seq, to_seq), received_ms)
+    held = reader.count_held([(c[0], c[1], from_seq, to_seq) for c, _, from_seq, to_seq, _ in gaps])
+    its = zip(gaps, held, strict=True)
+    return [Vain(c[1], c[2], from_seq, to_seq, n, ms) for (c, _, from_seq, to_seq, ms), n in its]
 
 
 def _whole(held: list[Held], claims: list[Claim]) -> bool:

@@ -128,3 +128,7 @@ class Maxima:
             self._levels.append([max(a, b) for a, b in zip(below, below[half:], strict=False)])
         its = self._levels[level]
         return max(its[begin], its[end - (1 << level)])
+
+    def above(self, value: int, begin: int, end: int) -> int:
+        """The first place in [begin, end) of a greater number; end where there is none."""
+        return bisect_left(range(begin, end), True, key=lambda i: self.most(begin, i + 1) > value) + begin

@@ -143,7 +143,7 @@ class _Case:
             if run in old:
                 for slot, its in _as_it_was(old[run], clock).items():
                     on[slot] = union(on.get(slot, EMPTY), its)
-        evicted = normal(s for gap in t.gaps if gap.boot in clocks for s in clocks[gap.boot].told(gap.begin, gap.end))
+        evicted = _evicted(t, clocks)
         self._on = {slot: difference(its, evicted) for slot, its in on.items()}
 
     def _foreign(self, run: Run, told: Sequence[Told], clock: Clock, present: "Presence") -> Intervals:
@@ -166,6 +166,15 @@ class _Case:
 
     def findings(self) -> list[Finding]:
         return self._findings
+
+
+def _evicted(t: Testimony, clocks: dict[str, Clock]) -> Intervals:
+    """What the gaps call unknown: each moment dated once."""
+    spans: dict[str, list[Span]] = defaultdict(list)
+    for gap in t.gaps:
+        spans[gap.boot].append((gap.begin, gap.end))
+    dated = ((clocks[boot], span) for boot, its in spans.items() if boot in clocks for span in normal(its))
+    return normal(told for clock, span in dated for told in clock.told(*span))
 
 
 def _as_it_was(session: Session, clock: Clock) -> dict[str, Intervals]:

@@ -6,7 +6,6 @@ Pure. What other runs say of the same time must not be known here.
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from center.beats import NEAR_MS, Stretch
 from center.intervals import EMPTY, Intervals, Maxima, Span, normal, union
@@ -26,7 +25,10 @@ class OneRun:
         self._run, self._session, self._told, self._clock, self._live = run, session, told, clock, live
         self._line, self._reached = line, list(session.reached())
         self._highs = [c.seq_high for c in told]
-        self._sinces = sorted({c.since for c in told})
+        self._by_since: dict[int, list[Told]] = defaultdict(list)
+        for c in told:
+            self._by_since[c.since].append(c)
+        self._sinces = sorted(self._by_since)
         self._bound = _running_max(c.settled_to for c in told)
         self._all_highs = [c.seq_high for c in session.claims]
         self._settled = Maxima([c.settled_to for c in session.claims])
@@ -92,27 +94,29 @@ class OneRun:
             return EMPTY
         its = self._of_since(self._sinces[i])
         spans: list[Span] = []
-        first = bisect_left(self._seqs, h.seq)
+        first, low = bisect_left(self._seqs, h.seq), h.at  # what lies before `low` is told, or no later claim tells it
         k, stop = bisect_left(its.highs, h.seq), bisect_right(its.highs, self._session.reaches[h.seq])
-        while k < stop:
+        while low < until and (k := its.telling(low, until, k, stop)) < stop:
             arrived = self._arrived.most(first, bisect_right(self._seqs, its.highs[k]))
             if arrived >= until:
                 break
+            low = max(low, arrived)
             begin = max(h.at, its.begins[k], arrived)
             if begin < its.ends[k]:
                 k = min(its.lasts[k], stop - 1)
                 spans.append((begin, min(its.ends[k], until)))
+                if begin <= low:
+                    low = max(low, its.ends[k])
             k += 1
         return normal(spans)
 
     def _of_since(self, since: int) -> "_Since":
         """The claims that watched since then, worked out once."""
         if since not in self._since:
-            told = [c for c in self._told if c.since == since]
-            covered = [self._covered(c) for c in told]
-            highs = [c.seq_high for c in told]
-            begins, ends = ([span[i] for span in covered] for i in (0, 1))
-            self._since[since] = _Since(highs, begins, ends, self._lasts(highs, covered))
+            every = ((c.seq_high, self._covered(c)) for c in self._by_since[since])
+            told = [(high, span) for high, span in every if span[0] < span[1]]
+            highs, covered = [high for high, _ in told], [span for _, span in told]
+            self._since[since] = _Since(highs, covered, self._lasts(highs, covered))
         return self._since[since]
 
     def _covered(self, c: Told) -> Span:
@@ -208,13 +212,20 @@ class OneRun:
                 yield moves[last]
 
 
-class _Since(NamedTuple):
-    """Claims that watched since the same moment, by their seqs: `begins`, `ends`, `lasts` as worked out for each."""
+class _Since:
+    """Claims that watched since the same moment, by their seqs: what each tells of, and on to which one it goes."""
 
-    highs: Sequence[int]
-    begins: Sequence[int]
-    ends: Sequence[int]
-    lasts: Sequence[int]
+    def __init__(self, highs: Sequence[int], covered: Sequence[Span], lasts: Sequence[int]) -> None:
+        self.highs, self.lasts = highs, lasts
+        self.begins, self.ends = ([span[i] for span in covered] for i in (0, 1))
+        self._soonest, self._furthest = Maxima([-begin for begin in self.begins]), Maxima(self.ends)
+
+    def telling(self, low: int, until: int, k: int, stop: int) -> int:
+        """The first of [k, stop) that tells of anything in [low, until); stop where none does."""
+        while k < stop and not (self.ends[k] > low and self.begins[k] < until):
+            k = self._furthest.above(low, k, stop)
+            k = self._soonest.above(-until, k, stop)
+        return k
 
 
 class _States:

@@ -32,7 +32,9 @@ class Presence:
             return EMPTY
         mine = self._of.get(run, EMPTY)
         window = (within[0][0], within[-1][1])
-        others = union(difference(between(self._any, *window), mine), intersection(self._several, mine))
+        others = union(
+            difference(between(self._any, *window), mine), intersection(between(self._several, *window), mine)
+        )
         return intersection(others, within)
 
 

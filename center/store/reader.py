@@ -1,5 +1,6 @@
 """What the store holds, read within one snapshot. What it means is not known here."""
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -370,16 +371,32 @@ class Reader(Lists, Outside):
         chosen = sa.select(*columns, q.count).order_by(q.first_ms, q.digest)
         return [Aside(*row) for row in self._rows(chosen.where(q.gateway == gateway) if gateway else chosen)]
 
-    def count_held(self, gateway: str, store: str, from_seq: int, to_seq: int) -> int:
-        """How many of these seqs are held: came first with a content that can be read."""
+    def count_held(self, ranges: Sequence[tuple[str, str, int, int]]) -> list[int]:
+        """How many seqs of each (gateway, store, from seq, to seq) are held: came first with what can be read.
+
+        What lies in several of them is sought once.
+        """
+        spans: dict[tuple[str, str], list[Span]] = defaultdict(list)
+        for *line, from_seq, to_seq in ranges:
+            spans[line[0], line[1]].append((from_seq, to_seq + 1))
+        held = {
+            line: [seq for span in normal(several) for seq in self._held(*line, *span)]
+            for line, several in spans.items()
+        }
+        lines = ((held[gateway, store], from_seq, to_seq) for gateway, store, from_seq, to_seq in ranges)
+        return [max(0, bisect_right(seqs, to_seq) - bisect_left(seqs, from_seq)) for seqs, from_seq, to_seq in lines]
+
+    def _held(self, gateway: str, store: str, from_seq: int, until_seq: int) -> list[int]:
         other = events.alias()
         same = (other.c.gateway == gateway) & (other.c.store == store) & (other.c.seq == events.c.seq)
         earlier = sa.tuple_(other.c.received_ms, other.c.payload) < sa.tuple_(events.c.received_ms, events.c.payload)
-        mine = (events.c.gateway == gateway) & (events.c.store == store) & events.c.seq.between(from_seq, to_seq)
+        its = events.c.seq.between(from_seq, until_seq - 1)
+        mine = (events.c.gateway == gateway) & (events.c.store == store) & its
         c = conflicts.c
         several = sa.exists().where((c.gateway == gateway) & (c.store == store) & (c.seq == events.c.seq))
         first = ~several | ~sa.exists().where(same & earlier)
-        return self._number(sa.select(sa.func.count()).select_from(events).where(mine & (events.c.kind != "") & first))
+        chosen = sa.select(events.c.seq).where(mine & (events.c.kind != "") & first)
+        return [seq for (seq,) in self._rows(chosen.order_by(events.c.seq))]
 
     def losses(self, gateway: str = "") -> list[LostRow]:
         """What will never come (of one gateway), as told by gateways and found by the center."""

@@ -13,8 +13,10 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from center.alarms import alarms
 from center.beats import CELL_MS, NEAR_MS, Alike, Stretch
 from center.decode import Incoming
+from center.history import recall
 from center.rate import Rules, month_span
 from center.record import Recorder
 from center.report import When, report
@@ -225,8 +227,31 @@ def late_transitions(n: int) -> list[object]:
     return [*first, claims[0], *in_batches([*anchors, *moves], T0 + far + 60), claims[1]]
 
 
-def measured(folder: Path, sent: list[object], measure: Callable[[], AbstractContextManager[Callable[[], int]]]) -> int:
-    """What the rate takes."""
+def gaps_over_all(n: int) -> list[object]:
+    """Anchors, and gaps that each name all of them, all of their time, and seqs that are not held."""
+    far = 20 * DAY_MS
+    anchors = [anchor(1 + i, far * i // n, T0 + far * i // n + i % 2) for i in range(n)]
+    span = {"from_seq": 1, "to_seq": 10 * n, "from": 0, "to": far, "why": "x"}
+    gaps = [event(10 * n + 1 + i, "gap", far, **span) for i in range(n)]
+    return [letter("state", birth()), *in_batches([*anchors, *gaps], T0 + far)]
+
+
+def claims_in_vain(n: int) -> list[object]:
+    """Transitions, and claims that know of them and tell of other time: half of them of long before, half of later."""
+    hours = 3 * 3_600_000
+    rows = [anchor(1), *(moved(2 + i, hours + i, "online") for i in range(n))]
+    sent: list[object] = [letter("state", birth())]
+    sent += [letter("hb", beat(at, 0), T0 + at + 50) for at in range(hours - 300_000, hours, 60_000)]
+    sent += in_batches(rows, T0 + hours + n)
+    for i in range(n):
+        at = hours + (60 + i) * 60_000
+        settled = (60_000 * (1 + i % 3), at - i % 4 * 60_000)[i % 2]
+        told = beat(at, n + 1).replace(b'"settled_to":%d' % at, b'"settled_to":%d' % settled)
+        sent.append(letter("hb", told, T0 + at + 50))
+    return sent
+
+
+def kept(folder: Path, sent: list[object]) -> Store:
     store = Store(str(folder / f"{len(sent)}.db"))
     register(store, "k1", "k2")
     with store.write() as tx:
@@ -234,7 +259,12 @@ def measured(folder: Path, sent: list[object], measure: Callable[[], AbstractCon
     recorder = Recorder(store)
     for i in range(0, len(sent), 500):
         recorder.record(sent[i : i + 500])  # type: ignore[arg-type]
-    span = month_span("2026-11")
+    return store
+
+
+def measured(folder: Path, sent: list[object], measure: Callable[[], AbstractContextManager[Callable[[], int]]]) -> int:
+    """What the rate takes."""
+    store, span = kept(folder, sent), month_span("2026-11")
     with store.read() as reader, measure() as found:
         report(reader, When("2026-11", span, span[1], live=False), "slot", Rules())
     store.close()
@@ -261,7 +291,25 @@ def peak_bytes() -> Iterator[Callable[[], int]]:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("hostile", [anchors_and_claims, scattered_zeros, new_sessions, late_transitions])
+@contextmanager
+def hundred_steps() -> Iterator[Callable[[], int]]:
+    """Of SQLite, in databases that are opened in here."""
+    steps = [0]
+
+    def connected(connection: sqlite3.Connection, _: object) -> None:
+        connection.set_progress_handler(lambda: steps.__setitem__(0, steps[0] + 1), 100)
+
+    sa.event.listen(sa.engine.Engine, "connect", connected)
+    try:
+        yield lambda: steps[0]
+    finally:
+        sa.event.remove(sa.engine.Engine, "connect", connected)
+
+
+SHAPES = [anchors_and_claims, scattered_zeros, new_sessions, late_transitions, gaps_over_all, claims_in_vain]
+
+
+@pytest.mark.parametrize("hostile", SHAPES)
 def test_twice_the_messages_cost_about_twice(tmp_path: Path, hostile: object) -> None:
     """Whatever a box sends, its cost grows with its bytes, not with their square."""
     few, many = (measured(tmp_path, hostile(n), calls) for n in (500, 2_000))  # type: ignore[operator]
@@ -274,28 +322,35 @@ def test_twice_the_messages_take_about_twice_the_memory(tmp_path: Path) -> None:
     assert many < 6 * few
 
 
+def test_twice_the_gaps_cost_the_database_about_twice(tmp_path: Path) -> None:
+    """What several gaps name is sought once, for the rate as for the alarms."""
+    spent = []
+    with hundred_steps() as steps:
+        for n in (100, 400):
+            store = kept(tmp_path, gaps_over_all(n))
+            with store.read() as reader:
+                begun = steps()
+                recall(reader, [GATEWAY], month_span("2026-11"))
+                alarms(reader, [])
+                spent.append(steps() - begun)
+            store.close()
+    assert 0 < spent[1] < 6 * spent[0]
+
+
 def test_a_heartbeat_costs_the_same_however_many_came_before(tmp_path: Path) -> None:
     """Too far apart to become one stretch, all alike: the database looks at the last of them, and not at all."""
-    steps = [0]
-
-    def connected(connection: sqlite3.Connection, _: object) -> None:
-        connection.set_progress_handler(lambda: steps.__setitem__(0, steps[0] + 1), 100)
-
-    sa.event.listen(sa.engine.Engine, "connect", connected)
-    try:
+    with hundred_steps() as steps:
         store = Store(str(tmp_path / "center.db"))
         register(store, "k1")
         recorder, spent = Recorder(store), []
         recorder.record([letter("state", birth()), letter("ev", events(anchor(1), moved(2, 0, "online")))])
         for part in range(2):
-            steps[0] = 0
+            begun = steps()
             for i in range(10 * part, 10 * (part + 1)):
                 at = range(i * 100 * 2 * NEAR_MS, (i + 1) * 100 * 2 * NEAR_MS, 2 * NEAR_MS)
                 recorder.record([letter("hb", beat(ms, 2), at=T0 + ms) for ms in at])
-            spent.append(steps[0])
+            spent.append(steps() - begun)
         store.close()
-    finally:
-        sa.event.remove(sa.engine.Engine, "connect", connected)
     assert 0 < spent[1] < 1.5 * spent[0], f"{spent} hundred steps: the second thousand beside the first"
 
 

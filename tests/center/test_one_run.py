@@ -85,3 +85,5 @@ def test_the_greatest_of_any_part(values: list[int], rising: bool, data: st.Data
     begin = data.draw(st.integers(0, len(values) - 1))
     end = data.draw(st.integers(begin + 1, len(values)))
     assert Maxima(values).most(begin, end) == max(values[begin:end])
+    value = data.draw(st.integers(-6, 5))
+    assert Maxima(values).above(value, begin, end) == next((i for i in range(begin, end) if values[i] > value), end)

@@ -247,7 +247,7 @@ def test_a_gateway_that_is_revoked_is_heard_no_more(store: Store) -> None:
     recorder.record([letter("ev", events(moved(3, 25 * HOUR, "offline")), T0 + 25 * HOUR)])
     with store.read() as reader:
         assert [one.reason for one in reader.aside()] == ["gateway revoked"]
-        assert reader.count_held("zz-0001", "j1", 1, 3) == 2
+        assert reader.count_held([("zz-0001", "j1", 1, 3)]) == [2]
 
 
 # ---- exclusions and calendars --------------------------------------------------------------------
