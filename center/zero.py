@@ -215,13 +215,16 @@ class Clock:
         seen: set[AnchorPoint] = set()
         before, offset = -EVER, 0
         ends = [*(epoch.begin for epoch in self.epochs[1:]), EVER]
+        by_at, by_lo = sorted(anchors, key=lambda a: a.at), sorted(stretches, key=lambda s: s.at_lo)
+        ats, los = [a.at for a in by_at], [s.at_lo for s in by_lo]
         for epoch, until in zip(self.epochs, ends, strict=True):
             begin, last = (-EVER if before == -EVER else epoch.begin), epoch.end == EVER
-            near = [a for a in anchors if before < a.at < until and _near(a, epoch)]
+            its = by_at[bisect_right(ats, before) : bisect_left(ats, until)]
+            near = [a for a in its if _near(a, epoch)]
             seen |= set(near)
             if before != -EVER:
                 self._keep(before + 1, EVER, offset, epoch)
-            steps = _steps([s for s in stretches if begin <= s.at_lo <= epoch.end], epoch)
+            steps = _steps(by_lo[bisect_left(los, begin) : bisect_right(los, epoch.end)], epoch)
             sure = self.in_turn(_best(near, epoch), steps, epoch.known_ms)
             for piece in _pieces(begin, epoch.end if last else epoch.end + 1, sure, steps, epoch.known_ms):
                 offset = piece.offset
@@ -361,8 +364,8 @@ class Clock:
         """Whether these heartbeats were alive when they came, not kept somewhere for long: a sign of life (N5)."""
         if not self.epochs or s.first_ms <= self.epochs[0].known_ms:
             return True
-        zero_ms = next((e.zero_ms for e in reversed(self.epochs) if e.begin <= s.at_hi), self.epochs[0].zero_ms)
-        return -AGREE_MS <= first_zero(s) - zero_ms <= AGREE_MS + EXPIRY_MS
+        epoch = self.epochs[max(0, bisect_right(self.epochs, s.at_hi, key=lambda e: e.begin) - 1)]
+        return -AGREE_MS <= first_zero(s) - epoch.zero_ms <= AGREE_MS + EXPIRY_MS
 
 
 def _offset_at(ats: Sequence[int], offsets: dict[int, int], at: int) -> int:
@@ -402,10 +405,10 @@ def _steps(stretches: Sequence[Stretch], epoch: Epoch) -> list[tuple[int, int]]:
     steps: list[tuple[int, int]] = []
     for s in sorted(near, key=lambda s: (s.at_lo, s)):
         zero_ms = first_zero(s)
-        if not steps:
+        if not steps or (zero_ms < steps[-1][1] and s.first_ms > epoch.known_ms):
             steps.append((s.at_lo, zero_ms))
         elif zero_ms < steps[-1][1]:
-            steps = [*steps, (s.at_lo, zero_ms)] if s.first_ms > epoch.known_ms else [(steps[0][0], zero_ms)]
+            steps = [(steps[0][0], zero_ms)]
     return steps
 
 

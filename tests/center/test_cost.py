@@ -3,6 +3,7 @@
 import cProfile
 import pstats
 import sqlite3
+import sys
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -172,6 +173,17 @@ def test_a_clock_tells_where_its_word_begins_and_ends(
         assert clock.ends(begin, end) == ((told[0][0], told[-1][1]) if told else None)
 
 
+@settings(max_examples=examples(150, 10_000), deadline=None)
+@given(stretches)
+def test_a_sign_of_life_is_held_against_the_epoch_that_it_is_of(found: list[Stretch]) -> None:
+    """The newest that had begun by its last boot ms, else the first."""
+    clock = Clock(found, [])
+    for s in found if clock.epochs else ():
+        its = next((e for e in reversed(clock.epochs) if e.begin <= s.at_hi), clock.epochs[0])
+        alive = s.first_ms <= clock.epochs[0].known_ms or -90_000 <= first_zero(s) - its.zero_ms <= 390_000
+        assert clock.fits(s) == alive
+
+
 # ---- growth --------------------------------------------------------------------------------------
 
 
@@ -251,6 +263,16 @@ def claims_in_vain(n: int) -> list[object]:
     return sent
 
 
+def many_epochs(n: int) -> list[object]:
+    """Ever again the machine was paused, with an anchor in each time between."""
+    sent: list[object] = [letter("state", birth()), letter("ev", events(moved(1, 0, "online")), T0)]
+    for i in range(n):
+        boot, came = i * 650_000, T0 + i * 250_000
+        sent.append(letter("ev", events(anchor(2 + i, boot, came)), came))
+        sent += [letter("hb", beat(boot + late, 2 + i), came + late) for late in (0, 120_000, 240_000)]
+    return sent
+
+
 def kept(folder: Path, sent: list[object]) -> Store:
     store = Store(str(folder / f"{len(sent)}.db"))
     register(store, "k1", "k2")
@@ -281,6 +303,24 @@ def calls() -> Iterator[Callable[[], int]]:
 
 
 @contextmanager
+def lines_run() -> Iterator[Callable[[], int]]:
+    """A line counts as often as a loop in it goes round, which no call shows."""
+    count = 0
+
+    def trace(_frame: object, event: str, _: object) -> object:
+        nonlocal count
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)  # type: ignore[arg-type]
+    try:
+        yield lambda: count
+    finally:
+        sys.settrace(before)
+
+
+@contextmanager
 def peak_bytes() -> Iterator[Callable[[], int]]:
     peaks: list[int] = []
     tracemalloc.start()
@@ -306,7 +346,15 @@ def hundred_steps() -> Iterator[Callable[[], int]]:
         sa.event.remove(sa.engine.Engine, "connect", connected)
 
 
-SHAPES = [anchors_and_claims, scattered_zeros, new_sessions, late_transitions, gaps_over_all, claims_in_vain]
+SHAPES = [
+    anchors_and_claims,
+    scattered_zeros,
+    new_sessions,
+    late_transitions,
+    gaps_over_all,
+    claims_in_vain,
+    many_epochs,
+]
 
 
 @pytest.mark.parametrize("hostile", SHAPES)
@@ -314,6 +362,12 @@ def test_twice_the_messages_cost_about_twice(tmp_path: Path, hostile: object) ->
     """Whatever a box sends, its cost grows with its bytes, not with their square."""
     few, many = (measured(tmp_path, hostile(n), calls) for n in (500, 2_000))  # type: ignore[operator]
     assert many < 8 * few
+
+
+def test_twice_the_epochs_cost_about_twice(tmp_path: Path) -> None:
+    """Each looks at what is of its own time."""
+    few, many = (measured(tmp_path, many_epochs(n), lines_run) for n in (150, 600))
+    assert many < 5.5 * few
 
 
 def test_twice_the_messages_take_about_twice_the_memory(tmp_path: Path) -> None:
