@@ -85,8 +85,35 @@ class Villain:
         """Single messages of any kind, and rows of them that agree with one another."""
         found: list[Incoming] = []
         for _ in range(count):
-            found += self._row() if self.rnd.random() < 0.4 else [self._lie()]
+            chance = self.rnd.random()
+            found += self._beside() if chance < 0.1 else self._row() if chance < 0.4 else [self._lie()]
         return found
+
+    def _beside(self) -> list[Incoming]:
+        """A session beside the box's own, offline, by an unsure clock and with heartbeats that agree on no zero; then
+        one word that makes its clock another.
+        """
+        rnd, begin = self.rnd, self._now()
+        ids: dict[str, Any] = {"boot": rnd.choice(("w1", "w2")), "session": "w", "at": 0}
+        words = {
+            "kind": "transition",
+            "slot": rnd.choice(SLOTS),
+            "from": "unknown",
+            "to": "offline",
+            "level": "streams",
+        }
+        clock = {"kind": "anchor", "utc_ms": begin + rnd.choice((-290, 0, 290)) * 1_000, "source": "ntp"}
+        rows = [ids | {"seq": 1, "err_ms": 60_000} | clock, ids | {"seq": 2} | words]
+        found = [letter("ev", msgspec.json.encode({"store": "w", "events": rows}), begin + 50)]
+        beat = ids | {"store": "w", "n": 2, "watching_since": 0, "seq_high": 2, "offline": [words["slot"]]}
+        ats = [10 * MINUTE * n for n in range(1, rnd.randint(3, 12))]
+        for at in ats:
+            found.append(letter("hb", msgspec.json.encode(beat | {"at": at, "settled_to": at}), begin + at + 50))
+        now = begin + ats[-1] + rnd.randint(1, 30) * MINUTE
+        if rnd.random() < 0.5:
+            return [*found, letter("hb", msgspec.json.encode(beat | {"at": 2**50, "settled_to": 2**50}), now)]
+        sure = ids | clock | {"seq": 3, "err_ms": 20, "utc_ms": begin + rnd.choice((-600, -4, 0, 4)) * MINUTE}
+        return [*found, letter("ev", msgspec.json.encode({"store": "w", "events": [sure]}), now)]
 
     def _row(self) -> list[Incoming]:
         """One run's heartbeats, one a minute, of a clock that is so far off; perhaps with events that they claim."""
