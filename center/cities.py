@@ -81,7 +81,8 @@ class Cities:
         """Of all its cities together: what one of them lacks, it lacks."""
         each = [intake.pulse for intake in list(self._intakes.values())]
         problem = next((one.problem for one in each if one.problem), "")
-        received, stored = (sum(n) + gone for n, gone in zip(_counts(each), self._gone, strict=True))
+        received = self._gone[0] + sum(one.received for one in each)
+        stored = self._gone[1] + sum(one.stored for one in each)
         waiting, its_bytes = sum(one.waiting for one in each), sum(one.waiting_bytes for one in each)
         trouble = self._trouble or any(one.trouble for one in each)
         up, hears = all(one.line_up for one in each), all(one.hears for one in each)
@@ -164,8 +165,3 @@ class Cities:
         if said != self._said:
             self._said = said
             log.log(logging.WARNING if free else logging.INFO, "%s", said)
-
-
-def _counts(each: Iterable[Pulse]) -> tuple[list[int], list[int]]:
-    received, stored = [one.received for one in each], [one.stored for one in each]
-    return received, stored

@@ -59,14 +59,21 @@ class OneRun:
 
     def off(self) -> dict[str, list[Span]]:
         found: dict[str, list[Span]] = defaultdict(list)
-        latest = self._session.received_ms + AHEAD_MS
+        for slot, span in self._offline():
+            found[slot].append(span)
+        return {slot: self._by_its_receipt(self._told_of(spans)) for slot, spans in found.items()}
+
+    def _offline(self) -> Iterator[tuple[str, Span]]:
+        """(slot, boot ms in which it was told to be offline), for each transition."""
         for h, proven_to, following in self._reached:
             if h.to == "offline":
                 until = max(following.at if following else -EVER, self._lasted(h, following))
-                found[h.slot].append((h.at, min(proven_to, until)))
-        return {
-            slot: [(begin, min(end, latest)) for begin, end in self._told_of(spans)] for slot, spans in found.items()
-        }
+                yield h.slot, (h.at, min(proven_to, until))
+
+    def _by_its_receipt(self, told: Iterable[Span]) -> list[Span]:
+        """Nothing is offline long after the last word."""
+        latest = self._session.received_ms + AHEAD_MS
+        return [(begin, min(end, latest)) for begin, end in told]
 
     def _told_of(self, spans: Iterable[Span]) -> Iterator[Span]:
         """In UTC what these boot ms are told as: each once, however many transitions or claims speak of it."""

@@ -203,7 +203,8 @@ class Clock:
             pieces = list(self._dated(stretches, anchors))
         self._pieces = list(_squeezed(pieces))
         self._begins = [piece.begin for piece in self._pieces]
-        self._once_ends = [once.end for once in self._once]
+        self._once_ends = [*accumulate((once.end for once in self._once), max)]
+        """The greatest up to there."""
         self._once_begins = [*accumulate((once.begin for once in reversed(self._once)), min)][::-1]
         """The least of those from there on."""
 

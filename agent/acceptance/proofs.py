@@ -6,7 +6,7 @@ A phrase this version does not know is shown as it is.
 import re
 from collections.abc import Sequence
 
-from agent.causes import in_chinese
+from agent.causes import expanded, in_chinese
 from contract.vocabulary import Reason, name
 
 _OPERATIONS = {
@@ -88,10 +88,8 @@ def in_words(proof: str, lang: str) -> str:
         return proof
     if proof in _WHOLE:
         return _WHOLE[proof]
-    for pattern, words in _PATTERNS:
-        if found := re.fullmatch(pattern, proof):
-            return _motions(found.expand(words)).strip()
-    return _answer(proof)
+    words = expanded(_PATTERNS, proof)
+    return _motions(words).strip() if words else _answer(proof)
 
 
 def _answer(proof: str) -> str:

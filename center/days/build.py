@@ -82,7 +82,7 @@ def build(
                 registry(connection, reader, folder)
             away(connection, reader, folder, names, span)
             opinions(connection, reader, folder, span)
-        same = before is not None and before[2:-1] == mark[2:-1]
+        same = before and before._replace(generation=generation, registry=mark.registry, end=mark.end) == mark
         moved = reader.moved_since(before.registry) if before and same else frozenset[str]()
         heard = None
         if before and same:  # what was known of the time near the end before, and after it, was not laid then

@@ -21,12 +21,8 @@ class Slowly(OneRun):
     def off(self) -> dict[str, list[Span]]:
         """Each transition's time dated by itself."""
         found: dict[str, list[Span]] = defaultdict(list)
-        latest = self._session.received_ms + AHEAD_MS
-        for h, proven_to, following in self._reached:
-            if h.to == "offline":
-                until = max(following.at if following else -EVER, self._lasted(h, following))
-                spans = self._clock.told(h.at, min(proven_to, until))
-                found[h.slot] += ((begin, min(end, latest)) for begin, end in spans)
+        for slot, span in self._offline():
+            found[slot] += self._by_its_receipt(self._clock.told(*span))
         return found
 
     def on(self) -> dict[str, Intervals]:
