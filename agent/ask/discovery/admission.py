@@ -24,7 +24,6 @@ NEIGHBOURS = 1_000
 MAX_DEVICES = 200
 FIRST_SHARE = 0.6
 """Of the room for what is new, at the begin of a round."""
-_SOURCES = 4_096
 _NOTES = 8
 
 
@@ -45,29 +44,30 @@ class Admission:
     ) -> Rejection | None:
         if size > MAX_DATAGRAM_BYTES:
             return Rejection.OVERSIZE
-        source = (sender, vouched)
-        if source not in self._sources and len(self._sources) >= _SOURCES and not (vouched or neighbour):
-            return Rejection.FLOOD
-        self._sources[source] += 1
-        if self._sources[source] > PER_SOURCE:
+        if self._sources[sender, vouched] >= PER_SOURCE:
             return Rejection.SURPLUS
-        if not (vouched or taken) and self._firsts < FIRSTS * _early(share):
-            self._firsts += 1
-            return None
-        return None if vouched else self._within_pot(neighbour, share)
+        if not self._has_room(first=not (vouched or taken), vouched=vouched, neighbour=neighbour, share=share):
+            return Rejection.SURPLUS if taken else Rejection.FLOOD  # not read: it does not count against the sender
+        self._sources[sender, vouched] += 1
+        return None
 
     def had_no_room(self, sender: str, *, vouched: bool) -> None:
         """What this sender said could not be taken: it does not count against the sender, who may say it again."""
         self._sources[sender, vouched] -= 1
 
-    def _within_pot(self, neighbour: bool, share: float) -> Rejection | None:
-        if neighbour:
+    def _has_room(self, *, first: bool, vouched: bool, neighbour: bool, share: float) -> bool:
+        """Uses it up, where there is some."""
+        if first and self._firsts < FIRSTS * _early(share):
+            self._firsts += 1
+        elif vouched:
+            return True
+        elif neighbour and self._neighbours < NEIGHBOURS:
             self._neighbours += 1
-            return Rejection.FLOOD if self._neighbours > NEIGHBOURS else None
-        if self._strangers >= STRANGERS * share:
-            return Rejection.FLOOD
-        self._strangers += 1
-        return None
+        elif not neighbour and self._strangers < STRANGERS * share:
+            self._strangers += 1
+        else:
+            return False
+        return True
 
 
 def _early(share: float) -> float:

@@ -24,6 +24,9 @@ from agent.model import DiscoveredDevice
 CPU_S = 0.35
 """CPU seconds a round may spend on reading replies; released step by step, as the budget of datagrams is."""
 FIRST_SHARE = 0.25
+AGAIN_SHARE = 0.5
+"""The part of the CPU seconds that senders of whom something was taken may use up: they answer every probe, and on a
+slow box would leave nothing for those who had no turn yet."""
 HELLO_ONLY = "answers no probe; it announced itself (Hello)"
 _PAUSE_S = 0.02
 _BATCH = 64
@@ -204,13 +207,14 @@ class _Sweep:
         network = self._network(sender)
         if network is None and sender not in self._tickets:
             return self._from_elsewhere(sender)
+        taken = self.table.holds(sender)
         why = self._admission.admit(
             sender,
             len(data),
-            share=0.0 if self._overdrawn() else share,
+            share=0.0 if self._overdrawn(AGAIN_SHARE if taken else 1.0) else share,
             vouched=vouched,
             neighbour=sender in self._neighbours(),
-            taken=self.table.holds(sender),
+            taken=taken,
         )
         if why is not None:
             return self._crowd(sender, why)
@@ -254,5 +258,5 @@ class _Sweep:
     def _share(self) -> float:
         return min(1.0, FIRST_SHARE + (1 - FIRST_SHARE) * self._elapsed_s() / self._released_s)
 
-    def _overdrawn(self) -> bool:
-        return self._spent_s > CPU_S * self._share()
+    def _overdrawn(self, part: float = 1.0) -> bool:
+        return self._spent_s > CPU_S * part * self._share()

@@ -38,6 +38,13 @@ def test_one_sender_has_eight_datagrams() -> None:
     assert admit(admission, address(2))
 
 
+def test_what_was_not_read_does_not_count_against_its_sender() -> None:
+    """A camera whose answers come while the budget is overdrawn is read once there is some again."""
+    admission = Admission()
+    assert [admit(admission, address(1), share=0.0) for _ in range(PER_SOURCE + 1)] == [False] * (PER_SOURCE + 1)
+    assert admit(admission, address(1))
+
+
 def test_an_oversize_datagram_is_refused_before_it_counts() -> None:
     """16 kB is the limit, and what is above it does not use up the sender's share."""
     admission = Admission()

@@ -142,8 +142,8 @@ def test_a_flood_from_strangers_leaves_room_for_a_stranger(cable: Cable) -> None
 def test_two_hundred_cameras_that_answer_every_probe_are_all_found(cable: Cable) -> None:
     """Each wave of answers comes in the same order, and the last one with the last probe; some write UTF-16."""
     with started(cable, "box", "tests.agent.ask.discovery.crowd", "127.3.2", "200"):
-        several = rounds(cable, 3, interfaces=["lo"], knock_s=0)  # a busy machine drops datagrams of one
-    assert len({device["address"] for one in several for device in one["found"]}) == 200
+        (one,) = rounds(cable, 1, interfaces=["lo"], knock_s=0)
+    assert len({device["address"] for device in one["found"]}) == 200
 
 
 def test_a_probe_is_never_answered(cable: Cable) -> None:
