@@ -14,6 +14,7 @@ from center.record import Recorder
 from center.store import Store
 from contract import topics
 from contract.messages import Heartbeat, encode
+from tests.center.filled import filled
 from tests.center.letters import anchor, birth, events, moved
 
 MONTH = "2024-06"
@@ -45,7 +46,6 @@ MOVED = "unit,name,region,kind,since\nM1,流动食堂,410221,canteen,2024-06-30 
 
 
 def register(database: str, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     for name, text in {**SHEETS, "moves": MOVED}.items():
         (folder / f"{name}.csv").write_text(text, "utf-8")
     files = [str(folder / f"{name}.csv") for name in SHEETS]
@@ -93,12 +93,19 @@ def told_later(*rows: dict[str, Any]) -> Incoming:
     return Incoming(topics.up("4101", "zz-0001", "ev"), events(*rows), False, SPAN[1] + 24 * HOUR)
 
 
-def made(database: str, folder: Path) -> str:
+def made(database: str) -> str:
     """Registered and told; the center was up all month and an hour more."""
+    return filled(_told_of, database)
+
+
+def registered(database: str) -> str:
+    return filled(register, database)
+
+
+def _told_of(database: str, folder: Path) -> None:
     register(database, folder)
     store = Store(database)
     with store.write() as tx:
         tx.put_uptime(SPAN[0], SPAN[1] + HOUR)
     Recorder(store).record(letters())
     store.close()
-    return database

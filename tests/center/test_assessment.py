@@ -14,12 +14,12 @@ from center.days.engine import Assessed, assess
 from center.rate import Rules, month_span
 from center.readings import Rule
 from contract.policy import load_policy
-from tests.center.provinces import HOUR, MINUTE, MONTH, made, register
+from tests.center.provinces import HOUR, MINUTE, MONTH, made, registered
 
 
 @pytest.fixture
-def province(url: str, tmp_path: Path) -> str:
-    return made(url, tmp_path / "registry")
+def province(url: str) -> str:
+    return made(url)
 
 
 def asked(capsys: pytest.CaptureFixture[str], code: int, *words: str) -> str:
@@ -109,7 +109,7 @@ def test_a_past_month_is_as_it_was(province: str, tmp_path: Path, capsys: pytest
 def test_own_outages_make_no_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Where too little is known because the center itself was away: INSUFFICIENT, and no score."""
     database = str(tmp_path / "center.db")
-    register(database, tmp_path / "registry")
+    registered(database)
     found = rows(capsys, database)  # nothing was ever heard there, nor was the center ever up
     assert (found["410181", ""]["verdict"], found["410181", ""]["own_ms"]) == ("INSUFFICIENT", 2 * HOUR)
     assert found["41", ""]["verdict"] == "WOULD_SCORE_ZERO"  # that position is heard nowhere: nobody's outage

@@ -14,13 +14,13 @@ from center.cli import main
 from center.record import Recorder
 from center.store import Store
 from tests.center.letters import moved
-from tests.center.provinces import HOUR, MINUTE, MONTH, made, register, told_later
+from tests.center.provinces import HOUR, MINUTE, MONTH, made, registered, told_later
 from tests.support.postgres import Postgres
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> str:
-    return made(str(tmp_path / "center.db"), tmp_path / "registry")
+    return made(str(tmp_path / "center.db"))
 
 
 def run(capsys: pytest.CaptureFixture[str], code: int, *words: str) -> str:
@@ -44,7 +44,7 @@ def test_one_bulletin_is_the_same_on_both_databases(
     postgres: Postgres, database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every file of it, to the byte; and made once more, nothing differs."""
-    there = made(postgres.create(), tmp_path / "again")
+    there = made(postgres.create())
     publish(capsys, database, tmp_path / "sqlite")
     publish(capsys, there, tmp_path / "postgresql")
     first = files(tmp_path / "sqlite")
@@ -219,7 +219,7 @@ def test_a_running_month_and_a_gap_are_refused(tmp_path: Path, capsys: pytest.Ca
     from center.rate import month_of
 
     database = str(tmp_path / "center.db")
-    register(database, tmp_path / "registry")
+    registered(database)
     policy = Path(__file__).parents[2] / "config" / "policy" / "henan-2021-45.yaml"
     text = policy.read_text("utf-8").replace("value: 24x7", "value: calendar")
     (tmp_path / "ours.yaml").write_text(text, "utf-8")

@@ -8,6 +8,7 @@ import pytest
 from center.cli import main
 from center.record import Recorder
 from center.store import Store
+from tests.center.filled import filled
 from tests.center.letters import T0, anchor, beat, birth, event, events, letter, moved
 
 CSV = (
@@ -21,10 +22,13 @@ HOUR = 3_600_000
 
 
 @pytest.fixture
-def database(tmp_path: Path, url: str) -> str:
-    (tmp_path / "registry.csv").write_text(CSV, "utf-8")
-    database = url
-    assert main(["registry", "import", str(tmp_path / "registry.csv"), "--database", database]) == 0
+def database(url: str) -> str:
+    return filled(_two_hours, url)
+
+
+def _two_hours(database: str, folder: Path) -> None:
+    (folder / "registry.csv").write_text(CSV, "utf-8")
+    assert main(["registry", "import", str(folder / "registry.csv"), "--database", database]) == 0
     store = Store(database)
     rows = (anchor(1), moved(2, 0, "online"), moved(3, HOUR, "offline"), moved(4, 0, "offline", "k2"))
     Recorder(store).record(
@@ -35,7 +39,6 @@ def database(tmp_path: Path, url: str) -> str:
         ]
     )
     store.close()
-    return database
 
 
 def rate(capsys: pytest.CaptureFixture[str], database: str, *more: str) -> dict[str, Any]:

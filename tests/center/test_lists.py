@@ -15,6 +15,7 @@ from center.rate import local
 from center.record import Recorder
 from center.store import Store
 from contract.messages import ClockHealth, Goodbye, Heartbeat, HostHealth, encode
+from tests.center.filled import filled
 from tests.center.letters import anchor, birth, event, events, letter, moved
 
 SHEETS = {
@@ -43,13 +44,9 @@ def now_ms() -> int:
 class Province:
     """Six positions at three gateways, heard within the last hours; a fourth gateway has none."""
 
-    def __init__(self, database: str, folder: Path) -> None:
-        self.database, self.now = database, now_ms()
+    def __init__(self, database: str) -> None:
+        self.database, self.now = filled(_registered, database), now_ms()
         self.begin = self.now - 3 * HOUR
-        for name, text in SHEETS.items():
-            (folder / f"{name}.csv").write_text(text, "utf-8")
-        files = [str(folder / f"{name}.csv") for name in SHEETS]
-        assert main(["registry", "import", *files, "--database", database]) == 0
         store = Store(database)
         Recorder(store).record(
             [
@@ -92,9 +89,16 @@ class Province:
         store.close()
 
 
+def _registered(database: str, folder: Path) -> None:
+    for name, text in SHEETS.items():
+        (folder / f"{name}.csv").write_text(text, "utf-8")
+    files = [str(folder / f"{name}.csv") for name in SHEETS]
+    assert main(["registry", "import", *files, "--database", database]) == 0
+
+
 @pytest.fixture
-def province(url: str, tmp_path: Path) -> Province:
-    return Province(url, tmp_path)
+def province(url: str) -> Province:
+    return Province(url)
 
 
 def asked(capsys: pytest.CaptureFixture[str], code: int, *words: str) -> str:

@@ -27,8 +27,8 @@ OWN = "position,at,online\nP2,2024-06-30 22:30,online\n"
 
 
 @pytest.fixture
-def database(url: str, tmp_path: Path) -> str:
-    return made(url, tmp_path / "registry")
+def database(url: str) -> str:
+    return made(url)
 
 
 def run(capsys: pytest.CaptureFixture[str], code: int, *words: str) -> str:
@@ -135,7 +135,7 @@ def test_a_list_with_a_mistake_changes_nothing(
     """Line, column and what to do; not one of its rows is kept."""
     import re
 
-    database = made(str(tmp_path / "center.db"), tmp_path / "registry")
+    database = made(str(tmp_path / "center.db"))
     told = run(capsys, 2, "opinion", "import", listed(tmp_path, text), "--database", database, "--lang", "en")
     assert re.search(said, told), told
     assert "nothing was changed" in told
@@ -152,14 +152,14 @@ def test_a_list_on_a_hidden_sheet_is_told(tmp_path: Path, capsys: pytest.Capture
     sheet.append(["P1", "2024-06-30 22:00", "1"])
     sheet.sheet_state = "hidden"
     made_of.save(tmp_path / "list.xlsx")
-    database = made(str(tmp_path / "center.db"), tmp_path / "registry")
+    database = made(str(tmp_path / "center.db"))
     told = run(capsys, 0, "opinion", "import", str(tmp_path / "list.xlsx"), "--database", database, "--lang", "en")
     assert "note: sheet “list”: a hidden sheet, it is read as well" in told
 
 
 def test_another_word_of_the_same_moment_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What is on record stays, as do the hours that it holds."""
-    database = made(str(tmp_path / "center.db"), tmp_path / "registry")
+    database = made(str(tmp_path / "center.db"))
     run(capsys, 0, "opinion", "import", listed(tmp_path, LIST), "--database", database)
     other = listed(tmp_path, "position,at,online\nP1,2024-06-30 22:30,1\n")
     told = run(capsys, 2, "opinion", "import", other, "--database", database, "--lang", "en")
@@ -199,7 +199,7 @@ def drawn(database: str, seed: str, n: int, *, at_ms: int = BEGIN - DAY) -> list
 def test_a_seed_draws_the_same_everywhere(database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Positions and instants follow from seed, period and registry; each is assessed then; a seed is used once."""
     rows = drawn(database, "双色球 2024-076", 60)
-    other = made(str(tmp_path / "other.db"), tmp_path / "again")
+    other = made(str(tmp_path / "other.db"))
     assert drawn(other, "双色球 2024-076", 60) == rows
     assert {row["position"] for row in rows} == {f"P{n}" for n in range(1, 8)}
     assert all(BEGIN <= row["at_ms"] < BEGIN + 120 * MINUTE and row["at_ms"] % MINUTE == 0 for row in rows)
@@ -250,7 +250,7 @@ def test_results_are_entered_and_compared(database: str, tmp_path: Path, capsys:
 
 def test_wrong_results_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Another position than was drawn, a word that is no result, one entered already, one of a time to come."""
-    database = made(str(tmp_path / "center.db"), tmp_path / "registry")
+    database = made(str(tmp_path / "center.db"))
     rows = drawn(database, "s", 2)
     first = rows[0]["position"]
 
@@ -297,7 +297,7 @@ def test_a_draw_that_cannot_be_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
 ) -> None:
     """In words; no draw is kept, the seed is free."""
-    database = made(str(tmp_path / "center.db"), tmp_path / "registry")
+    database = made(str(tmp_path / "center.db"))
     assert said in run(capsys, 2, "spot-check", "draw", "--database", database, "--seed", "s", "--lang", "en", *words)
     assert len(drawn(database, "s", 1)) == 1
     (tmp_path / "none.csv").write_text("gateway,city\nzz-0001,4101\n")

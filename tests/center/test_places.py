@@ -10,14 +10,12 @@ import pytest
 
 from center.cli import main
 from center.placing import Unplaced, beside, folder_beside
-from tests.center.provinces import MONTH, made, register
+from tests.center.provinces import MONTH, made, registered
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> str:
-    database = str(tmp_path / "center.db")
-    register(database, tmp_path / "registry")
-    return database
+    return registered(str(tmp_path / "center.db"))
 
 
 def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -184,7 +182,7 @@ def test_a_file_is_no_folder_of_days(
 
 def test_a_damaged_file_of_days_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Spans that are none, and a document of a final month that is none: which file, and no traceback."""
-    database, days = made(str(tmp_path / "center.db"), tmp_path / "registry"), tmp_path / "days"
+    database, days = made(str(tmp_path / "center.db")), tmp_path / "days"
     words = ("--out", str(days), "--month", MONTH)
     assert main(["days", "build", "--database", database, *words]) == 0
     spans = next((days / MONTH / "now" / "spans").glob("*/*.parquet"))
@@ -203,7 +201,7 @@ def test_a_bulletin_takes_the_place_of_no_other_thing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], make: Callable[[Path], None]
 ) -> None:
     """A pipe, a device, a file: each is still what it was."""
-    database, out = made(str(tmp_path / "center.db"), tmp_path / "registry"), tmp_path / "out"
+    database, out = made(str(tmp_path / "center.db")), tmp_path / "out"
     make(out)
     before = out.lstat()
     told = refused(capsys, "bulletin", "--database", database, "--month", MONTH, "--out", str(out))
@@ -216,7 +214,7 @@ def test_a_bulletin_takes_the_place_of_no_other_thing(
 
 def test_one_writer_at_a_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The second is told so, and neither disturbs the first nor leaves anything; after it the place is free."""
-    database = made(str(tmp_path / "center.db"), tmp_path / "registry")
+    database = made(str(tmp_path / "center.db"))
     copy, folder, days = tmp_path / "copy.db", tmp_path / "b2", tmp_path / "days"
     month = ("--database", database, "--month", MONTH)
     acts: dict[Path, tuple[str, ...]] = {

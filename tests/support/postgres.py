@@ -7,10 +7,31 @@ import subprocess
 import tempfile
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import parse_qs, urlsplit
 
 from tests.support.waiting import PATIENCE_S
 
 PROGRAMS = Path("/usr/lib/postgresql")
+
+
+def copied(pattern: str, url: str) -> None:
+    """The database `url` is made anew as a copy of `pattern`, to which nobody is connected; both on one server."""
+    name, its = (urlsplit(one).path[1:] for one in (url, pattern))
+    words = f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name} TEMPLATE {its}"
+    psql, home = str(_programs() / "psql"), parse_qs(urlsplit(url).query)["host"][0]
+    command = [psql, "-h", home, "-U", "center", "-d", "postgres", "-q", "-v", "ON_ERROR_STOP=1"]
+    for one in words:
+        command += ["-c", one]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE_S, check=False)
+    if done.returncode:
+        raise RuntimeError(f"psql: {done.stderr.decode()[-2000:]}")
+
+
+def _programs() -> Path:
+    found = sorted(PROGRAMS.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if not found:
+        raise Missing(f"no {PROGRAMS}/*/bin/initdb: apt-get install postgresql")
+    return found[-1].parent
 
 
 class Missing(Exception):
@@ -21,10 +42,7 @@ class Postgres:
     """`with Postgres() as server:` runs one; `server.create()` makes an empty database and returns its URL."""
 
     def __init__(self) -> None:
-        found = sorted(PROGRAMS.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-        if not found:
-            raise Missing(f"no {PROGRAMS}/*/bin/initdb: apt-get install postgresql")
-        self._bin = found[-1].parent
+        self._bin = _programs()
         self._as_user = (
             ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
         )
