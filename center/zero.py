@@ -142,12 +142,33 @@ class _Reach:
         heappush(self._lasting, (zero_ms, last_ms))
 
     def by(self, now_ms: int) -> int:
+        return _reach(now_ms, *self.state(now_ms))
+
+    def state(self, now_ms: int) -> tuple[int, int]:
+        """(how far what has ended told, the least zero of what lasts, EVER if nothing does)."""
         while self._coming and self._coming[-1].first_ms < now_ms:
             self.take(*self._coming.pop()[1:])
         while self._lasting and self._lasting[0][1] < now_ms:
             zero_ms, last_ms = heappop(self._lasting)
             self._end = max(self._end, last_ms - zero_ms)
-        return max(self._end, now_ms - self._lasting[0][0]) if self._lasting else self._end
+        return self._end, self._lasting[0][0] if self._lasting else EVER
+
+
+def _reach(now_ms: int, end: int, zero_ms: int) -> int:
+    return max(end, now_ms - zero_ms)
+
+
+class _Reaches:
+    """The same, to be asked in any order."""
+
+    def __init__(self, coming: Sequence[Said]) -> None:
+        reach = _Reach(coming)
+        self._moments = sorted({moment + 1 for s in coming for moment in s[:2]})
+        self._states = [reach.state(moment) for moment in self._moments]
+
+    def by(self, now_ms: int) -> int:
+        i = bisect_right(self._moments, now_ms) - 1
+        return _reach(now_ms, *self._states[i]) if i >= 0 else -EVER
 
 
 def first_zero(s: Stretch) -> int:
@@ -194,7 +215,7 @@ class Clock:
         self.epochs = epochs(stretches)
         self.refused: list[AnchorPoint] = []
         self._once: list[Once] = []
-        self._reach = _Reach((*map(said, stretches), *others))
+        self._reach = _Reaches((*map(said, stretches), *others))
         pieces = list(_pieces(-EVER, EVER, self._alone(stretches, anchors, before_ms or EVER), []))
         if self.epochs:
             for p in pieces:
@@ -225,7 +246,7 @@ class Clock:
             seen |= set(near)
             if before != -EVER:
                 self._keep(before + 1, EVER, offset, epoch)
-            steps = _steps(by_lo[bisect_left(los, begin) : bisect_right(los, epoch.end)], epoch)
+            steps = self._steps(by_lo[bisect_left(los, begin) : bisect_right(los, epoch.end)], epoch)
             sure = self.in_turn(_best(near, epoch), steps, epoch.known_ms)
             for piece in _pieces(begin, epoch.end if last else epoch.end + 1, sure, steps, epoch.known_ms):
                 offset = piece.offset
@@ -289,7 +310,7 @@ class Clock:
                 last_ms = min(zero_ms, least[bisect_right(came, (a.received_ms, EVER))])
                 dated = [zero_ms, last_ms, *([_offset_at(ats, offsets, a.at)] if ats else [])]
                 if any(abs(offset - one) > REFINED_MS for one in dated):
-                    a = _from(a, a.received_ms - last_ms)
+                    a = _from(a, self._ahead(a.received_ms - last_ms, a.received_ms))
             if ats and onward:
                 a = _from(a, self._reach.by(a.received_ms))
             if ats and ats[-1] >= a.at:
@@ -302,6 +323,27 @@ class Clock:
                 offsets[a.at] = offset
                 insort(ats, a.at)
         return believed
+
+    def _ahead(self, at: int, received_ms: int) -> int:
+        """From where on a word that came at this boot ms rules: what had been told ahead of it, and counts, stays."""
+        return max(at, min(self._reach.by(received_ms), at + AHEAD_MS))
+
+    def _steps(self, stretches: Sequence[Stretch], epoch: Epoch) -> list[tuple[int, int]]:
+        """(at, zero by the center's clock from there on), falling: the least that had been seen by then.
+
+        The first is the least of those that Z came about by.
+        """
+        near = (s for s in stretches if -AGREE_MS <= first_zero(s) - epoch.zero_ms <= OFF_MS)
+        steps: list[tuple[int, int]] = []
+        for s in sorted(near, key=lambda s: (s.at_lo, s)):
+            zero_ms = first_zero(s)
+            if not steps:
+                steps.append((s.at_lo, zero_ms))
+            elif zero_ms < steps[-1][1] and s.first_ms > epoch.known_ms:
+                steps.append((max(steps[-1][0], self._ahead(s.at_lo, s.first_ms)), zero_ms))
+            elif zero_ms < steps[-1][1]:
+                steps = [(steps[0][0], zero_ms)]
+        return steps
 
     def spans(self, begin: int, end: int) -> Iterator[Span]:
         """[begin, end) of boot ms in UTC: squeezed where a later piece says an earlier time, never doubled."""
@@ -395,22 +437,6 @@ def _best(near: Sequence[AnchorPoint], epoch: Epoch) -> list[AnchorPoint]:
 
 def _near(a: AnchorPoint, epoch: Epoch) -> bool:
     return abs(a.utc_ms - a.at - epoch.zero_ms) <= OFF_MS
-
-
-def _steps(stretches: Sequence[Stretch], epoch: Epoch) -> list[tuple[int, int]]:
-    """(at, zero by the center's clock from there on), falling: the least that had been seen by then.
-
-    The first is the least of those that Z came about by.
-    """
-    near = (s for s in stretches if -AGREE_MS <= first_zero(s) - epoch.zero_ms <= OFF_MS)
-    steps: list[tuple[int, int]] = []
-    for s in sorted(near, key=lambda s: (s.at_lo, s)):
-        zero_ms = first_zero(s)
-        if not steps or (zero_ms < steps[-1][1] and s.first_ms > epoch.known_ms):
-            steps.append((s.at_lo, zero_ms))
-        elif zero_ms < steps[-1][1]:
-            steps = [(steps[0][0], zero_ms)]
-    return steps
 
 
 def _step(steps: Sequence[tuple[int, int]], at: int) -> int:

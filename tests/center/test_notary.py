@@ -83,6 +83,7 @@ def receipts(messages: list[Incoming], late: Intervals, now: int) -> Iterator[in
 @given(randoms)
 @example(Random(3685938))
 @example(Random(2400))
+@example(Random(990))
 @example(Random(19633))
 def test_no_message_turns_off_dark_or_late_time_into_on(rnd: Random) -> None:
     """Whatever is said from some minute on, and whatever is kept back: what was Off then is never On; nor is what was
