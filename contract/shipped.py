@@ -5,7 +5,7 @@ What stands in them must not be known here.
 
 import re
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from contract import strict_yaml
 from contract.plain import read_plain
@@ -15,6 +15,8 @@ T = TypeVar("T")
 _PACKAGED = Path(__file__).parent / "data"
 FOLDER = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "config"
 """In a wheel they lie in this package, in a checkout in config/: a package of that name would collide with PyPI's."""
+_READ: dict[tuple[str, str], Any] = {}
+"""By kind and name: what ships does not change while a program runs."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
 
 
@@ -40,7 +42,10 @@ def load(kind: str, name_or_path: str, type_: type[T]) -> T:
     found = FOLDER / kind / f"{name_or_path}.yaml"
     if not _NAME.fullmatch(name_or_path) or not found.is_file():
         raise Unshipped(kind, name_or_path)
-    return strict_yaml.load(found.read_bytes(), type_, source=f"{kind}/{name_or_path}.yaml")
+    if (kind, name_or_path) not in _READ:
+        _READ[kind, name_or_path] = strict_yaml.load(found.read_bytes(), type_, source=f"{kind}/{name_or_path}.yaml")
+    shipped: T = _READ[kind, name_or_path]
+    return shipped
 
 
 def names(kind: str) -> list[str]:

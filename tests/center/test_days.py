@@ -25,6 +25,7 @@ from center.report import When, report
 from center.store import Store
 from center.timeline import Known
 from tests.center.letters import T0, anchor, beat, birth, events, letter, moved, register
+from tests.support.examples import examples
 
 MONTH = month_span("2026-02")
 UNIT_MS = 600_000
@@ -185,7 +186,7 @@ def lay(folder: Path, world: dict[str, Any]) -> None:
             write(connection, folder / "spans" / str(part) / f"{day}.parquet", SPANS, rows)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(20, 2_000), deadline=None, suppress_health_check=list(HealthCheck))
 @given(worlds())
 def test_sql_and_python_agree_to_the_millisecond(world: dict[str, Any]) -> None:
     """Moves, calendars, exclusions, dark, running months, readings, outages: every sum of every row of every level."""

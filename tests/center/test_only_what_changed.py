@@ -25,7 +25,7 @@ from tests.center.hearing import hear
 from tests.center.letters import CITY, GATEWAY, T0, enrol, register
 from tests.support.examples import examples
 
-EXAMPLES = examples(20, 2_000)
+EXAMPLES = examples(12, 2_000)
 MEMORY = Path("/dev/shm")
 DAY_MS = 86_400_000
 MONTH = month_span("2026-11")
@@ -107,7 +107,7 @@ def rows(folder: Path) -> Iterator[tuple[tuple[str, str], object]]:
             yield (file.parent.name, file.name), c.execute(f"SELECT * FROM read_parquet('{file}')").fetchall()
 
 
-@settings(max_examples=max(8, EXAMPLES // 10), deadline=None)
+@settings(max_examples=max(5, EXAMPLES // 10), deadline=None)
 @given(randoms, anything)
 def test_what_is_laid_bit_by_bit_is_what_is_laid_at_once(rnd: Random, faults: Faults) -> None:
     """Facts come early and late, positions move between boxes: each build lays what one of everything would lay."""

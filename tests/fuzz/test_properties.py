@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz.targets import TARGETS
 
-settings.register_profile("suite", max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+settings.register_profile("suite", max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 settings.register_profile("fuzz", settings.get_profile("suite"), max_examples=10_000)
 PROFILE = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 ROOT = Path(__file__).parents[2]
