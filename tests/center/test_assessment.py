@@ -209,8 +209,9 @@ def test_a_year_scores_when_every_month_does() -> None:
     assert year_of_place("4101", "郑州市", dict.fromkeys(good, "nothing")).verdict == "OPEN"
 
 
-def test_a_year_of_the_province(province: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_year_of_the_province(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Twelve months for each row, the deadlines beside; 巩义 failed after June, since nothing was told any more."""
+    province = made(str(tmp_path / "center.db"))
     told = json.loads(asked(capsys, 1, "--database", province, "--year", "2024", "--json", "--days", str(tmp_path)))
     found = {one["key"]: one for one in told["rows"]}
     assert len(told["deadlines"]) == 4
