@@ -235,24 +235,41 @@ class Clock:
     def _dated(self, stretches: Sequence[Stretch], anchors: Sequence[AnchorPoint]) -> Iterator[Piece]:
         """By each epoch: the first reaches back, the last onward; what lies between two is nobody's."""
         seen: set[AnchorPoint] = set()
-        before, offset = -EVER, 0
         ends = [*(epoch.begin for epoch in self.epochs[1:]), EVER]
         by_at, by_lo = sorted(anchors, key=lambda a: a.at), sorted(stretches, key=lambda s: s.at_lo)
         ats, los = [a.at for a in by_at], [s.at_lo for s in by_lo]
-        for epoch, until in zip(self.epochs, ends, strict=True):
-            begin, last = (-EVER if before == -EVER else epoch.begin), epoch.end == EVER
-            its = by_at[bisect_right(ats, before) : bisect_left(ats, until)]
-            near = [a for a in its if _near(a, epoch)]
+        before = -EVER
+        for i, (epoch, until) in enumerate(zip(self.epochs, ends, strict=True)):
+            begin, end = (epoch.begin if i else -EVER), (EVER if epoch.end == EVER else epoch.end + 1)
+            first, low = bisect_right(ats, before), bisect_left(los, begin)
+            near = [a for a in by_at[first : bisect_left(ats, until)] if _near(a, epoch)]
             seen |= set(near)
-            if before != -EVER:
-                self._keep(before + 1, EVER, offset, epoch)
-            steps = self._steps(by_lo[bisect_left(los, begin) : bisect_right(los, epoch.end)], epoch)
-            sure = self.in_turn(_best(near, epoch), steps, epoch.known_ms)
-            for piece in _pieces(begin, epoch.end if last else epoch.end + 1, sure, steps, epoch.known_ms):
-                offset = piece.offset
-                yield piece
+            dated = list(self._by(epoch, (begin, end), near, by_lo[low : bisect_right(los, epoch.end)], self.refused))
+            yield from dated
+            if end < EVER:
+                now_ms = _settled(self.epochs[i + 1])
+                top = now_ms + AHEAD_MS + OFF_MS - epoch.zero_ms  # what had come by then and is near lies below
+                its = by_at[first : bisect_right(ats, top)]
+                near = [a for a in its if a.received_ms <= now_ms and _near(a, epoch)]
+                came = [s for s in by_lo[low : bisect_right(los, top)] if s.first_ms <= now_ms]
+                for p in self._by(epoch, (begin, EVER), near, came, []):
+                    since = p.begin if _differs(p, dated) else max(p.begin, end)
+                    self._keep(since, p.end, p.offset, self.epochs[i + 1])
             before = epoch.end
         self.refused += (a for a in anchors if a not in seen and a.err_ms < UNSURE_MS)
+
+    def _by(
+        self,
+        epoch: Epoch,
+        span: Span,
+        near: Sequence[AnchorPoint],
+        stretches: Sequence[Stretch],
+        refused: list[AnchorPoint],
+    ) -> Iterator[Piece]:
+        """How this epoch, with these anchors near it and these stretches, dates the boot ms of the span."""
+        steps = self._steps(stretches, epoch)
+        sure = self.in_turn(_best(near, epoch), refused, steps, epoch.known_ms)
+        return _pieces(*span, sure, steps, epoch.known_ms)
 
     def _keep(self, begin: int, end: int, offset: int, epoch: Epoch) -> None:
         """So these boot ms were dated when the epoch was known: what was told of them by then stays told."""
@@ -283,17 +300,18 @@ class Clock:
                 offset, a = heappop(unsure)
                 if -offset <= least_ms + AHEAD_MS and a.utc_ms <= a.received_ms + AHEAD_MS:
                     believed.append(a._replace(received_ms=moment))
-        return self.in_turn(believed, onward=True)
+        return self.in_turn(believed, self.refused, onward=True)
 
     def in_turn(
         self,
         anchors: Sequence[AnchorPoint],
+        refused: list[AnchorPoint],
         steps: Sequence[tuple[int, int]] = (),
         known_ms: int = EVER,
         *,
         onward: bool = False,
     ) -> list[AnchorPoint]:
-        """In the order of their receipts; none that dates anew what one before it, or Z, has dated.
+        """In the order of their receipts; none that dates anew what one before it, or Z, has dated: into `refused`.
 
         One that came after Z was known, and is not near to all that Z dated from its `at` to its receipt, rules from
         its receipt on. `onward`: after the first, each rules from there on of which nothing had been told.
@@ -315,7 +333,7 @@ class Clock:
                 a = _from(a, self._reach.by(a.received_ms))
             if ats and ats[-1] >= a.at:
                 differs = abs(_offset_at(ats, offsets, a.at) - offset) > STEP_MS
-                self.refused += [told] if differs and told.err_ms < UNSURE_MS else []
+                refused += [told] if differs and told.err_ms < UNSURE_MS else []
                 if differs or onward:
                     continue
             believed.append(a)
@@ -436,7 +454,17 @@ def _best(near: Sequence[AnchorPoint], epoch: Epoch) -> list[AnchorPoint]:
 
 
 def _near(a: AnchorPoint, epoch: Epoch) -> bool:
-    return abs(a.utc_ms - a.at - epoch.zero_ms) <= OFF_MS
+    return abs(a.utc_ms - a.at - epoch.zero_ms) <= OFF_MS and a.utc_ms <= a.received_ms + AHEAD_MS
+
+
+def _differs(p: Piece, dated: Sequence[Piece]) -> bool:
+    """Whether some of it is dated otherwise there, in the order of the boot."""
+    for i in range(max(0, bisect_right(dated, p.begin, key=lambda one: one.begin) - 1), len(dated)):
+        if dated[i].begin >= p.end:
+            return False
+        if p.begin < dated[i].end and abs(p.offset - dated[i].offset) > LATENCY_MS:
+            return True
+    return False
 
 
 def _step(steps: Sequence[tuple[int, int]], at: int) -> int:

@@ -158,7 +158,7 @@ anchors = st.lists(
 @given(anchors)
 def test_anchors_are_believed_in_turn(found: list[AnchorPoint]) -> None:
     """The nearest word before, else the first, is what a later one about an earlier time is held against."""
-    assert Clock([], []).in_turn(found) == slowly_in_turn(found)
+    assert Clock([], []).in_turn(found, []) == slowly_in_turn(found)
 
 
 @settings(max_examples=examples(150, 10_000), deadline=None)

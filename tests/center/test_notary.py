@@ -112,6 +112,7 @@ def test_no_message_turns_off_dark_or_late_time_into_on(rnd: Random) -> None:
 
 @many
 @given(randoms)
+@example(Random(13995412))
 def test_no_message_takes_back_when_a_run_lived(rnd: Random) -> None:
     """What its life took from another run stays taken, whatever is said later."""
     box = Box(rnd)
