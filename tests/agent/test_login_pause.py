@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from agent.cli import main
 from scripts.stage import tool
@@ -259,6 +260,7 @@ def test_a_password_put_right_at_the_camera_is_found_soon_where_that_is_safe(tmp
     with Canteen([CameraSpec(slot="stove", persona="dahua-bullet", password=PASSWORD)]) as canteen:
         site = Site(canteen, tmp_path)
         site.password.write_text(PASSWORD)
+        site.unit.door.rules = structs.replace(site.unit.door.rules, lock_after=30)  # never down to its owner's last
         with (tmp_path / "log").open("wb") as log:
             agent = subprocess.Popen(
                 [tool("canteen-agent"), "run", "--config", str(site.config)], stdout=log, stderr=subprocess.STDOUT
