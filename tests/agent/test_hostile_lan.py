@@ -234,15 +234,18 @@ def test_an_inspection_writes_its_report_and_nothing_else(tmp_path: Path) -> Non
             "8554",
         ]
         asked += ["--username", "admin", "--password-file", str(tmp_path / "camera.password"), "--json"]
-        asked += ["--timeout", "240"]  # so that a busy machine decodes the picture
-        with (tmp_path / "out").open("wb") as out:
-            command = [*traced, *asked, "--report", str(report)]
-            own = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
-            inspecting = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=own)
-            witness = Witness(inspecting)
-            assert inspecting.wait(timeout=PATIENCE_S) in (0, 1)
-            witness.end()
-    assert b'"source": "main"' in (tmp_path / "out").read_bytes()  # a picture was decoded
+        asked += ["--timeout", "240", "--report", str(report)]
+        own = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
+        for _ in range(6):  # so that one of them decodes the picture on a busy machine, too
+            shutil.rmtree(report, ignore_errors=True)
+            with (tmp_path / "out").open("wb") as out:
+                inspecting = subprocess.Popen([*traced, *asked], stdout=out, stderr=subprocess.STDOUT, env=own)
+                witness = Witness(inspecting)
+                assert inspecting.wait(timeout=PATIENCE_S) in (0, 1)
+                witness.end()
+            if decoded := b'"source": "main"' in (tmp_path / "out").read_bytes():
+                break
+    assert decoded
     written = {name for name, how in OPENED.findall(trace.read_text()) if WRITES.search(how)}
     written = {name for name in written if not HARMLESS.fullmatch(name)}
     records = {name for name in written if Path(name).name.startswith((".logins.json.", ".clock.json."))}

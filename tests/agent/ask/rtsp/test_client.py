@@ -17,6 +17,7 @@ from agent.model import Backchannel, Camera, Credentials, NotSeen, Ports, Seen
 from agent.permit import Permit
 from contract.vocabulary import Reason
 from tests import evil
+from tests.support.waiting import PATIENCE_S
 
 VIDEO = b"v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
 TALK = VIDEO + b"m=audio 0 RTP/AVP 0 8\r\na=sendonly\r\n"
@@ -39,7 +40,7 @@ def describe(server: evil.Server, deadline_s: float = 2.0, *, log_in: bool | Per
     return rtsp.describe(server.camera(**fields), log_in=log_in, deadline=Deadline(deadline_s))
 
 
-def failure(behave: evil.Behaviour, deadline_s: float = 2.0, **fields: Any) -> tuple[Trouble, evil.Server]:
+def failure(behave: evil.Behaviour, deadline_s: float = PATIENCE_S, **fields: Any) -> tuple[Trouble, evil.Server]:
     with evil.Server(behave) as server, pytest.raises(Trouble) as caught:
         describe(server, deadline_s, **fields)
     return caught.value, server
