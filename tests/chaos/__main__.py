@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from benchmarks import measure
 from benchmarks.measure import Figure
-from tests.chaos import cameras, clock, disk, foreign, kill, loss, power, soak, stop, uplink
+from tests.chaos import away, cameras, clock, disk, foreign, kill, loss, power, soak, stop, uplink
 from tests.chaos.options import Options, is_root
 
 
@@ -38,6 +38,7 @@ SCENARIOS = {
     "cameras": Scenario("R9 R10 P11: cameras named right and in time; a hostile one", (cameras.named, cameras.hostile)),
     "loss": Scenario("R9: 30 % of all datagrams lost; a port behind a firewall", (loss.run,), "network namespaces"),
     "foreign": Scenario("T5: three foreign servers for --minutes; none is called what it is not", (foreign.run,)),
+    "away": Scenario("the readings: the agent away for ten minutes", (away.run,)),
     "soak": Scenario("S9 R1: random faults for --minutes; nothing grows", (soak.run,)),
 }
 LONG = (uplink.flapping, uplink.quiet, foreign.run)
