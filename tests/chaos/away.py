@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Figure
+from center.rate import Rules
 from contract.shipped import FOLDER
 from scripts.stage import tool
 from tests.chaos import evidence, trials
@@ -38,7 +39,10 @@ def run(options: Options) -> list[Figure]:
         rows = evidence.held(site).events.values()
         after = _rate(site, home, at_ms)
         online = [_online(rows, one.slot) for one in site.cast]
-        gaps = [later[0] - earlier[1] for (earlier, later) in online]
+        if away_s * 1000 > Rules().dark_after_ms:  # so long a silence ends with the first heartbeat
+            heard = [first for first, _ in evidence.judged(site).life]
+            online = [[one, (min(ms for ms in heard if ms > two[0]), two[1])] for one, two in online]
+        gaps = [later[0] - earlier[1] for earlier, later in online]
         on_ms = sum(end - begin for spans in online for begin, end in spans)
         hits = sum(_minutes(span) for spans in online for span in spans)
         what = f"agent away for {away_s} s, two cameras"
