@@ -25,6 +25,7 @@ from tests.agent.ask.onvif.devices import (
     soap,
 )
 from tests.agent.ask.onvif.questioned import interviewed, reason
+from tests.support.waiting import PATIENCE_S, until
 
 
 def drip() -> Iterator[bytes]:
@@ -236,16 +237,16 @@ def test_a_camera_that_is_gone_is_soon_left_alone() -> None:
 
 def test_the_password_shows_nowhere() -> None:
     """Neither command line nor environment of the child, nor what it answers, holds the password."""
-    with Device(lambda _: None) as silent, capability_child() as child:
-        assert child.stdin
-        job = encode_job(Job(camera=silent.camera(password=PASSWORD), log_in=True, deadline_s=1))
-        assert PASSWORD.encode() in job
-        child.stdin.write(job + b"\n\n")
-        child.stdin.flush()
-        while not silent.requests:
-            time.sleep(0.01)
-        shown = b"".join(Path(f"/proc/{child.pid}/{name}").read_bytes() for name in ("cmdline", "environ"))
-        assert child.stdout
+    with capability_child() as child:
+        with Device(lambda _: None) as silent:
+            assert child.stdin
+            job = encode_job(Job(camera=silent.camera(password=PASSWORD), log_in=True, deadline_s=PATIENCE_S))
+            assert PASSWORD.encode() in job
+            child.stdin.write(job + b"\n\n")
+            child.stdin.flush()
+            until(lambda: silent.requests)
+            shown = b"".join(Path(f"/proc/{child.pid}/{name}").read_bytes() for name in ("cmdline", "environ"))
+        assert child.stdout  # the camera is gone, so that the child ends
         shown += child.stdout.read()
     assert b"MALLOC" in shown or b"PYTHONPATH" in shown
     assert PASSWORD.encode() not in shown
