@@ -17,13 +17,14 @@ from contract import topics
 from contract.messages import Ack, Command, Result, encode
 from tests.center.letters import CITY, GATEWAY
 from tests.support.broker import Broker
+from tests.support.nats import Node
 from tests.support.waiting import PATIENCE_S
 
 
 class Center:
     """`canteen-center serve` as a process of its own."""
 
-    def __init__(self, broker: Broker, database: Path | str, *more: str, log: Path | None = None) -> None:
+    def __init__(self, broker: Broker | Node, database: Path | str, *more: str, log: Path | None = None) -> None:
         """`log`: a file for it, to be read meanwhile."""
         command = [sys.executable, "-m", "center.cli", "serve", "--database", str(database), "--lang", "en"]
         command += ["--broker", f"{broker.host}:{broker.port}", "--print-interval", "0.5", *more]
@@ -52,7 +53,7 @@ class Gateway:
 
     def __init__(
         self,
-        broker: Broker,
+        broker: Broker | Node,
         user: str = "",
         password: str = "",
         *,

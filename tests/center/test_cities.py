@@ -23,6 +23,7 @@ from tests.center.letters import event, events, register
 from tests.center.processes import Center, Gateway, held
 from tests.center.test_metrics import accepts, asked
 from tests.support.broker import CONFIG, Broker
+from tests.support.nats import Missing, Nats, Node
 from tests.support.postgres import Postgres
 from tests.support.waiting import until
 
@@ -52,8 +53,13 @@ def again_from(one: Gateway, last: int) -> None:
 class Boxes:
     """A gateway in each city that tells one event after the other, as an agent does: again, until acknowledged."""
 
-    def __init__(self, broker: Broker) -> None:
-        self.each = {city: Gateway(broker, city=city, gateway=f"gw-{city}", state_of=city) for city in CITIES}
+    def __init__(self, broker: Broker | Node, password: str = "") -> None:
+        """`password`: of every gateway, where the broker wants one."""
+        users = {city: f"{city}/gw-{city}" if password else "" for city in CITIES}
+        self.each = {
+            city: Gateway(broker, users[city], password, city=city, gateway=f"gw-{city}", state_of=city)
+            for city in CITIES
+        }
         self.told = dict.fromkeys(CITIES, 0)
         self._stopping = threading.Event()
         self._teller = threading.Thread(target=self._tell)
@@ -149,6 +155,53 @@ def test_a_killed_worker_s_cities_are_served_by_the_other(
         boxes.all_in(database)
         assert stays.stop()[0] == 0
         until(lambda: all(one.center[-1:] == ["down"] for one in boxes.each.values()))
+    print(f"served again after {seconds:.1f} s")
+    assert seconds <= AT_MOST_S
+
+
+@pytest.fixture
+def cluster(database: str, tmp_path: Path) -> Iterator[Nats]:
+    """Three NATS that know the gateways of the database, each with the password "x", and the center with "c"."""
+    (passwords := tmp_path / "passwords").write_text("center:c\n" + "".join(f"{c}/gw-{c}:x\n" for c in CITIES))
+    passwords.chmod(0o600)
+    out = tmp_path / "users.conf"
+    files = ["--passwords", str(passwords), "--out", str(out)]
+    assert main(["broker", "users", "--for", "nats", "--database", database, *files]) == 0
+    try:
+        made = Nats(out.read_text())
+    except Missing as missing:
+        pytest.skip(f"no NATS here: {missing}")
+    with made:
+        yield made
+
+
+def test_a_worker_is_killed_and_its_node_with_it(cluster: Nats, database: str, tmp_path: Path) -> None:
+    """As a machine of the cluster that goes: the other worker serves all cities, over the nodes that are left."""
+    (secret := tmp_path / "secret").write_text("c\n")
+    secret.chmod(0o600)
+    one, two, three = cluster.nodes
+    logs = [tmp_path / "one", tmp_path / "two"]
+
+    def worker(log: Path, *nodes: Node) -> Center:
+        brokers = ",".join(f"{node.host}:{node.port}" for node in nodes)
+        login = ("--username", "center", "--password-file", str(secret), "--broker", brokers)
+        return Center(nodes[0], database, "--cities", "auto", *login, log=log)
+
+    with (
+        Boxes(three, "x") as boxes,
+        worker(logs[0], one, three, two) as stays,
+        worker(logs[1], two, three, one) as goes,
+    ):
+        until(shared_out(*logs))
+        assert [len(shares(log)) for log in logs] == [2, 2]
+        boxes.go_on()
+        goes.process.kill()
+        cluster.kill(two)
+        seconds = boxes.go_on()
+        boxes.cease()
+        boxes.all_in(database)
+        assert shares(logs[0]) == list(CITIES)
+        assert stays.stop()[0] == 0
     print(f"served again after {seconds:.1f} s")
     assert seconds <= AT_MOST_S
 
