@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.measure import Figure
-from center.days.engine import SPANS, TABLES, opened, write
+from center.days.engine import BESIDE, SPANS, TABLES, opened, write
 from center.rate import month_span
 from tests.support.postgres import Missing, Postgres
 
 POSITIONS, QUICK_POSITIONS = 500_000, 25_000
-GOALS = {"csv": (30, 400), "xlsx": (60, 600), "again": (10, 400), "month": (20, 1500)}
+GOALS = {"csv": (30, 400), "xlsx": (60, 600), "again": (10, 400), "month": (20, 1500), "bulletin": (None, 1500)}
 """Seconds and MB, of the whole province on two idle cores."""
 PLACES = (("4101", "410105"), ("4101", "410102"), ("4102", "410202"), ("4103", "410302"), ("4190", "410225"))
 ZONES = ("烹饪间", "洗消间", "仓库", "分餐间", "留样间", "粗加工", "切配", "专间", "入口", "出口")
@@ -31,6 +31,17 @@ from center.days.engine import month
 from center.rate import Rules, month_span
 from center.readings import Rule
 print(len(month(Path(sys.argv[1]), month_span(sys.argv[2]), Rules(), Rule())))
+"""
+
+_BULLETIN = """
+import sys; from pathlib import Path
+from center.bulletin.make import Stated, make
+from center.rate import Rules, month_span
+from center.readings import Rule
+from contract.policy import load_policy
+stated = Stated(sys.argv[2], month_span(sys.argv[2]), "zh")
+policy = load_policy("henan-2021-45")
+print(len(make(Path(sys.argv[3]), Path(sys.argv[1]), stated, policy, Rules(), Rule())))
 """
 
 
@@ -115,10 +126,16 @@ def _row(i: int) -> tuple[str, ...]:
 
 
 def _month(folder: Path, positions: int) -> Iterator[Figure]:
-    """Spans of 18 cities: a third of the camera-days has an outage or a silence, half of these to midnight."""
+    """Spans of 18 cities: a third of the camera-days has an outage or a silence, half of these to midnight.
+
+    The bulletin: the same with coverage, assessment and the files of its folder.
+    """
     _lay(folder, positions)
     cost = _cost(sys.executable, "-c", _MONTH, str(folder), MONTH)
     yield from _lines("a month, spans to all levels", "month", positions, cost)
+    _beside(folder)
+    cost = _cost(sys.executable, "-c", _BULLETIN, str(folder), MONTH, str(folder.parent / "bulletin"))
+    yield from _lines("a month's bulletin, from spans", "bulletin", positions, cost)
 
 
 def _lay(folder: Path, positions: int) -> None:
@@ -149,6 +166,26 @@ def _lay(folder: Path, positions: int) -> None:
                 file = part / f"{MONTH}-{day + 1:02d}.parquet"
                 chosen = f"SELECT {names} FROM day WHERE city = '{city}' AND from_ms < to_ms ORDER BY position, from_ms"
                 c.execute(f"COPY ({chosen}) TO '{file}' (FORMAT parquet)")
+
+
+def _beside(folder: Path) -> None:
+    """Every unit is obligated, of a row of the bulletin, and seen; nobody else says anything."""
+    with opened() as c:
+        begin = month_span(MONTH)[0]
+        c.execute(f"CREATE VIEW places AS FROM '{folder}/places.parquet'")
+        chosen = "region, region_name, city, city_name, province, province_name"
+        copied = {
+            "units": f"SELECT DISTINCT unit, 0::BIGINT AS since_ms, unit_name AS name, kind, {chosen},"
+            " '2026-01-01' AS obligated_from, '' AS obligated_to, 'z' AS zones FROM places",
+            "rows": "SELECT city AS code, city AS name, row_number() OVER (ORDER BY city)::INTEGER AS place"
+            " FROM (SELECT DISTINCT city FROM places)",
+            "heard/all": f"SELECT position, city, {begin}::BIGINT AS seen_ms FROM places",
+        }
+        (folder / "heard").mkdir()
+        for name, query in copied.items():
+            c.execute(f"COPY ({query}) TO '{folder}/{name}.parquet' (FORMAT parquet)")
+        for name in ("away", "opinions"):
+            write(c, folder / f"{name}.parquet", BESIDE[name], ())
 
 
 _DAY = """
