@@ -75,6 +75,17 @@ def load(path: Path, *, secrets: bool = True) -> Settings:
     return _read(path).settings(secrets=secrets)
 
 
+def load_as_far(path: Path) -> tuple[Settings | None, tuple[Problem, ...]]:
+    """The settings without those secrets and files that cannot be read, and all that is wrong; None = not to be used.
+
+    For who examines the box, and has to know what can be asked all the same.
+    """
+    try:
+        return _read(path).as_far()
+    except ConfigError as error:
+        return None, error.problems
+
+
 def load_or_last_good(path: Path) -> Settings:
     """The settings in the file, which are kept; where it cannot be used, the last good ones with its `problems`.
 
@@ -167,14 +178,28 @@ class _Loading:
         self._kept_policy = ""
 
     def settings(self, *, secrets: bool) -> Settings:
-        for one in checks.ALL:
-            one(self.found)
-        self._check_policy()
-        self._check_state_dir()
+        self._check()
         if secrets:
             self._resolve_passwords()
             self._locate_tls_files()
         return self._built(self.found.result())
+
+    def as_far(self) -> tuple[Settings | None, tuple[Problem, ...]]:
+        self._check()
+        usable = not self.found.problems
+        self._resolve_passwords()
+        self._locate_tls_files()
+        problems = ConfigError(self.found.problems).problems if self.found.problems else ()
+        if not usable:
+            return None, problems
+        self.found.problems.clear()
+        return self._built(self.found.result()), problems
+
+    def _check(self) -> None:
+        for one in checks.ALL:
+            one(self.found)
+        self._check_policy()
+        self._check_state_dir()
 
     def _pems(self) -> Iterator[tuple[str, bytes]]:
         return ((key, read_plain(Path(file))) for key, file in self._files.items() if not key.endswith(".key"))
