@@ -24,6 +24,7 @@ FLOORS = {
     "learnt": 3,
     "session": 3,
     "login_gate": 4,
+    "metrics": 4,
     "examine": 3,
     "status": 3,
     "clock": 3,

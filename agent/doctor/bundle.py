@@ -127,6 +127,7 @@ _SECTIONS = (
     entries.IdentityEntry,
     entries.RecorderEntry,
     entries.LogEntry,
+    entries.MetricsEntry,
 )
 _PATHS = ("stream_path", "onvif_path")
 

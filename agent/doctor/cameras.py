@@ -3,7 +3,7 @@
 So where the agent runs no login is sent at all, and else just those of `inspect`, through the same gate.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from msgspec.structs import replace
 
@@ -60,11 +60,22 @@ def _known(one: CameraStatus) -> Row:
     return _row(what, Result.FINE, _rung(one.level))
 
 
-def asked(cameras: Sequence[Camera], policy: Policy, door: Door, barred: Collection[str], tell: Tell) -> None:
-    """Ask each camera as `inspect` does. `barred`: slots at which another device stands; they get no login."""
+def asked(
+    cameras: Sequence[Camera],
+    policy: Policy,
+    door: Door,
+    barred: Collection[str],
+    tell: Tell,
+    *,
+    advance: Callable[[], None] = lambda: None,
+) -> None:
+    """Ask each camera as `inspect` does. `barred`: slots at which another device stands; they get no login.
+
+    `advance`: called after each of its examine.STEPS.
+    """
     bare = {"credentials": None, "rtsp_credentials": None}
     shown = [replace(one, **bare) if one.slot in barred else one for one in cameras]
-    found = examine(shown, door=door, auth={}, deadline_s=INSPECTION_S, motion=None, sound=False, advance=lambda: None)
+    found = examine(shown, door=door, auth={}, deadline_s=INSPECTION_S, motion=None, sound=False, advance=advance)
     for camera, one in zip(cameras, found, strict=True):
         what = _what(camera.slot, camera.name, camera.address)
         strange = camera.slot in barred

@@ -7,10 +7,11 @@ from pathlib import Path
 from msgspec import Struct
 
 from agent import settings as configuration
-from agent import state_lock
+from agent import show, state_lock
 from agent.doctor import broker, cameras, clocks, disk, nics, permissions, running, session, versions
 from agent.doctor.rows import NOTHING, Area, Check, Result, Row, Tell, side_by_side
 from agent.doctor.running import Running
+from agent.examine import STEPS
 from agent.hand_logins import HandLogins
 from agent.settings import Settings
 from agent.status import Status
@@ -146,5 +147,7 @@ def _ask(settings: Settings, lang: Language, tell: Tell) -> None:
     logins = HandLogins(settings.state_dir, forced=False, lang=lang)
     logins.announce(settings.cameras)
     barred = [one.slot for one in settings.cameras if logins.gate.is_barred(one.slot)]
-    cameras.asked(settings.cameras, load_policy(settings.policy), logins.gate, barred, tell)
+    policy = load_policy(settings.policy)
+    with show.progress(STEPS * len(settings.cameras), lang) as advance:
+        cameras.asked(settings.cameras, policy, logins.gate, barred, tell, advance=advance)
     logins.conclude()

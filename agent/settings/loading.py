@@ -62,6 +62,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     recorders: Mapping[str, Camera]
     """Slot -> the recorder's channel that shows the same camera, where one is named."""
     log: entries.LogEntry
+    metrics: entries.MetricsEntry | None = None
     problems: tuple[Problem, ...] = ()
     """What is wrong with the agent.yaml in place of which this last good one runs; empty = this is that file."""
 
@@ -305,6 +306,7 @@ class _Loading:
                 entry.slot: self._recorder(entry.slot, entry.recorder, file) for entry in file.cameras if entry.recorder
             },
             log=file.log,
+            metrics=file.metrics,
         )
 
     def _brokers(self, file: entries.File) -> Iterator[Broker]:

@@ -18,6 +18,7 @@ from contract.messages import Ack, CenterState
 from scripts.stage import tool
 from tests.agent.doctor.box import box, found, secret, told
 from tests.agent.tell.test_uplink import Ear
+from tests.evil import Peer, Server
 from tests.preload import needs_gcc, preload
 from tests.support.authority import Authority, GuardedBroker
 from tests.support.broker import Broker
@@ -132,6 +133,28 @@ def test_a_closed_port_and_a_name_that_nobody_knows(tmp_path: Path) -> None:
     """Two addresses of one broker, climbed side by side: each has its own failure."""
     line = "{host: 127.0.0.1, port: 9}, {host: no-such-host.invalid, tls: null}"
     assert sorted(wrong(found(box(tmp_path, broker=line), Area.BROKER))) == ["dns", "tcp"]
+
+
+def refuses_topics(peer: Peer) -> None:
+    """A broker of MQTT 5 that lets everybody in, with a small largest packet, and grants no topic (135)."""
+    while (head := peer.sock.recv(1)) and head[0] in (0x10, 0x82):
+        size = peer.sock.recv(1)[0]
+        if size & 0x80:
+            size = (size & 0x7F) + 128 * peer.sock.recv(1)[0]
+        body = peer.sock.recv(size, socket.MSG_WAITALL)
+        if head[0] == 0x10:
+            peer.send(bytes((0x20, 8, 0, 0, 5, 0x27, 0, 0, 0x10, 0)))
+        else:
+            count = body.count(b"mclz/")
+            peer.send(bytes((0x90, 3 + count)) + body[:2] + b"\0" + b"\x87" * count)
+
+
+def test_topics_that_are_refused(tmp_path: Path) -> None:
+    """By a broker that says so; and what it says of its largest packet."""
+    with Server(refuses_topics) as server:
+        rows = found(box(tmp_path, broker=f"{{host: {server.address}, port: {server.port}}}"), Area.BROKER)
+    assert wrong(rows) == ["acl"]
+    assert said(rows, "messages of up to 4096 bytes").result is Result.WARNING
 
 
 @pytest.fixture
