@@ -1,6 +1,9 @@
 """`canteen-agent doctor`: examine, print, and where wanted put all of it into a file for support."""
 
-from contextlib import ExitStack
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -16,9 +19,21 @@ from contract.problems import Language
 _KEPT = {"zh": "已保存：{}（其中没有密码和密钥）", "en": "kept: {} (no password and no key is in it)"}
 
 
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """What rooms of the agent write into its log is no part of what a person reads here: the rows say it."""
+    log, nowhere = logging.getLogger("agent"), logging.NullHandler()
+    log.addHandler(nowhere)
+    try:
+        yield
+    finally:
+        log.removeHandler(nowhere)
+
+
 def doctor(config: Path, lang: Language, *, into: Path | None, as_json: bool) -> int:
     """The exit code of `rows.exit_code`. `into`: a file that must not be there yet."""
     with ExitStack() as stack:
+        stack.enter_context(_unlogged())
         file = stack.enter_context(bundle.opened(into)) if into else None  # before minutes pass
         redactor = Redactor(known(config))
         found = examine(config, lang)
@@ -28,7 +43,7 @@ def doctor(config: Path, lang: Language, *, into: Path | None, as_json: bool) ->
     if as_json:
         for_programs(msgspec.json.format(msgspec.json.encode(printing.for_programs(rows)), indent=2).decode() + "\n")
     else:
-        for_programs(printing.for_people(rows, lang) + "\n")
+        sys.stdout.write(printing.for_people(rows, lang) + "\n")
     if into:
         show.say(_KEPT[lang].format(into))
     return exit_code(rows)

@@ -70,6 +70,13 @@ def echo(words: str) -> Iterator[int]:
             thread.join()
 
 
+def logs(folder: Path, words: str) -> None:
+    """A journalctl that has these words."""
+    folder.mkdir()
+    (folder / "journalctl").write_text(f"#!/bin/sh\necho '{words}'\n")
+    (folder / "journalctl").chmod(0o755)
+
+
 def planted(folder: Path, authority: Authority, at: GuardedBroker, port: int) -> tuple[Path, list[str]]:
     """A box with a secret in each place, and all of them."""
     certificate, key = authority.issue("4101/box-0001")
@@ -96,9 +103,11 @@ def planted(folder: Path, authority: Authority, at: GuardedBroker, port: int) ->
 
 
 def test_no_secret_is_in_bundle_output_or_argv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of eight places, a camera's echo among them: in no form, in no part of the bundle, and on no command line."""
+    """Of nine places, a camera's echo and the log among them: in no form, nowhere in the bundle, nor in argv."""
     monkeypatch.setenv("CANARY", VARIED)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "own"))
+    logs(tmp_path / "bin", f"a camera said {CLEAR}, {VARIED}")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     authority, file, seen = Authority(tmp_path / "pki"), tmp_path / "support.tar.gz", set[bytes]()
     with GuardedBroker(authority) as at, echo(f"{CLEAR} {VARIED}") as port:
         config, canaries = planted(tmp_path, authority, at, port)
@@ -119,6 +128,7 @@ def test_no_secret_is_in_bundle_output_or_argv(tmp_path: Path, monkeypatch: pyte
         *("doctor.json", "doctor.zh.txt", "doctor.en.txt", "versions.json", "agent.json", "log.txt")
     }
     assert b"RTSP 480 ***" in parts["canteen-doctor/doctor.json"]
+    assert b"a camera said ***, ***" in parts["canteen-doctor/log.txt"]
     assert b'"address": "127.0.0.1"' in parts["canteen-doctor/agent.json"]
     everything = b"".join([*parts.values(), output, *seen])
     left = {canary for canary in canaries for form in forms(canary) if form in everything}
