@@ -23,7 +23,7 @@ from tests.support.waiting import until
 
 
 def test_the_running_agent_is_not_thrown_off(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its line stands as before, the broker saw no second session of its account, and no camera one more login."""
+    """Its line stands as before, and the broker saw no second session of its account; it is asked what it knows."""
     with ExitStack() as stack:
         canteen = Canteen(
             tmp_path, [("stove", "kitchen", "dahua-bullet")], accepted_after_s=0, look_s=2, deadline_s=1.5
