@@ -1,8 +1,8 @@
-"""The command line: run, discover, inspect, status, check-config, credential.
+"""The command line: run, discover, doctor, inspect, status, check-config, credential.
 
-Exit codes: 0 fine, 1 found a problem, 2 misuse, an unusable configuration, or `run` where another agent runs; `run`
-with an unusable configuration: 78, so that systemd does not start it for ever. JSON goes to standard output with
---json; tables are for people.
+Exit codes: 0 fine, 1 found a problem, 2 misuse, an unusable configuration, what `doctor` could not check, or `run`
+where another agent runs; `run` with an unusable configuration: 78, so that systemd does not start it for ever. JSON
+goes to standard output with --json; tables are for people.
 """
 
 import ipaddress
@@ -69,7 +69,7 @@ def command_line(lang: str = "zh") -> "argparse.ArgumentParser":
     """All commands and their options."""
     from agent.command_line import COMMANDS, parser
 
-    acts = (_run, _check_config, _credential, _discover, _inspect, _status)
+    acts = (_run, _check_config, _credential, _discover, _doctor, _inspect, _status)
     return parser(lang, dict(zip(COMMANDS, acts, strict=True)))
 
 
@@ -121,13 +121,26 @@ def _watch(config: Path) -> int:
 
 
 def _check_config(arguments: "argparse.Namespace") -> int:
+    """0 also where something is only remarked: a name that cannot be resolved now, a line that is said to be open."""
+    from agent.doctor.rows import SIGNS, Result
+    from agent.doctor.surroundings import remarks
+
     settings, policy = _load(arguments.config)
+    found = remarks(arguments.config, settings.state_dir)
+    for one in found:
+        tell(f"{SIGNS[one.result]} {one.problem.text(arguments.lang)}")
     words = {
         "zh": "配置可用：网关 {0}，摄像机 {1} 台，政策 {2}",
         "en": "usable: gateway {0}, {1} cameras, policy {2}",
     }
     print(words[arguments.lang].format(settings.gateway.id, len(settings.cameras), policy.id))
-    return 0
+    return 1 if any(one.result is Result.WRONG for one in found) else 0
+
+
+def _doctor(arguments: "argparse.Namespace") -> int:
+    from agent.doctor.command import doctor
+
+    return doctor(arguments.config, arguments.lang, into=arguments.bundle, as_json=arguments.json)
 
 
 def _credential(arguments: "argparse.Namespace") -> int:

@@ -9,7 +9,7 @@ from agent import __version__
 from contract.command_line import language, parser_of
 from contract.language import Say, saying
 
-COMMANDS = ("run", "check-config", "credential", "discover", "inspect", "status")
+COMMANDS = ("run", "check-config", "credential", "discover", "doctor", "inspect", "status")
 DEFAULT_CONFIG = Path("/etc/canteen-agent/agent.yaml")
 Act = Callable[[argparse.Namespace], int]
 
@@ -40,6 +40,7 @@ def parser(lang: str, acts: Mapping[str, Act]) -> argparse.ArgumentParser:
     keep.add_argument("name", metavar="NAME", help=say("名称", "the name"))
     _config(keep, say)
     _discover(command("discover", "发现网络中的 ONVIF 摄像机", "list the ONVIF cameras on the network"), say)
+    _doctor(command("doctor", "检查本机的一切：有问题的在前", "check everything on this box, what fails first"), say)
     _inspect(command("inspect", "检测摄像机的能力并判定", "ask cameras what they can do and judge it"), say)
     status = command("status", "查看运行中的代理所知道的情况", "show what the running agent knows")
     _config(status, say)
@@ -69,6 +70,13 @@ def _discover(find: argparse.ArgumentParser, say: Say) -> None:
     loopback = say("也探测回环网卡（模拟器）", "probe the loopback interface too (simulator)")
     find.add_argument("--loopback", action="store_true", help=loopback)
     _json(find, say)
+
+
+def _doctor(doctor: argparse.ArgumentParser, say: Say) -> None:
+    _config(doctor, say)
+    kept = say("另存给技术支持的 tar.gz，不含密码和密钥", "also a tar.gz for support, without passwords and keys")
+    doctor.add_argument("--bundle", type=Path, metavar="FILE", help=kept)
+    _json(doctor, say)
 
 
 def _inspect(inspect: argparse.ArgumentParser, say: Say) -> None:

@@ -135,9 +135,18 @@ class Daemon:
             loop.start()
         self._threads.register(map(entry, (*self._looks.values(), *rest.rounds)))
         self._threads.register(rest.uplink.entries())
+        if self._settings.metrics:
+            self._serve_metrics(self._settings.metrics.port)
         rest.supervisor.run(self._stopping)
         self._stop(rest)
         return 0
+
+    def _serve_metrics(self, port: int) -> None:
+        from agent.metrics import MetricsServer
+
+        server = MetricsServer(port, status.place(self._settings.state_dir))
+        server.start()
+        self._threads.register([entry(server)])
 
     def _stop(self, rest: Rest) -> None:
         for loop in (*rest.rounds, *self._looks.values()):

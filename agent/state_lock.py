@@ -3,6 +3,7 @@
 The kernel holds the lock and lets go of it when the process ends, however it ends. What the file says is for people.
 """
 
+import contextlib
 import errno
 import fcntl
 import logging
@@ -57,6 +58,17 @@ class StateLock:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+
+def held(folder: Path) -> int:
+    """The PID of the agent that runs on this folder, as far as the kernel shows it; 0 = none. Takes nothing.
+
+    Raises OSError where the folder cannot be looked into.
+    """
+    found = [_by_kernel(folder.stat())]
+    with contextlib.suppress(FileNotFoundError):
+        found.append(_by_kernel((folder / NAME).lstat()))
+    return max(found)
 
 
 def _file_or_folder(folder: Path) -> int:

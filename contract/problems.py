@@ -243,6 +243,31 @@ MESSAGES: dict[str, Words] = {
         "this is a file, and a folder is needed: the agent keeps its journal there.",
         "此处是文件；应为目录，代理在其中保存日志。",
     ),
+    # ---- what is looked up on the box ----------------------------------------------------------
+    "no_interface": Words(
+        "this box has no interface or address {name}. It has: {known}.",
+        "本机没有网卡或地址 {name}。现有网卡：{known}。",
+    ),
+    "unresolved": Words(
+        "the name {host} leads to no address now: {why}. Without a network that is no mistake.",
+        "目前无法解析 {host}：{why}。没有联网时不算错误。",
+    ),
+    "tls_off": Words(
+        "the line to {host} is not encrypted: anybody on the way reads it, the password too. Write tls: {{ca: PATH}}.",
+        "到 {host} 的线路未加密：途中任何人都能读取，包括密码。请写 tls: {{ca: 路径}}。",
+    ),
+    "state_open": Words(
+        "anybody on this box can write into {path}. Run: sudo chmod 700 {path}",
+        "本机任何用户都可以写入 {path}。请执行：sudo chmod 700 {path}",
+    ),
+    "state_unwritable": Words(
+        "{path} cannot be written: {why}. The agent would keep its events in memory only.",
+        "{path} 无法写入：{why}。事件将只保存在内存中。",
+    ),
+    "state_foreign": Words(
+        "{path} does not belong to {user}, who runs the agent. Run: sudo chown -R {user} {path}",
+        "{path} 不属于运行程序的用户 {user}。请执行：sudo chown -R {user} {path}",
+    ),
     "said": Words("{text}.", "{text}。"),
     "more": Words("and {n} more problems.", "另有 {n} 个问题。"),
 }

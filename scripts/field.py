@@ -21,7 +21,7 @@ from scripts.surroundings import BROKER, CAMERAS, Surroundings
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_S = 300
-MAY_FIND = ("canteen-agent inspect", "canteen-agent status")
+MAY_FIND = ("canteen-agent inspect", "canteen-agent status", "canteen-agent doctor")
 """Commands that end with 1 when they found something to say; it is looked at, not their code."""
 RESIDUE = re.compile(
     r"(var/log|var/cache/(apt|debconf|ldconfig)|var/lib/(apt|dpkg|systemd)|home)(/.*)?"

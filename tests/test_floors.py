@@ -24,6 +24,7 @@ FLOORS = {
     "learnt": 3,
     "session": 3,
     "login_gate": 4,
+    "metrics": 4,
     "examine": 3,
     "status": 3,
     "clock": 3,
@@ -42,8 +43,9 @@ FLOORS = {
     "show": 8,
     "hand_logins": 9,
     "command_line": 9,
-    "cli": 10,
-    "__main__": 11,
+    "doctor": 10,
+    "cli": 11,
+    "__main__": 12,
 }
 """Floor of each room of the agent; a room imports only from lower floors, or from its own folder."""
 

@@ -304,6 +304,12 @@ class LogEntry(Struct, frozen=True, kw_only=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class MetricsEntry(Struct, frozen=True, kw_only=True):
+    """`metrics:`, figures for a Prometheus on this box: http://127.0.0.1:PORT/metrics."""
+
+    port: Port
+
+
 class File(Struct, frozen=True, kw_only=True):
     """The whole of agent.yaml."""
 
@@ -324,3 +330,5 @@ class File(Struct, frozen=True, kw_only=True):
     credentials: dict[Label, CredentialEntry] = {}
     cameras: Annotated[tuple[CameraEntry, ...], Meta(max_length=200)]
     log: LogEntry = LogEntry()
+    metrics: MetricsEntry | None = None
+    """Null = nothing listens."""

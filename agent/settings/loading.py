@@ -62,6 +62,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     recorders: Mapping[str, Camera]
     """Slot -> the recorder's channel that shows the same camera, where one is named."""
     log: entries.LogEntry
+    metrics: entries.MetricsEntry | None = None
     problems: tuple[Problem, ...] = ()
     """What is wrong with the agent.yaml in place of which this last good one runs; empty = this is that file."""
 
@@ -73,6 +74,17 @@ def load(path: Path, *, secrets: bool = True) -> Settings:
     want to know where something is and run without the service's rights.
     """
     return _read(path).settings(secrets=secrets)
+
+
+def load_as_far(path: Path) -> tuple[Settings | None, tuple[Problem, ...]]:
+    """The settings without those secrets and files that cannot be read, and all that is wrong; None = not to be used.
+
+    For who examines the box, and has to know what can be asked all the same.
+    """
+    try:
+        return _read(path).as_far()
+    except ConfigError as error:
+        return None, error.problems
 
 
 def load_or_last_good(path: Path) -> Settings:
@@ -167,14 +179,28 @@ class _Loading:
         self._kept_policy = ""
 
     def settings(self, *, secrets: bool) -> Settings:
-        for one in checks.ALL:
-            one(self.found)
-        self._check_policy()
-        self._check_state_dir()
+        self._check()
         if secrets:
             self._resolve_passwords()
             self._locate_tls_files()
         return self._built(self.found.result())
+
+    def as_far(self) -> tuple[Settings | None, tuple[Problem, ...]]:
+        self._check()
+        usable = not self.found.problems
+        self._resolve_passwords()
+        self._locate_tls_files()
+        problems = ConfigError(self.found.problems).problems if self.found.problems else ()
+        if not usable:
+            return None, problems
+        self.found.problems.clear()
+        return self._built(self.found.result()), problems
+
+    def _check(self) -> None:
+        for one in checks.ALL:
+            one(self.found)
+        self._check_policy()
+        self._check_state_dir()
 
     def _pems(self) -> Iterator[tuple[str, bytes]]:
         return ((key, read_plain(Path(file))) for key, file in self._files.items() if not key.endswith(".key"))
@@ -280,6 +306,7 @@ class _Loading:
                 entry.slot: self._recorder(entry.slot, entry.recorder, file) for entry in file.cameras if entry.recorder
             },
             log=file.log,
+            metrics=file.metrics,
         )
 
     def _brokers(self, file: entries.File) -> Iterator[Broker]:

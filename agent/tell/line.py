@@ -147,14 +147,14 @@ class Line:
         self,
         endpoint: Endpoint,
         account: Account,
-        will: Will,
+        will: Will | None,
         *,
         newest: bool,
         heard: Callable[[Message], None],
         moved: Callable[[], None],
         limits: Limits = Limits(),  # noqa: B008 - it never changes
     ) -> None:
-        """`newest`: speak MQTT 5, else 3.1.1. `limits`: what is known of the broker's."""
+        """`newest`: speak MQTT 5, else 3.1.1. `limits`: what is known of the broker's. `will` None: nothing is said."""
         self.limits = limits
         self._endpoint, self._account, self._newest = endpoint, account, newest
         self._heard, self._moved = heard, moved
@@ -178,6 +178,8 @@ class Line:
         self.largest = 0
         """Bytes of the largest payload that was confirmed."""
         self.forbidden = ""
+        self.subscribed = threading.Event()
+        """The broker has answered what was subscribed to; what it refused stands in `forbidden`."""
         self._wanted: list[tuple[str, int]] = []
         self._refused_at: float | None = None
         """What the broker did not permit, in its words; MQTT 3.1.1 cannot say it."""
@@ -186,7 +188,7 @@ class Line:
         self._began = time.monotonic()
         self._client = self._make(will)
 
-    def _make(self, will: Will) -> mqtt.Client:
+    def _make(self, will: Will | None) -> mqtt.Client:
         client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._account.username,
@@ -195,8 +197,9 @@ class Line:
             reconnect_on_failure=False,
         )
         client.username_pw_set(self._account.username, self._account.password() if self._account.password else None)
-        delay = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=WILL_DELAY_S) if self._newest else None
-        client.will_set(will.topic, will.payload, self.limits.qos, self.limits.retain, properties=delay)
+        if will:
+            delay = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=WILL_DELAY_S) if self._newest else None
+            client.will_set(will.topic, will.payload, self.limits.qos, self.limits.retain, properties=delay)
         client.connect_timeout = CONNACK_S
         client.max_inflight_messages_set(MAX_UNCONFIRMED)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
@@ -389,6 +392,7 @@ class Line:
             self.forbidden, self._refused_at = f"subscribe: {refused[0]}", time.monotonic()
         elif self.forbidden.startswith("subscribe"):
             self.forbidden = ""
+        self.subscribed.set()
 
     def _on_message(self, _: mqtt.Client, __: Any, message: mqtt.MQTTMessage) -> None:
         try:

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import ssl
+from collections.abc import Callable
 
 import msgspec
 
@@ -50,12 +51,28 @@ def find(endpoint: Endpoint) -> Failure | None:
     except (OSError, UnicodeError) as error:
         return failures.of(error)
     with plain:
-        return _handshake(plain, context, endpoint.host) if context else _unexpected_tls(plain)
+        return spoken_to(plain, context, endpoint.host)
 
 
-def _handshake(plain: socket.socket, context: ssl.SSLContext, name: str) -> Failure | None:
+def spoken_to(
+    plain: socket.socket,
+    context: ssl.SSLContext | None,
+    name: str,
+    met: Callable[[ssl.SSLSocket], None] = lambda _: None,
+) -> Failure | None:
+    """What is wrong with TLS on a connection that was just made; `met` is called when the handshake is done.
+
+    `context` None: no TLS is meant to be spoken there.
+    """
+    return _handshake(plain, context, name, met) if context else _unexpected_tls(plain)
+
+
+def _handshake(
+    plain: socket.socket, context: ssl.SSLContext, name: str, met: Callable[[ssl.SSLSocket], None]
+) -> Failure | None:
     try:
         with context.wrap_socket(plain, server_hostname=name) as secured:
+            met(secured)
             secured.settimeout(ALERT_S)
             with contextlib.suppress(TimeoutError):
                 secured.recv(1)

@@ -16,7 +16,7 @@ import pytest
 from scripts.stage import Canteen, tool
 from tests.support.waiting import PATIENCE_S, until
 
-HEAVY = ("zeep", "onvif", "lxml", "requests", "cv2", "numpy")
+HEAVY = ("zeep", "onvif", "lxml", "requests", "cv2", "numpy", "agent.doctor", "agent.metrics")
 UNWATCHED = """
 import sys
 from agent.cli import main
