@@ -59,6 +59,15 @@ TITLES = {
 }
 
 UNITS = {"s": ("秒", "s"), "h": ("小时", "h"), "month": ("个月", "months"), "1/d": ("次/日", "a day")}
+CHOICES = {
+    "24x7": "全天候",
+    "calendar": "按校历",
+    "visible": "计为未知",
+    "local": "采信网关所述",
+    "time": "按时长",
+    "days": "按日",
+    "spot": "按抽查",
+}
 STATED = {
     "month": "月份",
     "from": "起",
@@ -236,8 +245,11 @@ def _definition(told: dict[str, Any], policy: Policy, lang: str) -> Iterator[tup
     zh = lang == "zh"
     yield ("依据" if zh else "regulation", name_of(policy.document))
     for entry in (getattr(policy.rate, name) for name in policy.rate.__struct_fields__):
-        value = f"{entry.value} {UNITS.get(entry.unit, ('', ''))[not zh]}".rstrip()
-        yield (f"{entry.title.zh if zh else entry.title.en}（{entry.clause}）", value)
+        title = entry.title.zh if zh else entry.title.en
+        yield (
+            f"{title}（{entry.clause}）",
+            f"{_value(entry.value, zh=zh)} {UNITS.get(entry.unit, ('', ''))[not zh]}".rstrip(),
+        )
     whole = next(row for row in told["total"] if not row["kind"])
     units = {"time": "ms", "days": "机位·日" if zh else "camera-days", "spot": "次" if zh else "instants"}
     for name in READINGS:
@@ -250,11 +262,17 @@ def _definition(told: dict[str, Any], policy: Policy, lang: str) -> Iterator[tup
     yield word("evidence", lang), f"{share['text']}（{share['numerator']}/{share['denominator']} ms）"
 
 
+def _value(value: Any, *, zh: bool) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else CHOICES.get(value, value) if zh else str(value)
+
+
 def _checked(told: dict[str, Any], digest: str, lang: str) -> Iterator[tuple[str, str]]:
     """What the center states, and the hashes; of the spans of each day the list is SHA256SUMS."""
     for key, title in STATED.items():
         value = told["about"].get(key, told.get(key))
-        yield title if lang == "zh" else key, _text(value)
+        if key == "previous" and "why" in value:
+            value = say({"absent": "no_last_month"}.get(value["why"], value["why"]), lang)
+        yield title if lang == "zh" else key, _text(value) or say("none", lang)
     yield "SHA-256 bulletin.json", digest
     spans = [name for name in told["hashes"] if name.startswith(("data/spans/", "data/heard/"))]
     yield from ((f"SHA-256 {name}", value) for name, value in told["hashes"].items() if name not in spans)

@@ -51,11 +51,11 @@ LOOKS = {
     "signature": Look(side="right", right=4, before=2),
     "date": Look(side="right", right=4),
     "annex number": Look(HEI, side="left"),
-    "annex title": Look(SONG, 22, "center"),
+    "annex title": Look(SONG, 22, "center", line=44),
     "note": Look(size=10.5, side="left", line=18),
 }
-TOGETHER = frozenset({"annexes", "annex", "signature"})
-"""Kept on the page of what follows, so that no signature stands alone (7.3.5.5)."""
+TOGETHER = frozenset({"heading", "annexes", "annex", "signature"})
+"""Kept on the page of what follows, so that no heading and no signature stands alone (7.3.5.5)."""
 
 
 class NoLibrary(Told):
@@ -187,6 +187,8 @@ def _shaped(paragraph: Any, look: Look, *, keep: bool = False) -> None:
     shape.space_before = shape.space_after = Pt(0)
     shape.widow_control, shape.keep_with_next, shape.keep_together = False, keep, keep
     properties = paragraph._p.get_or_add_pPr()
+    # In Word no mark hangs over the edge, so that no line has 29. Its place by the schema is before the spacing.
+    properties.find(_qn("w:spacing")).addprevious(_element("w:overflowPunct", {"w:val": "0"}))
     # Characters for Word, twentieths of a point for programs that do not know them.
     step = round(look.size * 20) + CLOSER
     edges = {"firstLine": look.indent, "left": look.hang, "right": look.right}
@@ -245,6 +247,10 @@ def _table(document: Any, annex: Annex) -> None:
     rows = annex.rows[:MOST]
     table = document.add_table(len(rows) + 1, len(annex.heads), "Table Grid")
     table.autofit = False
+    edges = _element("w:tblCellMar", {})
+    for side in ("left", "right"):
+        edges.append(_element(f"w:{side}", {"w:w": "40", "w:type": "dxa"}))
+    table._tbl.tblPr.find(_qn("w:tblLook")).addprevious(edges)  # the schema's order
     for column, width in zip(table.columns, annex.widths, strict=True):
         column.width = Mm(width)
     for number, (line, cells) in enumerate(zip(table._tbl.tr_lst, (annex.heads, *rows), strict=True)):

@@ -110,14 +110,14 @@ def _whole(told: dict[str, Any], policy: Policy) -> Iterator[str]:
         for title, row in kinds
     ]
     yield f"截至{_last_moment(datetime.fromisoformat(about['until']))}，全省{'；'.join(counts)}。"
-    others = "，".join(f"{say(f'by_{name}', 'zh')}{_text_of(whole[name])}" for name in READINGS if name != deciding)
+    others = "，".join(f"{say(f'by_{name}', 'zh')}为{_text_of(whole[name])}" for name in READINGS if name != deciding)
     yield (
-        f"考核摄像机位{whole['positions']}个，在线率（{say(f'by_{deciding}', 'zh')}，以此为准）{_of(whole, deciding)}，"
-        f"{_compared(told, whole)}；{others}。证据充分度{_text_of(whole['evidence'])}；完好率本期数据未记录。"
+        f"考核摄像机位{whole['positions']}个，作准的在线率{say(f'by_{deciding}', 'zh')}为{_of(whole, deciding)}，"
+        f"{_compared(told, whole)}；{others}。证据充分度为{_text_of(whole['evidence'])}；完好率本期数据未记录。"
     )
     for title, row in kinds:
         if row[deciding]["denominator"]:
-            yield f"{title}机位{row['positions']}个，在线率{_of(row, deciding)}，{_compared(told, row)}。"
+            yield f"其中{title}机位{row['positions']}个，在线率为{_of(row, deciding)}，{_compared(told, row)}。"
 
 
 def _text_of(share: dict[str, Any]) -> str:

@@ -49,8 +49,15 @@ def write(out: Path, document: Path, within_s: float = WITHIN_S) -> None:
 def _run(words: list[str], home: str, within_s: float) -> str:
     """The last line that it printed. It and what it started end at the latest after `within_s`."""
     environment = {**os.environ, "HOME": home}
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    child = subprocess.Popen(words, cwd=home, env=environment, start_new_session=True, **quiet)
+    child = subprocess.Popen(
+        words,
+        cwd=home,
+        env=environment,
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     try:
         said, _ = child.communicate(timeout=within_s)
     except subprocess.TimeoutExpired as error:

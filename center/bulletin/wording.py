@@ -21,7 +21,7 @@ TEXTS = {
     "by_days": ("按日", "by days"),
     "by_spot": ("按抽查", "by spot instants"),
     "offline": ("离线", "offline"),
-    "unknown": ("无数据（网关失联或自身未知）", "nothing known (gateway silent, or unknown to itself)"),
+    "unknown": ("无数据", "nothing known"),
     "center_away": ("平台自身故障", "the center was away"),
     "no_position": ("未设点位", "no position"),
     "never_seen": ("从未上线", "never seen"),

@@ -86,8 +86,8 @@ def test_what_it_says_of_a_small_province(province: Made) -> None:
     said = text(letter(province.told, province.policy, DIGEST))
     assert "关于2024年6月份全省\n“互联网+明厨亮灶”工作进展情况的通报" in said
     assert "（暂定稿；截至2024年6月30日24时）" in said
-    assert "在线率（按日，以此为准）62.50%（5/8），无上月数据；按时长" in said
-    assert "按抽查78.57%" in said
+    assert "作准的在线率按日为62.50%（5/8），无上月数据；按时长" in said
+    assert "按抽查为78.57%" in said
     assert "个地区中有" in said
     assert "完好率本期数据未记录" in said
     assert "〔2024〕×号" in said
