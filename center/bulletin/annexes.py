@@ -68,6 +68,19 @@ CHOICES = {
     "days": "按日",
     "spot": "按抽查",
 }
+PARTS = {
+    "positions": "机位",
+    "ms": "毫秒",
+    "city": "接入区",
+    "month": "月份",
+    "revision": "修订次数",
+    "sha256": "SHA-256",
+    "e_ms": "应在线毫秒",
+    "on_ms": "在线毫秒",
+    "off_ms": "离线毫秒",
+    "days": "机位·日",
+    "days_online": "在线机位·日",
+}
 STATED = {
     "month": "月份",
     "from": "起",
@@ -79,8 +92,8 @@ STATED = {
     "reason": "修订理由",
     "late": "定稿后到达的数据会带来的变化",
     "previous": "上月通报",
-    "withdrawn": "不予采信的陈述（机位，ms）",
-    "center_away": "平台自身故障（市级接入区，ms）",
+    "withdrawn": "不予采信的陈述",
+    "center_away": "平台自身故障（按市级接入区）",
     "version": "程序版本",
 }
 
@@ -272,16 +285,17 @@ def _checked(told: dict[str, Any], digest: str, lang: str) -> Iterator[tuple[str
         value = told["about"].get(key, told.get(key))
         if key == "previous" and "why" in value:
             value = say({"absent": "no_last_month"}.get(value["why"], value["why"]), lang)
-        yield title if lang == "zh" else key, _text(value) or say("none", lang)
+        yield title if lang == "zh" else key, _text(value, lang) or say("none", lang)
     yield "SHA-256 bulletin.json", digest
     spans = [name for name in told["hashes"] if name.startswith(("data/spans/", "data/heard/"))]
     yield from ((f"SHA-256 {name}", value) for name, value in told["hashes"].items() if name not in spans)
     yield "SHA-256 data/spans, data/heard", f"{len(spans)}: SHA256SUMS"
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, lang: str) -> str:
     if isinstance(value, dict):
-        return "; ".join(f"{key} {_text(one)}" for key, one in value.items())
+        names = PARTS if lang == "zh" else {}
+        return "; ".join(f"{names.get(key, key)} {_text(one, lang)}" for key, one in value.items())
     if isinstance(value, list):
-        return "; ".join(map(_text, value))
+        return "; ".join(_text(one, lang) for one in value)
     return "" if value is None else name_of(str(value))

@@ -153,7 +153,7 @@ def _places(told: dict[str, Any], tables: Sequence[Annex]) -> Iterator[tuple[str
     yield "覆盖率和在线率均达到100%的：", f"{_names(passed)}。"
     yield "其他在线率高于全省平均水平的：", f"{_with_values(above, deciding)}。"
     last = sorted((r for r in rated if _rank(r, deciding) < 1), key=lambda row: _rank(row, deciding))[:LAST]
-    yield "在线率排在后五位的：", f"{_last(last, rated, deciding)}。"
+    yield "在线率未达到100%、排在后五位的：", f"{_last(last, rated, deciding)}。"
     risen = [row for row in rated if row["change"] and row["change"]["hundredths"] > 0]
     risen.sort(key=lambda row: -row["change"]["hundredths"])
     yield "较上月提升较快的：", f"{_risen(risen[:RISEN], told)}。"

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -267,6 +268,24 @@ def test_the_letter_that_was_altered_is_told(
         sums.replace(before, hashlib.sha256(told.read_bytes()).hexdigest()), "utf-8"
     )
     assert "bulletin.docx" in run(capsys, 1, "verify", str(tmp_path / "b"), "--csv")
+
+
+def test_without_python_docx(
+    province: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but the letter is written, and it is said what to install; a PDF is refused; a letter is not compared."""
+    monkeypatch.setitem(sys.modules, "docx", None)
+    ask = ("--database", province.database, "--month", MONTH, "--lang", "en", "--out", str(tmp_path / "b"))
+    assert "canteen-agent[bulletin]" in run(capsys, 0, *ask)
+    assert sorted(file.name for file in (tmp_path / "b").glob("bulletin.*")) == [
+        "bulletin.html",
+        "bulletin.json",
+        "bulletin.xlsx",
+    ]
+    shutil.copyfile(province.folder / "bulletin.docx", tmp_path / "b" / "bulletin.docx")
+    assert "not compared: python-docx is missing" in run(
+        capsys, 1, "verify", str(tmp_path / "b"), "--lang", "en", "--csv"
+    )
 
 
 def test_another_regulation_and_a_province_without_units(province: Made) -> None:
