@@ -124,6 +124,15 @@ TEXTS = {
     "other_sql": ("与本版本附带的 SQL 不同", "not the SQL that this version ships"),
     "other_figures": ("重新计算的结果不同", "recomputed, it says something else"),
     "other_sheet": ("与 bulletin.json 不符", "not what bulletin.json says"),
+    "no_docx": (
+        "未核对：缺少 python-docx（pip install 'canteen-agent[bulletin]'）",
+        "not compared: python-docx is missing (pip install 'canteen-agent[bulletin]')",
+    ),
+    "no_letter": (
+        "未生成 bulletin.docx：缺少 python-docx，请 pip install 'canteen-agent[bulletin]' 后重新执行",
+        "no bulletin.docx: python-docx is missing; pip install 'canteen-agent[bulletin]', then run this again",
+    ),
+    "letter": ("通报（代拟稿）：{0}", "the letter, a draft: {0}"),
     "other_facts": (
         "与中心现有的原始记录不符（或为迟到数据）",
         "not what the facts say that are held now, or late",

@@ -1,11 +1,13 @@
 """A past month of three localities, told to a center as their gateways would have told it, and its bulletin.
 
 The demonstration runs it beside the live canteen: `python -m scripts.past FOLDER [--lang zh|en]` lays past.db and
-bulletin/ there and prints the bulletin's first lines. What gateways say is made here; every figure is the center's.
+bulletin/ there, prints the bulletin's first lines, and keeps its letter and page in var/demo. What gateways say is made
+here; every figure is the center's.
 """
 
 import argparse
 import csv
+import shutil
 import subprocess
 import sys
 import time
@@ -36,6 +38,10 @@ TITLE = {
     "zh": "重放的历史月份（三地，{0}）",
     "en": "a past month, replayed (three localities, {0})",
 }
+KEPT = Path(__file__).resolve().parent.parent / "var" / "demo"
+"""Here they stay when the demonstration's own folder goes."""
+LETTER = ("bulletin.docx", "bulletin.html")
+WHERE = {"zh": "公文（代拟稿）和网页：{0}", "en": "its letter, a draft, and its page: {0}"}
 
 
 class Place(NamedTuple):
@@ -167,7 +173,10 @@ def main() -> None:
     replay(database, span)
     made = ("bulletin", "--month", month, "--out", str(given.folder / "bulletin"))
     told = _center(*made, "--database", str(database), "--lang", given.lang)
-    print(TITLE[given.lang].format(month), told, sep="\n", end="")
+    KEPT.mkdir(parents=True, exist_ok=True)
+    for name in LETTER:
+        shutil.copyfile(given.folder / "bulletin" / name, KEPT / name)
+    print(TITLE[given.lang].format(month), f"{told}{WHERE[given.lang].format(KEPT)}", sep="\n")
 
 
 if __name__ == "__main__":

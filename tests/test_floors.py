@@ -77,6 +77,7 @@ OWNERS = {
     "sqlalchemy": {"center/store"},
     "alembic": {"center/store"},
     "duckdb": {"center/days/engine.py"},
+    "docx": {"center/bulletin/docx.py"},
     "prometheus_client": {"center/metrics.py"},
     "python_calamine": {"center/registry/workbook.py"},
     "xlsxwriter": {"center/registry/writing.py"},

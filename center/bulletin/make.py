@@ -1,6 +1,7 @@
 """Makes a bulletin's folder, whole or not at all: the figures in it are what the shipped SQL says in a stock DuckDB.
 
-bulletin.json, bulletin.xlsx; data/ (Parquet), policy.json, recompute.sql; HOW-TO.txt, SHA256SUMS.
+bulletin.json; of it bulletin.xlsx, .docx, .html, and .pdf where it was asked for; data/ (Parquet), policy.json,
+recompute.sql; HOW-TO.txt, SHA256SUMS.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from center.bulletin.sheet import sheet
+from center.bulletin import papers, pdf, previous
 from center.days.engine import opened, run_stock, shipped, steps, write, write_settings
 from center.days.final import hashed
 from center.intervals import Span
@@ -26,16 +27,16 @@ from contract.policy import Policy
 from contract.problems import Told
 
 BULLETIN, RECOMPUTED = "bulletin.json", "recomputed.json"
-SQL, SHEET, POLICY, HOW_TO, SUMS = "recompute.sql", "bulletin.xlsx", "policy.json", "HOW-TO.txt", "SHA256SUMS"
+SQL, POLICY, HOW_TO, SUMS = "recompute.sql", "policy.json", "HOW-TO.txt", "SHA256SUMS"
 ABOUT = "number INTEGER, key VARCHAR, value VARCHAR"
-STATED = ("about", "settings")
+STATED = ("about", "settings", "previous")
 """Parquet that says what was asked and stated, and is not made of facts."""
 
 
 class Stated(NamedTuple):
     """What the center says of a bulletin, and nobody can recompute. `revision`: None while it is provisional; `late`:
     what would be added to each sum of the province by facts that came after it was final; `spot_checks`: what a person
-    opened by hand.
+    opened by hand; `before`: the bulletin of last month.
     """
 
     month: str
@@ -47,6 +48,7 @@ class Stated(NamedTuple):
     reason: str = ""
     late: dict[str, int] = {}  # noqa: RUF012 -- read only
     spot_checks: Sequence[dict[str, Any]] = ()
+    before: previous.Previous = previous.NONE
 
     def lines(self, policy: Policy) -> Iterator[tuple[str, Any]]:
         yield "month", self.month
@@ -59,6 +61,7 @@ class Stated(NamedTuple):
         yield "reason", self.reason
         yield "late", self.late
         yield "spot_checks", list(self.spot_checks)
+        yield "previous", self.before.state
         yield "policy", policy.id
         yield "document", policy.document
         yield "lang", self.lang
@@ -69,8 +72,10 @@ class In(Told):
     """A folder that a bulletin must not be put in."""
 
 
-def make(out: Path, data: Path, stated: Stated, policy: Policy, rules: Rules, rule: Rule) -> dict[str, Any]:
-    """Of what is laid in `data`. Gives the bulletin as it reads. Raises In, engine.Failed."""
+def make(
+    out: Path, data: Path, stated: Stated, policy: Policy, rules: Rules, rule: Rule, *, as_pdf: bool = False
+) -> dict[str, Any]:
+    """Of what is laid in `data`. Gives the bulletin as it reads. Raises In, engine.Failed, pdf.NoPdf, OSError."""
     _may_stand(out, stated)
     with folder_beside(out) as beside:
         _may_stand(out, stated)  # another one may have ended since
@@ -82,15 +87,19 @@ def make(out: Path, data: Path, stated: Stated, policy: Policy, rules: Rules, ru
         rows = [(n, key, json.dumps(value, ensure_ascii=False)) for n, (key, value) in enumerate(stated.lines(policy))]
         with opened() as connection:
             write(connection, beside / "data" / "about.parquet", ABOUT, rows)
+            write(connection, beside / "data" / "previous.parquet", previous.COLUMNS, stated.before.rows)
         (beside / POLICY).write_bytes(msgspec.json.encode(policy))
         (beside / SQL).write_text(recompute(beside, stated.span), "utf-8")
         run_stock((beside / SQL).read_text("utf-8"), beside)
         (beside / RECOMPUTED).replace(beside / BULLETIN)
-        told: dict[str, Any] = json.loads((beside / BULLETIN).read_text("utf-8"))
-        sheet(beside / SHEET, told, policy)
+        text = (beside / BULLETIN).read_bytes()
+        papers.write(beside, text, policy)
+        if as_pdf:
+            pdf.write(beside / papers.PDF, beside / papers.LETTER)
         (beside / HOW_TO).write_text("\n".join(how_to()) + "\n", "utf-8")
         (beside / SUMS).write_text("".join(f"{digest}  {name}\n" for name, digest in sums(beside).items()), "utf-8")
         _swap(beside, out)
+    told: dict[str, Any] = json.loads(text)
     return told
 
 
@@ -119,9 +128,10 @@ def how_to() -> tuple[str, ...]:
         "    python3 -c \"import duckdb; duckdb.connect().execute(open('recompute.sql', encoding='utf-8').read())\"",
         "    cmp bulletin.json recomputed.json && echo 一致 the same",
         "",
-        "data/about.parquet 为中心的陈述（状态、修订、迟到数据），其余数字均由 data/ 中的时段和登记重新算出。",
-        "data/about.parquet is what the center states (state, revision, late); all other figures come of the spans and",
-        "the registry in data/.",
+        "data/about.parquet 为中心的陈述（状态、修订、迟到数据），data/previous.parquet 取自上月通报，",
+        "其余数字均由 data/ 中的时段和登记重新算出。",
+        "data/about.parquet is what the center states (state, revision, late), data/previous.parquet comes of the",
+        "bulletin of last month; all other figures come of the spans and the registry in data/.",
     )
 
 

@@ -1,69 +1,45 @@
-"""The bulletin as a workbook: a sheet for each kind of unit in the notice's order, counties, how it is computed."""
+"""The bulletin's annexes as a workbook: a sheet for each, whole, with both integers of every share beside it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from center.bulletin.annexes import Annex, annexes
 from center.registry.writing import workbook
-from center.show import word
 from contract.policy import Policy
 
-READINGS = ("time", "days", "spot")
-NUMBERS = frozenset({"number", "obligated", "covered", "slots", "failing"})
+MM = 2
+"""Of paper to one character of a column's width, about."""
 
 
-def sheet(out: Path, told: dict[str, Any], policy: Policy) -> None:
-    """`told`: the bulletin as it reads. The same bulletin gives the same bytes."""
+def sheet(out: Path, told: dict[str, Any], policy: Policy, digest: str) -> None:
+    """`told`: the bulletin as it reads, `digest`: the sha256 of its file. The same bulletin gives the same bytes."""
     lang = told["about"]["lang"]
     with workbook(out, datetime.fromisoformat(told["about"]["until"]).replace(tzinfo=None)) as book:
         head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True})
-        for kind in policy.kinds:
-            if kind.counts:
-                title = kind.title.zh if lang == "zh" else kind.title.en
-                places = (*told["total"], *told["rows"])
-                _page(book, head, title, list(_table([row for row in places if row["kind"] == kind.id], told, lang)))
-        counties = [row for row in told["counties"] if row["kind"]]
-        _page(book, head, word("counties", lang), list(_table(counties, told, lang)))
-        _page(book, head, word("how", lang), list(_how(told, lang)))
+        for annex in annexes(told, policy, digest, lang):
+            _page(book, head, annex, ("附件", "Annex ")[lang != "zh"])
 
 
-def _page(book: Any, head: Any, title: str, rows: Sequence[Sequence[str | int]]) -> None:
-    page = book.add_worksheet(title[:31])
-    page.freeze_panes(1, 0)
-    page.set_column(0, 0, 6)
-    page.set_column(1, 13, 14)
-    for line, row in enumerate(rows):
-        for column, cell in enumerate(row):
-            put = page.write_number if isinstance(cell, int) else page.write_string
-            put(line, column, cell, *([head] if line == 0 else []))
+def _page(book: Any, head: Any, annex: Annex, word: str) -> None:
+    page = book.add_worksheet(f"{word}{annex.number}")
+    page.set_landscape()
+    page.set_paper(9)
+    page.fit_to_pages(1, 0)
+    page.repeat_rows(1)
+    page.freeze_panes(2, 0)
+    page.write_string(0, 0, annex.title)
+    for column, width in enumerate(annex.widths):
+        page.set_column(column, column, width / MM)
+    _row(page, 1, (*annex.heads, *annex.more_heads), head)
+    for number, row in enumerate(annex.rows):
+        _row(page, number + 2, (*row, *(annex.more[number] if annex.more else ())))
+    if annex.note:
+        page.write_string(len(annex.rows) + 2, 0, annex.note)
 
 
-def _table(rows: Sequence[dict[str, Any]], told: dict[str, Any], lang: str) -> Iterator[list[str | int]]:
-    deciding = told["settings"]["deciding"]
-    heads = [word(name, lang) for name in ("number", "name", "kind", "obligated", "covered", "coverage", "slots")]
-    heads += [f"{word('rate', lang)} {word(f'reading_{name}', lang)}{'*' * (name == deciding)}" for name in READINGS]
-    yield [*heads, *(word(name, lang) for name in ("evidence", "verdict", "failing", "first"))]
-    for row in rows:
-        first = row["first"][0] if row["first"] else None
-        yield [
-            *(row["place"] or "", row["name"] or word("total", lang), row["kind"]),
-            *(row["obligated"], row["covered"], row["coverage"]["text"], row["positions"]),
-            *(row[name]["text"] for name in READINGS),
-            *(row["evidence"]["text"], word(row["verdict"], lang), row["failing"]),
-            f"{first['name']} {first['zone']}: {word(first['cause'], lang)}" if first else "",
-        ]
-
-
-def _how(told: dict[str, Any], lang: str) -> Iterator[list[str | int]]:
-    """What was asked and stated, and the hash of everything that the figures are of."""
-    yield [word("what", lang), ""]
-    for part in ("about", "settings"):
-        yield from ([key, _text(value)] for key, value in told[part].items())
-    yield ["withdrawn", _text(told["withdrawn"])]
-    yield ["center_away", _text(told["center_away"])]
-    yield from ([name, digest] for name, digest in told["hashes"].items())
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+def _row(page: Any, line: int, cells: Sequence[str | int], *form: Any) -> None:
+    for column, cell in enumerate(cells):
+        put = page.write_number if isinstance(cell, int) else page.write_string
+        put(line, column, cell, *form)

@@ -3,7 +3,6 @@
 SQL that lies in the folder is compared, and never run: it may say anything.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,8 +10,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from center.bulletin.make import BULLETIN, POLICY, SHEET, SQL, STATED, SUMS, about, recompute, sums
-from center.bulletin.sheet import sheet
+from center.bulletin import papers
+from center.bulletin.make import BULLETIN, POLICY, SQL, STATED, SUMS, about, recompute, sums
 from center.days.build import build
 from center.days.engine import Failed, run_stock
 from center.days.final import hashed
@@ -61,14 +60,24 @@ def _differing(folder: Path) -> Iterator[Checked]:
         if again.read_bytes() != (folder / BULLETIN).read_bytes():
             yield Checked(BULLETIN, "other_figures")
             return
-        made = Path(home, SHEET)
-        try:
-            sheet(made, json.loads(again.read_text("utf-8")), policy)
-        except (KeyError, ValueError, TypeError) as error:  # what is stated in data/ is not what a bulletin states
-            yield Checked(str(error), "damaged")
-            return
-        if not (folder / SHEET).exists() or made.read_bytes() != (folder / SHEET).read_bytes():
-            yield Checked(SHEET, "other_sheet")
+        yield from _papers(folder, Path(home), again.read_bytes(), policy)
+
+
+def _papers(folder: Path, home: Path, bulletin: bytes, policy: Policy) -> Iterator[Checked]:
+    """A letter need not be there; one that is must be the bulletin's. A PDF is known by its hash alone."""
+    try:
+        made = papers.write(home, bulletin, policy)
+    except (KeyError, ValueError, TypeError) as error:  # what is stated in data/ is not what a bulletin states
+        yield Checked(str(error), "damaged")
+        return
+    for name in made:
+        there = folder / name
+        if name == papers.LETTER and not there.exists():
+            continue
+        if not there.exists() or (home / name).read_bytes() != there.read_bytes():
+            yield Checked(name, "other_sheet")
+    if papers.LETTER not in made and (folder / papers.LETTER).exists():
+        yield Checked(papers.LETTER, "no_docx")
 
 
 def from_facts(folder: Path, store: Store, rules: Rules) -> list[Checked]:

@@ -8,12 +8,13 @@ import msgspec
 
 from center import bulletin
 from center.arguments import Making, Misuse, now_ms, policy_of, rules_of
+from center.bulletin import docx, papers, pdf, previous
 from center.bulletin.make import POLICY, about, how_to
 from center.commands import FINE, PROBLEM
 from center.commands.assessment import kept
 from center.commands.spot_check import of_month
 from center.days.command import digest_of, month_asked, rule_of
-from center.days.engine import assess, month
+from center.days.engine import assess, month, settings
 from center.days.final import late
 from center.days.months import Month, laid
 from center.forms import Listing, tell
@@ -27,7 +28,7 @@ from contract.problems import why
 
 def add(making: Making) -> None:
     say = making.say
-    zh, en = "月度通报的数据，任何人可重新计算", "the monthly bulletin as data that anybody can recompute"
+    zh, en = "月度通报：公文、附件、网页、可重算的数据", "the monthly bulletin: letter, annexes, page, data"
     command = making.command("bulletin", _make, zh, en, database=False)
     where = say("SQLite 文件，或数据库 URL", "SQLite file, or a database URL")
     command.add_argument("--database", default="", metavar="PATH", help=where)
@@ -37,6 +38,13 @@ def add(making: Making) -> None:
         "通报的文件夹：新的、空的，或同月较早的通报", "its folder: new, empty, or of an earlier one of that month"
     )
     command.add_argument("--out", type=Path, metavar="DIR", help=folder)
+    last = say(
+        "上月通报的文件夹，用于环比；默认为 --out 旁以上月命名的文件夹，没有则不作环比",
+        "last month's, to compare with; default: the one beside --out that is named as last month, if it is there",
+    )
+    command.add_argument("--previous", type=Path, metavar="DIR", help=last)
+    paper = say("另用 LibreOffice 生成 PDF", "a PDF as well, by LibreOffice")
+    command.add_argument("--pdf", action="store_true", help=paper)
     kept(making, command)
     making.policy(command)
     making.forms(command)
@@ -61,8 +69,13 @@ def _make(options: argparse.Namespace) -> int:
             f"--month {name} is not over: assessment tells how it stands so far",
             f"--month {name} 尚未结束：当前情况见 assessment",
         )
+    if options.pdf:
+        pdf.program()
+        if not docx.available():
+            raise docx.NoLibrary
     policy = policy_of(options.policy)
     its_rules, rule = rules_of(policy), rule_of(policy)
+    before = previous.find(options.previous, options.out, name, settings(its_rules, rule))
     store = Store(options.database, create=False)
     try:
         with laid(store, options.days, Month(name, span, its_rules, digest_of(policy))) as found:
@@ -71,14 +84,14 @@ def _make(options: argparse.Namespace) -> int:
             )  # what is wrong with the calendar is told before anything is written
             with store.read() as reader:
                 checks = of_month(reader, span, its_rules)
-            stated = bulletin.Stated(name, span, options.lang, spot_checks=checks)
+            stated = bulletin.Stated(name, span, options.lang, spot_checks=checks, before=before)
             if final := found.final:
                 behind = late(final.rows, month(found.now, span, its_rules, rule)) if found.now else {}
                 moved = {key: more for key, more in behind.items() if more}
                 stated = stated._replace(
                     revision=final.number, at_ms=final.at_ms, by=final.by, reason=final.reason, late=moved
                 )
-            told = bulletin.make(options.out, found.folder, stated, policy, its_rules, rule)
+            told = bulletin.make(options.out, found.folder, stated, policy, its_rules, rule, as_pdf=options.pdf)
     except OSError as error:
         raise Misuse(*(f"--out {options.out}: {words}" for words in why(error))) from error
     finally:
@@ -88,7 +101,9 @@ def _make(options: argparse.Namespace) -> int:
 
 
 def _tell(options: argparse.Namespace, told: dict[str, Any]) -> None:
-    lines = [*first_lines(told, options.lang), str(options.out), word("verify_by", options.lang, str(options.out))]
+    letter, lang = options.out / papers.LETTER, options.lang
+    written = word("letter", lang, str(letter)) if letter.exists() else word("no_letter", lang)
+    lines = [*first_lines(told, lang), str(options.out), written, word("verify_by", lang, str(options.out))]
     document = {"folder": str(options.out), "about": told["about"], "total": told["total"]}
     columns = ("key", "name", "kind", "covered", "obligated", "numerator", "denominator", "rate", "verdict")
     deciding = told["settings"]["deciding"]

@@ -57,6 +57,8 @@ ADDED = (
     "CREATE OR REPLACE TEMP TABLE heard_away (service INTEGER, ms BIGINT);\n"
     "CREATE OR REPLACE TEMP TABLE withdrawn (position VARCHAR, ms BIGINT);\n"
     "CREATE OR REPLACE TEMP TABLE disputed (service INTEGER, cannot_ms BIGINT, opens_ms BIGINT);\n"
+    "CREATE OR REPLACE TEMP TABLE outlasting (position VARCHAR, from_ms BIGINT, to_ms BIGINT);\n"
+    "CREATE OR REPLACE TEMP TABLE last_known (position VARCHAR, ms BIGINT);\n"
 )
 """What each part of the spans adds to."""
 NOTHING = "\\N"
@@ -313,17 +315,28 @@ def run_stock(text: str, folder: Path) -> None:
         raise Failed(*both(stock.stderr.decode(errors="replace").strip().rpartition("\n")[2]))
 
 
+def settings(rules: Rules, rule: Rule) -> dict[str, Any]:
+    """What the SQL is told of the policy."""
+    return {
+        "calendar": rules.calendar,
+        "dark_local": rules.dark == "local",
+        "theta": rule.theta.numerator,
+        "theta_of": rule.theta.denominator,
+        "step_ms": 86_400_000 // rule.instants,
+        "kinds": sorted(rules.kinds),
+        "deciding": rule.deciding,
+        "evidence": rule.evidence.numerator,
+        "evidence_of": rule.evidence.denominator,
+    }
+
+
 def _settings(connection: Any, span: Span, rules: Rules, rule: Rule) -> None:
     connection.execute(
         "CREATE TEMP TABLE settings AS SELECT ?::BIGINT AS month_from_ms, ?::BIGINT AS until_ms,"
         " ?::BOOLEAN AS calendar, ?::BOOLEAN AS dark_local, ?::BIGINT AS theta, ?::BIGINT AS theta_of,"
         " ?::BIGINT AS step_ms, ?::VARCHAR[] AS kinds, ?::VARCHAR AS deciding, ?::BIGINT AS evidence,"
         " ?::BIGINT AS evidence_of",
-        [
-            *(*span, rules.calendar, rules.dark == "local"),
-            *(rule.theta.numerator, rule.theta.denominator, 86_400_000 // rule.instants, sorted(rules.kinds)),
-            *(rule.deciding, rule.evidence.numerator, rule.evidence.denominator),
-        ],
+        [*span, *settings(rules, rule).values()],
     )
 
 

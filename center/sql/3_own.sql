@@ -1,5 +1,7 @@
--- What was known of E while the center itself could not hear; whose word was withdrawn; where the platform says otherwise.
--- Reads: lived, served, heard, away, spans, opinions. Adds to: heard_away, withdrawn, disputed. Once for each part, after 3_online.
+-- What was known of E while the center itself could not hear; whose word was withdrawn; where the platform says otherwise; who
+-- is offline for long or to the end, and until when anything was known.
+-- Reads: settings, lived, served, heard, away, spans, opinions, off, ids. Adds to: heard_away, withdrawn, disputed, outlasting,
+-- last_known. Once for each part, after 3_online.
 
 INSERT INTO heard_away
 SELECT l.service, sum(least(l.to_ms, a.to_ms) - greatest(l.from_ms, a.from_ms))
@@ -22,3 +24,12 @@ FROM (
     JOIN served v ON v.service = l.service
     JOIN opinions o ON o.position = v.position AND o.from_ms < l.to_ms AND o.to_ms > l.from_ms
 ) GROUP BY service;
+
+-- Outages of more than seven days without a break, by the clock and not by E alone; and all that last at the end.
+INSERT INTO outlasting
+SELECT i.position, min(o.from_ms), max(o.to_ms)
+FROM off o JOIN ids i ON i.id = o.id
+GROUP BY i.position, o.outage
+HAVING max(o.to_ms) >= (SELECT until_ms FROM settings) OR max(o.to_ms) - min(o.from_ms) > 7 * 86400000;
+
+INSERT INTO last_known SELECT position, max(to_ms) FROM spans WHERE state IN ('on', 'off') GROUP BY position;
