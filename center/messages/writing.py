@@ -1,0 +1,67 @@
+"""What is owed becomes messages in the outbox, in one transaction with that it is owed no more."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from center.absent import place
+from center.messages import engine, words
+from center.messages.rules import Receiver, Rules
+from center.registry.tree import Tree
+from center.store import Reader, Store, Writer
+from center.store.outbox import FIRST, RECOVERY, Case, Post
+
+SINGLY = 3
+"""More cases than these for one receiver at one time are one message."""
+
+
+class Writing:
+    """`go(now_ms)` returns how many were written. Raises Unavailable."""
+
+    def __init__(self, store: Store, rules: Rules) -> None:
+        self._store, self._rules = store, rules
+
+    def go(self, now_ms: int) -> int:
+        by_name = {one.name: one for one in self._rules.receivers}
+        written = 0
+        with self._store.read() as reader:
+            owed = [(by_name[name], act) for name, act in reader.owed_to() if name in by_name]
+        for receiver, act in sorted(owed, key=lambda one: (one[0].name, one[1] != FIRST, one[1])):
+            with self._store.write() as tx:
+                cases = [case for case in tx.owed(receiver.name, act) if not self._is_quiet(receiver, case, now_ms)]
+                each = [[case] for case in cases] if len(cases) <= SINGLY else [cases]
+                for some in each if cases else ():
+                    self._post(tx, receiver, act, some, now_ms)
+                    written += 1
+        return written
+
+    def _is_quiet(self, receiver: Receiver, case: Case, now_ms: int) -> bool:
+        return case.kind not in self._rules.urgent and engine.is_quiet(self._rules.quiet_of(receiver), now_ms)
+
+    def _post(self, tx: Writer, receiver: Receiver, act: str, cases: Sequence[Case], now_ms: int) -> None:
+        found = list(self._facts(tx, cases, now_ms, whole=len(cases) == 1 and act != RECOVERY))
+        lang, link, key = self._rules.language_of(receiver), self._rules.base_url or "", str(uuid.uuid4())
+        body = msgspec.json.encode(words.document(key, found, act, now_ms, lang, link)).decode()
+        numbers = [case.id for case in cases]
+        post = Post(
+            *(tx.next_number("outbox"), receiver.name, act, ",".join(map(str, numbers)), key),
+            *(words.subject(found, act, lang), words.text(found, act, now_ms, lang, link), body, now_ms, now_ms),
+        )
+        tx.post(post, numbers)
+
+    def _facts(self, tx: Reader, cases: Sequence[Case], now_ms: int, *, whole: bool) -> Iterator[words.Facts]:
+        tree, left = Tree(tx.regions()), tx.left_of([case.id for case in cases])
+        for case in cases:
+            lines = tuple(self._lines(tx, case, now_ms)) if whole else ()
+            yield words.Facts(case, place(tree, case.region), left[case.id], lines)
+
+    def _lines(self, tx: Reader, case: Case, now_ms: int) -> Iterator[words.Line]:
+        members = tx.members(case.id, words.LINES)
+        units = tx.contacts({one.unit for one in members if one.unit} or {""}, now_ms)
+        zones = tx.zones([one.id for one in members], now_ms) if case.kind == "camera" else {}
+        for one in members:
+            name, contact, telephone = units.get(one.unit, ("", "", ""))
+            its = zones.get(one.id) or one.id
+            shown = its if case.kind == "camera" else f"{name} {its}".strip()
+            yield words.Line(shown, one.since_ms, one.state, one.detail, contact, telephone)
