@@ -110,7 +110,7 @@ def _days(options: argparse.Namespace) -> int:
     """Since when, UTC ms."""
     if not 0 <= options.days <= 36_500:
         raise Misuse(f"--days {options.days} must be 0 to 36500", f"--days {options.days} 须为 0 至 36500")
-    return now_ms() - options.days * DAY_MS
+    return now_ms() - int(options.days) * DAY_MS
 
 
 def _list(options: argparse.Namespace) -> int:

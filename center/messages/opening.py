@@ -12,6 +12,7 @@ from center.store.causes import Cause
 from center.store.outbox import Case
 
 CASES_AT_ONCE = 500
+BUCKETS_AT_ONCE = 100
 STATES = ("left", "lost", "offline", "silent", "told")
 """Of causes that can be told."""
 
@@ -34,24 +35,19 @@ class Opening:
                 for kind, bucket, since_ms in reader.pending(STATES)
                 if since_ms + engine.delay(kind, self._pace) <= now_ms
             ]
-        for kind, bucket in due:
-            self._open_in(kind, bucket, now_ms)
+        for i in range(0, len(due), BUCKETS_AT_ONCE):
+            with self._store.write() as tx:
+                tree = Tree(tx.regions())
+                for kind, bucket in due[i : i + BUCKETS_AT_ONCE]:
+                    self._open_in(tx, kind, bucket, tree, now_ms)
 
-    def _open_in(self, kind: str, bucket: str, now_ms: int) -> None:
-        with self._store.read() as reader:
-            waiting = {one.id: one for one in reader.pending_in(kind, bucket, STATES)}
-            running = [
-                Running(case.id, case.since_ms)
-                for case in (reader.running("county", bucket, 0) if kind == "gateway" else ())
-            ]
+    def _open_in(self, tx: Writer, kind: str, bucket: str, tree: Tree, now_ms: int) -> None:
+        waiting = {one.id: one for one in tx.pending_in(kind, bucket, STATES)}
+        counties = tx.running("county", bucket) if kind == "gateway" else ()
+        running = [Running(case.id, case.since_ms) for case in counties]
         rows = [Pending(one.id, one.since_ms) for one in waiting.values()]
-        made = engine.gather(kind, rows, running, now_ms, self._pace)
-        if not made:
-            return
-        with self._store.write() as tx:
-            tree = Tree(tx.regions())
-            for one in made:
-                self._make(tx, kind, [waiting[p.id] for p in one.members], one, tree, now_ms)
+        for one in engine.gather(kind, rows, running, now_ms, self._pace):
+            self._make(tx, kind, [waiting[p.id] for p in one.members], one, tree, now_ms)
 
     def _make(
         self, tx: Writer, kind: str, members: Sequence[Cause], gathered: Gathered, tree: Tree, now_ms: int
@@ -94,7 +90,7 @@ class Opening:
     def _concerned(self, tx: Reader, case: Case, tree: Tree) -> Iterator[str]:
         """Receivers whom the rules tell of it."""
         chain = set(_chain(tree, case.region))
-        units = tx.units_of(case.id, self._units) if self._units else set()
+        units = tx.units_of(case.id) & self._units if self._units else set()
         for one in self._rules.receivers:
             if case.kind not in one.told or (case.kind == "undelivered" and one.name == case.name):
                 continue
@@ -119,6 +115,8 @@ class Opening:
 
     def _remind(self, tx: Writer, case: Case, left: dict[str, int], now_ms: int) -> None:
         """Of what is unknown meanwhile nothing is said: it is looked at again in a minute."""
+        if tx.case(case.id) != case:  # somebody has just seen to it
+            return
         telling = TELLING.get("gateway" if case.kind == "county" else case.kind)
         if telling and left and not any(state in telling for state in left):
             tx.change_case(case.id, next_ms=now_ms + UNHEARD_MS)

@@ -89,8 +89,8 @@ class TakingIn:
         """They have no end of their own: one that did not come again for a day is forgotten, and nothing told of it."""
         with self._store.read() as reader:
             held = reader.held("alarm")
-            newest = max((one.seen_ms for one in held.values()), default=now_ms - ALARM_LOOK_BACK_MS)
-            rows = reader.alarm_rows(newest - ALARM_LOOK_BACK_MS, ALARMS_AT_ONCE)
+            seen_ms = reader.alarms_seen()
+            rows = reader.alarm_rows((seen_ms or now_ms) - ALARM_LOOK_BACK_MS, ALARMS_AT_ONCE)
             places = reader.places((row.gateway for row in rows), now_ms) if rows else {}
         found: dict[str, Cause] = {}
         for row in rows:
@@ -101,8 +101,12 @@ class TakingIn:
             if name not in held or row.at_ms > held[name].seen_ms:
                 found[name] = cause
         over = [name for name, one in held.items() if one.seen_ms < now_ms - ALARM_DAYS_MS and name not in found]
-        if found or over:
+        newest_ms = max([seen_ms or now_ms, *(row.at_ms for row in rows)])
+        if len(rows) < ALARMS_AT_ONCE and newest_ms < now_ms - ALARM_LOOK_BACK_MS // 2:
+            newest_ms = now_ms  # what is forgotten below is not read again
+        if found or over or newest_ms != seen_ms:
             with self._store.write() as tx:
+                tx.see_alarms(newest_ms)
                 tx.add_causes(list(found.values()), again=True)
                 tx.drop_causes("alarm", over)
 

@@ -11,7 +11,7 @@ import msgspec
 
 from center.absent import cause_words
 from center.rate import local
-from center.show import lasted, minute
+from center.show import lasted, minute, word
 from center.store.outbox import FIRST, RECOVERY, REMINDER, Case
 from contract.language import saying
 from contract.text import tidy
@@ -51,6 +51,7 @@ _HEADS = {
     "left": ("网关已停止运行", "gateway stopped"),
     "county": ("{n} 个网关同时失联", "{n} gateways fell silent together"),
     "camera": ("{n} 路摄像机离线", "{n} cameras offline"),
+    "unknown": ("摄像机状态未知（此前离线）", "cameras unknown (offline before)"),
     "alarm": ("告警 {detail}", "alarm {detail}"),
     "center": ("平台自身故障：收不到网关消息", "the platform itself hears no gateway"),
     "undelivered": ("消息无法送达 {name}", "messages do not reach {name}"),
@@ -99,8 +100,9 @@ def pick(words: tuple[str, str], lang: str) -> str:
 def head(facts: Facts, act: str, lang: str) -> str:
     """One line: where, what."""
     case = facts.case
-    number = case.members if act == RECOVERY else max(1, facts.number)
+    number = case.members if act == RECOVERY else facts.number
     kind = "left" if case.kind == "gateway" and case.detail == "left" else case.kind
+    kind = "unknown" if case.kind == "camera" and not number else kind
     what = pick(_HEADS[kind], lang).format(n=number, detail=case.detail, name=case.name)
     named = "" if case.kind in ("county", "undelivered", "center") else case.name
     where = f"{facts.place} {named}".strip() if lang == "en" else f"{facts.place}{named}"
@@ -142,20 +144,21 @@ def _one(facts: Facts, act: str, now_ms: int, lang: str, *, whole: bool) -> list
         f"自 {minute(case.since_ms)}，已 {lasted(now_ms - case.since_ms, lang)}",
         f"since {minute(case.since_ms)}, for {lasted(now_ms - case.since_ms, lang)}",
     )
-    left = facts.number
-    also = ""
-    if left < case.members:
-        also = say(f"，尚余 {left}/{case.members}", f", {left} of {case.members} left")
+    left, every = facts.number, sum(facts.left.values())
+    also = say(f"，尚余 {every}/{case.members}", f", {every} of {case.members} left") if every < case.members else ""
+    if left < every:
+        also += say(f"，其中未知 {every - left}", f", {every - left} of them unknown")
     lines = [f"{title}  {lasting}{also}"]
     for line in facts.lines[:LINES] if whole else ():
         lines.append("- " + tidy(" ".join(filter(None, _cells(line, case, lang))), 160))
-    if whole and left > LINES:
-        lines.append(say(f"- 另有 {left - LINES} 个", f"- and {left - LINES} more"))
+    if whole and every > LINES:
+        lines.append(say(f"- 另有 {every - LINES} 个", f"- and {every - LINES} more"))
     return lines
 
 
 def _cells(line: Line, case: Case, lang: str) -> tuple[str, ...]:
-    why = cause_words(line.detail, lang) if case.kind == "camera" else ""
+    unknown = word("unknown", lang)
+    why = "" if case.kind != "camera" else cause_words(line.detail, lang) if line.state == "offline" else unknown
     called = f"{line.contact} {line.telephone}".strip()
     return (line.name, why, minute(line.since_ms), called)
 

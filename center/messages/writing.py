@@ -14,6 +14,8 @@ from center.store.outbox import FIRST, RECOVERY, Case, Post
 
 SINGLY = 3
 """More cases than these for one receiver at one time are one message."""
+MOST_CASES = 500
+"""Of one message: its JSON stays below some hundred KB."""
 
 
 class Writing:
@@ -30,8 +32,8 @@ class Writing:
         for receiver, act in sorted(owed, key=lambda one: (one[0].name, one[1] != FIRST, one[1])):
             with self._store.write() as tx:
                 cases = [case for case in tx.owed(receiver.name, act) if not self._is_quiet(receiver, case, now_ms)]
-                each = [[case] for case in cases] if len(cases) <= SINGLY else [cases]
-                for some in each if cases else ():
+                size = 1 if len(cases) <= SINGLY else MOST_CASES
+                for some in (cases[i : i + size] for i in range(0, len(cases), size)):
                     self._post(tx, receiver, act, some, now_ms)
                     written += 1
         return written
@@ -53,15 +55,16 @@ class Writing:
     def _facts(self, tx: Reader, cases: Sequence[Case], now_ms: int, *, whole: bool) -> Iterator[words.Facts]:
         tree, left = Tree(tx.regions()), tx.left_of([case.id for case in cases])
         for case in cases:
-            lines = tuple(self._lines(tx, case, now_ms)) if whole else ()
+            lines = tuple(self._lines(tx, case, tree, now_ms)) if whole else ()
             yield words.Facts(case, place(tree, case.region), left[case.id], lines)
 
-    def _lines(self, tx: Reader, case: Case, now_ms: int) -> Iterator[words.Line]:
+    def _lines(self, tx: Reader, case: Case, tree: Tree, now_ms: int) -> Iterator[words.Line]:
         members = tx.members(case.id, words.LINES)
         units = tx.contacts({one.unit for one in members if one.unit} or {""}, now_ms)
         zones = tx.zones([one.id for one in members], now_ms) if case.kind == "camera" else {}
         for one in members:
             name, contact, telephone = units.get(one.unit, ("", "", ""))
             its = zones.get(one.id) or one.id
+            its = place(tree, one.id) if case.kind == "center" else its
             shown = its if case.kind == "camera" else f"{name} {its}".strip()
             yield words.Line(shown, one.since_ms, one.state, one.detail, contact, telephone)

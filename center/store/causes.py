@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from center.store import bulk
-from center.store.schema import OWN, TOLD, events, meta, quarantine, uptime
+from center.store.schema import OWN, TOLD, events, meta, quarantine, settings, uptime
 
 _BIG = sa.BigInteger
 
@@ -77,7 +77,7 @@ SELECT id, word FROM (
   FROM causes c
   LEFT JOIN gateways a ON a.gateway = c.id AND {_REGISTERED} AND {_UNREVOKED}
   LEFT JOIN standing g ON g.gateway = c.id AND g.slot = ''
-  WHERE c.kind = 'gateway') now
+  WHERE c.kind = 'gateway') seen
 WHERE word <> state LIMIT :most
 """
 _ALIVE = "g.received_ms >= :since AND g.state <> 'left' AND g.session = s.session"
@@ -107,13 +107,17 @@ SELECT id, word FROM (
   LEFT JOIN bindings b ON b.position = c.id AND b.gateway <> '' AND {_BOUND}
   LEFT JOIN standing s ON s.gateway = b.gateway AND s.slot = b.slot
   LEFT JOIN standing g ON g.gateway = b.gateway AND g.slot = ''
-  WHERE c.kind = 'camera') now
+  WHERE c.kind = 'camera') seen
 WHERE word <> state LIMIT :most
 """
 _PLACES = f"""
 SELECT t.gateway, t.unit, {_REGION.format(unit="t.unit")}, t.city FROM
 (SELECT a.gateway, a.city, {_UNIT} AS unit FROM gateways a WHERE {_REGISTERED} AND a.gateway IN :gateways) t
 """
+
+
+_SEEN = "messages_alarms"
+"""Name of the setting."""
 
 
 class AlarmRow(NamedTuple):
@@ -166,11 +170,19 @@ class Finding:
         rows = self._c.execute(sa.union_all(told, found).order_by(sa.column("received_ms")).limit(most))
         return [AlarmRow(*row) for row in rows]
 
+    def alarms_seen(self) -> int:
+        """Up to when alarms were taken in, UTC ms; 0: never."""
+        asked = sa.select(settings.c.value).where(settings.c.name == _SEEN)
+        return int(self._c.execute(asked).scalar() or 0)
+
     def places(self, gateways: Iterable[str], now_ms: int) -> dict[str, tuple[str, str]]:
         """Gateway -> (unit, region) that it serves; one that serves none: of its city."""
         asked = sa.text(_PLACES).bindparams(sa.bindparam("gateways", expanding=True))
-        rows = self._c.execute(asked, {"now": now_ms, "gateways": sorted(set(gateways))})
-        return {gateway: (unit or "", region or city) for gateway, unit, region, city in rows}
+        found: dict[str, tuple[str, str]] = {}
+        for some in _by_many(sorted(set(gateways))):
+            rows = self._c.execute(asked, {"now": now_ms, "gateways": some})
+            found |= {gateway: (unit or "", region or city) for gateway, unit, region, city in rows}
+        return found
 
     def heard_spans(self, after_ms: int) -> list[tuple[str, int, int]]:
         """(cities with commas, from, to) in which workers heard, of those that ended after that moment."""
@@ -211,11 +223,10 @@ class Finding:
             found[case][state] = number
         return found
 
-    def units_of(self, case: int, among: Iterable[str]) -> set[str]:
-        """Those of these units that a case is about."""
-        c = causes.c
-        mine = (c.case_id == case) & c.unit.in_(sorted(among))
-        return {unit for (unit,) in self._c.execute(sa.select(c.unit).where(mine).distinct())}
+    def units_of(self, case: int) -> set[str]:
+        """That a case is about."""
+        rows = self._c.execute(sa.select(causes.c.unit).where(causes.c.case_id == case).distinct())
+        return {unit for (unit,) in rows}
 
     def contacts(self, units: Iterable[str], now_ms: int) -> dict[str, tuple[str, str, str]]:
         """Unit -> (name, contact, telephone) as registered now."""
@@ -252,6 +263,10 @@ class Keeping:
             for some in _by_many([one for one, its in states.items() if its == state]):
                 mine = (c.kind == kind) & c.id.in_(some)
                 self._c.execute(sa.update(causes).where(mine).values(state=state))
+
+    def see_alarms(self, to_ms: int) -> None:
+        then = "DO UPDATE SET value = excluded.value"
+        bulk.insert(self._c, settings, ("name", "value"), [(_SEEN, str(to_ms))], then)
 
     def drop_causes(self, kind: str, ids: Iterable[str]) -> None:
         for some in _by_many(list(ids)):

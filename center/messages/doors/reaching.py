@@ -100,7 +100,7 @@ def connected(host: str, port: int, deadline: Deadline, *, local: bool) -> socke
             connection.close()
             trouble = error
             continue
-        connection.settimeout(deadline.left_s)
+        connection.settimeout(deadline.left_s + 1)  # the deadline comes first, and knows that it was it
         deadline.guard(connection)
         return connection
     raise trouble

@@ -49,7 +49,7 @@ MISTAKES = [
     ("role: operator", "name one door"),
     ("role: operator, HOOK, wecom: {key: env:S}", "name one door"),
     ("role: unit, units: [U], kinds: [center], HOOK", "center is the platform's own trouble"),
-    ("role: operatr, HOOK", "expected one of unit, county, city, province, operator"),
+    ("role: operatr, HOOK", "expected one of city, county, operator, province, unit"),
     ("role: county, regions: [4.1E5], HOOK", "not a code such as"),
     ("role: operator, quiet: 22-7, HOOK", "not a time of day"),
     ("role: operator, wecom: {key: hunter2}", "write file:PATH, env:NAME or credential:NAME"),
