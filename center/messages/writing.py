@@ -14,6 +14,8 @@ from center.store.outbox import FIRST, RECOVERY, Case, Post
 
 SINGLY = 3
 """More cases than these for one receiver at one time are one message."""
+RECEIVERS_AT_ONCE = 50
+"""In one transaction."""
 MOST_CASES = 500
 """Of one message: its JSON stays below some hundred KB."""
 
@@ -26,23 +28,30 @@ class Writing:
 
     def go(self, now_ms: int) -> int:
         by_name = {one.name: one for one in self._rules.receivers}
-        written = 0
         with self._store.read() as reader:
             owed = [(by_name[name], act) for name, act in reader.owed_to() if name in by_name]
-        for receiver, act in sorted(owed, key=lambda one: (one[0].name, one[1] != FIRST, one[1])):
+        owed.sort(key=lambda one: (one[0].name, one[1] != FIRST, one[1]))
+        written = 0
+        for i in range(0, len(owed), RECEIVERS_AT_ONCE):
             with self._store.write() as tx:
-                cases = [case for case in tx.owed(receiver.name, act) if not self._is_quiet(receiver, case, now_ms)]
-                size = 1 if len(cases) <= SINGLY else MOST_CASES
-                for some in (cases[i : i + size] for i in range(0, len(cases), size)):
-                    self._post(tx, receiver, act, some, now_ms)
-                    written += 1
+                tree = Tree(tx.regions())
+                for receiver, act in owed[i : i + RECEIVERS_AT_ONCE]:
+                    written += self._to(tx, receiver, act, tree, now_ms)
         return written
+
+    def _to(self, tx: Writer, receiver: Receiver, act: str, tree: Tree, now_ms: int) -> int:
+        cases = [case for case in tx.owed(receiver.name, act) if not self._is_quiet(receiver, case, now_ms)]
+        size = 1 if len(cases) <= SINGLY else MOST_CASES
+        each = [cases[i : i + size] for i in range(0, len(cases), size)]
+        for some in each:
+            self._post(tx, receiver, act, some, tree, now_ms)
+        return len(each)
 
     def _is_quiet(self, receiver: Receiver, case: Case, now_ms: int) -> bool:
         return case.kind not in self._rules.urgent and engine.is_quiet(self._rules.quiet_of(receiver), now_ms)
 
-    def _post(self, tx: Writer, receiver: Receiver, act: str, cases: Sequence[Case], now_ms: int) -> None:
-        found = list(self._facts(tx, cases, now_ms, whole=len(cases) == 1 and act != RECOVERY))
+    def _post(self, tx: Writer, receiver: Receiver, act: str, cases: Sequence[Case], tree: Tree, now_ms: int) -> None:
+        found = list(self._facts(tx, cases, tree, now_ms, whole=len(cases) == 1 and act != RECOVERY))
         lang, link, key = self._rules.language_of(receiver), self._rules.base_url or "", str(uuid.uuid4())
         body = msgspec.json.encode(words.document(key, found, act, now_ms, lang, link)).decode()
         numbers = [case.id for case in cases]
@@ -52,8 +61,10 @@ class Writing:
         )
         tx.post(post, numbers)
 
-    def _facts(self, tx: Reader, cases: Sequence[Case], now_ms: int, *, whole: bool) -> Iterator[words.Facts]:
-        tree, left = Tree(tx.regions()), tx.left_of([case.id for case in cases])
+    def _facts(
+        self, tx: Reader, cases: Sequence[Case], tree: Tree, now_ms: int, *, whole: bool
+    ) -> Iterator[words.Facts]:
+        left = tx.left_of([case.id for case in cases])
         for case in cases:
             lines = tuple(self._lines(tx, case, tree, now_ms)) if whole else ()
             yield words.Facts(case, place(tree, case.region), left[case.id], lines)
