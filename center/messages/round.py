@@ -4,6 +4,8 @@ Each step is a transaction of its own and may be done again: what it wrote is wh
 that dies in between loses nothing and tells nothing twice. How a message is sent must not be known here.
 """
 
+from collections.abc import Iterable
+
 from center.messages.opening import Opening
 from center.messages.rules import Rules
 from center.messages.taking_in import UNHEARD_MS, TakingIn
@@ -24,10 +26,13 @@ class Round:
         self._opening = Opening(store, rules, rules.pace(rate.dark_after_ms + UNHEARD_MS))
         self._writing = Writing(store, rules)
 
-    def begin(self, now_ms: int) -> None:
-        """What was on its way when the one before ended is uncertain; what waits for nobody is let go."""
+    def begin(self, now_ms: int, on_way: Iterable[int] = ()) -> None:
+        """What was on its way when the one before ended is uncertain; what waits for nobody is let go.
+
+        `on_way`: messages of our own, where it is only the database that had gone.
+        """
         with self._store.write() as tx:
-            tx.claimed_before()
+            tx.claimed_before(on_way)
             tx.keep_receivers(self._receivers, now_ms)
 
     def go(self, now_ms: int) -> int:

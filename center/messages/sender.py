@@ -33,6 +33,11 @@ class Sender:
             self._start(now_ms)
         return bool(self._on_way)
 
+    @property
+    def on_way(self) -> list[int]:
+        """Messages that are claimed and not settled."""
+        return [post.id for post, _ in self._on_way.values()]
+
     def close(self) -> None:
         """What is on its way ends within the doors' deadline; it is settled by who calls `step` once more."""
         self._pool.shutdown(wait=True)

@@ -3,7 +3,7 @@
 Nothing is judged of gateways that the center itself could not hear. Whom it is told to must not be known here.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from center.intervals import normal
 from center.rate import Rules
@@ -34,16 +34,30 @@ class TakingIn:
         with self._store.read() as reader:
             silent, steady = self._heard(reader, now_ms)
         self._platform(silent, now_ms)
-        more = True
-        while more:
-            with self._store.read() as reader:
-                dark = reader.dark(now_ms, alive_ms, steady, AT_ONCE) if steady else []
-                offline = reader.offline(now_ms, alive_ms, self._rate.kinds, AT_ONCE)
-                moved = {kind: reader.moved(kind, now_ms, alive_ms, AT_ONCE) for kind in TELLING}
-            self._keep([*dark, *offline], moved)
-            more = max(len(dark), len(offline), *map(len, moved.values())) >= AT_ONCE
+        self._new(lambda reader, after: reader.dark(now_ms, alive_ms, steady, after, AT_ONCE) if steady else [])
+        self._new(lambda reader, _: reader.offline(now_ms, alive_ms, self._rate.kinds, AT_ONCE))
+        for kind in TELLING:
+            self._moved(kind, now_ms, alive_ms)
         self._alarms(now_ms)
         self._undelivered(now_ms)
+
+    def _new(self, find: Callable[[Reader, str], list[Cause]]) -> None:
+        """In batches: those that are kept are found no more."""
+        after, full = "", True
+        while full:
+            with self._store.read() as reader:
+                found = find(reader, after)
+            self._keep(found, {})
+            full = len(found) >= AT_ONCE
+            after = found[-1].id if found else after
+
+    def _moved(self, kind: str, now_ms: int, alive_ms: int) -> None:
+        full = True
+        while full:
+            with self._store.read() as reader:
+                moved = reader.moved(kind, now_ms, alive_ms, AT_ONCE)
+            self._keep([], {kind: moved})
+            full = len(moved) >= AT_ONCE
 
     def _heard(self, reader: Reader, now_ms: int) -> tuple[dict[str, int], list[str]]:
         """Cities of which the center hears nothing now, since when; and those that it heard for long enough to judge.

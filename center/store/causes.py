@@ -67,8 +67,10 @@ SELECT t.gateway, t.region, t.unit, t.received_ms, t.state, t.city FROM (
            {_UNIT} AS unit
     FROM gateways a JOIN standing g ON g.gateway = a.gateway AND g.slot = ''
     WHERE {_REGISTERED} AND {_UNREVOKED} AND (g.state = 'left' OR g.received_ms < :since) AND a.city IN :cities
+      AND a.gateway > :after
       AND NOT EXISTS (SELECT 1 FROM causes c WHERE c.kind = 'gateway' AND c.id = a.gateway)
-    LIMIT :most) d) t
+    ORDER BY a.gateway LIMIT :most) d) t
+ORDER BY t.gateway
 """
 _DARK_NOW = f"""
 SELECT id, word FROM (
@@ -134,10 +136,12 @@ class Finding:
 
     _c: Connection
 
-    def dark(self, now_ms: int, alive_since_ms: int, cities: Iterable[str], most: int) -> list[Cause]:
-        """Gateways of these cities that are silent or were stopped, and of which no row is held; at most `most`."""
+    def dark(self, now_ms: int, alive_since_ms: int, cities: Iterable[str], after: str, most: int) -> list[Cause]:
+        """Gateways of these cities that are silent or were stopped, and of which no row is held, by their ids; the
+        first `most` after that id.
+        """
         asked = sa.text(_DARK).bindparams(sa.bindparam("cities", expanding=True))
-        told = {"now": now_ms, "since": alive_since_ms, "cities": sorted(cities), "most": most}
+        told = {"now": now_ms, "since": alive_since_ms, "cities": sorted(cities), "after": after, "most": most}
         return [
             Cause("gateway", gateway, region or city, region or city, unit or "", since_ms, now_ms, state, state)
             for gateway, region, unit, since_ms, state, city in self._c.execute(asked, told)

@@ -258,11 +258,15 @@ class Posting:
         later = (o.receiver == post.receiver) & (o.cases == post.cases) & (o.state == WAITING) & (o.id > post.id)
         self._c.execute(sa.update(outbox).where(later).values(state=DROPPED, settled_ms=now_ms, said="untold"))
 
-    def claimed_before(self) -> int:
-        """What was claimed when its sender died is sent again, and known to be uncertain. Returns how many."""
+    def claimed_before(self, but: Iterable[int]) -> int:
+        """What was claimed when its sender died is sent again, and known to be uncertain. Returns how many.
+
+        `but`: what this sender itself has on its way.
+        """
         o = outbox.c
+        died = (o.state == CLAIMED) & o.id.not_in(sorted(but))
         again = {"state": WAITING, "uncertain": o.uncertain + 1, "said": "interrupted"}
-        return int(self._c.execute(sa.update(outbox).where(o.state == CLAIMED).values(**again)).rowcount)
+        return int(self._c.execute(sa.update(outbox).where(died).values(**again)).rowcount)
 
     def keep_receivers(self, names: Iterable[str], now_ms: int) -> None:
         """What waits for others, which the rules name no more, is not sent."""

@@ -18,9 +18,11 @@ from center.cli import main
 from center.messages.doors.door import Delivered, Failed, Message, Outcome, Refused
 from center.messages.engine import TRIES
 from center.messages.sender import Sender
+from center.messages.service import Service
 from center.store import Store, Taken
 from tests.center.messages.servers import Answering, Request, Smtp, Web, plain
 from tests.center.messages.world import BOXES, DAY, HOUR, MINUTE, World, acts
+from tests.support.postgres import Postgres
 from tests.support.waiting import until
 
 SECRET = "k3y-that-nobody-sees"
@@ -153,6 +155,34 @@ def test_one_sender_for_a_database(world: World) -> None:
     with other.sole() as mine:
         mine.check()
     other.close()
+
+
+def test_a_database_that_goes_while_a_message_is_on_its_way(
+    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told once and waited for; what was delivered meanwhile is written down then, and sent once."""
+    monkeypatch.setenv("S", SECRET)
+    world = World(postgres.create(), tmp_path)
+    world.dark.add(BOXES[7])
+    world.go(6 * MINUTE)
+    door, stop = Told(), threading.Event()
+    door.go_on.clear()
+    service = Service(world.store, world.round, Sender(world.store, {"two": door}), lambda: world.now, 0.1)
+    running = threading.Thread(target=service.run, args=(stop,))
+    running.start()
+    try:
+        until(lambda: door.got)
+        postgres.stop()
+        door.go_on.set()
+        until(lambda: "cannot be used" in caplog.text)
+    finally:
+        postgres.start()
+    until(lambda: [post.state for post in world.posts()] == ["delivered"])
+    stop.set()
+    running.join()
+    assert len(door.got) == 1
+    assert [post.uncertain for post in world.posts()] == [0]
+    world.close()
 
 
 # ---- the process --------------------------------------------------------------------------------
