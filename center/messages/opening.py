@@ -1,6 +1,6 @@
 """Causes become cases, cases are reminded of and end: who is owed a word of it. How it is said must not be known."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from center.messages import engine
 from center.messages.engine import Gathered, Pace, Pending, Running
@@ -24,9 +24,10 @@ class Opening:
         self._store, self._rules, self._pace = store, rules, pace
         self._units = frozenset(unit for one in rules.receivers for unit in one.units)
 
-    def go(self, now_ms: int) -> None:
+    def go(self, now_ms: int, heard: Collection[str]) -> None:
+        """`heard`: cities whose gateways the center hears."""
         self._open(now_ms)
-        self._go_on(now_ms)
+        self._go_on(now_ms, heard)
 
     def _open(self, now_ms: int) -> None:
         with self._store.read() as reader:
@@ -98,7 +99,7 @@ class Opening:
             if here and (not one.units or units & set(one.units)):
                 yield one.name
 
-    def _go_on(self, now_ms: int) -> None:
+    def _go_on(self, now_ms: int, heard: Collection[str]) -> None:
         more = True
         while more:
             with self._store.read() as reader:
@@ -110,15 +111,16 @@ class Opening:
             with self._store.write() as tx:
                 for case in over:
                     tx.end_case(case.id, now_ms, tell=case.kind != "alarm")
+                tree = Tree(tx.regions())
                 for case in due:
-                    self._remind(tx, case, left[case.id], now_ms)
+                    self._remind(tx, case, left[case.id], now_ms, unheard=tree[case.region].city not in heard)
 
-    def _remind(self, tx: Writer, case: Case, left: dict[str, int], now_ms: int) -> None:
+    def _remind(self, tx: Writer, case: Case, left: dict[str, int], now_ms: int, *, unheard: bool) -> None:
         """Of what is unknown meanwhile nothing is said: it is looked at again in a minute."""
         if tx.case(case.id) != case:  # somebody has just seen to it
             return
         telling = TELLING.get("gateway" if case.kind == "county" else case.kind)
-        if telling and left and not any(state in telling for state in left):
+        if telling and left and (unheard or not any(state in telling for state in left)):
             tx.change_case(case.id, next_ms=now_ms + UNHEARD_MS)
             return
         if left:

@@ -38,7 +38,7 @@ class Round:
     def go(self, now_ms: int) -> int:
         """Returns how many messages were written."""
         self._taking_in.go(now_ms)
-        self._opening.go(now_ms)
+        self._opening.go(now_ms, self._taking_in.heard)
         return self._writing.go(now_ms)
 
     def prune(self, now_ms: int) -> None:

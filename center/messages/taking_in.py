@@ -28,11 +28,14 @@ class TakingIn:
 
     def __init__(self, store: Store, rate: Rules, receivers: Collection[str]) -> None:
         self._store, self._rate, self._receivers = store, rate, receivers
+        self.heard: frozenset[str] = frozenset()
+        """Cities whose gateways the center has heard for long enough to judge them, as of the last time."""
 
     def go(self, now_ms: int) -> None:
         alive_ms = now_ms - self._rate.dark_after_ms
         with self._store.read() as reader:
             silent, steady = self._heard(reader, now_ms)
+        self.heard = frozenset(steady)
         self._platform(silent, now_ms)
         self._new(lambda reader, after: reader.dark(now_ms, alive_ms, steady, after, AT_ONCE) if steady else [])
         self._new(lambda reader, _: reader.offline(now_ms, alive_ms, self._rate.kinds, AT_ONCE))

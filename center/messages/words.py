@@ -50,7 +50,7 @@ _HEADS = {
     "gateway": ("网关失联", "gateway silent"),
     "left": ("网关已停止运行", "gateway stopped"),
     "county": ("{n} 个网关同时失联", "{n} gateways fell silent together"),
-    "camera": ("{n} 路摄像机离线", "{n} cameras offline"),
+    "camera": ("{n} 路摄像机离线", "cameras offline: {n}"),
     "unknown": ("摄像机状态未知（此前离线）", "cameras unknown (offline before)"),
     "alarm": ("告警 {detail}", "alarm {detail}"),
     "center": ("平台自身故障：收不到网关消息", "the platform itself hears no gateway"),
@@ -151,8 +151,8 @@ def _one(facts: Facts, act: str, now_ms: int, lang: str, *, whole: bool) -> list
     lines = [f"{title}  {lasting}{also}"]
     for line in facts.lines[:LINES] if whole else ():
         lines.append("- " + tidy(" ".join(filter(None, _cells(line, case, lang))), 160))
-    if whole and every > LINES:
-        lines.append(say(f"- 另有 {every - LINES} 个", f"- and {every - LINES} more"))
+    if whole and every > (shown := len(facts.lines[:LINES])):
+        lines.append(say(f"- 另有 {every - shown} 个", f"- and {every - shown} more"))
     return lines
 
 

@@ -51,7 +51,8 @@ class Writing:
         return case.kind not in self._rules.urgent and engine.is_quiet(self._rules.quiet_of(receiver), now_ms)
 
     def _post(self, tx: Writer, receiver: Receiver, act: str, cases: Sequence[Case], tree: Tree, now_ms: int) -> None:
-        found = list(self._facts(tx, cases, tree, now_ms, whole=len(cases) == 1 and act != RECOVERY))
+        whole = len(cases) == 1 and act != RECOVERY
+        found = list(self._facts(tx, cases, tree, now_ms, receiver if whole else None))
         lang, link, key = self._rules.language_of(receiver), self._rules.base_url or "", str(uuid.uuid4())
         body = msgspec.json.encode(words.document(key, found, act, now_ms, lang, link)).decode()
         numbers = [case.id for case in cases]
@@ -62,15 +63,17 @@ class Writing:
         tx.post(post, numbers)
 
     def _facts(
-        self, tx: Reader, cases: Sequence[Case], tree: Tree, now_ms: int, *, whole: bool
+        self, tx: Reader, cases: Sequence[Case], tree: Tree, now_ms: int, to: Receiver | None
     ) -> Iterator[words.Facts]:
+        """`to`: whom single causes are named to, None: nobody."""
         left = tx.left_of([case.id for case in cases])
         for case in cases:
-            lines = tuple(self._lines(tx, case, tree, now_ms)) if whole else ()
+            lines = tuple(self._lines(tx, case, tree, now_ms, to)) if to else ()
             yield words.Facts(case, place(tree, case.region), left[case.id], lines)
 
-    def _lines(self, tx: Reader, case: Case, tree: Tree, now_ms: int) -> Iterator[words.Line]:
-        members = tx.members(case.id, words.LINES)
+    def _lines(self, tx: Reader, case: Case, tree: Tree, now_ms: int, to: Receiver) -> Iterator[words.Line]:
+        """A unit hears of itself alone, whoever else the case is about."""
+        members = tx.members(case.id, words.LINES, to.units)
         units = tx.contacts({one.unit for one in members if one.unit} or {""}, now_ms)
         zones = tx.zones([one.id for one in members], now_ms) if case.kind == "camera" else {}
         for one in members:

@@ -212,10 +212,12 @@ class Finding:
         mine = (c.case_id == 0) & (c.kind == kind) & (c.bucket == bucket) & c.state.in_(states)
         return [Cause(*row) for row in self._c.execute(sa.select(causes).where(mine).order_by(c.since_ms, c.id))]
 
-    def members(self, case: int, most: int) -> list[Cause]:
-        """What is left of a case, the longest first."""
+    def members(self, case: int, most: int, units: Iterable[str] = ()) -> list[Cause]:
+        """What is left of a case (of these units), the longest first."""
         c = causes.c
-        asked = sa.select(causes).where(c.case_id == case).order_by(c.since_ms, c.id).limit(most)
+        named = sorted(units)
+        mine = (c.case_id == case) & c.unit.in_(named) if named else c.case_id == case
+        asked = sa.select(causes).where(mine).order_by(c.since_ms, c.id).limit(most)
         return [Cause(*row) for row in self._c.execute(asked)]
 
     def left_of(self, cases: Sequence[int]) -> dict[int, dict[str, int]]:

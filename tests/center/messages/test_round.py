@@ -52,6 +52,9 @@ def test_a_county_that_went_dark_together_is_one_message(world: World) -> None:
     assert acts(told) == [("city", "first"), ("one", "first"), ("school", "first")]
     assert [(one["kind"], one["members"]) for one in cases(told[1])] == [("county", 4)]
     assert "4 个网关同时失联" in told[1].subject
+    assert "第3小学食堂" in told[1].text
+    assert "第0小学食堂" in told[2].text
+    assert "第1小学" not in told[2].text + told[2].body, "a school hears of no other school"
     world.dark.add(BOXES[4])
     assert world.go(10 * MINUTE) == []
     world.dark.clear()
@@ -121,11 +124,15 @@ def test_the_platforms_own_outage_is_told_to_the_operator_alone(world: World) ->
     assert "平台自身故障" in told[0].subject
     world.up_again()
     assert acts(world.go(10 * MINUTE)) == [("operator", "recovery")]
+    world.dark.add(BOXES[7])
+    world.go(6 * MINUTE)
     world.down = True
-    world.go(10 * MINUTE)
+    silence = world.go(2 * HOUR, 5 * MINUTE)
+    assert {post.receiver for post in silence} == {"operator"}, "nor is anybody reminded of what is not known now"
+    world.dark.clear()
     world.dark.add(BOXES[0])
     world.up_again()
-    assert acts(world.go(2 * MINUTE)) == [("operator", "recovery")]
+    assert acts(world.go(2 * MINUTE)) == [("operator", "recovery"), ("two", "recovery")]
     assert acts(world.go(10 * MINUTE)) == [("one", "first"), ("school", "first")]
 
 
