@@ -204,7 +204,7 @@ def test_each_cause_has_one_first_message_and_one_end(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, object]], quiet: bool
 ) -> None:
     """However gateways come and go and the process ends: for each case and receiver first, reminders, end, in order;
-    none in quiet hours; and when all is well for long nobody who was told of something waits for its end.
+    none in quiet hours; what lasts is told; and when all is well for long nobody who was told waits for the end.
     """
     folder = tmp_path_factory.mktemp("world")
     with pytest.MonkeyPatch.context() as patch:
@@ -222,10 +222,23 @@ def test_each_cause_has_one_first_message_and_one_end(
                 world.restart()
             else:
                 world.go(int(str(value)), 3 * MINUTE)
+        world.go(70 * MINUTE, 5 * MINUTE)
+        nobody_is_forgotten(world)
         world.dark.clear()
         world.go(2 * HOUR, 10 * MINUTE)
         check(world)
         world.close()
+
+
+def nobody_is_forgotten(world: World) -> None:
+    """Each gateway that is dark for long stands in a case that its county was told of."""
+    told = {(post.receiver, one["id"]) for post in world.posts() for one in cases(post)}
+    with world.store.read() as reader:
+        held = reader.held("gateway")
+    assert set(held) == world.dark
+    for cause in held.values():
+        receiver = "one" if cause.region == "410105" else "two"
+        assert (receiver, cause.case_id) in told, cause
 
 
 def check(world: World) -> None:
