@@ -209,7 +209,7 @@ def test_each_cause_has_one_first_message_and_one_end(
     folder = tmp_path_factory.mktemp("world")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("S", "secret")
-        rules = ("quiet: 12:20-13:00\n" if quiet else "") + RULES
+        rules = ("quiet: 12:02-12:50\n" if quiet else "") + RULES
         world = World(str(folder / "center.db"), folder, rules)
         for act, value in steps:
             if act == "dark":
@@ -245,7 +245,7 @@ def check(world: World) -> None:
     seen: dict[tuple[str, int], list[str]] = {}
     for post in world.posts():
         minute = (post.created_ms + 8 * HOUR) % DAY // MINUTE
-        assert not ("quiet:" in world.quiet and 12 * 60 + 20 <= minute < 13 * 60), "a message in quiet hours"
+        assert not ("quiet:" in world.quiet and 12 * 60 + 2 <= minute < 12 * 60 + 50), "a message in quiet hours"
         for one in cases(post):
             seen.setdefault((post.receiver, one["id"]), []).append(post.act)
     for key, told in seen.items():
