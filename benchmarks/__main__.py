@@ -52,6 +52,12 @@ def _center(quick: bool) -> list[Figure]:
     return [*intake.figures(quick), *province.figures(quick), *rebuilt.figures(quick)]
 
 
+def _messages(quick: bool) -> list[Figure]:
+    from benchmarks import messages
+
+    return messages.figures(quick)
+
+
 def _truth(quick: bool) -> list[Figure]:
     from benchmarks.truth import bench
 
@@ -63,6 +69,7 @@ NAMED: dict[str, Callable[[bool], list[Figure]]] = {
     "movement": _movement,
     "picture-cost": _picture_cost,
     "center": _center,
+    "messages": _messages,
     "truth": _truth,
 }
 """Only where named. On two idle cores picture takes 3 minutes (`--quick` 1), movement 2 hours (3 minutes), picture-cost

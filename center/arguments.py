@@ -7,7 +7,7 @@ import argparse
 import errno
 import os
 import time
-from datetime import UTC
+from datetime import UTC, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -162,14 +162,14 @@ def no_month(text: object) -> Misuse:
     return Misuse(f"--month {text} is not YYYY-MM, such as 2026-11", f"--month {text} 不是“年-月”，例如 2026-11")
 
 
-def moment(text: str) -> int:
-    """UTC ms of `--at`."""
+def moment(text: str, option: str = "--at", zone: timezone = UTC) -> int:
+    """UTC ms of an option; `zone`: of a time that names none."""
     try:
-        return moment_ms(text, UTC)
+        return moment_ms(text, zone)
     except ValueError as error:
         raise Misuse(
-            f"--at {text!r} is no time of 1970 to 2099 in ISO 8601, such as 2026-09-30T16:00:00Z",
-            f"--at {text!r} 不是 1970 至 2099 年的 ISO 8601 时间，例如 2026-09-30T16:00:00Z",
+            f"{option} {text!r} is no time of 1970 to 2099 in ISO 8601, such as 2026-09-30T16:00:00Z",
+            f"{option} {text!r} 不是 1970 至 2099 年的 ISO 8601 时间，例如 2026-09-30T16:00:00Z",
         ) from error
 
 

@@ -199,6 +199,10 @@ TEXTS = {
         "保留 {0} 起的原始记录。已删除的月份：{1}；设备启动 {2} 次，{3} 行",
         "facts are kept from {0} on. Months given up: {1}; {2} boots of gateways, {3} rows",
     ),
+    "ended_at": ("恢复", "over"),
+    "seen_by": ("确认", "seen to"),
+    "receiver": ("接收方", "receiver"),
+    "acknowledged": ("编号 {0}：由 {1} 确认，不再提醒", "{0}: {1} sees to it, no further reminders"),
     "no_alarm": ("没有告警", "no alarm"),
 }
 

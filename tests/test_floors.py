@@ -161,6 +161,31 @@ def test_deciding_is_pure() -> None:
     assert not broken, broken
 
 
+MESSAGES = {
+    **dict.fromkeys(("engine", "doors"), 1),
+    **dict.fromkeys(("rules", "words", "taking_in"), 2),
+    **dict.fromkeys(("opening", "writing", "sender", "building"), 3),
+    "round": 4,
+    "service": 5,
+}
+"""Floor of each room of center/messages."""
+
+
+def test_floors_of_the_messages() -> None:
+    """A room of center/messages imports from lower ones or its own folder; the engine is pure, doors know no outbox."""
+    broken = []
+    for file, name in everything():
+        parts, target = Path(file).parts, name.split(".")
+        room = parts[2].removesuffix(".py") if parts[:2] == ("center", "messages") else ""
+        own = target[:2] == ["center", "messages"] and target[2] in MESSAGES
+        if own and room in MESSAGES and target[2] != room and MESSAGES[target[2]] >= MESSAGES[room]:
+            broken.append(f"{file} (floor {MESSAGES[room]}) imports {name} (floor {MESSAGES[target[2]]})")
+        impure = {"engine": target[0] not in ("collections", "typing"), "doors": target[0] == "center" and not own}
+        if impure.get(room):
+            broken.append(f"{file} imports {name}")
+    assert not broken, broken
+
+
 def test_each_library_has_one_owner() -> None:
     """A third-party library is imported in the one file that owns it."""
     broken = [

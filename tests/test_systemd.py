@@ -8,13 +8,14 @@ import pytest
 
 FOLDER = Path(__file__).resolve().parent.parent / "systemd"
 UNIT, CENTER = FOLDER / "canteen-agent.service", FOLDER / "canteen-center.service"
+MESSAGES = FOLDER / "canteen-center-messages.service"
 pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
 
-@pytest.fixture(params=[UNIT, CENTER], ids=["agent", "center"])
+@pytest.fixture(params=[UNIT, CENTER, MESSAGES], ids=["agent", "center", "messages"])
 def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The unit with a program that exists on this machine, for systemd checks that it does."""
-    lines = request.param.read_text().splitlines()
+    lines = request.param.read_text().replace("\\\n", " ").splitlines()
     changed = ["ExecStart=/bin/true" if line.startswith("ExecStart=") else line for line in lines]
     assert changed != lines
     copy = tmp_path / Path(request.param).name
@@ -35,11 +36,12 @@ def test_the_service_is_hardly_exposed(unit: Path) -> None:
     assert done.returncode == 0, done.stdout[-400:]
 
 
-def test_a_center_that_cannot_do_what_it_is_asked_is_not_tried_for_ever() -> None:
+@pytest.mark.parametrize("file", [CENTER, MESSAGES], ids=["center", "messages"])
+def test_a_center_that_cannot_do_what_it_is_asked_is_not_tried_for_ever(file: Path) -> None:
     """systemd leaves it alone after the exit code of misuse; any other end is begun anew."""
     from center.commands import MISUSE
 
-    lines = CENTER.read_text().splitlines()
+    lines = file.read_text().splitlines()
     assert {"Restart=always", f"RestartPreventExitStatus={MISUSE}"} <= set(lines)
 
 

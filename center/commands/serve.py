@@ -76,7 +76,7 @@ def _serve(options: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    store = _opened(options.database, stop, options.lang)
+    store = opened(options.database, stop, options.lang)
     if store is None:
         return FINE
     gc.freeze()
@@ -119,7 +119,7 @@ def _shareable(options: argparse.Namespace) -> None:
         )
 
 
-def _opened(database: str, stop: threading.Event, lang: Language) -> Store | None:
+def opened(database: str, stop: threading.Event, lang: Language) -> Store | None:
     """Waits for a disk that is full, or a server that is not there yet; None when told to stop meanwhile."""
     said = ""
     while not stop.is_set():

@@ -4,6 +4,19 @@ from center.store.engine import Store, shared
 from center.store.migrate import Absent, Unavailable, Unready
 from center.store.reader import Reader
 from center.store.seats import Seating, Seats
+from center.store.sole import Sole, Taken
 from center.store.writer import Writer
 
-__all__ = ["Absent", "Reader", "Seating", "Seats", "Store", "Unavailable", "Unready", "Writer", "shared"]
+__all__ = [
+    "Absent",
+    "Reader",
+    "Seating",
+    "Seats",
+    "Sole",
+    "Store",
+    "Taken",
+    "Unavailable",
+    "Unready",
+    "Writer",
+    "shared",
+]

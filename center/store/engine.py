@@ -13,6 +13,7 @@ from center.store.migrate import Absent, Unavailable, Unready, bring_up
 from center.store.reader import Reader
 from center.store.registrar import Registrar
 from center.store.seats import HURRY, Seats
+from center.store.sole import Sole
 from center.store.trouble import said
 from center.store.writer import Writer
 
@@ -88,6 +89,10 @@ class Store:
         """Of a PostgreSQL: the cities that a worker holds. Raises Unavailable."""
         self._shares = True
         return Seats(self._engine)
+
+    def sole(self) -> Sole:
+        """The lock of the one that sends messages. Raises Taken, Unavailable."""
+        return Sole(self._engine)
 
     def close(self) -> None:
         self._engine.dispose()

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest revision: what these tables are."""
 
 meta = sa.MetaData()
@@ -121,6 +121,9 @@ standing = _table(
     *(_text("reason"), _text("level"), _whole("at"), _whole("received_ms")),
 )
 """The newest word of each slot; slot "": of the gateway, `received_ms` its last sign of life, `state` "left" or ""."""
+_offline = sa.text("state = 'offline'")
+sa.Index("standing_offline", standing.c.gateway, standing.c.slot, sqlite_where=_offline, postgresql_where=_offline)
+"""They are few, and looked for every few seconds."""
 quarantine = sa.Table(
     "quarantine",
     meta,
