@@ -77,6 +77,7 @@ OWNERS = {
     "duckdb": {"center/days/engine.py"},
     "prometheus_client": {"center/metrics.py"},
     "python_calamine": {"center/registry/workbook.py"},
+    "cryptography": {"center/enrolment/authority.py"},
     "xlsxwriter": {"center/registry/writing.py"},
     "av": {"simulator/video.py"},
     "zeep": {"agent/ask/onvif/soap.py"},

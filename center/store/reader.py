@@ -17,6 +17,7 @@ from center.intervals import Intervals, Span, normal
 from center.model import Act, Aside, Bound, LostRow, Piece, Position, RunRow
 from center.registry.tree import Region
 from center.store import bulk
+from center.store.enrolled import Enrolled
 from center.store.lists import IN_SERVICE, Lists
 from center.store.outside import Outside
 from center.store.registered import (
@@ -86,7 +87,7 @@ ORDER BY coalesce(a.generation, -1), r.gateway
 """
 
 
-class Reader(Lists, Outside):
+class Reader(Lists, Outside, Enrolled):
     """Reads what the center holds, within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
