@@ -8,10 +8,11 @@ import pytest
 
 FOLDER = Path(__file__).resolve().parent.parent / "systemd"
 UNIT, CENTER = FOLDER / "canteen-agent.service", FOLDER / "canteen-center.service"
+RENEWAL = FOLDER / "canteen-center-renewal.service"
 pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
 
-@pytest.fixture(params=[UNIT, CENTER], ids=["agent", "center"])
+@pytest.fixture(params=[UNIT, CENTER, RENEWAL], ids=["agent", "center", "renewal"])
 def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The unit with a program that exists on this machine, for systemd checks that it does."""
     lines = request.param.read_text().splitlines()
