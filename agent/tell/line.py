@@ -147,7 +147,7 @@ class Line:
         self,
         endpoint: Endpoint,
         account: Account,
-        will: Will,
+        will: Will | None,
         *,
         newest: bool,
         heard: Callable[[Message], None],
@@ -186,7 +186,7 @@ class Line:
         self._began = time.monotonic()
         self._client = self._make(will)
 
-    def _make(self, will: Will) -> mqtt.Client:
+    def _make(self, will: Will | None) -> mqtt.Client:
         client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._account.username,
@@ -196,7 +196,8 @@ class Line:
         )
         client.username_pw_set(self._account.username, self._account.password() if self._account.password else None)
         delay = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=WILL_DELAY_S) if self._newest else None
-        client.will_set(will.topic, will.payload, self.limits.qos, self.limits.retain, properties=delay)
+        if will:
+            client.will_set(will.topic, will.payload, self.limits.qos, self.limits.retain, properties=delay)
         client.connect_timeout = CONNACK_S
         client.max_inflight_messages_set(MAX_UNCONFIRMED)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
