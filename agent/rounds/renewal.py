@@ -21,6 +21,7 @@ from agent.tell.openssl import Unable, Validity
 from agent.tell.pairs import Asking, Pairs
 from contract.messages import BROKEN_JSON
 from contract.renewal import CertificateAnswer, CertificateRequest, request_id
+from contract.text import tidy
 
 log = logging.getLogger(__name__)
 DAY_S = 86_400.0
@@ -31,6 +32,7 @@ FIRST_S = 20.0
 LOOK_S = 60.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 60.0, 6 * 3600.0
 """Between two attempts, doubled each time, with jitter."""
+MAX_SAID = 200
 URGENT_S = 7 * DAY_S
 
 
@@ -93,7 +95,7 @@ class RenewalTask(Round):
                     self._by_recovery(self._recover)
             elif self._way.stands and not self._pairs.pending and self._due() and self._may_try():
                 self._way.ask(self._request())
-        except (Unable, OSError) as error:
+        except (Unable, OSError, UnicodeError) as error:
             self._say(f"the certificate cannot be renewed: {getattr(error, 'strerror', '') or error}")
 
     def next_ms(self, ended_ms: int) -> int:
@@ -148,7 +150,7 @@ class RenewalTask(Round):
         if asking is None or answer.request != request_id(asking.request):
             return  # of an older request; or the answer came twice
         if not answer.certificate:
-            self._say(f"the center gives no certificate: {answer.refused}")
+            self._say(f"the center gives no certificate: {tidy(answer.refused, MAX_SAID)}")
             return
         self._install(asking, answer.certificate.encode())
 

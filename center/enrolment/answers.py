@@ -38,10 +38,10 @@ def answer(
         return None
     try:
         asked = _read(payload)
+        name = request_id(asked.csr)
     except BROKEN_JSON as error:
         _set_aside(store, origin, payload, f"not a request for a certificate: {error}", now_ms)
         return None
-    name = request_id(asked.csr)
     if before := _given(rows, name, now_ms):
         return CertificateAnswer(request=name, certificate=before)
     if any(one.how == RENEWED and one.issued_ms > now_ms - rules.every_ms for one in rows):

@@ -1,5 +1,7 @@
 """An agent's line and a center over a real mosquitto: renewed in time, tried before it counts, back after years."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +12,7 @@ import pytest
 from agent import build
 from agent.loop import Loop
 from agent.rounds.renewal import RenewalTask
+from agent.settings.secret import write_credential
 from agent.tell import recovery
 from agent.tell.failures import Kind
 from agent.tell.journal import Journal
@@ -46,6 +49,23 @@ def center(stage: Stage, broker: EnrolledBroker, *, days: int = 365) -> Iterator
     finally:
         desk.stop()
         store.close()
+
+
+@contextmanager
+def answering(stage: Stage, broker: EnrolledBroker) -> Iterator[None]:
+    """The command itself."""
+    secret = stage.folder / "password"
+    secret.write_text("r")
+    command = [sys.executable, "-m", "center.cli", "gateway", "answer", "--database", stage.database]
+    command += ["--authority", str(stage.authority), "--broker", f"{broker.host}:{broker.port}"]
+    command += ["--username", "center-renewal", "--password-file", str(secret)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+        assert "a certificate is given" in process.communicate()[1]
+        assert process.returncode == 0
 
 
 class Box:
@@ -170,6 +190,39 @@ def test_a_box_whose_certificate_ran_out_while_it_was_off_is_back_by_itself(stag
             until(box.uplink.connected.is_set)
             assert box.has(RENEWED)
         assert certificates(stage) == ["enroll", "renew"]
+
+
+SETTINGS = """
+gateway: {{id: zz-0001, city: 4101}}
+broker:
+  - host: {host}
+    port: {port}
+    tls: {{ca: {given.ca}, cert: {given.certificate}, key: {given.key}}}
+    recovery: {{port: {recovery}, password: credential:recovery}}
+state_dir: state
+discovery: {{enabled: false}}
+cameras: []
+"""
+
+
+def test_the_agent_itself_is_back_as_its_settings_say(stage: Stage, tmp_path: Path) -> None:
+    """`canteen-agent run` with the secret as a credential, after a year off; `gateway answer` is the center's side."""
+    assert stage.enroll(BOX, ago_days=400) == 0
+    given = stage.given(BOX)
+    with EnrolledBroker(stage) as broker, answering(stage, broker):
+        settings = tmp_path / "agent.yaml"
+        settings.write_text(
+            SETTINGS.format(given=given, host=broker.host, port=broker.guarded, recovery=broker.recovery)
+        )
+        write_credential("recovery", given.secret, folder=tmp_path)
+        command = [sys.executable, "-m", "agent", "run", "--config", str(settings)]
+        with (tmp_path / "log").open("w") as log, subprocess.Popen(command, stderr=log) as agent:
+            try:
+                until(lambda: (tmp_path / "state" / "certificate" / RENEWED).exists() or agent.poll() is not None)
+                until(lambda: f"connected to {broker.host}:{broker.guarded}" in (tmp_path / "log").read_text())
+            finally:
+                agent.terminate()
+        assert given.secret not in (tmp_path / "log").read_text()
 
 
 def test_a_revoked_box_is_back_by_no_way(stage: Stage, tmp_path: Path) -> None:
