@@ -2,7 +2,7 @@
 
 import io
 import json
-import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -16,6 +16,7 @@ from scripts.stage import free_port
 from tests.center.letters import register
 from tests.clock_shim import ClockShim
 from tests.support.broker import CONFIG, Broker
+from tests.support.waiting import until
 
 BOXES = ("zz-0001", "zz-0002", "zz-0003")
 
@@ -115,6 +116,9 @@ class EnrolledBroker(Broker):
         assert self._process
         self.pid_file.write_text(f"{self._process.pid}\n")
 
-    def reload(self) -> None:
-        assert self._process
-        self._process.send_signal(signal.SIGHUP)
+    def reloaded(self) -> None:
+        """Returns once mosquitto has read its files again: it begins to at the signal, and serves nobody meanwhile."""
+        until(lambda: "Reloading config" in self.log)
+        with socket.create_connection((self.host, self.port)) as probe:  # answered by what comes after
+            probe.sendall(bytes.fromhex("100c00044d5154540400003c0000"))
+            probe.recv(1)
