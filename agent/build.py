@@ -16,13 +16,20 @@ from agent.rounds.movement import FIRST_S as MOVEMENT_FIRST_S
 from agent.rounds.movement import MovementTask
 from agent.rounds.picture import FIRST_S as PICTURE_FIRST_S
 from agent.rounds.picture import PictureTask
+from agent.rounds.renewal import FIRST_S as RENEWAL_FIRST_S
+from agent.rounds.renewal import RenewalTask
 from agent.session import Session
 from agent.settings import Settings
 from agent.settings.entries import DiscoveryEntry
 from agent.slots import Slots
+from agent.tell import recovery
+from agent.tell.failures import Kind
 from agent.tell.journal import Journal
+from agent.tell.pairs import FOLDER as PAIRS
+from agent.tell.pairs import Pairs
 from agent.tell.preflight import Endpoint
 from agent.tell.uplink import Uplink
+from contract import topics
 from contract.policy import Policy
 
 INTENT_FILE = "moving.json"
@@ -109,4 +116,66 @@ def uplink(
         passed=clock.passed,
         witness=clock.witness,
         duplicate=session.duplicate_identity,
+        pairs=_pairs(settings),
     )
+
+
+def _pairs(settings: Settings) -> Pairs | None:
+    """None where no certificate is configured: there is nothing to renew."""
+    certificate = next((one.cert for one in settings.broker if one.ca and one.cert), None)
+    return Pairs(settings.state_dir / PAIRS, certificate) if certificate else None
+
+
+def renewal(settings: Settings, uplink: Uplink, *, session: Session, clock: BoxClock) -> list[Loop[Any]]:
+    """Of the certificate, not started; none where there is none."""
+    if not uplink.pairs:
+        return []
+    task = RenewalTask(
+        uplink.pairs,
+        Way(uplink),
+        user=settings.broker[0].username,
+        now_s=lambda: clock.trusted_s() or clock.certain_s(),
+        tell=session.fault,
+        recover=_recovery(settings),
+    )
+    uplink.certified = task.hear
+    return [Loop("renewal", task, tell=session.fault, wake=task.wake, first_in_s=RENEWAL_FIRST_S)]
+
+
+def _recovery(settings: Settings) -> Callable[[bytes], bytes | None] | None:
+    """Asks each broker that has such a port, in turn, until one answers."""
+    city, gateway = settings.gateway.city, settings.gateway.id
+    leaves = (topics.up(city, gateway, topics.CSR), topics.down(city, gateway, topics.CERT))
+    doors = [
+        (Endpoint(host=one.host, port=one.recovery_port, ca=one.ca), one.recovery_password.reveal)
+        for one in settings.broker
+        if one.ca and one.recovery_port and one.recovery_password
+    ]
+    user = settings.broker[0].username
+
+    def recover(request: bytes) -> bytes | None:
+        answers = (recovery.ask(door, user, password, leaves, request) for door, password in doors)
+        return next((answer for answer in answers if answer is not None), None)
+
+    return recover if doors else None
+
+
+class Way:
+    """The uplink, as renewal sees it."""
+
+    def __init__(self, uplink: Uplink) -> None:
+        self._uplink = uplink
+
+    @property
+    def stands(self) -> bool:
+        return self._uplink.connected.is_set()
+
+    @property
+    def unaccepted(self) -> bool:
+        return self._uplink.problem is Kind.AUTH
+
+    def ask(self, request: bytes) -> None:
+        self._uplink.publish(topics.CSR, request)
+
+    def connect_anew(self) -> None:
+        self._uplink.hurry()

@@ -104,6 +104,7 @@ class Daemon:
         uplink = build.uplink(
             settings, journal=self.journal, session=session, clock=clock, slots=slots, reporter=reporter
         )
+        rounds += build.renewal(settings, uplink, session=session, clock=clock)
         supervisor = Supervisor(
             settings,
             session=session,

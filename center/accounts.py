@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from contract.topics import UP
+from contract.topics import CSR, UP
 
 ITERATIONS = 101
 """As mosquitto_passwd makes them: the secrets are long and made by chance."""
@@ -26,10 +26,11 @@ class Account(NamedTuple):
 
 def mosquitto(accounts: Iterable[Account]) -> str:
     """The password file. What each may do stands in the ACL of config/broker."""
-    return "".join(f"{one.user}:{_hashed(one.password)}\n" for one in accounts)
+    return "".join(f"{one.user}:{hashed(one.password)}\n" for one in accounts)
 
 
-def _hashed(password: str) -> str:
+def hashed(password: str) -> str:
+    """As a line of mosquitto's password file has it behind the user's name."""
     salt = secrets.token_bytes(12)
     digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, ITERATIONS)
     return f"$7${ITERATIONS}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
@@ -44,7 +45,7 @@ def _nats_user(one: Account) -> str:
     """A level of MQTT is a token of NATS; `#` needs the bare subject as well; a client is delivered to by $MQTT.sub."""
     if one.gateway:
         own = f"mclz.v1.{one.user.replace('/', '.')}"
-        publish = [f"{own}.up.{leaf}" for leaf in UP]
+        publish = [f"{own}.up.{leaf}" for leaf in (*UP, CSR)]
         subscribe = [f"{own}.down", f"{own}.down.>", "mclz.v1.center.>"]
     else:
         publish = ["mclz.v1.*.*.down.>", "mclz.v1.center.>"]

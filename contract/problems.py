@@ -231,6 +231,10 @@ MESSAGES: dict[str, Words] = {
         "请写明线路如何保护：tls: {{ca: 路径}}；若写 tls: null，途中任何人都能读取。",
     ),
     "tls_pair": Words("cert and key go together. Add {missing}.", "cert 与 key 须同时填写。请补上 {missing}。"),
+    "recovery_alone": Words(
+        "recovery is for a box that logs in with a certificate. Add tls with cert and key, or delete it.",
+        "recovery 用于凭证书登录的网关。请补上 tls 的 cert 和 key，或删除该项。",
+    ),
     "one_account": Words(
         "all brokers are doors to one account. Leave {key} out here, or write the same as in broker[0].",
         "所有 broker 使用同一账号。请在此省略 {key}，或写成与 broker[0] 相同。",

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from contract import messages
+from contract import messages, renewal
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "contract"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -57,6 +57,8 @@ TOPICS = (
     Topic("up/res", "result", messages.Result, "agent", False, "Result of a command.", expiry_s=60),
     Topic("down/ack", "ack", messages.Ack, "center", True, "Durably stored up to seq."),
     Topic("down/cmd", "command", messages.Command, "center", False, "A command; a retained one is ignored."),
+    Topic("up/csr", "certificate_request", renewal.CertificateRequest, "agent", False, "A certificate is asked for."),
+    Topic("down/cert", "certificate_answer", renewal.CertificateAnswer, "center", False, "The answer to a request."),
     Topic("", "center_state", messages.CenterState, "center", True, "The center is up or down; also its will."),
     Topic("", "city_state", messages.CenterState, "center", True, "A city is served or not; also the worker's will."),
 )

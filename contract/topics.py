@@ -6,8 +6,11 @@ from typing import NamedTuple
 CENTER_STATE = "mclz/v1/center/state"
 _CITY_STATE = re.compile(r"mclz/v1/center/([0-9]{4})/state")
 UP = ("state", "hb", "ev", "inv", "cap", "res")
+CSR, CERT = "csr", "cert"
+"""Of renewal (contract/renewal.py): asked upwards, answered downwards. No testimony, so not among UP."""
 _ACK = re.compile(r"mclz/v1/([0-9]{4})/([a-z0-9-]{3,40})/down/(ack)")
 _UP = re.compile(r"mclz/v1/([0-9]{4})/([a-z0-9-]{3,40})/up/([a-z]+)")
+_REQUEST = re.compile(rf"mclz/v1/([0-9]{{4}})/([a-z0-9-]{{3,40}})/up/({CSR})")
 
 
 class Origin(NamedTuple):
@@ -45,4 +48,10 @@ def parse_up(topic: str) -> Origin | None:
 def parse_ack(topic: str) -> Origin | None:
     """City and gateway of a down/ack topic, which the center reads back when it starts; None for any other."""
     match = _ACK.fullmatch(topic)
+    return Origin(*match.groups()) if match else None
+
+
+def parse_request(topic: str) -> Origin | None:
+    """City and gateway of a topic on which a certificate is asked for; None for any other."""
+    match = _REQUEST.fullmatch(topic)
     return Origin(*match.groups()) if match else None

@@ -80,6 +80,7 @@ OWNERS = {
     "docx": {"center/bulletin/docx.py"},
     "prometheus_client": {"center/metrics.py"},
     "python_calamine": {"center/registry/workbook.py"},
+    "cryptography": {"center/enrolment/authority.py"},
     "xlsxwriter": {"center/registry/writing.py"},
     "av": {"simulator/video.py"},
     "zeep": {"agent/ask/onvif/soap.py"},

@@ -8,11 +8,11 @@ import pytest
 
 FOLDER = Path(__file__).resolve().parent.parent / "systemd"
 UNIT, CENTER = FOLDER / "canteen-agent.service", FOLDER / "canteen-center.service"
-MESSAGES = FOLDER / "canteen-center-messages.service"
+MESSAGES, RENEWAL = FOLDER / "canteen-center-messages.service", FOLDER / "canteen-center-renewal.service"
 pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
 
-@pytest.fixture(params=[UNIT, CENTER, MESSAGES], ids=["agent", "center", "messages"])
+@pytest.fixture(params=[UNIT, CENTER, MESSAGES, RENEWAL], ids=["agent", "center", "messages", "renewal"])
 def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The unit with a program that exists on this machine, for systemd checks that it does."""
     lines = request.param.read_text().replace("\\\n", " ").splitlines()

@@ -94,6 +94,16 @@ def pins(found: Document) -> None:
             found.report(f"{key}.tls_pin", "pin_unused", tls=tls)
 
 
+def recovery(found: Document) -> None:
+    """The port of recovery is for a box with a certificate, and its secret is shown over TLS alone."""
+    brokers = dict(found.parts(entries.BrokerEntry))
+    certified = {key.removesuffix(".tls") for key, tls in found.parts(entries.TlsEntry) if tls.get("cert")}
+    for key, _ in found.parts(entries.RecoveryEntry):
+        broker = key.removesuffix(".recovery")
+        if broker in brokers and broker not in certified:
+            found.report(key, "recovery_alone")
+
+
 def lines(found: Document) -> None:
     """The line to another machine is encrypted, or said not to be; a certificate has its key."""
     for key, broker in found.parts(entries.BrokerEntry):
@@ -121,4 +131,4 @@ def account(found: Document) -> None:
                 found.report(f"{key}.{field}", "one_account", key=field)
 
 
-ALL = (deadlines, subnets, slots, pictures, logins, recorders, pins, lines, account)
+ALL = (deadlines, subnets, slots, pictures, logins, recorders, pins, lines, recovery, account)

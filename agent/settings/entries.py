@@ -155,6 +155,15 @@ class TlsEntry(Struct, frozen=True, kw_only=True):
     """The private key of `cert`."""
 
 
+class RecoveryEntry(Struct, frozen=True, kw_only=True):
+    """The broker's port for a box whose certificate ran out while it was off: it may ask for another one there."""
+
+    port: Port = 8884
+    """TCP port; with the TLS of this broker."""
+    password: Password
+    """The recovery secret of the enrolment."""
+
+
 class BrokerEntry(Struct, frozen=True, kw_only=True):
     """One address of the MQTT broker."""
 
@@ -167,6 +176,8 @@ class BrokerEntry(Struct, frozen=True, kw_only=True):
     """Null = {city}/{id}; all addresses share one account."""
     password: Password | None = None
     """Null = none (the certificate speaks for us)."""
+    recovery: RecoveryEntry | None = None
+    """Null = none: once our certificate has run out, a person must enrol the box anew."""
 
 
 class LookEntry(Struct, frozen=True, kw_only=True):

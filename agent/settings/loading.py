@@ -26,6 +26,7 @@ from contract.problems import Language
 from contract.strict_yaml import ConfigError, Problem, Unfit
 
 log = logging.getLogger(__name__)
+_WITH_PASSWORD = (entries.BrokerEntry, entries.RecoveryEntry, entries.CredentialEntry)
 _STATE_DIR = re.compile(r"^state_dir:[ \t]*([^#\n]+)", re.MULTILINE)
 
 
@@ -39,6 +40,9 @@ class Broker(Struct, frozen=True, kw_only=True):
     ca: str | None = None
     cert: str | None = None
     key: str | None = None
+    recovery_port: int = 0
+    """0 = none."""
+    recovery_password: Secret | None = None
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -207,8 +211,7 @@ class _Loading:
 
     def in_clear(self) -> bool:
         """Whether a password stands in the file itself."""
-        sections = (entries.BrokerEntry, entries.CredentialEntry)
-        written = [fields.get("password") for section in sections for _, fields in self.found.parts(section)]
+        written = [fields.get("password") for section in _WITH_PASSWORD for _, fields in self.found.parts(section)]
         return any(secret.is_in_clear(one) for one in written if one is not None)
 
     def good(self) -> LastGood:
@@ -255,7 +258,7 @@ class _Loading:
         return str(self._folder / text) if "/" in text or text.endswith(".yaml") else text
 
     def _resolve_passwords(self) -> None:
-        for section in (entries.BrokerEntry, entries.CredentialEntry):
+        for section in _WITH_PASSWORD:
             for key, fields in self.found.parts(section):
                 if (written := fields.get("password")) is None:
                     continue
@@ -321,6 +324,8 @@ class _Loading:
                 ca=self._files.get(f"{key}.tls.ca"),
                 cert=self._files.get(f"{key}.tls.cert"),
                 key=self._files.get(f"{key}.tls.key"),
+                recovery_port=entry.recovery.port if entry.recovery else 0,
+                recovery_password=self._passwords.get(f"{key}.recovery"),
             )
 
     def _camera(self, entry: entries.CameraEntry, file: entries.File) -> Camera:

@@ -13,6 +13,7 @@ from agent.tell.failures import ADVICE, Failed, Failure, Kind
 from agent.tell.fitting import fitted
 from agent.tell.journal import Journal
 from agent.tell.line import BULKY, Account, Limits, Line, Message, TooNew, Unwilling, Will, thread_name
+from agent.tell.pairs import Pairs
 from agent.tell.preflight import Endpoint
 from agent.tell.sending import Sender
 from agent.threads import ThreadEntry
@@ -22,6 +23,7 @@ from contract.messages import BROKEN_JSON, Ack, CenterState, Command, Goodbye, R
 log = logging.getLogger(__name__)
 
 STALLED_S = 30.0
+CLOSE_S = 1.0
 ANSWER_S = 3.0
 """How long events wait for the first acknowledgement on a line: the broker's retained one, or the answer to our birth.
 
@@ -52,7 +54,8 @@ class Uplink:
     long. `duplicate` is told when another box uses this gateway's identity, at most once an hour.
     `witness(utc_ms)` is told the center's clock with each fresh acknowledgement.
     `passed(utc_ms)`: whether a command's last moment is over, as far as the box knows the time. `newest` False: speak
-    MQTT 3.1.1 from the start, where MQTT 5 is spoken otherwise until a broker refuses it.
+    MQTT 3.1.1 from the start, where MQTT 5 is spoken otherwise until a broker refuses it. `pairs`: the certificates to
+    show; None: what the endpoints name.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Uplink:
         duplicate: Callable[[str], None] = lambda _: None,
         witness: Callable[[int], None] = lambda _: None,
         newest: bool = True,
+        pairs: Pairs | None = None,
     ) -> None:
         self._endpoints = list(endpoints)
         self._city, self._gateway, self._session = city, gateway, session
@@ -79,6 +83,9 @@ class Uplink:
         self._journal = journal
         self._passed, self._witness = passed, witness
         self._greet, self._command, self._duplicate = greet, command, duplicate
+        self.pairs = pairs
+        self.certified: Callable[[bytes], None] = lambda _: None
+        """Told each answer to a request for another certificate; to be set before the start."""
         self._line: Line | None = None
         self._newest = newest
         self._old_fashioned = set[str]() if newest else {one.where for one in endpoints}
@@ -101,7 +108,7 @@ class Uplink:
         self._city_state = topics.city_state(city)
         self._center_down: set[str] = set()
         """The topics that say so."""
-        self._stopping = threading.Event()
+        self._stopping, self._at_once = threading.Event(), threading.Event()
         self.connections = 0
         """How often a broker has welcomed us."""
         self.connected = threading.Event()
@@ -133,6 +140,7 @@ class Uplink:
             self._journal.grown.set()
             time.sleep(0.05)
         self._stopping.set()
+        self._at_once.set()
         self._journal.grown.set()
         line = self._line
         if line and self.connected.is_set():  # without it, ending the process would send the will
@@ -181,6 +189,12 @@ class Uplink:
         if line := self._line:
             line.give_up()
 
+    def hurry(self) -> None:
+        """Make another line now, whether one stands or the next attempt would come later; no will is sent."""
+        self._at_once.set()
+        if line := self._line:
+            line.close(CLOSE_S)
+
     def _connect_forever(self) -> None:
         while not self._stopping.is_set():
             try:
@@ -189,11 +203,13 @@ class Uplink:
                 log.exception("the line to the broker broke down")
                 quickly = False
             delay_s = self._backoff.delay_s(time.monotonic(), silent=self._silent)
-            self._stopping.wait(0.1 if quickly else delay_s)
+            self._at_once.wait(0.1 if quickly else delay_s)
+            if not self._stopping.is_set():
+                self._at_once.clear()
 
     def _connect(self) -> bool:
         """One connection from its beginning to its end. True: try again at once, with other settings."""
-        endpoint = self._endpoints[0]
+        endpoint = self.pairs.dress(self._endpoints[0]) if self.pairs else self._endpoints[0]
         line = self._make_line(endpoint)
         try:
             line.open()
@@ -215,6 +231,8 @@ class Uplink:
         if self._stopping.is_set():
             line.close(0.0)
             return False
+        if self.pairs:
+            self.pairs.accepted()
         self._line = line
         self.connections += 1
         self._welcome(line, endpoint)
@@ -241,7 +259,8 @@ class Uplink:
         self._center_down.clear()  # until what is retained says otherwise
         self._answered, self._wait_until = False, time.monotonic() + ANSWER_S
         self.problem = Kind.MTU if self.problem is Kind.MTU and self._lost_bytes else None  # until a large one arrives
-        line.subscribe([self._down("ack"), self._down("cmd"), topics.CENTER_STATE, self._city_state])
+        own = [self._down(leaf) for leaf in ("ack", "cmd", topics.CERT)]
+        line.subscribe([*own, topics.CENTER_STATE, self._city_state])
         self._say_hello(line)
         self.connected.set()
         self._say(f"connected to {endpoint.where}")
@@ -256,6 +275,8 @@ class Uplink:
     def _fail(self, endpoint: Endpoint, failure: Failure) -> None:
         if failure.kind in (Kind.TCP, Kind.DNS):
             self._short = 0  # the network, not somebody who takes our place
+        if self.pairs and failure.kind in (Kind.AUTH, Kind.TLS):
+            self.pairs.refused()
         self._blame(failure, f"cannot reach the broker at {endpoint.where}")
 
     def _lost(self, line: Line, endpoint: Endpoint) -> None:
@@ -400,6 +421,8 @@ class Uplink:
             if up and not message.retain:  # it has come this moment
                 self._sender.begin_anew()
             self._journal.grown.set()
+        elif message.topic == self._down(topics.CERT) and not message.retain:
+            self.certified(message.payload)
         elif message.topic == self._down("cmd") and not message.retain:
             self._take_command(msgspec.json.decode(message.payload, type=Command))
 

@@ -18,6 +18,7 @@ from center.model import Act, Aside, Bound, LostRow, Piece, Position, RunRow
 from center.registry.tree import Region
 from center.store import bulk
 from center.store.causes import Finding
+from center.store.enrolled import Enrolled
 from center.store.lists import IN_SERVICE, Lists
 from center.store.outbox import Posted
 from center.store.outside import Outside
@@ -88,7 +89,7 @@ ORDER BY coalesce(a.generation, -1), r.gateway
 """
 
 
-class Reader(Lists, Outside, Finding, Posted):
+class Reader(Lists, Outside, Finding, Posted, Enrolled):
     """Reads what the center holds, within one transaction."""
 
     def __init__(self, connection: Connection) -> None:

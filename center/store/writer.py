@@ -23,6 +23,7 @@ from center.model import (
 from center.store import bulk, giving_up, rebuilt
 from center.store import statements as s
 from center.store.causes import Keeping
+from center.store.enrolled import Enrolling
 from center.store.outbox import Posting
 from center.store.outside import Entering
 from center.store.reader import Copy, Reader
@@ -54,7 +55,7 @@ QUARANTINE_BYTES = 4096
 _SEQ = ("gateway", "store", "seq")
 
 
-class Writer(Reader, Entering, Keeping, Posting):
+class Writer(Reader, Entering, Keeping, Posting, Enrolling):
     """Writes what has arrived, within one transaction."""
 
     def _put(self, table: sa.Table, columns: Sequence[str], rows: Sequence[bulk.Row], then: str) -> None:

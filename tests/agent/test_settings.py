@@ -318,7 +318,7 @@ def test_the_example_is_complete_and_loads(folder: Path, monkeypatch: pytest.Mon
     missing = {key for key in keys(entries.File) if not re.search(rf"(^|[\s{{-]){key}:( |$)", text, re.MULTILINE)}
     assert not missing
     (folder / "tls").mkdir()
-    for name in ("tls/ca.pem", "tls/gateway.pem", "tls/gateway.key", "mqtt-password", "camera-password"):
+    for name in ("tls/ca.pem", "tls/gateway.pem", "tls/gateway.key", "mqtt-password", "camera-password", "recovery"):
         write(folder / name, "x")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
     monkeypatch.setenv("RECORDER_PASSWORD", "x")

@@ -72,6 +72,24 @@ def test_a_message_sent_while_the_center_was_away_arrives(broker: Broker, gatewa
         until(lambda: bool(gateway.commands))
 
 
+def test_a_request_for_a_certificate_is_not_for_the_intake(broker: Broker, gateway: Gateway, database: Path) -> None:
+    """Another process answers it: here it is no testimony, no sign of life, and nothing that is set aside."""
+    with Center(broker, database):
+        until(lambda: "up" in gateway.center)
+        gateway.says("csr", b"{}")
+        gateway.says("ev", b"{poison")  # comes behind it
+
+        def aside() -> list[str]:
+            store = Store(str(database))
+            with store.read() as reader:
+                found = [one.topic for one in reader.aside()]
+            store.close()
+            return found
+
+        until(aside)
+        assert aside() == [f"mclz/v1/{CITY}/{GATEWAY}/up/ev"]
+
+
 def test_the_broker_may_go_and_come_back(broker: Broker, gateway: Gateway, database: Path) -> None:
     """The center reconnects by itself and says each change of the connection once."""
     with Center(broker, database) as center:

@@ -7,7 +7,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from center.holes import VERSION_TOPIC
-from contract.topics import UP
+from contract.topics import CSR, UP
 from scripts.stage import free_port
 from tests.support.authority import Authority
 from tests.support.broker import CONFIG, Broker
@@ -118,14 +118,14 @@ def test_the_center_hears_which_version_the_broker_is(broker: Broker) -> None:
         someone.leave()
 
 
-def test_a_gateway_has_six_topics_and_no_more(broker: Broker) -> None:
+def test_a_gateway_has_seven_topics_and_no_more(broker: Broker) -> None:
     """Of those the contract names every one is delivered; any other below its own is not, nor kept."""
     center = Someone(broker, "center", "mclz/v1/+/+/up/#").ready()
     one = Someone(broker, "4101/zz-0001").ready()
-    for leaf in ("x", "inv/1", "STATE", "ev/", "", *UP):
+    for leaf in ("x", "inv/1", "STATE", "ev/", "", CSR, *UP):
         one.says(f"mclz/v1/4101/zz-0001/up/{leaf}", retain=leaf not in UP)
     until(lambda: center.hears(f"mclz/v1/4101/zz-0001/up/{UP[-1]}"))
-    assert [topic.rpartition("/")[2] for topic, _ in center.got] == list(UP)
+    assert [topic.rpartition("/")[2] for topic, _ in center.got] == [CSR, *UP]
     for someone in (center, one):
         someone.leave()
 

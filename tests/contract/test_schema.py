@@ -110,7 +110,7 @@ def test_every_message_has_a_schema_and_a_channel() -> None:
     made = documents()
     document = made["asyncapi.json"]
     addresses = {channel["address"] for channel in document["channels"].values()}
-    leaves = ("up/state", "up/hb", "up/ev", "up/inv", "up/cap", "up/res", "down/ack", "down/cmd")
+    leaves = ("up/state", "up/hb", "up/ev", "up/inv", "up/cap", "up/res", "up/csr", "down/ack", "down/cmd", "down/cert")
     center = {"mclz/v1/center/state", "mclz/v1/center/{city}/state"}
     assert addresses == {f"mclz/v1/{{city}}/{{gateway}}/{leaf}" for leaf in leaves} | center
     for reference in re.findall(r'"\$ref": "([^"]+)"', json.dumps(document)):
