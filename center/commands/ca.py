@@ -8,8 +8,6 @@ from pathlib import Path
 
 from center.arguments import Making, Misuse, now_ms
 from center.commands import FINE
-from center.enrolment import authority as authorities
-from center.enrolment.authority import CERTIFICATE, KEY
 from center.forms import out
 from center.placing import beside, fresh, make_folder, placed
 
@@ -46,18 +44,23 @@ def authority(parser: argparse.ArgumentParser, making: Making) -> None:
 
 
 def _init(options: argparse.Namespace) -> int:
+    from center.enrolment import authority as authorities  # `cryptography` takes its time
+
     hosts = _hosts(options.host)
     if not options.name.isprintable() or not 0 < len(options.name) <= 64:
         raise Misuse("--name: 1 to 64 visible characters", "--name：应为 1 至 64 个可见字符")
     certificate, key = authorities.make(options.name, hosts, now_ms())
-    _written(options.out, {CERTIFICATE: certificate, KEY: key})
-    zh = f"{options.out}：已建立。{KEY} 只有本人可读：请离线备份，切勿外传"
-    en = f"{options.out}: made. {KEY} is readable by its owner alone: keep a copy off line, give it to nobody"
+    _written(options.out, {authorities.CERTIFICATE: certificate, authorities.KEY: key})
+    key_file = authorities.KEY
+    zh = f"{options.out}：已建立。{key_file} 只有本人可读：请离线备份，切勿外传"
+    en = f"{options.out}: made. {key_file} is readable by its owner alone: keep a copy off line, give it to nobody"
     out(zh if options.lang == "zh" else en)
     return FINE
 
 
 def _broker(options: argparse.Namespace) -> int:
+    from center.enrolment import authority as authorities
+
     made = authorities.load(options.authority).broker(_hosts(options.host), now_ms(), BROKER_DAYS)
     _written(options.out, {"broker.pem": made.certificate, "broker.key": made.key})
     out(f"{options.out}: broker.pem, broker.key")

@@ -1,39 +1,16 @@
-"""canteen-center gateway: who is enrolled, bundles for boxes, revocation, renewal."""
+"""canteen-center gateway: who is enrolled, bundles for boxes, revocation, renewal.
+
+What they do stands in center/enrolment/command.py, and is loaded only then: `cryptography` takes its time.
+"""
 
 import argparse
-import logging
-import signal
-import sys
-import threading
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from center.arguments import Making, Misuse, broker_options, host_and_port, locality, now_ms
-from center.commands import FINE, PROBLEM
-from center.commands.ca import authority as authority_option
-from center.enrolment import authority as authorities
-from center.enrolment import broker_files
-from center.enrolment.answers import Rules
-from center.enrolment.authority import Authority
-from center.enrolment.bundle import DEFAULT_RECOVERY_PORT, Door
-from center.enrolment.enrolling import Order, enroll, finish, standing
-from center.enrolment.listing import STATES, Held, listed
-from center.enrolment.renewing import Renewing
-from center.forms import Listing, err, out, tell
-from center.placing import alone, make_folder, placed
-from center.registry.command import somebody
-from center.registry.tree import Tree
-from center.show import minute, word
-from center.store import Reader, Store
-from center.store.enrolled import Box, Enrolment
-from contract.plain import read_plain
-from contract.problems import unreadable
+from center.arguments import Making
+from center.commands.ca import authority
 
 DAYS = 365
-MOST_DAYS = 3650
-LISTED = 10
-PROGRESS = 1000
-COLUMNS = ("gateway", "unit", "state", "enrolled", "renewed", "expires", "reason")
+RECOVERY_PORT = 8884
 
 
 def add(making: Making) -> None:
@@ -51,7 +28,7 @@ def add(making: Making) -> None:
     zh, en = "网关连接的地址和端口（TLS）", "where gateways find the broker (TLS)"
     give.add_argument("--broker", required=True, metavar="HOST:PORT", help=say(zh, en))
     zh, en = "恢复端口；0 为不设", "the broker's port for those whose certificate ran out; 0: none"
-    give.add_argument("--recovery-port", type=int, default=DEFAULT_RECOVERY_PORT, metavar="PORT", help=say(zh, en))
+    give.add_argument("--recovery-port", type=int, default=RECOVERY_PORT, metavar="PORT", help=say(zh, en))
     zh, en = "消息服务器证书的签发机构；默认为本机构", "who signed the broker's certificate; default: this authority"
     give.add_argument("--broker-ca", type=Path, metavar="FILE", help=say(zh, en))
     give.add_argument(
@@ -65,7 +42,7 @@ def add(making: Making) -> None:
     take.add_argument("--reason", required=True, metavar="TEXT", help=say("原因", "why"))
     for act in (give, take):
         making.person(act)
-        authority_option(act, making)
+        authority(act, making)
         zh = "消息服务器的文件写到哪里；默认为签发机构下的 broker"
         en = "where the broker's files are written; default: the folder broker of the authority's"
         act.add_argument("--broker-files", type=Path, metavar="DIR", help=say(zh, en))
@@ -79,7 +56,7 @@ def add(making: Making) -> None:
     )
     serve = making.command("answer", _answer, zh, en)
     making.broker(serve)
-    authority_option(serve, making)
+    authority(serve, making)
     _days(serve, making)
 
 
@@ -88,200 +65,25 @@ def _days(parser: argparse.ArgumentParser, making: Making) -> None:
     parser.add_argument("--days", type=int, default=DAYS, metavar="N", help=days)
 
 
-# ---- enroll -------------------------------------------------------------------------------------
-
-
 def _enroll(options: argparse.Namespace) -> int:
-    _valid_days(options.days)
-    door = _door(options)
-    authority, at_ms, lang = authorities.load(options.authority), now_ms(), options.lang
-    ca = door.ca or authority.pem
-    store = Store(options.database, create=False)
-    out_folder: Path = options.out
-    make_folder(out_folder, "--out")
-    with placed(out_folder, "--out"), alone(out_folder):
-        finish(store, out_folder)
-        with store.read() as reader:
-            chosen = _chosen(options, reader, at_ms)
-            there = standing(reader.enrolments([box.gateway for box in chosen]))
-        if options.from_registry and not options.again:
-            skipped = len(chosen)
-            chosen = [box for box in chosen if box.gateway not in there]
-            skipped -= len(chosen)
-        elif there and not options.again:
-            raise Misuse(*_stands(there))
-        else:
-            skipped = 0
-        order = Order(door._replace(ca=ca), options.days, options.by or somebody(), options.again, at_ms)
-        count = len(chosen)
-        done = enroll(
-            store, authority, chosen, order, out_folder, lambda n: err(f"{n}/{count}") if count > PROGRESS else None
-        )
-    _tell_broker(options, store, authority)
-    store.close()
-    _say_done(options, done, skipped, lang)
-    return FINE
+    from center.enrolment import command
 
-
-def _say_done(options: argparse.Namespace, done: int, skipped: int, lang: str) -> None:
-    if lang == "zh":
-        out(f"{options.out}：发放 {done} 个" + (f"，已有证书的 {skipped} 个未重发" if skipped else ""))
-        out("每个文件都含有私钥：只交给对应的设备，装好后删除")
-    else:
-        out(f"{options.out}: {done} bundles" + (f"; {skipped} have a certificate already" if skipped else ""))
-        out("each holds a private key: give it to its box alone, and delete it once it is set up")
-
-
-def _valid_days(days: int) -> None:
-    if not 1 <= days <= MOST_DAYS:
-        raise Misuse(f"--days {days} must be 1 to {MOST_DAYS}", f"--days {days} 须为 1 至 {MOST_DAYS}")
-
-
-def _door(options: argparse.Namespace) -> Door:
-    """`ca` is b"" where the broker's certificate is of the same authority."""
-    host, port = host_and_port("--broker", options.broker)
-    if not 0 <= options.recovery_port < 65536 or options.recovery_port == port:
-        raise Misuse(
-            f"--recovery-port {options.recovery_port} is no port of its own (0: none)",
-            f"--recovery-port {options.recovery_port} 不是另一个可用端口（0 为不设）",
-        )
-    try:
-        ca = read_plain(options.broker_ca) if options.broker_ca else b""
-    except OSError as error:
-        raise unreadable(str(options.broker_ca), error) from error
-    if options.broker_ca and b"-----BEGIN CERTIFICATE-----" not in ca:
-        raise Misuse(
-            f"--broker-ca {options.broker_ca}: no certificate in PEM", f"--broker-ca {options.broker_ca}：不是 PEM 证书"
-        )
-    return Door(host, port, options.recovery_port, ca)
-
-
-def _chosen(options: argparse.Namespace, reader: Reader, at_ms: int) -> list[Box]:
-    """Raises Misuse for a gateway that is not registered, or that the registry says is revoked."""
-    if bool(options.gateways) is options.from_registry:
-        raise Misuse(
-            "name gateways, or give --from-registry: one of the two", "请写出网关编号，或使用 --from-registry，二选一"
-        )
-    if options.county and not options.from_registry:
-        raise Misuse("--county goes with --from-registry", "--county 须与 --from-registry 同用")
-    boxes = reader.registered_boxes(at_ms)
-    gone = {box.gateway for box in boxes if box.revoked_ms is not None and box.revoked_ms <= at_ms}
-    if options.from_registry:
-        tree = Tree(reader.regions())
-        within = locality(tree, "--county", options.county, at_ms) if options.county else ""
-        return [box for box in boxes if box.gateway not in gone and _is_within(tree, box, within)]
-    known = {box.gateway: box for box in boxes if box.gateway not in gone}
-    names = list(dict.fromkeys(options.gateways))
-    if missing := [name for name in names if name not in known]:
-        raise Misuse(
-            f"not in the registry, or revoked there: {_first(missing)}: canteen-center gateways lists them",
-            f"未登记或已在登记表中注销：{_first(missing)}；已有的见 canteen-center gateways",
-        )
-    return [known[name] for name in names]
-
-
-def _is_within(tree: Tree, box: Box, within: str) -> bool:
-    return not within or any(within in _chain(tree, region) for region in box.regions)
-
-
-def _chain(tree: Tree, code: str) -> Iterator[str]:
-    while code:
-        yield code
-        code = tree[code].parent
-
-
-def _stands(there: dict[str, Enrolment]) -> tuple[str, str]:
-    shown = [f"{one.gateway} ({minute(one.expires_ms)})" for one in there.values()]
-    return (
-        f"enrolled already, until: {_first(shown)}; --again gives another and revokes this one",
-        f"已发放（有效期至）：{_first(shown)}；--again 重新发放并吊销原证书",
-    )
-
-
-def _first(names: Sequence[str]) -> str:
-    more = len(names) - LISTED
-    return ", ".join(names[:LISTED]) + (f" … +{more}" if more > 0 else "")
-
-
-# ---- revoke, and what the broker must know ------------------------------------------------------
+    return command.enrolled(options)
 
 
 def _revoke(options: argparse.Namespace) -> int:
-    authority, at_ms = authorities.load(options.authority), now_ms()
-    if not options.reason.strip() or not options.reason.isprintable():
-        raise Misuse("--reason: say why, in one line", "--reason：请用一行写明原因")
-    store = Store(options.database, create=False)
-    names = list(dict.fromkeys(options.gateways))
-    with store.write() as tx:
-        there = standing(tx.enrolments(names))
-        if missing := [name for name in names if name not in there]:
-            raise Misuse(
-                f"no certificate to revoke: {_first(missing)}: canteen-center gateway list",
-                f"没有可吊销的证书：{_first(missing)}；见 canteen-center gateway list",
-            )
-        count = tx.revoke_enrolments(names, at_ms, options.by or somebody(), options.reason)
-    _tell_broker(options, store, authority)
-    store.close()
-    out(
-        f"已吊销 {len(names)} 台网关的 {count} 张证书"
-        if options.lang == "zh"
-        else f"{len(names)} gateways: {count} certificates revoked"
-    )
-    return FINE
+    from center.enrolment import command
 
-
-def _tell_broker(options: argparse.Namespace, store: Store, authority: Authority) -> None:
-    """Also where nothing has changed: a run before this one may have been cut off."""
-    folder = options.broker_files or options.authority / "broker"
-    with placed(folder, "--broker-files"), store.read() as reader:
-        broker_files.write(reader, authority, folder, now_ms())
-    if options.pid_file:
-        broker_files.reload(options.pid_file)
-    else:
-        command = broker_files.RELOAD
-        zh, en = f"{folder} 已写好，请执行：{command}", f"{folder} is written; now run: {command}"
-        out(zh if options.lang == "zh" else en)
-
-
-# ---- list, answer -------------------------------------------------------------------------------
+    return command.revoked(options)
 
 
 def _list(options: argparse.Namespace) -> int:
-    store, at_ms, lang = Store(options.database, create=False), now_ms(), options.lang
-    with store.read() as reader:
-        found = listed(reader.registered_boxes(at_ms), reader.enrolments(), at_ms)
-    store.close()
-    rows = [_cells(one, lang) for one in found]
-    listing = Listing(COLUMNS, rows, (), ("gateway", "state", "enrolled", "renewed", "expires"))
-    counts = "  ".join(f"{word(_word(state), lang)} {sum(one.state == state for one in found)}" for state in STATES)
-    tell(options, lambda: [one._asdict() for one in found], listing, lines=[counts])
-    return PROBLEM if any(one.state in ("expired", "due") for one in found) else FINE
+    from center.enrolment import command
 
-
-def _cells(one: Held, lang: str) -> tuple[str, ...]:
-    times = (minute(ms)[:10] if ms else "-" for ms in (one.enrolled_ms, one.renewed_ms, one.expires_ms))
-    return (one.gateway, one.unit or "-", word(_word(one.state), lang), *times, one.reason)
-
-
-def _word(state: str) -> str:
-    return state if state == "revoked" else f"certificate_{state}"
+    return command.shown(options)
 
 
 def _answer(options: argparse.Namespace) -> int:
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    _valid_days(options.days)
-    authority = authorities.load(options.authority)
-    how = broker_options(options, options.username or "center-renewal")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    store = Store(options.database, create=False)
-    renewing = Renewing(store, authority, how, Rules(options.days), now_ms)
-    renewing.start()
-    try:
-        while not stop.wait(1.0):
-            renewing.tend()
-    finally:
-        renewing.stop()
-        store.close()
-    return FINE
+    from center.enrolment import command
+
+    return command.answering(options)

@@ -11,7 +11,6 @@ from center.enrolment.authority import Pair
 
 ENDING = ".canteen"
 VERSION = 1
-DEFAULT_RECOVERY_PORT = 8884
 
 
 class Door(NamedTuple):
