@@ -42,8 +42,9 @@ FLOORS = {
     "show": 8,
     "hand_logins": 9,
     "command_line": 9,
-    "cli": 10,
-    "__main__": 11,
+    "setup": 10,
+    "cli": 11,
+    "__main__": 12,
 }
 """Floor of each room of the agent; a room imports only from lower floors, or from its own folder."""
 
