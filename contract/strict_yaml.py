@@ -194,11 +194,16 @@ class Place(NamedTuple):
     flow: bool
 
 
+def _at(mark: Any) -> int:
+    """The character of a mark; -1 where the parser gives none."""
+    return int(mark.index) if mark else -1
+
+
 class _Open:
     """A collection whose end has not come yet."""
 
     def __init__(self, path: str, key: int, event: yaml.CollectionStartEvent) -> None:
-        self.path, self.key, self.begin, self.end = path, key, event.start_mark.index, event.start_mark.index
+        self.path, self.key, self.begin, self.end = path, key, _at(event.start_mark), _at(event.start_mark)
         self.is_list, self.flow = isinstance(event, yaml.SequenceStartEvent), bool(event.flow_style)
         self.count, self.name, self.name_at = 0, "", -1
 
@@ -206,7 +211,7 @@ class _Open:
         """Whether the event is the key of the next value."""
         if self.is_list or self.name_at >= 0 or not isinstance(event, yaml.ScalarEvent):
             return False
-        self.name, self.name_at = event.value, event.start_mark.index
+        self.name, self.name_at = event.value, _at(event.start_mark)
         return True
 
     def next(self) -> tuple[str, int]:
@@ -231,7 +236,7 @@ def places(text: str) -> dict[str, Place]:
             event = parser.get_event()
             if isinstance(event, yaml.CollectionEndEvent):
                 ended = open_.pop()
-                end = event.end_mark.index if ended.flow else ended.end
+                end = _at(event.end_mark) if ended.flow else ended.end
                 found[ended.path] = Place(
                     ended.begin, end, ended.key, "list" if ended.is_list else "mapping", ended.flow
                 )
@@ -240,8 +245,8 @@ def places(text: str) -> dict[str, Place]:
                 if isinstance(event, yaml.CollectionStartEvent):
                     open_.append(_Open(path, key, event))
                     continue
-                begin = event.start_mark.index
-                end = max(begin, len(text[: event.end_mark.index].rstrip()))  # a block's ends with what follows it
+                begin = _at(event.start_mark)
+                end = max(begin, len(text[: _at(event.end_mark)].rstrip()))  # a block's ends with what follows it
                 found[path] = Place(begin, end, key, "scalar", flow=False)
             else:
                 continue

@@ -59,8 +59,9 @@ class Walk:
         """`taken`: slots of agent.yaml. `pictures`: the folder for a small picture of each camera, None = none."""
         self._talk, self._trials, self._keeper, self._logins = talk, trials, keeper, logins
         self._taken, self._pictures = frozenset(taken), pictures
-        self._last = ""
-        """Name of the login that worked last."""
+        only = next(iter(logins.known)) if len(logins.known) == 1 else ""
+        self._last = next(reversed(logins.new), only)
+        """Name of the login that worked last, or is the only one."""
 
     def through(self, devices: Sequence[DiscoveredDevice]) -> None:
         """Ask about each; the keeper has the positions afterwards."""

@@ -30,8 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     bundle = Path(words[0]) if words else None
     if answers and answers.bundle and not bundle and not slot:
         bundle = arguments.answers.parent / answers.bundle
-    box = Box(arguments.config.absolute(), talk, bundle=bundle, again=arguments.again, resume=arguments.resume)
     asked = _looking(arguments)
+    box = Box(arguments.config.absolute(), talk, bundle=bundle, again=arguments.again, resume=arguments.resume)
     try:
         if slot:
             return replacing.replace(box, slot, asked, (answers, arguments.answers) if answers else None)

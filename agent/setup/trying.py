@@ -64,12 +64,13 @@ def read(evidence: Evidence, refusal: Refusal | None, lang: str) -> Tried:
         return Tried(Outcome.TLS, evidence, refusal)
     if broken := next((one for one in asked if one.reason is Reason.HOSTILE), None):
         return Tried(Outcome.HOSTILE, evidence, refusal, _why(broken, lang))
-    if isinstance(stream, Seen) and not refusal:
-        return Tried(Outcome.OPEN, evidence, None)
-    if refusal or told.refused or stream.reason is Reason.REFUSED:
+    if refusal or told.refused or (isinstance(stream, NotSeen) and stream.reason is Reason.REFUSED):
         return Tried(Outcome.REFUSED, evidence, refusal, refused(refusal, lang))
+    if isinstance(stream, Seen):
+        return Tried(Outcome.OPEN, evidence, None)
     if not look or isinstance(look.tcp, NotSeen):
-        return Tried(Outcome.GONE, evidence, None, _why(look.tcp if look else stream, lang))
+        unseen = look.tcp if look and isinstance(look.tcp, NotSeen) else stream
+        return Tried(Outcome.GONE, evidence, None, _why(unseen, lang))
     why = next((one for one in (stream, *asked) if one.reason is not Reason.UNASKED), stream)
     return Tried(Outcome.ODD, evidence, None, _why(why, lang))
 
@@ -83,8 +84,6 @@ def refused(refusal: Refusal | None, lang: str) -> str:
     return words
 
 
-def _why(seen: NotSeen | Seen[tuple[int, ...]], lang: str) -> str:
-    if isinstance(seen, Seen):
-        return ""
+def _why(seen: NotSeen, lang: str) -> str:
     detail = cause(seen.detail, lang)
     return name(seen.reason, lang) + (f" ({detail})" if detail else "")

@@ -155,7 +155,7 @@ def changes(before: str, after: str) -> list[str]:
     """Lines that go (-) and come (+). What stands behind `password:` is not shown: it may be one."""
     compared = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
     lines = [line for line in list(compared)[2:] if not line.startswith("@@")]
-    return [re.sub(r"(password:\s*)(?!credential:)[^\s,}][^,}]*", r"\1…", line) for line in lines]
+    return [re.sub(r"(password:\s*)(?!['\"]?credential:)[^\s,}][^,}]*", r"\1…", line) for line in lines]
 
 
 def unharmed(before: Existing, after: str, config: Path, *, but: Sequence[str] = ()) -> None:

@@ -97,7 +97,7 @@ class House:
             address = self.canteen.camera(slot).address
             lines.append(f"  - {{slot: {slot}, name: 灶台 {slot}, zone: 烹饪间, address: {address}, login: kitchen}}")
         file = self.folder / "answers.yaml"
-        file.write_text("\n".join([*lines, more]) + "\n")
+        file.write_text("\n".join([*lines, *filter(None, [more])]) + "\n")
         return file
 
     def setup(self, *words: str, lang: str = "en") -> int:

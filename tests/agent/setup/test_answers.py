@@ -15,7 +15,7 @@ cameras:
   - {slot: wash-1, mac: '12:34:56:78:9A:BC', channel: VideoSource_2}
 """
 WRONG = {
-    "adress": (GOOD.replace("address", "adress"), ["answers.yaml:5: cameras[0]", "did you mean 'address'"]),
+    "adress": (GOOD.replace("address", "adress"), ["answers.yaml:5: cameras[0]", "Did you mean address?"]),
     "no camera": (
         GOOD.replace("mac: '12:34:56:78:9A:BC', ", ""),
         ["answers.yaml:6: cameras[1]", "its address or its mac"],

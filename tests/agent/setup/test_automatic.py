@@ -63,8 +63,8 @@ def test_a_wrong_password_is_tried_once_and_changes_nothing(two: House, capsys: 
     there = set(two.etc.rglob("*"))
     assert two.setup(str(two.bundle), "--answers", str(answers)) == 2
     said = capsys.readouterr()
-    assert "answers.yaml:5: cameras[0]: the camera refuses the login" in said.err
-    assert "answers.yaml:6: cameras[1]: the camera refuses the login" in said.err
+    assert "answers.yaml:6: cameras[0]: the camera refuses the login" in said.err
+    assert "answers.yaml:7: cameras[1]: the camera refuses the login" in said.err
     assert "canary" not in said.err + said.out
     counted = two.refused("stove"), two.refused("sink")
     assert all(1 <= one <= 2 for one in counted)
@@ -78,7 +78,7 @@ def test_a_camera_that_is_not_there_is_named(two: House, capsys: pytest.CaptureF
     two.canteen.fault("sink", "off")
     assert two.setup(str(two.bundle), "--answers", str(two.answers("stove", "sink"))) == 2
     said = capsys.readouterr()
-    assert f"answers.yaml:6: cameras[1]: no camera answers at {two.canteen.camera('sink').address}" in said.err
+    assert f"answers.yaml:7: cameras[1]: no camera answers at {two.canteen.camera('sink').address}" in said.err
     assert "Nothing was changed" in said.out
     assert not two.config.exists()
     assert two.logins("stove") == 0
