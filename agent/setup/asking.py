@@ -117,9 +117,10 @@ class Walk:
         name = self._logins.keep(credentials) if credentials else ""
         self._last = name or self._last
         self._keeper.set(logins=self._logins.new)
+        learnt = self._logins.learnt(position, name, tried.evidence)
         if tried.outcome is Outcome.OPEN:
-            self._talk.tell("✓ 可以打开", "✓ it can be opened", indent=2)
-        return self._logins.learnt(position, name, tried.evidence), tried
+            self._talk.tell(f"✓ 可以打开  {learnt.what}", f"✓ it can be opened  {learnt.what}", indent=2)
+        return learnt, tried
 
     def _asked_login(self, position: Position, refused: Sequence[Credentials | None], prefer: str) -> Credentials | Way:
         known = {name: one for name, one in self._logins.known.items() if one not in refused}

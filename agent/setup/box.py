@@ -15,7 +15,7 @@ from agent.setup.bundle import Bundle
 from agent.setup.dialogue import Dialogue
 from agent.setup.keeping import Logins
 from agent.setup.plan import Keeper, Plan, Position, recall
-from agent.setup.starting import Start
+from agent.setup.starting import Start, how
 from agent.setup.trying import Trials
 from contract.policy import Policy, load_policy
 from contract.problems import Told, why
@@ -157,8 +157,10 @@ class Box:
         else:
             self.talk.tell(f"{self.config} 无须改动。", f"{self.config} needs no change.")
         for line in lines:
-            if before or line.startswith("+"):
+            if before:
                 self.talk.line(line, indent=2)
+            elif line.startswith("+"):  # the example's own comments would hide what is ours
+                self.talk.line(line.partition("  #")[0].rstrip(), indent=2)
         return bool(lines) or not before
 
     def write(self, text: str, beside: Sequence[writing.Beside]) -> None:
@@ -177,10 +179,8 @@ class Box:
             if wait_s and not waiting.acknowledged(wait_s):
                 return 1
         else:
-            self.talk.tell(
-                "启动服务：sudo systemctl enable --now canteen-agent",
-                "to start the service: sudo systemctl enable --now canteen-agent",
-            )
+            word = how(self.config, again=self.before is not None)
+            self.talk.tell(f"启动：{word}", f"to start it: {word}")
         self.keeper.end()
         shutil.rmtree(self.state_dir / PICTURES, ignore_errors=True)
         self.talk.tell("完成。随时查看：sudo canteen-agent status", "Done. At any time: sudo canteen-agent status")

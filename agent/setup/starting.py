@@ -24,6 +24,13 @@ def is_service(config: Path) -> bool:
     return config == DEFAULT_CONFIG and SYSTEMD.is_dir() and shutil.which("systemctl") is not None
 
 
+def how(config: Path, *, again: bool) -> str:
+    """The command that starts the agent with this file; `again`: it may run already."""
+    if config != DEFAULT_CONFIG:
+        return f"canteen-agent run --config {config}"
+    return f"sudo systemctl {'restart' if again else 'enable --now'} {SERVICE}"
+
+
 class Start:
     """Made before the agent is started, so that its next session is known from the one before."""
 
@@ -37,10 +44,10 @@ class Start:
     def begin(self) -> None:
         """Start the service, or say how the agent is started. Raises Told."""
         if not is_service(self._config):
+            word = f"canteen-agent run --config {self._config}"
             self._talk.tell(
-                f"这里没有 systemd 服务，请另开一个窗口启动：canteen-agent run --config {self._config}",
-                "there is no systemd service here; start it in another window: canteen-agent run --config"
-                f" {self._config}",
+                f"这里没有 systemd 服务，请另开一个窗口启动：{word}",
+                f"there is no systemd service here; start it in another window: {word}",
             )
             return
         self._talk.tell("正在启动服务…", "starting the service ...")

@@ -33,9 +33,9 @@ def walk(box: Box, asked: Looking) -> int:
     logins = box.logins(at_once=True)
     pictures = box.state_dir / PICTURES if devices and _wants_pictures(box) else None
     Walk(talk, box.trials, box.keeper, logins, taken=box.taken, pictures=pictures).through(devices)
+    _looked(box, logins)
     if not box.keeper.plan.positions and not _without_cameras(box):
         return 1
-    _looked(box, logins)
     text, beside = box.compose(asked)
     if box.show(text):
         if not talk.agrees(

@@ -84,6 +84,21 @@ def test_a_camera_that_is_not_there_is_named(two: House, capsys: pytest.CaptureF
     assert two.logins("stove") == 0
 
 
+def test_a_center_that_does_not_acknowledge(two: House, capsys: pytest.CaptureFixture[str]) -> None:
+    """After the time that was given it says so and how to wait once more; that asks no camera again."""
+    answers = two.answers("stove", more="wait: 1s", start=True)
+    assert two.setup(str(two.bundle), "--answers", str(answers)) == 1
+    said = capsys.readouterr().out
+    assert "the center has not acknowledged yet" in said
+    assert f"canteen-agent run --config {two.config}" in " ".join(said.split())
+    assert settings.check(two.config, "en") == []
+    before = two.logins("stove")
+    assert two.setup("--resume", "--answers", str(answers)) == 1
+    assert two.logins("stove") == before
+    assert two.setup("--resume", "--answers", str(two.answers("stove"))) == 0
+    assert not (two.state / "setup.json").exists()
+
+
 def test_another_gateway_only_on_purpose(two: House, capsys: pytest.CaptureFixture[str]) -> None:
     """A bundle in the wrong box is refused by name; with --again it is taken, and the cameras stay."""
     assert two.setup(str(two.bundle), "--answers", str(two.answers("stove"))) == 0

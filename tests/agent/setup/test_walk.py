@@ -143,6 +143,26 @@ def test_killed_at_every_step_it_goes_on(two: House) -> None:
     assert two.refused("stove") == 0
 
 
+def test_a_camera_that_vanished_in_between(two: House) -> None:
+    """It is named at the last look; once it is back that is all, and what was answered counts."""
+    unit = two.canteen.camera("stove")
+    sink = re.escape(two.canteen.camera("sink").address)
+    with Terminal(*words(two, str(two.bundle)), XDG_STATE_HOME=os.environ["XDG_STATE_HOME"]) as terminal:
+        while (question := terminal.question()) is not None:
+            if re.search(r"\nname ", question):
+                two.canteen.fault("stove", "off")
+            if "What now?" in question:
+                two.canteen.fault("stove", "none")
+            known = rules(two, (rf"(?s){sink}\D.*set this camera up", "n"), *LOGIN)
+            typed = next((answer for pattern, answer in known if re.search(pattern, question)), "") or ""
+            terminal.type(typed + "\n")
+        assert terminal.process.wait() == 0, terminal.said
+        assert terminal.said.count("What now?") == 1
+        assert "HIKVISION" in terminal.said
+    assert [one.address for one in settings.load(two.config).cameras] == [unit.address]
+    assert two.refused("stove") == 0
+
+
 def test_a_terminal_that_closes_and_a_hand_on_ctrl_c(two: House) -> None:
     """Each ends with a sentence that says how to go on; nothing is written."""
     with Terminal(*words(two, str(two.bundle)), XDG_STATE_HOME=os.environ["XDG_STATE_HOME"]) as terminal:
