@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.model import Credentials, DiscoveredDevice
+from agent.model import Credentials, DiscoveredDevice, values
 from agent.setup import answers as answering
 from agent.setup import final, looking
 from agent.setup.answers import Answers, CameraAnswer
@@ -99,8 +99,7 @@ class _Wanted:
     def accept(self, looked: Looked) -> None:
         """Raises ConfigError unless every camera can be opened, or at least answers."""
         for key, camera, one, tried in zip(self._names, self.cameras, *looked, strict=True):
-            sources = one.evidence.capabilities.sources
-            tokens = [source.token for source in getattr(sources, "value", ())]
+            tokens = [source.token for source in values(one.evidence.capabilities.sources)]
             match tried.outcome:
                 case Outcome.TLS:
                     port, shown = looking.pin(one.camera)

@@ -40,7 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
         return walking.walk(box, asked)
     except KeyboardInterrupt:
         talk.line("")
-        talk.tell("已中断。继续：canteen-agent setup --resume", "Broken off. Go on: canteen-agent setup --resume")
+        word = f"canteen-agent setup {f'{REPLACE} {slot}' if slot else '--resume'}"
+        talk.tell(f"已中断。继续：{word}", f"Broken off. Go on: {word}")
         raise
 
 

@@ -1,10 +1,11 @@
 """`setup replace SLOT`: another camera stands at a position; its binding in agent.yaml changes, and nothing else."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import structs
 
-from agent.model import DiscoveredDevice
+from agent.model import DiscoveredDevice, values
 from agent.setup import answers as answering
 from agent.setup import final, looking, writing
 from agent.setup.answers import Answers, Looking
@@ -19,7 +20,10 @@ from agent.setup.trying import Outcome
 from agent.setup.walking import WAIT_S
 from contract.problems import Told
 
-DEVICE_KEYS = ("stream_path", "channel", "tls", "tls_pin", "rtsp_credentials", "onvif_port", "rtsp_port", "onvif_path")
+DEVICE_KEYS = (
+    *("onvif_port", "rtsp_port", "onvif_path", "stream_path", "channel", "tls", "tls_pin"),
+    *("rtsp_credentials", "allow_basic", "panoramic"),
+)
 """What was said of the old device; the new one's own takes its place, or the default."""
 
 
@@ -72,7 +76,8 @@ def _asked(box: Box, before: Existing, slot: str, asked: Looking, logins: Logins
     old = before.file.cameras[before.index(slot) or 0]
     talk.tell(f"{slot} {old.name} 现为 {old.address}", f"{slot} {old.name} is {old.address} now")
     bound = {name: one for name, one in before.bound().items() if one != slot}
-    found = [one for one in looking.look(asked, talk, known=[old.address]) if one.address not in bound]
+    found = looking.look(asked, talk, known=[old.address])
+    found = tuple(one for one in found if one.address not in bound and one.mac not in bound)
     if not found:
         raise Told(
             "no camera answers that has no slot: power, cable, ONVIF switched on?",
@@ -90,7 +95,7 @@ def _asked(box: Box, before: Existing, slot: str, asked: Looking, logins: Logins
     if not opened:
         return None
     position, tried = opened
-    channels = [one.token for one in getattr(tried.evidence.capabilities.sources, "value", ())]
+    channels = [one.token for one in values(tried.evidence.capabilities.sources)]
     if len(channels) > 1:
         which = talk.choose(
             "哪个通道？", "which channel?", channels, explain=("录像机的通道。", "A recorder's channel.")
@@ -100,7 +105,7 @@ def _asked(box: Box, before: Existing, slot: str, asked: Looking, logins: Logins
     return _identified(structs.replace(position, slot=slot), found[place])
 
 
-def _likely(found: list[DiscoveredDevice], address: str, mac: str) -> int:
+def _likely(found: Sequence[DiscoveredDevice], address: str, mac: str) -> int:
     """The one at the old address if it is another device, else the first that is elsewhere."""
     for number, one in enumerate(found):
         if one.address == address and mac and one.mac != mac:

@@ -65,6 +65,7 @@ def test_a_wrong_password_is_tried_once_and_changes_nothing(two: House, capsys: 
     said = capsys.readouterr()
     assert "answers.yaml:6: cameras[0]: the camera refuses the login" in said.err
     assert "answers.yaml:7: cameras[1]: the camera refuses the login" in said.err
+    assert "attempts are left" in said.err
     assert "canary" not in said.err + said.out
     counted = two.refused("stove"), two.refused("sink")
     assert all(1 <= one <= 2 for one in counted)

@@ -1,5 +1,6 @@
 """A camera that speaks HTTPS alone: its certificate is shown, and no login sent before that is confirmed."""
 
+import io
 import socket
 import ssl
 import threading
@@ -10,8 +11,13 @@ from pathlib import Path
 import pytest
 
 from agent import settings
+from agent.setup.asking import Walk
+from agent.setup.dialogue import Dialogue
+from agent.setup.keeping import Logins
+from agent.setup.plan import Keeper, Plan, Position
+from agent.setup.trying import Trials
 from tests import evil
-from tests.agent.setup.house import House, house, spec
+from tests.agent.setup.house import PASSWORD, House, house, spec
 
 FRONT = 8443
 
@@ -82,4 +88,34 @@ def test_a_pin_is_shown_first_and_then_minded(
             assert built.setup(str(built.bundle), "--answers", answers(built, f", tls_pin: {pin}")) == 0
         (camera,) = settings.load(built.config).cameras
         assert (camera.tls, camera.tls_pin, camera.ports.onvif) == ("pin", pin, FRONT)
+        assert built.refused("stove") == 0
+
+
+def test_a_person_confirms_the_fingerprint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is shown before the password goes out; a no leaves the camera out."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "own"))
+    certificate = evil.certificate(tmp_path)
+    pin = evil.pin(certificate)
+    with house(tmp_path, spec("stove")) as built:
+        unit = built.canteen.camera("stove")
+        place = Position(slot="setup", address=unit.address, onvif_port=FRONT)
+        built.state.mkdir()
+        for answer in ("n", "y"):
+            keeper = Keeper(built.state, Plan(config=str(built.config)))
+            logins = Logins(built.etc, {}, {}, at_once=True)
+            talk = Dialogue("zh")
+            walk = Walk(talk, Trials(built.state, "zh"), keeper, logins, taken=[], pictures=None)
+            monkeypatch.setattr("sys.stdin", io.StringIO(f"1\nadmin\n{PASSWORD}\n{answer}\n"))
+            with front(unit.address, unit.onvif_port, certificate):
+                opened = walk.opened(place)
+            said = capsys.readouterr().out
+            assert pin in "".join(said.split())
+            if answer == "n":
+                assert opened is None
+                assert built.logins("stove") == 0
+        assert opened
+        assert opened[0].tls_pin == pin
+        assert "✓ 可以打开" in said
         assert built.refused("stove") == 0

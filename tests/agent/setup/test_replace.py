@@ -18,7 +18,9 @@ def test_the_binding_changes_and_nothing_else(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "own"))
     with house(tmp_path, spec("stove"), spec("sink", "dahua-bullet"), spec("new", "dahua-bullet")) as built:
         assert built.setup(str(built.bundle), "--answers", str(built.answers("stove", "sink"))) == 0
-        text = built.config.read_text().replace("  - slot: stove", "  # beside the door\n  - slot: stove  # mine")
+        text = built.config.read_text().replace(
+            "  - slot: stove", "  # beside the door\n  - slot: stove  # mine\n    allow_basic: true"
+        )
         built.config.write_text(text)
         new = built.canteen.camera("new").address
         answers = built.answers("new")
@@ -28,8 +30,9 @@ def test_the_binding_changes_and_nothing_else(
         assert built.setup("replace", "stove", "--answers", str(answers)) == 0
         after = built.config.read_text()
         differ = {line for line in text.splitlines() if line not in after.splitlines()}
-        assert all(re.search("address|identity", line) for line in differ), differ
+        assert all(re.search("address|identity|allow_basic", line) for line in differ), differ
         stove, sink = settings.load(built.config).cameras
+        assert not stove.allow_basic  # that was said of another device
         assert (stove.address, stove.name, stove.identity.epr) == (new, "灶台 stove", built.canteen.camera("new").epr)
         assert sink.address == built.canteen.camera("sink").address
         assert built.refused("new") == 0

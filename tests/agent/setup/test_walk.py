@@ -143,6 +143,36 @@ def test_killed_at_every_step_it_goes_on(two: House) -> None:
     assert two.refused("stove") == 0
 
 
+def test_channels_of_a_recorder_and_their_pictures(tmp_path: Path) -> None:
+    """Each channel that is chosen becomes a position, and is shown on request; the pictures are gone at the end."""
+    with house(tmp_path, spec("nvr", "nvr-2-channels")) as built:
+        address = re.escape(built.canteen.camera("nvr").address)
+        seen: list[bytes] = []
+        first: list[Rule] = [
+            ("small picture", "y"),
+            ("folder for the acceptance", str(tmp_path)),
+            ("which of them", "2"),
+        ]
+        known = [*first, (rf"(?s){address}\D.*set this camera up", "y"), ("set this camera up", "n"), *LOGIN]
+        with Terminal(*words(built, str(built.bundle)), XDG_STATE_HOME=str(tmp_path / "own")) as terminal:
+            while (question := terminal.question()) is not None:
+                if "position id" in question:
+                    seen += [one.read_bytes() for one in (built.state / "setup-pictures").iterdir()]
+                    assert all(
+                        one.stat().st_mode & 0o777 == 0o600 for one in (built.state / "setup-pictures").iterdir()
+                    )
+                typed = next((answer for pattern, answer in known if re.search(pattern, question)), "") or ""
+                terminal.type(("n" if "start the service" in question else typed) + "\n")
+            assert terminal.process.wait() == 0, terminal.said
+        assert [one.startswith(b"\xff\xd8\xff") for one in seen] == [True]
+        assert not (built.state / "setup-pictures").exists()
+        (camera,) = settings.load(built.config).cameras
+        assert camera.channel.endswith("002")
+        (report,) = tmp_path.glob("inspection-gw-0001-*.html")
+        assert "cam-1" in report.read_text()
+        assert built.refused("nvr") == 0
+
+
 def test_a_camera_that_vanished_in_between(two: House) -> None:
     """It is named at the last look; once it is back that is all, and what was answered counts."""
     unit = two.canteen.camera("stove")
