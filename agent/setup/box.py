@@ -165,6 +165,11 @@ class Box:
 
     def write(self, text: str, beside: Sequence[writing.Beside]) -> None:
         """Raises Told, ConfigError; then nothing has changed."""
+        if existing.text_of(self.config) != (self.before.text if self.before else None):
+            raise Told(
+                f"somebody changed {self.config} meanwhile; nothing was changed. Go on: canteen-agent setup --resume",
+                f"{self.config} 刚才被别人改过，未做任何改动。继续：canteen-agent setup --resume",
+            )
         backup = writing.commit(self.config, text, beside)
         self.keeper.set(step="written")
         self.talk.tell(f"✓ 已写入 {self.config}", f"✓ {self.config} is written")

@@ -31,6 +31,11 @@ def run(arguments: argparse.Namespace) -> int:
     if answers and answers.bundle and not bundle and not slot:
         bundle = arguments.answers.parent / answers.bundle
     asked = _looking(arguments)
+    if answers and asked != Looking():
+        raise Told(
+            "with --answers the file says where to look: write it under discovery",
+            "使用 --answers 时，在哪里找摄像机写在文件的 discovery 中",
+        )
     box = Box(arguments.config.absolute(), talk, bundle=bundle, again=arguments.again, resume=arguments.resume)
     try:
         if slot:

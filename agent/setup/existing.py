@@ -11,7 +11,7 @@ from agent.command_line import DEFAULT_CONFIG
 from agent.model import Credentials
 from agent.settings import entries, secret
 from contract import shipped, strict_yaml
-from contract.plain import open_plain
+from contract.plain import read_plain
 from contract.problems import Unfit
 
 
@@ -33,22 +33,27 @@ class Existing(Struct, frozen=True, kw_only=True):
         return next((number for number, one in enumerate(self.file.cameras) if one.slot == slot), None)
 
 
+def text_of(config: Path) -> str | None:
+    """The file as it stands now; None where there is none."""
+    try:
+        return read_plain(config).decode("utf-8-sig")
+    except FileNotFoundError:
+        return None
+
+
 def read(config: Path) -> Existing | None:
     """The file, or None where there is none yet. Raises ConfigError with all that is wrong with it."""
     if not config.exists():
         return None
     found = settings.load(config, secrets=False)
-    with open_plain(config) as opened:
-        content = opened.read()
-    file = strict_yaml.load(content, entries.File, source=str(config))
+    text = text_of(config) or ""
+    file = strict_yaml.load(text, entries.File, source=str(config))
     logins = {}
     for name, login in file.credentials.items():
         with suppress(Unfit):
             password = secret.resolve(login.password, folder=config.parent, holder=config, status=config.stat())
             logins[name] = Credentials(login.user, password.reveal())
-    return Existing(
-        text=content.decode("utf-8-sig"), file=file, state_dir=found.state_dir, policy=found.policy, logins=logins
-    )
+    return Existing(text=text, file=file, state_dir=found.state_dir, policy=found.policy, logins=logins)
 
 
 def state_dir(config: Path, existing: Existing | None) -> Path:

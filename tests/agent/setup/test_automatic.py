@@ -8,6 +8,9 @@ import pytest
 
 from agent import settings
 from agent.cli import main
+from agent.setup.box import Box
+from agent.setup.dialogue import Dialogue
+from contract.problems import Told
 from scripts.stage import tool
 from tests.agent.setup.house import House, house, members, packed, spec
 
@@ -100,6 +103,19 @@ def test_a_center_that_does_not_acknowledge(two: House, capsys: pytest.CaptureFi
     assert not (two.state / "setup.json").exists()
 
 
+def test_a_file_that_somebody_changed_meanwhile_is_not_overwritten(
+    two: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An editor beside the setup: what was saved there stands."""
+    assert two.setup(str(two.bundle), "--answers", str(two.answers("stove"))) == 0
+    box = Box(two.config, Dialogue("en"))
+    two.config.write_text(two.config.read_text() + "# saved meanwhile\n")
+    with pytest.raises(Told, match="somebody changed"):
+        box.write("", [])
+    assert two.config.read_text().endswith("# saved meanwhile\n")
+    assert not list(two.etc.glob("agent.yaml.20*"))
+
+
 def test_another_gateway_only_on_purpose(two: House, capsys: pytest.CaptureFixture[str]) -> None:
     """A bundle in the wrong box is refused by name; with --again it is taken, and the cameras stay."""
     assert two.setup(str(two.bundle), "--answers", str(two.answers("stove"))) == 0
@@ -144,14 +160,21 @@ def test_channels_of_a_recorder(tmp_path: Path, capsys: pytest.CaptureFixture[st
         (["replace"], "which slot?"),
         (["replace", "x"], "give the file that the center made"),
         (["--answers", "nowhere.yaml"], "nowhere.yaml"),
+        (["--loopback", "--answers", "answers.yaml"], "the file says where to look"),
         (["--subnet", "10.0.0.0/99"], "not an IPv4 network"),
     ],
 )
 def test_wrong_words_are_answered_with_a_sentence(
-    words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Nothing is made, and nothing asked."""
     config = tmp_path / "agent.yaml"
+    (tmp_path / "answers.yaml").write_text("cameras: []\n")
+    monkeypatch.chdir(tmp_path)
     assert main(["--lang", "en", "setup", "--config", str(config), *words]) == 2
     assert said in capsys.readouterr().err
     assert not config.exists()
