@@ -147,21 +147,17 @@ class Box:
 
     def show(self, text: str) -> bool:
         """Say what changes in agent.yaml; whether anything does."""
-        before = self.before.text if self.before else ""
-        lines = writing.changes(before or existing.example(), text)
         self.talk.line("")
-        if not before:
-            self.talk.tell(f"新建 {self.config}，与示例的差别：", f"new {self.config}; what differs from the example:")
-        elif lines:
+        if not self.before:
+            lines = writing.essence(text)
+            self.talk.tell(f"新建 {self.config}：", f"new {self.config}:")
+        elif lines := writing.changes(self.before.text, text):
             self.talk.tell(f"{self.config} 的改动：", f"changes of {self.config}:")
         else:
             self.talk.tell(f"{self.config} 无须改动。", f"{self.config} needs no change.")
         for line in lines:
-            if before:
-                self.talk.line(line, indent=2)
-            elif line.startswith("+"):  # the example's own comments would hide what is ours
-                self.talk.line(line.partition("  #")[0].rstrip(), indent=2)
-        return bool(lines) or not before
+            self.talk.line(line, indent=2)
+        return bool(lines)
 
     def write(self, text: str, beside: Sequence[writing.Beside]) -> None:
         """Raises Told, ConfigError; then nothing has changed."""

@@ -37,7 +37,7 @@ class Start:
     def __init__(self, config: Path, talk: Dialogue) -> None:
         self._config, self._talk = config, talk
         loaded = settings.load(config, secrets=False)
-        self._file, self._slots = status.place(loaded.state_dir), {one.slot for one in loaded.cameras}
+        self._state_dir, self._slots = loaded.state_dir, {one.slot for one in loaded.cameras}
         before = self._read()
         self._before = before.session if before else ""
 
@@ -114,6 +114,6 @@ class Start:
 
     def _read(self) -> Status | None:
         try:
-            return status.read(self._file)
+            return status.read(status.place(self._state_dir))  # which the first start of the service decides
         except (OSError, *BROKEN_JSON):
             return None

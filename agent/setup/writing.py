@@ -151,6 +151,17 @@ def _without_examples(text: Text, plan: Plan) -> None:
             text.remove(f"credentials.{name}")
 
 
+def essence(text: str) -> list[str]:
+    """What a new file says of this box: line, logins and cameras, without comments."""
+    lines, key = [], ""
+    for line in text.splitlines():
+        said = line.partition("  #")[0].rstrip()
+        key = said.partition(":")[0] if said[:1].isalpha() else key
+        if key in ("gateway", "broker", "credentials", "cameras") and said and not said.lstrip().startswith("#"):
+            lines.append(said)
+    return lines
+
+
 def changes(before: str, after: str) -> list[str]:
     """Lines that go (-) and come (+). What stands behind `password:` is not shown: it may be one."""
     compared = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")

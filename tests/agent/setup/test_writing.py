@@ -177,6 +177,15 @@ def test_a_password_in_clear_is_not_shown(etc: Path) -> None:
     assert "credential:k" in shown
 
 
+def test_of_a_new_file_what_matters_is_shown(etc: Path) -> None:
+    """Each camera and login with all its lines, also where they are those of the example; no comment."""
+    shown = writing.essence(made(etc))
+    assert [line.strip() for line in shown if "slot" in line] == ["- slot: cook-1", "- slot: rec-2"]
+    assert "    address: 192.168.1.64" in shown
+    assert "  camera: {user: viewer, password: credential:camera}" in shown
+    assert not any("#" in line or "look" in line for line in shown)
+
+
 def test_what_a_person_wrote_is_compared(etc: Path) -> None:
     """Whatever goes wrong in changing the text: a camera or a setting that means something else stops it."""
     config, before = own(etc)
