@@ -64,3 +64,15 @@ def test_every_mistake_is_named_at_once(file: Path) -> None:
     with pytest.raises(ConfigError) as error:
         answering.read(file)
     assert len(error.value.problems) >= 3
+
+
+def test_the_answers_of_the_page_can_be_read(file: Path) -> None:
+    """docs/installing.md: the example, as it stands there, with every key."""
+    page = (Path(__file__).parents[3] / "docs" / "installing.md").read_text(encoding="utf-8")
+    text = page[page.index("    bundle: ") :].partition("\n\n")[0]
+    file.write_text(text.replace("\n    ", "\n").removeprefix("    "))
+    read = answering.read(file)
+    assert [one.slot for one in read.cameras] == ["cook-1", "wash-1", "hall-1"]
+    assert (read.wait, read.start, read.report) == (180.0, True, ".")
+    said = {name for name in read.__struct_fields__ if f"\n{name}:" in f"\n{file.read_text()}"}
+    assert said == set(read.__struct_fields__)
