@@ -196,4 +196,4 @@ def _report(box: Box, looked: Looked) -> None:
         ),
     )
     if folder != _NO_REPORT:
-        final.report(looked, Path(folder), box.gateway, box.policy, box.talk)
+        final.report(looked, Path(folder).absolute(), box.gateway, box.policy, box.talk)
