@@ -27,7 +27,7 @@ def run(box: Box, answers: Answers, path: Path) -> int:
     looked = final.look(cameras, box.trials, box.policy, box.talk)
     wanted.accept(looked)
     if answers.report:
-        final.report(looked, path.parent / answers.report, box.gateway, box.policy, box.talk)
+        final.report(looked, (path.parent / answers.report).absolute(), box.gateway, box.policy, box.talk)
     logins = box.logins(at_once=False)
     named = {name: logins.keep(one, wish=name) for name, one in credentials.items()}
     new: dict[str, Login] = logins.new
@@ -102,13 +102,7 @@ class _Wanted:
             tokens = [source.token for source in values(one.evidence.capabilities.sources)]
             match tried.outcome:
                 case Outcome.TLS:
-                    port, shown = looking.pin(one.camera)
-                    words = f"onvif_port: {port}, tls_pin: {shown}"
-                    self._report(
-                        key,
-                        f"it speaks HTTPS only; compare its certificate, then add {words}",
-                        f"它只用 HTTPS；核对证书后请加上 {words}",
-                    )
+                    self._report(key, *looking.pin_wanted(one.camera))
                 case Outcome.REFUSED | Outcome.GONE | Outcome.HOSTILE:
                     self._report(key, tried.why, tried.why)
                 case _ if len(tokens) > 1 and not camera.channel:

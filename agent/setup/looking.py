@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 from msgspec import structs
 
@@ -11,12 +11,12 @@ from agent import causes, show
 from agent.ask.attempt import Deadline
 from agent.ask.discovery import round as discovery
 from agent.ask.discovery.round import DiscoveryOptions
-from agent.ask.discovery.schedule import UNICAST_PER_S
+from agent.ask.discovery.schedule import MAX_TARGETS, UNICAST_PER_S
 from agent.ask.inspection import certificate
 from agent.model import Camera, DiscoveredDevice
 from agent.setup.answers import Looking
 from agent.setup.dialogue import Dialogue
-from contract.problems import Told
+from contract.problems import Told, Words
 
 STEP_S = 0.1
 TYPED_S = 2.0
@@ -33,8 +33,13 @@ def look(looking: Looking, talk: Dialogue, *, known: Sequence[str] = ()) -> tupl
         duration_s=looking.duration,
         loopback=looking.loopback,
     )
+    size = sum(IPv4Network(subnet).num_addresses for subnet in looking.subnets)
+    if size > MAX_TARGETS:
+        raise Told(
+            f"the subnets have {size} addresses, more than the {MAX_TARGETS} asked one by one: name smaller ones",
+            f"网段共 {size} 个地址，超过逐个询问的上限 {MAX_TARGETS} 个：请填写较小的网段",
+        )
     talk.tell("正在寻找摄像机…", "looking for cameras ...")
-    size = sum(2 ** (32 - int(subnet.rpartition("/")[2])) for subnet in looking.subnets)
     found = _with_bar(lambda: discovery.probe(options, known=known), looking.duration + size / UNICAST_PER_S, talk)
     for note in found.notes:
         talk.line(f"! {causes.note(note, talk.lang)}", indent=2)
@@ -68,6 +73,16 @@ def pin(camera: Camera) -> tuple[int, str]:
     raise Told(
         f"{camera.address} shows no certificate any more: look again",
         f"{camera.address} 不再出示证书：请重试",
+    )
+
+
+def pin_wanted(camera: Camera) -> Words:
+    """What is missing in the answers about a camera that speaks HTTPS alone. Raises Told as `pin` does."""
+    port, shown = pin(camera)
+    keys = f"onvif_port: {port}, tls_pin: {shown}"
+    return Words(
+        f"it speaks HTTPS only; compare its certificate, then add {keys}",
+        f"它只用 HTTPS；核对证书后请加上 {keys}",
     )
 
 

@@ -18,7 +18,7 @@ from agent.setup.looking import known_as
 from agent.setup.plan import Login, Position, of_device
 from agent.setup.trying import Outcome
 from agent.setup.walking import WAIT_S
-from contract.problems import Told
+from contract.problems import ConfigError, Problem, Told, Unfit, both
 
 DEVICE_KEYS = (
     *("onvif_port", "rtsp_port", "onvif_path", "stream_path", "channel", "tls", "tls_pin"),
@@ -127,13 +127,19 @@ def _answered(box: Box, before: Existing, slot: str, logins: Logins, answers: An
     if not device:
         place = wanted.address or wanted.mac
         raise Told(f"no camera answers at {place}. Nothing was changed", f"{place} 没有摄像机应答。未做任何改动")
-    credentials = answering.credentials(answers, wanted.login, path, box.config, before.logins)
+    try:
+        credentials = answering.credentials(answers, wanted.login, path, box.config, before.logins)
+    except Unfit as unfit:
+        key = f"logins.{wanted.login}.password"
+        line = answering.line(path, key)
+        problem = Problem(source=str(path), line=line, key=key, code=unfit.code, params=unfit.params)
+        raise ConfigError([problem]) from None
     position = structs.replace(answering.position(wanted, device), slot=f"setup-{device.address}")
     looked = final.look([position.camera(credentials)], box.trials, box.policy, box.talk)
     (tried,), (one,) = looked.tried, looked.inspections
     if tried.outcome not in (Outcome.OPEN, Outcome.ODD):
-        why = tried.why or "HTTPS: tls_pin"
-        raise Told(f"{device.address}: {why}. Nothing was changed", f"{device.address}：{why}。未做任何改动")
+        why = looking.pin_wanted(one.camera) if tried.outcome is Outcome.TLS else both(tried.why)
+        raise Told(f"{device.address}: {why.en}. Nothing was changed", f"{device.address}：{why.zh}。未做任何改动")
     name = logins.keep(credentials, wish=wanted.login or "camera") if credentials else ""
     return _identified(structs.replace(logins.learnt(position, name, one.evidence), slot=slot), device)
 

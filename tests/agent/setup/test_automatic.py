@@ -189,6 +189,13 @@ def test_a_configuration_with_mistakes_is_mended_by_its_owner_first(
     assert "agent.yaml:2: brokr" in capsys.readouterr().err
 
 
+def test_a_network_that_would_take_minutes_is_refused(two: House, capsys: pytest.CaptureFixture[str]) -> None:
+    answers = two.answers("stove")
+    answers.write_text(answers.read_text().replace("duration: 1500ms", "subnets: [10.0.0.0/8]"))
+    assert two.setup(str(two.bundle), "--answers", str(answers)) == 2
+    assert "16777216 addresses" in capsys.readouterr().err
+
+
 def test_a_folder_that_is_not_there_names_the_installation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--lang", "zh", "setup", "--config", str(tmp_path / "none" / "agent.yaml")]) == 2
     assert "请先安装程序" in capsys.readouterr().err

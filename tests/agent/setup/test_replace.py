@@ -25,6 +25,10 @@ def test_the_binding_changes_and_nothing_else(
         new = built.canteen.camera("new").address
         answers = built.answers("new")
         answers.write_text(answers.read_text().replace("slot: new", "slot: stove"))
+        there = built.secret.rename(built.folder / "away")
+        assert built.setup("replace", "stove", "--answers", str(answers)) == 2
+        assert "answers.yaml:4: logins.kitchen.password" in capsys.readouterr().err
+        there.rename(built.secret)
         assert built.setup("replace", "nowhere", "--answers", str(answers)) == 2
         assert "it has: stove, sink" in capsys.readouterr().err
         assert built.setup("replace", "stove", "--answers", str(answers)) == 0
