@@ -124,10 +124,11 @@ def _line(text: Text, bundle: Bundle, files: Identity) -> None:
         text.remove(key)  # the certificate speaks for us
     while "broker[1]" in text:
         text.remove("broker[1]")
-    text.remove("broker[0].recovery")
     if bundle.recovery and files.recovery and "recovery" in entries.BrokerEntry.__struct_fields__:
-        word = f"credential:{files.recovery.path.name}"
-        text.put("broker[0]", "recovery", {"port": bundle.recovery[0], "password": word})
+        text.put("broker[0].recovery", "port", bundle.recovery[0])
+        text.put("broker[0].recovery", "password", f"credential:{files.recovery.path.name}")
+    else:
+        text.remove("broker[0].recovery")
 
 
 def _discovery(looking: Looking, *, fresh: bool) -> Iterator[tuple[str, object]]:
