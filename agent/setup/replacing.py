@@ -9,12 +9,12 @@ from agent.model import DiscoveredDevice, values
 from agent.setup import answers as answering
 from agent.setup import final, looking, writing
 from agent.setup.answers import Answers, Looking
-from agent.setup.asking import Walk
 from agent.setup.box import Box
 from agent.setup.editing import Text
 from agent.setup.existing import Existing
 from agent.setup.keeping import Logins
 from agent.setup.looking import known_as
+from agent.setup.opening import Opening
 from agent.setup.plan import Login, Position, of_device
 from agent.setup.trying import Outcome
 from agent.setup.walking import WAIT_S
@@ -90,8 +90,9 @@ def _asked(box: Box, before: Existing, slot: str, asked: Looking, logins: Logins
         default=_likely(found, old.address, old.identity.mac),
         explain=("请先到现场核实。", "Go there and make sure first."),
     )
-    walk = Walk(talk, box.trials, box.keeper, logins, taken=[], pictures=None)
-    opened = walk.opened(of_device(found[place], f"setup-{found[place].address}"), prefer=old.credentials or "")
+    opened = Opening(talk, box.trials, box.keeper, logins).opened(
+        of_device(found[place], f"setup-{found[place].address}"), prefer=old.credentials or ""
+    )
     if not opened:
         return None
     position, tried = opened

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from agent import settings
-from agent.setup.asking import Walk
 from agent.setup.dialogue import Dialogue
 from agent.setup.keeping import Logins
+from agent.setup.opening import Opening
 from agent.setup.plan import Keeper, Plan, Position
 from agent.setup.trying import Trials
 from tests import evil
@@ -106,10 +106,10 @@ def test_a_person_confirms_the_fingerprint(
             keeper = Keeper(built.state, Plan(config=str(built.config)))
             logins = Logins(built.etc, {}, {}, at_once=True)
             talk = Dialogue("zh")
-            walk = Walk(talk, Trials(built.state, "zh"), keeper, logins, taken=[], pictures=None)
+            opening = Opening(talk, Trials(built.state, "zh"), keeper, logins)
             monkeypatch.setattr("sys.stdin", io.StringIO(f"1\nadmin\n{PASSWORD}\n{answer}\n"))
             with front(unit.address, unit.onvif_port, certificate):
-                opened = walk.opened(place)
+                opened = opening.opened(place)
             said = capsys.readouterr().out
             assert pin in "".join(said.split())
             if answer == "n":
