@@ -1,4 +1,4 @@
-"""The command line: run, discover, doctor, inspect, status, check-config, credential.
+"""The command line: run, setup, discover, doctor, inspect, status, check-config, credential.
 
 Exit codes: 0 fine, 1 found a problem, 2 misuse, an unusable configuration, what `doctor` could not check, or `run`
 where another agent runs; `run` with an unusable configuration: 78, so that systemd does not start it for ever. JSON
@@ -69,7 +69,7 @@ def command_line(lang: str = "zh") -> "argparse.ArgumentParser":
     """All commands and their options."""
     from agent.command_line import COMMANDS, parser
 
-    acts = (_run, _check_config, _credential, _discover, _doctor, _inspect, _status)
+    acts = (_run, _setup, _check_config, _credential, _discover, _doctor, _inspect, _status)
     return parser(lang, dict(zip(COMMANDS, acts, strict=True)))
 
 
@@ -118,6 +118,12 @@ def _watch(config: Path) -> int:
         return Daemon(settings, policy).run()
     finally:
         lock.release()
+
+
+def _setup(arguments: "argparse.Namespace") -> int:
+    from agent.setup.command import run
+
+    return run(arguments)
 
 
 def _check_config(arguments: "argparse.Namespace") -> int:

@@ -9,7 +9,7 @@ from agent import __version__
 from contract.command_line import language, parser_of
 from contract.language import Say, saying
 
-COMMANDS = ("run", "check-config", "credential", "discover", "doctor", "inspect", "status")
+COMMANDS = ("run", "setup", "check-config", "credential", "discover", "doctor", "inspect", "status")
 DEFAULT_CONFIG = Path("/etc/canteen-agent/agent.yaml")
 Act = Callable[[argparse.Namespace], int]
 
@@ -32,6 +32,7 @@ def parser(lang: str, acts: Mapping[str, Act]) -> argparse.ArgumentParser:
         return added
 
     _config(command("run", "值守：监视摄像机并上报中心", "watch the cameras and tell the center"), say)
+    _setup(command("setup", "逐步设置本网关：登记、摄像机、启动", "set this box up: enrolment, cameras, service"), say)
     check = command("check-config", "列出配置文件的全部错误", "list every mistake of a configuration")
     check.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG, metavar="FILE", help=_of(say))
     keep = command(
@@ -60,15 +61,36 @@ def _json(command: argparse.ArgumentParser, say: Say) -> None:
     command.add_argument("--json", action="store_true", help=say("以 JSON 输出", "as JSON"))
 
 
-def _discover(find: argparse.ArgumentParser, say: Say) -> None:
+def _setup(setup: argparse.ArgumentParser, say: Say) -> None:
+    words = say(
+        "中心发放的文件（.canteen）；或 replace 点位编号：该点位换了摄像机",
+        "the file that the center made (.canteen); or replace SLOT: another camera stands there",
+    )
+    setup.add_argument("words", nargs="*", metavar="BUNDLE | replace SLOT", help=words)
+    answers = say("不提问，按此文件设置", "ask nothing: everything stands in this file")
+    setup.add_argument("--answers", type=Path, metavar="FILE", help=answers)
+    resume = say("继续上次中断的设置", "go on with a setup that was broken off")
+    setup.add_argument("--resume", action="store_true", help=resume)
+    again = say("允许改登记为另一个网关", "the box may become another gateway")
+    setup.add_argument("--again", action="store_true", help=again)
+    _where(setup, say)
+    _config(setup, say)
+
+
+def _where(command: argparse.ArgumentParser, say: Say) -> None:
+    """Where cameras are looked for."""
     where = say("网卡名或地址；默认为所有合适的", "interface or address; default: every suitable one")
-    find.add_argument("--interface", action="append", default=[], metavar="NAME", help=where)
+    command.add_argument("--interface", action="append", default=[], metavar="NAME", help=where)
     each = say("并逐个询问该网段的地址", "also ask each address of it")
-    find.add_argument("--subnet", action="append", default=[], metavar="CIDR", help=each)
+    command.add_argument("--subnet", action="append", default=[], metavar="CIDR", help=each)
+    loopback = say("也探测回环网卡（模拟器）", "probe the loopback interface too (simulator)")
+    command.add_argument("--loopback", action="store_true", help=loopback)
+
+
+def _discover(find: argparse.ArgumentParser, say: Say) -> None:
+    _where(find, say)
     seconds = say("收听秒数，1 至 60", "seconds to listen, 1 to 60")
     find.add_argument("--timeout", type=float, default=4.5, metavar="S", help=seconds)
-    loopback = say("也探测回环网卡（模拟器）", "probe the loopback interface too (simulator)")
-    find.add_argument("--loopback", action="store_true", help=loopback)
     _json(find, say)
 
 

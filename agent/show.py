@@ -230,14 +230,14 @@ def asking(addresses: int, wait_s: float, lang: str) -> Iterator[None]:
 
 
 @contextmanager
-def progress(total: int, lang: str) -> Iterator[Callable[[], None]]:
-    """A bar on standard error while cameras are asked, on a terminal only; the result is called after each camera."""
+def progress(total: int, lang: str, words: str = "") -> Iterator[Callable[[], None]]:
+    """A bar on standard error, on a terminal only; the result is called after each step. `words`: what goes on."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    words = "检测摄像机" if lang == "zh" else "inspecting cameras"
+    words = words or ("检测摄像机" if lang == "zh" else "inspecting cameras")
     with Progress(
         *columns,
         console=console,

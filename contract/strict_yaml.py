@@ -6,7 +6,7 @@ no tag, alias, merge key or YAML 1.1 surprise (`no`, `0123`, `12:34`) exists. Wh
 
 import re
 from collections.abc import Iterator
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Literal, NamedTuple, NoReturn, TypeVar
 
 import yaml
 
@@ -15,7 +15,8 @@ from contract.nodes import Listing, Mapping, Node, Scalar
 from contract.problems import ConfigError, Problem, Unfit, Words, both
 from contract.shape import Found, shape
 
-__all__ = ["ConfigError", "Duration", "Found", "Problem", "Unfit", "Words", "find", "form", "leaf", "load"]
+__all__ = ["ConfigError", "Duration", "Found", "Place", "Problem", "Unfit", "Words", "find", "form", "leaf", "load"]
+__all__ += ["places"]
 
 T = TypeVar("T")
 
@@ -175,3 +176,82 @@ _WHY = {
     "indentation": _INDENTATION,
 }
 """Part of the parser's sentence -> ours. Its own is not repeated: it may quote a character of a password."""
+
+
+# ---- where values stand -------------------------------------------------------------------------
+
+
+class Place(NamedTuple):
+    """Where a value stands: characters `begin` to `end`. `key`: where its key begins, -1 in a list.
+
+    `flow`: written between brackets.
+    """
+
+    begin: int
+    end: int
+    key: int
+    kind: Literal["scalar", "list", "mapping"]
+    flow: bool
+
+
+def _at(mark: Any) -> int:
+    """The character of a mark; -1 where the parser gives none."""
+    return int(mark.index) if mark else -1
+
+
+class _Open:
+    """A collection whose end has not come yet."""
+
+    def __init__(self, path: str, key: int, event: yaml.CollectionStartEvent) -> None:
+        self.path, self.key, self.begin, self.end = path, key, _at(event.start_mark), _at(event.start_mark)
+        self.is_list, self.flow = isinstance(event, yaml.SequenceStartEvent), bool(event.flow_style)
+        self.count, self.name, self.name_at = 0, "", -1
+
+    def takes_key(self, event: yaml.Event) -> bool:
+        """Whether the event is the key of the next value."""
+        if self.is_list or self.name_at >= 0 or not isinstance(event, yaml.ScalarEvent):
+            return False
+        self.name, self.name_at = event.value, _at(event.start_mark)
+        return True
+
+    def next(self) -> tuple[str, int]:
+        """Path and key of the value that comes now."""
+        if self.is_list:
+            self.count += 1
+            return f"{self.path}[{self.count - 1}]", -1
+        at, self.name_at = self.name_at, -1
+        return (f"{self.path}.{self.name}" if self.path else self.name), at
+
+
+def places(text: str) -> dict[str, Place]:
+    """Where each value of a document stands, by its key as problems name it; "" = the whole.
+
+    The document is one that `load` accepts, so that keys are texts and nothing is an alias.
+    """
+    found: dict[str, Place] = {}
+    open_: list[_Open] = []
+    parser = _Parser(text)
+    try:
+        while parser.check_event():
+            event = parser.get_event()
+            if isinstance(event, yaml.CollectionEndEvent):
+                ended = open_.pop()
+                end = _at(event.end_mark) if ended.flow else ended.end
+                found[ended.path] = Place(
+                    ended.begin, end, ended.key, "list" if ended.is_list else "mapping", ended.flow
+                )
+            elif isinstance(event, yaml.NodeEvent) and not (open_ and open_[-1].takes_key(event)):
+                path, key = open_[-1].next() if open_ else ("", -1)
+                if isinstance(event, yaml.CollectionStartEvent):
+                    open_.append(_Open(path, key, event))
+                    continue
+                begin = _at(event.start_mark)
+                end = max(begin, len(text[: _at(event.end_mark)].rstrip()))  # a block's ends with what follows it
+                found[path] = Place(begin, end, key, "scalar", flow=False)
+            else:
+                continue
+            if open_:
+                open_[-1].end = max(open_[-1].end, end)
+    finally:
+        parser.dispose()
+    return found

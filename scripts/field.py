@@ -17,7 +17,7 @@ from pathlib import Path
 from scripts import page
 from scripts.box import USER, Box, Typed, debootstrap
 from scripts.site import UPLINK, Site
-from scripts.surroundings import BROKER, CAMERAS, Surroundings
+from scripts.surroundings import BROKER, CAMERAS, GATEWAY, Surroundings
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_S = 300
@@ -117,7 +117,7 @@ class Trial:
         get = "sudo apt-get -q install -y"
         back = "sudo apt-get -q purge -y --auto-remove"
         if self.deb:
-            first = install.index("sudo canteen-agent discover")
+            first = next(number for number, one in enumerate(install) if "canteen-agent setup" in one)
             return ["sudo apt-get update", f"{get} ~/canteen-agent.deb", *install[first:]], [f"{back} canteen-agent"]
         if self.offline:
             python = "python3 python3-venv"
@@ -133,6 +133,7 @@ class Trial:
         """What the center gives the electrician, in the home folder."""
         home = self.box.root / "home" / USER
         shutil.copy(self.folder / "ca.pem", home / "ca.pem")
+        shutil.copy(self.folder / f"{GATEWAY}.canteen", home)
         if self.deb:
             shutil.copy(self.deb, home / "canteen-agent.deb")
             return
@@ -155,14 +156,27 @@ class Trial:
 
     def _type(self, command: str) -> Typed:
         _say(f"$ {command}")
-        answers = [f"{word}\n" for who, word in self.around.passwords.items() if command.endswith(f"credential {who}")]
-        done = self.box.type(command, "".join(answers), uplink=self._downloads(command))
+        done = self.box.type(command, self._answers(command), uplink=self._downloads(command))
         print(done.said.rstrip(), flush=True)
         if done.code and not (done.code == 1 and any(one in command for one in MAY_FIND)):
             raise Failed(f"{command!r} ended with {done.code}")
         if any(word in done.said for word in self.around.passwords.values()):
             raise Failed(f"{command!r} shows a password")
         return done
+
+    def _answers(self, command: str) -> str:
+        """What is typed when it asks; an empty line is Enter."""
+        passwords = self.around.passwords
+        if command.endswith(".canteen"):
+            login = ["", "viewer", passwords["camera"]]
+            cameras = [
+                ["", *(login if not number else [""]), slot, zone, ""]
+                for number, (slot, zone, _) in enumerate(CAMERAS.values())
+            ]
+            return "\n".join(["", "", *(word for camera in cameras for word in camera), "", "", "", ""])
+        if "canteen-agent setup" in command:
+            return "\n" * 10
+        return "".join(f"{word}\n" for who, word in passwords.items() if command.endswith(f"credential {who}"))
 
     def _downloads(self, command: str) -> bool:
         return "apt-get" in command or ("scripts/install" in command and not self.offline)
@@ -185,7 +199,7 @@ class Trial:
         memory = re.search(r"VmRSS:\s+(\d+)", status)
         _say(f"the service: pid {pid}, {int(memory[1]) // 1024 if memory else 0} MB resident")
         loaded = self.box.run("ls", "-l", "/run/credentials/canteen-agent.service")
-        if "canteen_mqtt" not in loaded or "canteen_camera" not in loaded:
+        if "canteen_gateway.key" not in loaded or "canteen_camera" not in loaded:
             raise Failed(f"credentials were not loaded: {loaded}")
         asked = self.box.run(
             "setpriv", "--reuid=nobody", "--regid=canteen-agent", "--clear-groups", "canteen-agent", "status"

@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,8 @@ from scripts.site import UPLINK, Site
 from scripts.stage import tool
 
 CITY, GATEWAY, BROKER = "4101", "zz-no7-school", "mqtt.example.org"
+GUARDED = 8885
+"""The port at which a box shows its certificate."""
 CAMERAS = {
     "192.168.1.64": ("cook-1", "烹饪间", "hikvision-dome"),
     "192.168.1.65": ("wash-1", "洗消间", "dahua-bullet"),
@@ -94,9 +97,34 @@ class Surroundings:
         out = ["-days", "30", "-extfile", str(self.folder / "names"), "-out", made["broker.pem"]]
         for words in (["req", *authority], ["req", *request], ["x509", *sign, *out]):
             subprocess.run(["openssl", *words], check=True, capture_output=True)
+        self._bundle()
+
+    def _bundle(self) -> None:
+        """What the center hands out for this gateway: a file with the way to the broker and a certificate."""
+        key, request, pem = (self.folder / f"gateway.{kind}" for kind in ("key", "csr", "pem"))
+        new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(key)]
+        asked = ["req", *new, "-subj", f"/CN={CITY}\\/{GATEWAY}", "-out", str(request)]
+        by = ["-CA", str(self.folder / "ca.pem"), "-CAkey", str(self.folder / "ca.key"), "-CAcreateserial"]
+        signed = ["x509", "-req", "-in", str(request), *by, "-days", "30", "-out", str(pem)]
+        for words in (asked, signed):
+            subprocess.run(["openssl", *words], check=True, capture_output=True)
+        now = datetime.now(UTC)
+        about = {
+            "version": 1,
+            "gateway": GATEWAY,
+            "city": CITY,
+            "name": None,
+            "broker": {"host": BROKER, "port": GUARDED},
+            "issued": now.isoformat(),
+            "expires": (now + timedelta(days=30)).isoformat(),
+        }
+        (self.folder / "bundle.json").write_text(json.dumps(about))
+        with tarfile.open(self.folder / f"{GATEWAY}.canteen", "w:gz") as archive:
+            for name in ("bundle.json", "ca.pem", "gateway.pem", "gateway.key"):
+                archive.add(self.folder / name, name)
 
     def _broker_files(self) -> None:
-        """config/broker as shipped, and beside it the listener for boxes: TLS with user and password."""
+        """config/broker as shipped, and beside it the listeners for boxes: TLS with password, or with certificate."""
         users, acl = self.folder / "users", self.folder / "acl"
         users.touch(mode=0o600)
         for user, who in ((f"{CITY}/{GATEWAY}", "mqtt"), ("center", "center")):
@@ -109,7 +137,12 @@ class Surroundings:
         )
         tls = f"cafile {self.folder}/ca.pem\ncertfile {self.folder}/broker.pem\nkeyfile {self.folder}/broker.key\n"
         login = f"allow_anonymous false\npassword_file {users}\nacl_file {acl}\nuse_username_as_clientid true\n"
-        (self.folder / "mosquitto.conf").write_text(f"user root\n{shipped}\nlistener 8883 {UPLINK}\n{tls}{login}")
+        shown = (
+            f"require_certificate true\nuse_identity_as_username true\nacl_file {acl}\nuse_username_as_clientid true\n"
+        )
+        by_password, by_certificate = (f"listener {port} {UPLINK}\n{tls}" for port in (8883, GUARDED))
+        listeners = f"{by_password}{login}\n{by_certificate}allow_anonymous false\n{shown}"
+        (self.folder / "mosquitto.conf").write_text(f"user root\n{shipped}\n{listeners}")
 
     def _registry(self) -> None:
         accepted = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()

@@ -16,7 +16,7 @@ WAITING = frozenset(
     {"test_own_link", "test_daemon_pictures", "test_clock_jumps", "test_path_mtu", "test_promise", "test_login_pause"}
     | {"test_supervision", "test_zoom_focus", "test_stopping", "test_daemon", "test_identity", "test_identity_netns"}
     | {"test_uplink", "test_hostile_lan", "test_gstreamer", "test_journal_disks"}
-    | {"test_installing", "test_broker", "test_running"}
+    | {"test_installing", "test_broker", "test_running", "test_walk", "test_automatic", "test_replace", "test_pins"}
 )
 """Modules whose tests take long because they wait."""
 

@@ -44,6 +44,7 @@ FLOORS = {
     "hand_logins": 9,
     "command_line": 9,
     "doctor": 10,
+    "setup": 10,
     "cli": 11,
     "__main__": 12,
 }

@@ -160,6 +160,11 @@ def from_bytes(content: bytes, path: Path) -> Secret:
     return _checked(text)
 
 
+def of_text(text: str) -> str:
+    """A password as it was typed, which can be kept. Raises Unfit."""
+    return _checked(text).reveal()
+
+
 def _checked(text: str) -> Secret:
     if len(text) > MAX_CHARS or _CONTROL.search(text):
         raise Unfit("secret_form", limit=MAX_CHARS)
