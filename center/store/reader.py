@@ -17,8 +17,10 @@ from center.intervals import Intervals, Span, normal
 from center.model import Act, Aside, Bound, LostRow, Piece, Position, RunRow
 from center.registry.tree import Region
 from center.store import bulk
+from center.store.cameras import Cameras
 from center.store.lists import IN_SERVICE, Lists
 from center.store.outside import Outside
+from center.store.people import People
 from center.store.registered import (
     TABLES,
     audit,
@@ -86,7 +88,7 @@ ORDER BY coalesce(a.generation, -1), r.gateway
 """
 
 
-class Reader(Lists, Outside):
+class Reader(Lists, Outside, People, Cameras):
     """Reads what the center holds, within one transaction."""
 
     def __init__(self, connection: Connection) -> None:

@@ -23,6 +23,7 @@ from center.model import (
 from center.store import bulk, giving_up, rebuilt
 from center.store import statements as s
 from center.store.outside import Entering
+from center.store.people import Admitting
 from center.store.reader import Copy, Reader
 from center.store.schema import (
     OWN,
@@ -52,7 +53,7 @@ QUARANTINE_BYTES = 4096
 _SEQ = ("gateway", "store", "seq")
 
 
-class Writer(Reader, Entering):
+class Writer(Reader, Entering, Admitting):
     """Writes what has arrived, within one transaction."""
 
     def _put(self, table: sa.Table, columns: Sequence[str], rows: Sequence[bulk.Row], then: str) -> None:
