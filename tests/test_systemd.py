@@ -8,10 +8,11 @@ import pytest
 
 FOLDER = Path(__file__).resolve().parent.parent / "systemd"
 UNIT, CENTER = FOLDER / "canteen-agent.service", FOLDER / "canteen-center.service"
+WEB = FOLDER / "canteen-center-web.service"
 pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
 
-@pytest.fixture(params=[UNIT, CENTER], ids=["agent", "center"])
+@pytest.fixture(params=[UNIT, CENTER, WEB], ids=["agent", "center", "web"])
 def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The unit with a program that exists on this machine, for systemd checks that it does."""
     lines = request.param.read_text().splitlines()
@@ -39,8 +40,9 @@ def test_a_center_that_cannot_do_what_it_is_asked_is_not_tried_for_ever() -> Non
     """systemd leaves it alone after the exit code of misuse; any other end is begun anew."""
     from center.commands import MISUSE
 
-    lines = CENTER.read_text().splitlines()
-    assert {"Restart=always", f"RestartPreventExitStatus={MISUSE}"} <= set(lines)
+    for file in (CENTER, WEB):
+        lines = file.read_text().splitlines()
+        assert {"Restart=always", f"RestartPreventExitStatus={MISUSE}"} <= set(lines)
 
 
 def test_it_is_ready_when_it_says_so_and_watched_over() -> None:
