@@ -3,7 +3,7 @@
 import argparse
 
 from center.arguments import Making, Misuse, host_and_port, now_ms, policy_of
-from center.commands import FINE
+from center.commands import FINE, PROBLEM
 from center.commands.assessment import kept
 from center.forms import err
 from center.placing import folder
@@ -38,10 +38,10 @@ def _web(options: argparse.Namespace) -> int:
     try:
         listening = opened(host, port)
         err(f"http://{options.listen}/")
-        serve(Site(store, policy, options.days, now_ms, behind_tls=options.behind_tls), listening)
+        told = serve(Site(store, policy, options.days, now_ms, behind_tls=options.behind_tls), listening)
     finally:
         store.close()
-    return FINE
+    return FINE if told else PROBLEM
 
 
 def lacking(error: ModuleNotFoundError) -> Misuse:

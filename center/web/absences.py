@@ -74,15 +74,15 @@ def _row(visit: Visit, one: Cause) -> list[Cell]:
     ms = now.at_ms - one.since_ms
     return [
         Cell(f"{first.place} {first.unit_name}", link=visit.url("units", first.unit), mark="name"),
-        Cell(names, link=alone),
+        Cell(names, link=alone, mark="some"),
         Cell(str(len(one.positions)), len(one.positions)),
         cells.state(first, lang),
         Cell(lasted(ms, lang), ms),
-        Cell(minute(one.since_ms), one.since_ms),
+        Cell(minute(one.since_ms), one.since_ms, mark="some"),
         Cell(cause_words(first.cause, lang)),
         Cell(cells.to_do(first.cause, lang)),
         cells.telephone(first.telephone),
-        Cell(first.gateway),
+        Cell(first.gateway, mark="whole"),
         heard(now, first.gateway, visit),
     ]
 
@@ -91,7 +91,7 @@ def heard(now: Moment, gateway: str, visit: Visit) -> Cell:
     """The age of a gateway's last sign of life; grey, and in words, where it is older than it may be."""
     at = now.heard.get(gateway, 0)
     if not at:
-        return Cell(visit.say("从未", "never") if gateway else "", 0, mark="stale")
+        return Cell(visit.say("从未", "never") if gateway else "", 0, mark="stale" if gateway else "")
     age = now.at_ms - at
     if age <= visit.site.rules.dark_after_ms:
         return Cell(visit.say(f"{age // 1000} 秒前", f"{age // 1000} s ago"), at)

@@ -32,7 +32,8 @@ TO_DO = {
 
 def to_do(cause: str, lang: str) -> str:
     """What the person who stands before it can do."""
-    return TO_DO[cause][lang == "en"] if cause in CAUSES else advice(cause, Clause.ONLINE, lang)
+    told = advice(cause, Clause.ONLINE, lang)
+    return TO_DO[cause if cause in CAUSES else ""][lang == "en"] if told == cause else told
 
 
 def share(numerator: int, denominator: int, lang: str, mark: str = "") -> Cell:
@@ -43,11 +44,12 @@ def share(numerator: int, denominator: int, lang: str, mark: str = "") -> Cell:
 
 def rate_title(name: Name, deciding: Name, lang: str) -> str:
     """A star marks the reading that decides."""
-    return f"{word('rate', lang)}·{word(f'reading_{name}', lang)}{'*' * (name == deciding)}"
+    between = " · " if lang == "en" else "·"
+    return f"{word('rate', lang)}{between}{word(f'reading_{name}', lang)}{'*' * (name == deciding)}"
 
 
 def verdict(row: Assessed, lang: str) -> Cell:
-    return Cell(word(row.verdict, lang), VERDICTS.index(row.verdict), mark=MARKS[row.verdict])
+    return Cell(word(row.verdict, lang), VERDICTS.index(row.verdict), mark=f"{MARKS[row.verdict]} whole".strip())
 
 
 def readings(row: Assessed | Row) -> dict[Name, tuple[int, int]]:
@@ -96,4 +98,4 @@ def cause(one: Absent, lang: str) -> Cell:
 def telephone(number: str) -> Cell:
     """It can be called from the page where it is one."""
     plain = "".join(c for c in number if c in "+0123456789")
-    return Cell(number, link=f"tel:{plain}" if len(plain) >= 5 else "")
+    return Cell(number, link=f"tel:{plain}" if len(plain) >= 5 else "", mark="whole")

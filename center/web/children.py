@@ -53,7 +53,7 @@ def children(visit: Visit, here: Place, figures: Figures | Missing, kind: str) -
     keys = [one.code for one in tree.rows()] if not here.region.parent else []
     keys += sorted((set(units) | set(of)) - set(keys))
     own = visit.say("市本级", "of the city itself") if here.region.parent else OWN_UNITS
-    names = {key: own if key == code else tree[key].name for key in keys}
+    names = {key: own if key == code else visit.place(key) for key in keys}
     found = [Child(key, names[key], counted(units[key], absents[key]), of.get(key)) for key in keys]
     return sorted(found, key=lambda one: one.worst)
 

@@ -12,7 +12,7 @@ def region_crumbs(visit: Visit, code: str) -> Crumbs:
     tree: Tree = visit.now.tree
     chain = [one for one in tree.chain(code) if visit.scope.region_seen(tree, one)]
     month = visit.params.get("month", "")
-    return [(tree[one].name, visit.url("places", one, month=month)) for one in reversed(chain)]
+    return [(visit.place(one), visit.url("places", one, month=month)) for one in reversed(chain)]
 
 
 def ending(crumbs: Crumbs, name: str) -> Crumbs:

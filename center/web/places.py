@@ -52,7 +52,7 @@ def place(request: Request) -> Response:
     else:
         columns, rows = _place_table(visit, here, figures, kind)
         level = region.kind
-    title = OWN_UNITS if own and not region.parent else region.name
+    title = OWN_UNITS if own and not region.parent else visit.place(code)
     crumbs = region_crumbs(visit, code)
     crumbs = ending(crumbs, title) if own else [*crumbs[:-1], (title, "")]
     return table_page(
@@ -101,10 +101,10 @@ def _place_table(
     say, lang, deciding = visit.say, visit.lang, visit.site.rule.deciding
     columns = [
         Column("name", say("地区", "place")),
-        Column("now", say("在线/应有", "online/registered"), "online", figure=True),
+        Column("now", say("在线/应有", "online / registered"), "online", figure=True),
         Column("offline", word("offline", lang), "offline", figure=True),
         Column("verdict", word("verdict", lang), "verdict"),
-        Column("covered", say("已建/应建", "covered/obligated"), "coverage", figure=True),
+        Column("covered", say("已建/应建", "covered / obligated"), "coverage", figure=True),
         Column("coverage", word("coverage", lang), "coverage", figure=True),
         *(Column(name, cells.rate_title(name, deciding, lang), f"reading_{name}", figure=True) for name in NAMES),
         Column("evidence", word("evidence", lang), "evidence", figure=True),
@@ -126,7 +126,7 @@ def _place_table(
                 Cell(one.name, link=link, mark="name"),
                 cells.standing(one.standing, lang) if one.standing.registered else nothing_here,
                 Cell(str(one.standing.offline), one.standing.offline, mark="bad" if one.standing.offline else ""),
-                *(_month_cells(one.row, before.get(one.key), lang) if one.row else [Cell("-", 9)] * 10),
+                *(_month_cells(one.row, before.get(one.key), lang) if one.row else [Cell("-", 9, mark="none")] * 10),
             ]
         )
     return columns, rows
@@ -156,7 +156,7 @@ def _unit_table(
     deciding = visit.site.rule.deciding
     columns = [
         Column("name", say("单位", "unit")),
-        Column("now", say("在线/应有", "online/registered"), "online", figure=True),
+        Column("now", say("在线/应有", "online / registered"), "online", figure=True),
         Column("lasting", word("lasting", lang), "lasting", figure=True),
         Column("cause", word("reason", lang), "cause"),
         Column("telephone", word("telephone", lang)),
@@ -179,7 +179,7 @@ def _unit_table(
         causes = "、".join(dict.fromkeys(cause_words(one.cause, lang) for one in its))
         ms = visit.now.at_ms - its[0].since_ms if its else 0
         row = figures.row("unit", unit.unit) if isinstance(figures, Figures) else None
-        shares = [Cell("-", 9)] * 2
+        shares = [Cell("-", 9, mark="none")] * 2
         if row:
             known = (row.on_ms + row.off_ms, row.e_ms)
             shares = [cells.share(*cells.readings(row)[deciding], lang), cells.share(*known, lang)]

@@ -1,7 +1,9 @@
 """The pages on a port. Only here is uvicorn known."""
 
 import logging
+import signal
 import socket
+import threading
 
 import uvicorn
 
@@ -45,10 +47,19 @@ def server_of(site: Site) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-def serve(site: Site, listening: socket.socket) -> None:
-    """Until SIGTERM or SIGINT."""
+def serve(site: Site, listening: socket.socket) -> bool:
+    """Until SIGTERM or SIGINT; False where it ended by itself."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    try:
-        server_of(site).run(sockets=[listening])
-    finally:
-        site.shelf.close()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    server = server_of(site)
+    # in a thread: in the main one uvicorn would end the process by the signal, and nothing would be closed
+    running = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    running.start()
+    while running.is_alive() and not stop.wait(0.5):
+        pass
+    server.should_exit = True
+    running.join()
+    site.shelf.close()
+    return stop.is_set()

@@ -80,7 +80,7 @@ def span_of(period: str, visit: Visit) -> Span:
 
 def _heads(lang: str) -> list[str]:
     more = (
-        ("longest outage", "first cause", "checked by hand") if lang == "en" else ("最长中断", "首要原因", "人工核查")
+        ("longest outage", "why unknown", "checked by hand") if lang == "en" else ("最长离线", "未知的原因", "人工核查")
     )
     return [word("zone", lang), *(lifeline.NAMES[state][lang == "en"] for state in lifeline.STATES), *more]
 

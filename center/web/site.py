@@ -125,6 +125,11 @@ class Visit:
             raise Wrongly(f"参数 {name} 只能是：{'、'.join(choices)}", f"{name} is one of: {', '.join(choices)}")
         return told
 
+    def place(self, code: str) -> str:
+        """The name of a locality."""
+        region = self.now.tree[code]
+        return region.name_en or region.name if self.lang == "en" else region.name
+
     @property
     def month(self) -> str:
         """Raises Wrongly."""

@@ -16,6 +16,8 @@ from center.web.lifeline import Piece
 from center.web.site import Visit
 from center.web.story import faults
 
+MINUTE_MS = 60_000
+
 
 class Time(NamedTuple):
     """One span. `sums`: (state, length). `trouble`: why there is none."""
@@ -63,8 +65,15 @@ def row_of(one: Piece, lang: str) -> tuple[str, ...]:
         f"{lifeline.NAMES[one.state][2 + english]} {lifeline.NAMES[one.state][english]}",
         f"{local(one.begin):%m-%d %H:%M:%S}",
         f"{local(one.end):%m-%d %H:%M:%S}",
-        lasted(one.end - one.begin, lang),
+        _length(one.end - one.begin, lang),
         lifeline.WHY[one.why][english],
         evidence,
         lifeline.COUNTS[one.state][english],
     )
+
+
+def _length(ms: int, lang: str) -> str:
+    """As everywhere; of less than a minute the seconds."""
+    if ms >= MINUTE_MS:
+        return lasted(ms, lang)
+    return f"{ms / 1000:g} s" if lang == "en" else f"{ms / 1000:g}秒"

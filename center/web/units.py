@@ -74,9 +74,9 @@ def unit_page(request: Request) -> Response:
                 cells.state(one, lang) if one else Cell(word("online", lang), mark="good"),
                 Cell(lasted(ms, lang) if one else "", ms),
                 Cell(cause_words(one.cause, lang) if one else ""),
-                cells.share(*cells.readings(row)[deciding], lang) if row else Cell("-", 9),
+                cells.share(*cells.readings(row)[deciding], lang) if row else Cell("-", 9, mark="none"),
                 heard(now, bound.gateway if bound else "", visit),
-                Cell(f"{bound.gateway} {bound.slot}" if bound else ""),
+                Cell(f"{bound.gateway} {bound.slot}" if bound else "", mark="whole"),
             ]
         )
     rows.sort(key=lambda its: -its[2].by)
@@ -88,6 +88,7 @@ def unit_page(request: Request) -> Response:
         title=unit.name,
         crumbs=ending(region_crumbs(visit, unit.region), unit.name),
         unit=unit,
+        telephone=cells.telephone(unit.telephone),
         lead=lead(visit, counted([unit], absents), absents),
         missing=figures if isinstance(figures, Missing) else None,
         shares=_shares(visit, figures, unit),
@@ -117,20 +118,15 @@ def lead(visit: Visit, count: Count, absents: Sequence[Absent]) -> Lead:
 
 
 def _shares(visit: Visit, figures: Figures | Missing, unit: UnitRow) -> list[tuple[str, str, str, str]]:
-    """(name, percent, numerator/denominator, definition) of the month."""
+    """(name, percent, numerator/denominator, definition) of the month; times as people say them."""
     row = figures.row("unit", unit.unit) if isinstance(figures, Figures) else None
     if row is None:
         return []
-    found = [
-        (
-            cells.rate_title(name, visit.site.rule.deciding, visit.lang),
-            *_told(*cells.readings(row)[name]),
-            f"reading_{name}",
-        )
-        for name in NAMES
+    lang, deciding = visit.lang, visit.site.rule.deciding
+    its = {f"reading_{name}": (cells.rate_title(name, deciding, lang), *cells.readings(row)[name]) for name in NAMES}
+    its["evidence"] = (word("evidence", lang), row.on_ms + row.off_ms, row.e_ms)
+    timed = ("reading_time", "evidence")
+    return [
+        (title, percent(*both), "/".join(lasted(n, lang) if about in timed else str(n) for n in both), about)
+        for about, (title, *both) in its.items()
     ]
-    return [*found, (word("evidence", visit.lang), *_told(row.on_ms + row.off_ms, row.e_ms), "evidence")]
-
-
-def _told(numerator: int, denominator: int) -> tuple[str, str]:
-    return percent(numerator, denominator), f"{numerator}/{denominator}"

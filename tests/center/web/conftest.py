@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from center.arguments import now_ms
 from center.store import Store
 from center.web.passwords import digest
 from tests.center.filled import filled
@@ -32,6 +33,9 @@ TOKEN = "token"
 
 def admit(database: str) -> None:
     store = Store(database)
+    now = now_ms()
+    with store.write() as tx:  # the center has heard all day
+        tx.put_uptime(now - 86_400_000, now)
     for name, (role, scope) in ACCOUNTS.items():
         add_account(store, name, role, scope)
         with store.write() as tx:
@@ -54,6 +58,11 @@ def _standing(database: str, _folder: Path) -> None:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    one = Served(filled(_standing, str(tmp_path / "center.db")))
+    database = filled(_standing, str(tmp_path / "center.db"))
+    store = Store(database)
+    with store.read() as reader:
+        filled_ms = max(reader.heard_to().values())
+    store.close()
+    one = Served(database, clock=lambda: filled_ms)  # it was filled once, and is looked at then by all
     yield one
     one.close()

@@ -14,10 +14,12 @@ from tests.center.web.served import Served
 PATIENCE_S = 240
 PATHS = {
     "province": "/places/41",
+    "english": "/places/41?lang=en",
     "county": "/places/410105",
     "now": "/now/41",
     "unit": "/units/U1",
     "camera": "/positions/P1",
+    "sheet": "/sheets/U1?period=week",
     "definitions": "/definitions",
 }
 PROBE = """<!doctype html><meta charset="utf-8"><body style="margin:0"><p id="told"></p><iframe id="f" style="border:0;
@@ -100,3 +102,11 @@ def test_nothing_reaches_beyond_the_screen(browser: str, served: Served, tmp_pat
             shot = Path(shots) / f"{name}-{width}.png"
             size = f"--window-size={max(width, 500) if width > 500 else width},{min(told[name]['height'], 2400)}"
             run(browser, tmp_path, size, f"--screenshot={shot}", (tmp_path / f"{name}.html").as_uri())
+
+
+def test_a_school_prints_one_page(browser: str, served: Served, tmp_path: Path) -> None:
+    """Its sheet, with room for what was found and a signature."""
+    saved(served, tmp_path)
+    page = tmp_path / "sheet.pdf"
+    run(browser, tmp_path, "--no-pdf-header-footer", f"--print-to-pdf={page}", (tmp_path / "sheet.html").as_uri())
+    assert len(re.findall(rb"/Type /Page\b(?!s)", page.read_bytes())) == 1

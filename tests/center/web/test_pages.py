@@ -347,10 +347,15 @@ def test_one_cause_is_one_line(served: Served) -> None:
 
 
 def test_the_age_of_what_is_shown_is_in_words(served: Served) -> None:
-    """A center that heard nothing for long says so; so does each line of a gateway."""
-    words = served.browser("sheng").get("/now/41").words
-    assert "中心" in words
+    """Each line of a silent gateway says since when; a center that heard nothing for long says so above all."""
+    browser = served.browser("sheng")
+    words = browser.get("/now/41").words
     assert re.search(r"2小时\d+分前", words)
+    assert "未收到报文" not in words
+    then = served.site.clock_ms() + 3 * 3_600_000
+    later = Served(served.store.where, clock=lambda: then)
+    assert re.search(r"中心已 3小时\d+分 未收到报文", later.browser("sheng").get("/now/41").words)
+    later.close()
 
 
 def test_english_by_the_browser_or_by_the_url(served: Served) -> None:
