@@ -244,7 +244,8 @@ def test_the_login_leads_to_no_other_site(wanted: str) -> None:
 def test_logins_and_failures_are_on_record(quick: Served, capsys: pytest.CaptureFixture[str]) -> None:
     """Who, from where, with which outcome; no password, no token."""
     quick.browser().login("sheng", "wrong password")
-    one = quick.browser("sheng")
+    one = quick.browser()
+    assert one.login("sheng").status == 303
     capsys.readouterr()
     assert main(["user", "log", "--database", quick.store.where, "--json"]) == 0
     told = capsys.readouterr().out
