@@ -15,10 +15,10 @@ from center.registry.tree import Tree
 from center.show import Plain, minute, word
 from center.store import Reader, Store
 from center.store.people import Account, WebAct
+from center.web.scope import ROLES
 from contract.problems import unreadable
 
 NAME = re.compile(r"[A-Za-z0-9\u4e00-\u9fff][A-Za-z0-9\u4e00-\u9fff._-]{1,39}")
-ROLES = ("province", "city", "county", "unit", "engineer")
 HOURS = 24
 MOST = 200
 
@@ -29,7 +29,7 @@ def add(making: Making) -> None:
     new = making.command("add", _add, "新增账号", "a new account")
     _named(new, making)
     role = say("角色", "what it is for")
-    new.add_argument("--role", required=True, choices=ROLES, help=role)
+    new.add_argument("--role", required=True, choices=tuple(ROLES), help=role)
     where = new.add_mutually_exclusive_group(required=True)
     where.add_argument("--region", metavar="CODE|NAME", help=say("可见的省、市、县", "the region it sees"))
     where.add_argument("--unit", metavar="ID", help=say("可见的单位编号", "the unit it sees"))

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from center.absent import CAUSES, Absent, cause_words
+from center.absent import CAUSES, Absent
 from center.days.engine import Assessed, Row
 from center.rate import Count, percent
 from center.readings import NAMES, Name
@@ -89,10 +89,6 @@ def standing(count: Count, lang: str) -> Cell:
 
 def state(one: Absent, lang: str) -> Cell:
     return Cell(word(one.state, lang), mark=STATES[one.state])
-
-
-def cause(one: Absent, lang: str) -> Cell:
-    return Cell(cause_words(one.cause, lang))
 
 
 def telephone(number: str) -> Cell:

@@ -11,8 +11,7 @@ ROLES = {
     "unit": ("单位", "unit"),
     "engineer": ("运维", "engineer"),
 }
-KINDS = {"province": ("province",), "city": ("city",), "county": ("county", "zone")}
-"""Role -> the kinds of region that it may have as its scope."""
+"""What an account is for -> its name."""
 
 
 class Scope(NamedTuple):

@@ -16,7 +16,7 @@ from center.store.people import Account
 from center.web import passwords
 from center.web.admission import Admission
 from center.web.moment import FRESH_MS, Moment, Moments
-from center.web.scope import Scope
+from center.web.scope import ROLES, Scope
 from center.web.shelf import Figures, Missing, Policied, Shelf
 from contract.language import saying
 from contract.policy import Policy
@@ -100,8 +100,9 @@ class Visit:
         return passwords.seal(self.visitor.token)
 
     @property
-    def engineer(self) -> bool:
-        return self.account.role == "engineer"
+    def role(self) -> str:
+        """What the account is for, in words."""
+        return self.say(*ROLES[self.account.role])
 
     def url(self, *path: str, **params: str) -> str:
         """Of another page, in the language that the URL of this one holds."""

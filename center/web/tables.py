@@ -24,7 +24,7 @@ class Cell(NamedTuple):
 
 
 class Column(NamedTuple):
-    """`about`: its definition's name; `figure`: stands to the right; `own`: starts with the greatest when sorted."""
+    """`about`: its definition's name; `figure`: stands to the right."""
 
     key: str
     title: str
