@@ -3,6 +3,7 @@
 It stands outside of the router, so that no route can be forgotten.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -21,7 +22,7 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 OPEN = ("/login", "/style.css")
 LINK = "/link/"
 API = "/api/"
-MOST_BYTES, MOST_FIELDS = 32_768, 50
+MOST_BYTES, MOST_FIELDS, FORM_S = 32_768, 50, 20.0
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
@@ -120,10 +121,14 @@ class Guard:
         if kind != "application/x-www-form-urlencoded":
             raise Wrongly("表单格式不支持", "no form of this kind is taken", 415)
         body = b""
-        async for part in request.stream():
-            body += part
-            if len(body) > MOST_BYTES:
-                raise Wrongly("表单过大", "the form is too large", 413)
+        try:
+            async with asyncio.timeout(FORM_S):
+                async for part in request.stream():
+                    body += part
+                    if len(body) > MOST_BYTES:
+                        raise Wrongly("表单过大", "the form is too large", 413)
+        except TimeoutError as error:
+            raise Wrongly("表单未及时送达", "the form did not come in time", 408) from error
         try:
             fields = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
         except ValueError as error:

@@ -1,6 +1,7 @@
 """How everything stands now: what `offline` lists, and the units, read once for all who look within some seconds."""
 
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -12,7 +13,8 @@ from center.store import Store
 from center.store.lists import UnitRow
 from center.web.scope import Scope
 
-FRESH_MS = 15_000
+FRESH_MS, TIMES = 15_000, 10
+"""It is read anew after so long, and not before so many times what reading took: a large province stays readable."""
 OF_GATEWAY = frozenset({"silent", "left", "never", "restarted"})
 """Causes that lie with a gateway: all its cameras are one line."""
 
@@ -70,16 +72,20 @@ class Moments:
         self._fresh_ms = fresh_ms
         self._reading = threading.Lock()
         self._kept: Moment | None = None
+        self._again_s = 0.0
 
     def now(self) -> Moment:
         kept = self._kept
-        if kept and abs(self._clock_ms() - kept.at_ms) < self._fresh_ms:
+        if kept and time.monotonic() < self._again_s:
             return kept
         if not self._reading.acquire(blocking=kept is None or self._fresh_ms == 0):
             return kept or self.now()
         try:
             if self._kept is kept:
+                began = time.monotonic()
                 self._kept = self._read()
+                took = time.monotonic() - began
+                self._again_s = time.monotonic() + (max(self._fresh_ms / 1000, TIMES * took) if self._fresh_ms else 0)
             return self._kept or self._read()
         finally:
             self._reading.release()

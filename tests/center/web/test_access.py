@@ -1,6 +1,7 @@
 """Who is let in, and what nobody gets past: sessions, links, limits, forms, headers."""
 
 import re
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -294,3 +295,12 @@ def test_a_name_that_no_database_holds_is_a_wrong_one(bare: Served) -> None:
     """Control characters, endless texts, halves of characters: the same answer as for any unknown name."""
     for name in ("a\x00b", "x" * 5000, "\ud800".encode("utf-8", "surrogatepass").decode("latin-1"), ""):
         assert bare.browser().login(name, "some password").status == 403
+
+
+def test_a_form_that_does_not_come_is_not_waited_for(quick: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever announces a body and sends none holds nothing up for long."""
+    monkeypatch.setattr("center.web.guard.FORM_S", 0.2)
+    with socket.create_connection(("127.0.0.1", quick.port)) as line:
+        kind = "Content-Type: application/x-www-form-urlencoded"
+        line.sendall(f"POST /login HTTP/1.1\r\nHost: x\r\n{kind}\r\nContent-Length: 99\r\n\r\nname=".encode())
+        assert line.recv(4096).startswith(b"HTTP/1.1 408")
