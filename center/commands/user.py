@@ -12,7 +12,7 @@ from center.commands.web import lacking
 from center.forms import Listing, answer, tell
 from center.rate import local
 from center.registry.tree import Tree
-from center.show import Plain, minute, word
+from center.show import Plain, minute
 from center.store import Reader, Store
 from center.store.people import Account, WebAct
 from center.web.scope import ROLES
@@ -218,12 +218,14 @@ def _list(options: argparse.Namespace) -> int:
     with store.read() as reader:
         found = reader.accounts()
     store.close()
-    state = [Plain("disabled" if options.lang == "en" else "已停用"), Plain("")]
-    rows = [(one.name, one.role, one.scope, minute(one.made_ms), state[not one.disabled]) for one in found]
+    at = options.lang == "en"
+    state = ["disabled" if at else "已停用", ""]
+    rows = [(one.name, ROLES[one.role][at], one.scope, minute(one.made_ms), state[not one.disabled]) for one in found]
     document = [
         {"name": one.name, "role": one.role, "scope": one.scope, "disabled": bool(one.disabled)} for one in found
     ]
-    columns = [Plain(text) for text in ("name", "role", "scope", "since", "state")]
+    zh, en = ("账号", "角色", "范围", "自何时", "状态"), ("name", "role", "scope", "since", "state")
+    columns = [Plain(text) for text in (en if at else zh)]
     tell(options, lambda: document, Listing(columns, rows))
     return FINE
 
@@ -234,7 +236,8 @@ def _log(options: argparse.Namespace) -> int:
         found = reader.web_acts(MOST, options.name)
     store.close()
     rows = [(minute(one.at_ms), one.account, one.address, one.act, one.what, one.outcome) for one in found]
-    columns = [word("when", options.lang), "account", "address", "act", "what", "outcome"]
+    zh, en = ("时间", "账号", "地址", "动作", "内容", "结果"), ("when", "account", "address", "act", "what", "outcome")
+    columns = en if options.lang == "en" else zh
     tell(
         options,
         lambda: [one._asdict() | {"at": local(one.at_ms).isoformat()} for one in found],

@@ -245,6 +245,7 @@ def test_the_login_leads_to_no_other_site(wanted: str) -> None:
 def test_logins_and_failures_are_on_record(quick: Served, capsys: pytest.CaptureFixture[str]) -> None:
     """Who, from where, with which outcome; no password, no token."""
     quick.browser().login("sheng", "wrong password")
+    quick.browser().login("my secret in the wrong field", "x")
     one = quick.browser()
     assert one.login("sheng").status == 303
     capsys.readouterr()
@@ -252,7 +253,7 @@ def test_logins_and_failures_are_on_record(quick: Served, capsys: pytest.Capture
     told = capsys.readouterr().out
     assert '"outcome": "ok"' in told
     assert '"outcome": "failed"' in told
-    assert not any(secret in told for secret in ("wrong password", PASSWORD, one.cookies["canteen"]))
+    assert not any(secret in told for secret in ("wrong password", "my secret", PASSWORD, one.cookies["canteen"]))
 
 
 # ---- the command --------------------------------------------------------------------------------
