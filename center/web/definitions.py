@@ -28,7 +28,7 @@ TEXTS: dict[str, tuple[tuple[str, str], tuple[str, str], tuple[str, str]]] = {
         ("未知不等于离线，也不算在线", "unknown is not offline, and is not online"),
     ),
     "never_seen": (
-        ("从未证明在线的在用点位", "positions in service of which nothing was ever known"),
+        ("从未有任何上报的在用点位", "positions in service of which nothing was ever known"),
         ("在用的登记点位", "registered positions in service"),
         ("仍计入应有", "they count as registered all the same"),
     ),
