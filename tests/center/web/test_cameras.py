@@ -12,8 +12,8 @@ from contract.vocabulary import Clause, Level, Standing
 from tests.center.letters import event, events, letter
 from tests.center.test_lists import HOUR, Province
 from tests.center.web.conftest import admit
+from tests.center.web.reading import EVIL, harmless
 from tests.center.web.served import Answer, Served
-from tests.center.web.test_pages import EVIL, harmless
 
 
 @pytest.fixture

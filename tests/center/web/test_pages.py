@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +22,7 @@ from center.web.site import url_of
 from tests.center.provinces import MONTH, SPAN, made
 from tests.center.test_lists import HOUR, Province, asked
 from tests.center.web.conftest import ACCOUNTS, TOKEN, admit
+from tests.center.web.reading import EVIL, Looking, cards, harmless, rows
 from tests.center.web.served import Answer, Browser, Served, add_account
 from tests.support.waiting import until
 
@@ -106,20 +106,6 @@ def test_each_role_begins_at_its_own_page(served: Served, name: str, page: str) 
 
 
 # ---- the same figures as the commands -----------------------------------------------------------
-
-
-def rows(got: Answer) -> list[dict[str, str]]:
-    """Of a CSV, without the apostrophes before what would be computed."""
-    assert got.status == 200, got.text
-    return list(csv.DictReader(io.StringIO(got.body.decode("utf-8-sig"))))
-
-
-def cards(got: Answer) -> dict[str, str]:
-    """Title -> figure."""
-    found = re.findall(
-        r'<div class="card[^"]*"><a [^>]*>(.*?)</a>\s*<strong>(?:<a [^>]*>)?(.*?)(?:</a>)?</strong>', got.text
-    )
-    return dict(found)
 
 
 def test_what_is_not_online_is_what_offline_says(database: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -242,40 +228,6 @@ def test_a_parameter_that_is_none_is_said_to_be_one(served: Served, wrong: str) 
 
 # ---- texts that would do something --------------------------------------------------------------
 
-TAGS = frozenset(
-    re.findall(
-        r"\w+",
-        "html head meta title link body header nav div main h1 h2 p a b small span strong form input label button table"
-        " thead tbody tr th td section dl dt dd code ul li details summary svg defs pattern rect circle path text",
-    )
-)
-
-
-class Looking(HTMLParser):
-    """What is wrong with a page: a tag or an attribute that acts, a link that leads elsewhere."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.wrong: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.wrong += [] if tag in TAGS else [tag]
-        for name, value in attrs:
-            leads = name in ("href", "src", "action") and not re.match(r"/(?!/)|#|tel:[+0-9]+$", value or "")
-            acts = (
-                name.startswith("on")
-                or name == "style"
-                or (name == "fill" and "url(" in (value or "") and "url(#" not in value)
-            )
-            self.wrong += [f"{tag} {name}={value}"] if leads or acts else []
-
-
-def harmless(got: Answer) -> None:
-    assert got.status == 200
-    assert Looking(got.text).wrong == []
-    assert not re.search(r"[\u200e\u200f\u202a-\u202e\u2066-\u2069]", got.text)
-
 
 def test_looking_sees_what_acts() -> None:
     """The judge of the next tests knows a script, a handler, a style and a foreign link."""
@@ -283,7 +235,6 @@ def test_looking_sees_what_acts() -> None:
         assert Looking(bad).wrong, bad
 
 
-EVIL = "<script>alert(1)</script>\"' onerror=x \u202egnp.exe"
 FORMULA = '=HYPERLINK("http://evil")'
 
 
