@@ -54,7 +54,7 @@ def absent(reader: Reader, now_ms: int, rules: Rules, within: str = "") -> list[
     rows = [
         row
         for row in reader.absent(now_ms, now_ms - rules.dark_after_ms, rules.kinds)
-        if not within or within in _chain(tree, row.region or "")
+        if not within or within in tree.chain(row.region or "")
     ]
     told = [_told(row, now_ms - rules.dark_after_ms) for row in rows]
     since = dict(_since(reader, [row for row, (state, _) in zip(rows, told, strict=True) if state != "never_seen"]))
@@ -79,15 +79,9 @@ def absent(reader: Reader, now_ms: int, rules: Rules, within: str = "") -> list[
     return sorted(found, key=lambda one: (STATES.index(one.state), one.since_ms, one.position))
 
 
-def _chain(tree: Tree, code: str) -> Iterator[str]:
-    while code:
-        yield code
-        code = tree[code].parent
-
-
 def place(tree: Tree, code: str) -> str:
     """The names of a locality below the province: 郑州市金水区."""
-    names = [tree[one].name for one in _chain(tree, code) if tree[one].parent or one == code]
+    names = [tree[one].name for one in tree.chain(code) if tree[one].parent or one == code]
     return "".join(reversed(names))
 
 

@@ -33,6 +33,12 @@ def due(deadlines: Sequence[Deadline], last_day: str) -> list[Deadline]:
     return [one for one in deadlines if one.by <= last_day]
 
 
+def zero_today(rows: Sequence[Assessed]) -> tuple[int, int]:
+    """How many of these places would score zero if assessed today, and of how many that have something to assess."""
+    places = [row for row in rows if row.level != "all" and not row.kind and row.verdict != "NOT_ASSESSED"]
+    return sum(row.verdict == "WOULD_SCORE_ZERO" for row in places), len(places)
+
+
 def month_of_place(by_kind: Mapping[str, Assessed], bound: Sequence[Deadline]) -> str:
     """How one place stands in one month. `by_kind`: its rows, "" for all kinds together."""
     if not bound:

@@ -26,6 +26,8 @@ from center.commands import (
     retention,
     serve,
     spot_check,
+    user,
+    web,
 )
 from center.days import command as days
 from center.registry import command as registry
@@ -56,6 +58,8 @@ COMMANDS = (
     copies,
     rebuild,
     retention,
+    web,
+    user,
 )
 """In the order of the help."""
 

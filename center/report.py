@@ -142,6 +142,36 @@ def told(
         yield position, *together(position.bounds, heard)
 
 
+class Life(NamedTuple):
+    """One position within a span. `assessed`: E; `known`: what counts; `dark`: its gateway was silent; `withdrawn`:
+    its gateway contradicted itself; `up`: the center could hear it.
+    """
+
+    position: Position
+    assessed: Intervals
+    known: Known
+    dark: Intervals
+    withdrawn: Intervals
+    up: Intervals
+
+
+def lives(reader: Reader, when: When, rules: Rules, among: Sequence[str]) -> Iterator[Life]:
+    """Of these positions, by the same rules as the report. Raises Gap."""
+    hours = _Hours(reader, Tree(reader.regions()), when, rules)
+    cities, uptime = reader.addresses(), Uptime(reader)
+    for its, heard in _heard(reader, when, rules, among):
+        known, silence = together(its.bounds, heard)
+        e = union(
+            *(
+                hours.assessed(piece, service(piece.since_ms, piece.until_ms, when.span))
+                for piece in its.pieces
+                if not rules.kinds or piece.kind in rules.kinds
+            )
+        )
+        up = union(*(uptime[cities.get(bound.gateway, "")] for bound in its.bounds))
+        yield Life(its, e, lit(known, silence, rules), silence, withdrawn(its.bounds, heard), up)
+
+
 def _heard(
     reader: Reader, when: When, rules: Rules, among: Sequence[str] | None = None
 ) -> Iterator[tuple[Position, dict[str, "Heard"]]]:

@@ -8,11 +8,12 @@ import pytest
 
 FOLDER = Path(__file__).resolve().parent.parent / "systemd"
 UNIT, CENTER = FOLDER / "canteen-agent.service", FOLDER / "canteen-center.service"
-MESSAGES, RENEWAL = FOLDER / "canteen-center-messages.service", FOLDER / "canteen-center-renewal.service"
+WEB, MESSAGES = FOLDER / "canteen-center-web.service", FOLDER / "canteen-center-messages.service"
+RENEWAL = FOLDER / "canteen-center-renewal.service"
 pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
 
-@pytest.fixture(params=[UNIT, CENTER, MESSAGES, RENEWAL], ids=["agent", "center", "messages", "renewal"])
+@pytest.fixture(params=[UNIT, CENTER, WEB, MESSAGES, RENEWAL], ids=["agent", "center", "web", "messages", "renewal"])
 def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The unit with a program that exists on this machine, for systemd checks that it does."""
     lines = request.param.read_text().replace("\\\n", " ").splitlines()
@@ -36,7 +37,7 @@ def test_the_service_is_hardly_exposed(unit: Path) -> None:
     assert done.returncode == 0, done.stdout[-400:]
 
 
-@pytest.mark.parametrize("file", [CENTER, MESSAGES], ids=["center", "messages"])
+@pytest.mark.parametrize("file", [CENTER, WEB, MESSAGES, RENEWAL], ids=["center", "web", "messages", "renewal"])
 def test_a_center_that_cannot_do_what_it_is_asked_is_not_tried_for_ever(file: Path) -> None:
     """systemd leaves it alone after the exit code of misuse; any other end is begun anew."""
     from center.commands import MISUSE

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from center.arguments import Making, Misuse, now_ms, policy_of, rules_of
-from center.assessment import GONE, OPEN, RUNNING, SCORES, TO_COME, Year, due, month_of_place, year_of_place
+from center.assessment import GONE, OPEN, RUNNING, SCORES, TO_COME, Year, due, month_of_place, year_of_place, zero_today
 from center.commands import FINE, PROBLEM
 from center.days.command import digest_of, month_asked, rule_of
 from center.days.engine import Assessed, Failing, assess
@@ -66,7 +66,7 @@ def _assessment(options: argparse.Namespace) -> int:
     document: dict[str, Any] = {"month": name, "until": local(span[1]).isoformat(), **state, "policy": policy.id}
     document |= {"deciding": policy.rate.deciding_reading.value, "rows": [row_json(row) for row in chosen]}
     listings = [_exact(chosen)] if options.csv else list(_tables(chosen, policy, options.lang))
-    tell(options, lambda: document, *listings, lines=[_counted(chosen, policy, options.lang)])
+    tell(options, lambda: document, *listings, lines=[_counted(chosen, options.lang)])
     return PROBLEM if any(row.verdict == "WOULD_SCORE_ZERO" for row in chosen) else FINE
 
 
@@ -109,10 +109,9 @@ def item(one: Failing, lang: str) -> str:
     return f"{one.name} {one.zone}{share}: {word(one.cause, lang)}"
 
 
-def _counted(rows: Sequence[Assessed], policy: Policy, lang: str) -> str:
-    places = [row for row in rows if row.level != "all" and not row.kind and row.verdict != "NOT_ASSESSED"]
-    zero = sum(row.verdict == "WOULD_SCORE_ZERO" for row in places)
-    return f"{word('if_today', lang, str(zero), str(len(places)))}  {word('star', lang)}"
+def _counted(rows: Sequence[Assessed], lang: str) -> str:
+    zero, places = zero_today(rows)
+    return f"{word('if_today', lang, str(zero), str(places))}  {word('star', lang)}"
 
 
 def _exact(rows: Sequence[Assessed]) -> Listing:

@@ -127,13 +127,7 @@ def _chosen(options: argparse.Namespace, reader: Reader, at_ms: int) -> list[Box
 
 
 def _is_within(tree: Tree, box: Box, within: str) -> bool:
-    return not within or any(within in _chain(tree, region) for region in box.regions)
-
-
-def _chain(tree: Tree, code: str) -> Iterator[str]:
-    while code:
-        yield code
-        code = tree[code].parent
+    return not within or any(within in tree.chain(region) for region in box.regions)
 
 
 def _stands(there: dict[str, Enrolment]) -> tuple[str, str]:

@@ -90,7 +90,7 @@ class Opening:
 
     def _concerned(self, tx: Reader, case: Case, tree: Tree) -> Iterator[str]:
         """Receivers whom the rules tell of it."""
-        chain = set(_chain(tree, case.region))
+        chain = set(tree.chain(case.region))
         units = tx.units_of(case.id) & self._units if self._units else set()
         for one in self._rules.receivers:
             if case.kind not in one.told or (case.kind == "undelivered" and one.name == case.name):
@@ -127,9 +127,3 @@ class Opening:
             tx.owe_reminder(case.id)
         following = 0 if case.ack_by else engine.next_reminder(case.opened_ms, now_ms, self._pace)
         tx.change_case(case.id, reminded=case.reminded + 1, next_ms=following)
-
-
-def _chain(tree: Tree, code: str) -> Iterable[str]:
-    while code:
-        yield code
-        code = tree[code].parent

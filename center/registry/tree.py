@@ -83,6 +83,24 @@ class Tree:
             raise Wrong("elsewhere", self._shown(region.code), city, region.city)
         return region.code
 
+    def chain(self, code: str) -> Iterator[str]:
+        """The code, and those of what it lies in, outwards."""
+        while code:
+            yield code
+            code = self[code].parent
+
+    def rows(self) -> list[Region]:
+        """The rows of a bulletin, in its order."""
+        return sorted((region for region in self._by_code.values() if region.place), key=lambda region: region.place)
+
+    def below(self, code: str, within: str) -> str:
+        """Of what lies in `within`, the part of it that the code belongs to: `within` itself where it lies in none."""
+        region = self[within]
+        if not region.parent:
+            return self.row(code).code
+        chain = list(self.chain(code))
+        return next((one for one in chain if self[one].parent == within), within)
+
     def row(self, code: str) -> Region:
         """The row of a bulletin that counts it; for the province's own units the province."""
         region = self[code]

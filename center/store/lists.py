@@ -50,6 +50,14 @@ LEFT JOIN documents h ON h.gateway = a.gateway AND h.kind = 'host'
 WHERE a.since_ms = (SELECT max(x.since_ms) FROM gateways x WHERE x.gateway = a.gateway AND x.since_ms <= :now)
 ORDER BY a.gateway
 """
+_UNITS = """
+SELECT u.unit, u.name, u.region, u.kind, u.contact, u.telephone,
+       (SELECT count(*) FROM positions p
+        WHERE p.unit = u.unit AND p.since_ms <= :now AND (p.until_ms IS NULL OR p.until_ms > :now))
+FROM units u
+WHERE u.since_ms = (SELECT max(y.since_ms) FROM units y WHERE y.unit = u.unit AND y.since_ms <= :now) {kinds}
+ORDER BY u.unit
+"""
 
 _ALIVE = """
 SELECT CASE WHEN g.gateway IS NULL THEN 'never_seen' WHEN g.state = 'left' THEN 'left'
@@ -87,6 +95,18 @@ class AbsentRow(NamedTuple):
     run: str
     gone: str
     heard_ms: int
+
+
+class UnitRow(NamedTuple):
+    """A unit as it is registered now. `positions`: in service now."""
+
+    unit: str
+    name: str
+    region: str
+    kind: str
+    contact: str
+    telephone: str
+    positions: int
 
 
 class GatewayRow(NamedTuple):
@@ -145,6 +165,16 @@ class Lists:
             parameters["kinds"] = chosen
         with self._c.execute(asked.execution_options(yield_per=5000), parameters) as rows:
             yield from (AbsentRow(*row) for row in rows)
+
+    def units_now(self, now_ms: int, kinds: Iterable[str]) -> list[UnitRow]:
+        """Every unit of these kinds (none: of all) that is registered now, by its id."""
+        chosen = sorted(kinds)
+        asked = sa.text(_UNITS.format(kinds="AND u.kind IN :kinds" if chosen else ""))
+        parameters: dict[str, object] = {"now": now_ms}
+        if chosen:
+            asked = asked.bindparams(sa.bindparam("kinds", expanding=True))
+            parameters["kinds"] = chosen
+        return [UnitRow(*row) for row in self._c.execute(asked, parameters)]
 
     def boxes(self, now_ms: int) -> list[GatewayRow]:
         """Every gateway that is registered, by its id."""

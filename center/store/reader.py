@@ -17,11 +17,13 @@ from center.intervals import Intervals, Span, normal
 from center.model import Act, Aside, Bound, LostRow, Piece, Position, RunRow
 from center.registry.tree import Region
 from center.store import bulk
+from center.store.cameras import Cameras
 from center.store.causes import Finding
 from center.store.enrolled import Enrolled
 from center.store.lists import IN_SERVICE, Lists
 from center.store.outbox import Posted
 from center.store.outside import Outside
+from center.store.people import People
 from center.store.registered import (
     TABLES,
     audit,
@@ -89,7 +91,7 @@ ORDER BY coalesce(a.generation, -1), r.gateway
 """
 
 
-class Reader(Lists, Outside, Finding, Posted, Enrolled):
+class Reader(Lists, Outside, Finding, Posted, Enrolled, People, Cameras):
     """Reads what the center holds, within one transaction."""
 
     def __init__(self, connection: Connection) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-HEAD = "0013"
+HEAD = "0014"
 """The newest revision: what these tables are."""
 
 meta = sa.MetaData()

@@ -26,6 +26,7 @@ from center.store.causes import Keeping
 from center.store.enrolled import Enrolling
 from center.store.outbox import Posting
 from center.store.outside import Entering
+from center.store.people import Admitting
 from center.store.reader import Copy, Reader
 from center.store.schema import (
     OWN,
@@ -55,7 +56,7 @@ QUARANTINE_BYTES = 4096
 _SEQ = ("gateway", "store", "seq")
 
 
-class Writer(Reader, Entering, Keeping, Posting, Enrolling):
+class Writer(Reader, Entering, Keeping, Posting, Enrolling, Admitting):
     """Writes what has arrived, within one transaction."""
 
     def _put(self, table: sa.Table, columns: Sequence[str], rows: Sequence[bulk.Row], then: str) -> None:

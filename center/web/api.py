@@ -1,0 +1,232 @@
+"""The same lists as JSON, for programs; the OpenAPI document is made of the very types that are answered."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from center.absent import cause_words
+from center.rate import Count, local, percent
+from center.web.cells import readings
+from center.web.children import children
+from center.web.moment import counted
+from center.web.places import inside
+from center.web.scope import Scope
+from center.web.shelf import Figures
+from center.web.site import Visit, nothing
+from center.web.units import unit_seen
+from contract import __version__
+
+
+class Share(Struct, frozen=True):
+    """Both whole numbers, and their ratio as it is printed; "n/a" where there is nothing to assess."""
+
+    numerator: int
+    denominator: int
+    text: str
+
+
+class Standing(Struct, frozen=True):
+    """Positions in service now; every one is in exactly one of the four others."""
+
+    registered: int
+    online: int
+    offline: int
+    unknown: int
+    never_seen: int
+
+
+class PlaceRow(Struct, frozen=True):
+    """`key`: a code. What is of the month is null where its figures are not built."""
+
+    key: str
+    name: str
+    now: Standing
+    verdict: str | None
+    failing: int | None
+    coverage: Share | None
+    evidence: Share | None
+    readings: dict[str, Share] | None
+
+
+class Places(Struct, frozen=True):
+    """`state`: provisional, final, or missing; then `command` makes them. `until`: the end of their time."""
+
+    at: str
+    place: str
+    month: str
+    state: str
+    revision: int | None
+    until: str | None
+    command: str
+    deciding: str
+    rows: list[PlaceRow]
+
+
+class Absence(Struct, frozen=True):
+    """A position that is not online. `since`: ISO 8601; `cause`: a word, `cause_words`: for people."""
+
+    position: str
+    zone: str
+    unit: str
+    unit_name: str
+    region: str
+    state: str
+    since: str
+    cause: str
+    cause_words: str
+    contact: str
+    telephone: str
+    gateway: str
+    slot: str
+
+
+class Absences(Struct, frozen=True):
+    at: str
+    counts: Standing
+    positions: list[Absence]
+
+
+class UnitAnswer(Struct, frozen=True):
+    at: str
+    unit: str
+    name: str
+    region: str
+    now: Standing
+    positions: list[Absence]
+
+
+class Problem(Struct, frozen=True):
+    error: str
+
+
+def places(request: Request) -> Response:
+    visit = Visit(request)
+    code = _region(visit)
+    kind = visit.choice("kind", "", *(one.id for one in visit.site.policy.kinds if one.counts))
+    figures = visit.figures()
+    final = figures.final if isinstance(figures, Figures) else None
+    rows = []
+    for one in children(visit, inside(visit, code, kind), figures, kind):
+        row = one.row
+        shares = {str(name): _share(*both) for name, both in readings(row).items()} if row else None
+        rows.append(
+            PlaceRow(
+                one.key,
+                one.name,
+                Standing(*one.standing),
+                row.verdict if row else None,
+                row.failing if row else None,
+                _share(row.covered, row.obligated) if row else None,
+                _share(row.on_ms + row.off_ms, row.e_ms) if row else None,
+                shares,
+            )
+        )
+    built = isinstance(figures, Figures)
+    return _answered(
+        Places(
+            _iso(visit.now.at_ms),
+            code,
+            visit.month,
+            "final" if final else "provisional" if built else "missing",
+            final.number if final else None,
+            _iso(figures.until_ms) if isinstance(figures, Figures) else None,
+            "" if isinstance(figures, Figures) else figures.command,
+            visit.site.rule.deciding,
+            rows,
+        )
+    )
+
+
+def absences(request: Request) -> Response:
+    visit = Visit(request)
+    within = Scope(region=_region(visit))
+    count = visit.now.standing(within)
+    found = [_absence(one, visit.lang) for one in visit.now.absent_in(within)]
+    return _answered(Absences(_iso(visit.now.at_ms), Standing(*count), found))
+
+
+def unit(request: Request) -> Response:
+    visit = Visit(request)
+    found = unit_seen(visit)
+    mine = [one for one in visit.now.absent if one.unit == found.unit]
+    count: Count = counted([found], mine)
+    told = [_absence(one, visit.lang) for one in mine]
+    at = _iso(visit.now.at_ms)
+    return _answered(UnitAnswer(at, found.unit, found.name, found.region, Standing(*count), told))
+
+
+def document(_: Request) -> Response:
+    return Response(msgspec.json.encode(openapi()), media_type="application/json")
+
+
+def _region(visit: Visit) -> str:
+    code: str = visit.request.path_params["code"]
+    if not visit.scope.region_seen(visit.now.tree, code):
+        raise nothing()
+    return code
+
+
+def _absence(one: Any, lang: str) -> Absence:
+    told = {name: getattr(one, name) for name in Absence.__struct_fields__ if name not in ("since", "cause_words")}
+    return Absence(**told, since=_iso(one.since_ms), cause_words=cause_words(one.cause, lang))
+
+
+def _share(numerator: int, denominator: int) -> Share:
+    return Share(numerator, denominator, percent(numerator, denominator))
+
+
+def _iso(ms: int) -> str:
+    return local(ms).isoformat()
+
+
+def _answered(told: Struct) -> Response:
+    return Response(msgspec.json.encode(told), media_type="application/json")
+
+
+# ---- what it says of itself ----------------------------------------------------------------------
+
+ANSWERS: dict[str, tuple[type[Struct], str, dict[str, str]]] = {
+    "/api/v1/places/{code}": (
+        Places,
+        "What lies in a region, the failing first",
+        {"month": "YYYY-MM; default: the running one", "kind": "kind of unit; default: all"},
+    ),
+    "/api/v1/absences/{code}": (Absences, "Positions of a region that are not online now, as `offline --json`", {}),
+    "/api/v1/units/{unit}": (UnitAnswer, "One unit as it stands now", {}),
+}
+"""Path -> what it answers, what it is, its query parameters."""
+
+ROUTES = [
+    Route("/api/v1/openapi.json", document),
+    Route("/api/v1/places/{code}", places),
+    Route("/api/v1/absences/{code}", absences),
+    Route("/api/v1/units/{unit:path}", unit),
+]
+
+
+def openapi() -> dict[str, Any]:
+    """OpenAPI 3.1."""
+    forms = [form for form, _, _ in ANSWERS.values()]
+    refs, schemas = msgspec.json.schema_components([*forms, Problem], ref_template="#/components/schemas/{name}")
+    wrong = {"content": {"application/json": {"schema": refs[-1]}}}
+    paths = {}
+    for (path, (_, summary, queries)), ref in zip(ANSWERS.items(), refs, strict=False):
+        name = path.partition("{")[2].rstrip("}")
+        text = {"schema": {"type": "string"}}
+        asked = [{"name": name, "in": "path", "required": True, **text}]
+        asked += [{"name": query, "in": "query", "description": words, **text} for query, words in queries.items()]
+        answers: dict[str, Any] = {"200": {"description": "OK", "content": {"application/json": {"schema": ref}}}}
+        for status, why in (("400", "a parameter is wrong"), ("401", "no token"), ("404", "not there, or not yours")):
+            answers[status] = {"description": why, **wrong}
+        paths[path] = {"get": {"summary": summary, "parameters": asked, "responses": answers}}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "canteen-center", "version": __version__},
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+    }

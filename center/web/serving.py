@@ -1,0 +1,65 @@
+"""The pages on a port. Only here is uvicorn known."""
+
+import logging
+import signal
+import socket
+import threading
+
+import uvicorn
+
+from center.web.app import app_of
+from center.web.site import Site
+from contract.problems import Told, why
+
+WAIT_S = 5
+MOST = 200
+"""Requests at once; what is above it is told to come again."""
+
+
+class Unservable(Told):
+    """The address cannot be listened at."""
+
+
+def opened(host: str, port: int) -> socket.socket:
+    """Listens at once, so that a port that is taken is told before anything else. Raises Unservable."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        there = socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        words = why(error)
+        raise Unservable(f"--listen {host}:{port}: {words.en}", f"--listen {host}:{port}：{words.zh}") from error
+    return there
+
+
+def server_of(site: Site) -> uvicorn.Server:
+    """No access log: paths hold the tokens of links."""
+    config = uvicorn.Config(
+        app_of(site),
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        log_config=None,
+        lifespan="off",
+        timeout_graceful_shutdown=WAIT_S,
+        limit_concurrency=MOST,
+        h11_max_incomplete_event_size=16_384,
+    )
+    return uvicorn.Server(config)
+
+
+def serve(site: Site, listening: socket.socket) -> bool:
+    """Until SIGTERM or SIGINT; False where it ended by itself."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    server = server_of(site)
+    # in a thread: in the main one uvicorn would end the process by the signal, and nothing would be closed
+    running = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    running.start()
+    while running.is_alive() and not stop.wait(0.5):
+        pass
+    server.should_exit = True
+    running.join()
+    site.shelf.close()
+    return stop.is_set()
