@@ -1,6 +1,6 @@
 """Causes become cases, cases are reminded of and end: who is owed a word of it. How it is said must not be known."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from center.messages import engine
 from center.messages.engine import Gathered, Pace, Pending, Running
