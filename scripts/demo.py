@@ -2,7 +2,8 @@
 
 With --seconds N it ends by itself and judges what it saw: every camera as its persona demands, and the center's online
 rate against the simulator's own fault log, within one look interval. Beside it a past month of three localities is
-replayed, and its bulletin's first lines are printed.
+replayed, and its bulletin's first lines are printed. Of both the center's pages are served, each behind a link that
+lets in once.
 """
 
 import math
@@ -26,14 +27,15 @@ from rich.table import Table
 from contract.command_line import parser_of, wanted_lang
 from contract.language import saying
 from contract.vocabulary import Clause, Reason, Standing, name
-from scripts.stage import GATEWAY, Canteen, Cast, Failed
+from scripts.past import DATABASE, DAYS
+from scripts.stage import GATEWAY, Canteen, Cast, Failed, free_port
 from simulator.faults import read_log
 from simulator.persona import personas
 from simulator.truth import available_ms
 
 LOOK_S = 3
-ACCEPTED_AFTER_S = 12
-MIN_SECONDS = 30
+ACCEPTED_AFTER_S = 18
+MIN_SECONDS = 40
 CAST = {
     "hikvision-dome": ("粗加工间", "raw-prep"),
     "dahua-bullet": ("烹饪间", "cooking"),
@@ -44,7 +46,7 @@ CAST = {
 }
 """Persona -> kitchen zone, in Chinese and as it stands in the slot."""
 VICTIM = "cooking"
-PAST = "past"
+PAST, PAGES, PAST_PAGES = "past", "pages", "past-pages"
 MARK = {
     Standing.MET: "[green]✓[/]",
     Standing.NOT_MET: "[red]✗[/]",
@@ -59,6 +61,8 @@ TEXT: dict[str, dict[str, Any]] = {
         "deciding": "作准的读法（{0}）：{1}（{2}/{3}）",
         "readings": {"time": "时长", "days": "日", "spot": "抽查"},
         "before": "验收尚未完成，在线率从验收时刻起算",
+        PAGES: "网页（模拟食堂，链接只能用一次）：{0}",
+        PAST_PAGES: "网页（重放的月份，链接只能用一次）：{0}",
         "off": "{0} 断电",
         "on": "{0} 恢复供电",
         "legend": "✓ 符合  ✗ 不符合  ? 未证实  – 未知        Ctrl-C 结束",
@@ -72,6 +76,8 @@ TEXT: dict[str, dict[str, Any]] = {
         "deciding": "the reading that decides ({0}): {1} ({2}/{3})",
         "readings": {"time": "time", "days": "days", "spot": "spot"},
         "before": "not accepted yet: the online rate counts from acceptance on",
+        PAGES: "pages (this canteen; the link lets in once): {0}",
+        PAST_PAGES: "pages (the month that was replayed; the link lets in once): {0}",
         "off": "{0} loses power",
         "on": "{0} has power again",
         "legend": "✓ met  ✗ not met  ? unproven  – unknown        Ctrl-C ends",
@@ -177,6 +183,7 @@ def play(canteen: Canteen, lang: str, seconds: float | None, console: Console) -
         text = TEXT[lang]
         title, rate, rate_due = text["title"].format(GATEWAY), None, 0.0
         month: subprocess.Popen[bytes] | None = None
+        unsaid: list[str] = []
         month_due = canteen.accepted_ms / 1000 + 2 * LOOK_S
         with Live(console=console, auto_refresh=False, transient=True) as live:
             while seconds is None or time.monotonic() - began < seconds:
@@ -192,9 +199,19 @@ def play(canteen: Canteen, lang: str, seconds: float | None, console: Console) -
                     rate, rate_due = canteen.rate(), past + 3
                 if time.time() >= month_due:
                     month, month_due = stack.enter_context(replaying(canteen, lang)), float("inf")
+                    running[PAGES] = stack.enter_context(served(canteen, PAGES, canteen.database))
+                    unsaid.append(PAGES)
                 if month and month.poll() is not None:
                     live.console.print(replayed(canteen, month), markup=False)
                     month = None
+                    days = ("--days", str(canteen.folder / DAYS))
+                    running[PAST_PAGES] = stack.enter_context(
+                        served(canteen, PAST_PAGES, canteen.folder / DATABASE, *days)
+                    )
+                    unsaid.append(PAST_PAGES)
+                for page in [one for one in unsaid if link(canteen, one)]:
+                    live.console.print(text[page].format(link(canteen, page)), markup=False, soft_wrap=True)
+                    unsaid.remove(page)
                 live.update(table(canteen, lang, canteen.status(), rate, title), refresh=True)
                 time.sleep(0.5)
         code = end(canteen, lang, running, console, title)
@@ -207,6 +224,18 @@ def replaying(canteen: Canteen, lang: str) -> AbstractContextManager[subprocess.
     """At the lowest priority, and once the cameras are watched: they must not wait for it."""
     told = ("-m", "scripts.past", str(canteen.folder), "--lang", lang)
     return canteen.process(PAST, "nice", "-n", "19", sys.executable, *told)
+
+
+def served(canteen: Canteen, title: str, database: Path, *days: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """The pages of this database, behind the cameras as well."""
+    told = ("-m", "scripts.pages", str(database), str(free_port()), *days)
+    return canteen.process(title, "nice", "-n", "10", sys.executable, *told)
+
+
+def link(canteen: Canteen, title: str) -> str:
+    """What lets in to the pages, "" until they can be opened."""
+    told = (canteen.folder / f"{title}.log").read_text().partition("\n")
+    return told[0] if told[1] and told[0].startswith("http://") else ""
 
 
 def replayed(canteen: Canteen, month: subprocess.Popen[bytes]) -> str:

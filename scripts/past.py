@@ -1,15 +1,13 @@
 """A past month of three localities, told to a center as their gateways would have told it, and its bulletin.
 
-The demonstration runs it beside the live canteen: `python -m scripts.past FOLDER [--lang zh|en]` lays past.db and
-bulletin/ there, prints the bulletin's first lines, and keeps its letter and page in var/demo. What gateways say is made
-here; every figure is the center's.
+The demonstration runs it beside the live canteen: `python -m scripts.past FOLDER [--lang zh|en]` lays past.db, days/
+and bulletin/ there, prints the bulletin's first lines, and keeps its letter and page in var/demo. What gateways say is
+made here; every figure is the center's.
 """
 
 import argparse
 import csv
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from heapq import merge
@@ -26,6 +24,7 @@ from center.store import Store
 from contract import __version__, topics
 from contract.messages import Anchor, Birth, ClockHealth, Events, Heartbeat, Transition, encode
 from contract.vocabulary import Availability, Reason, Rung
+from scripts.stage import center
 
 UNKNOWN, ONLINE, OFFLINE = Availability.UNKNOWN, Availability.ONLINE, Availability.OFFLINE
 BATCH = 500
@@ -40,6 +39,7 @@ TITLE = {
 }
 KEPT = Path(__file__).resolve().parent.parent / "var" / "demo"
 """Here they stay when the demonstration's own folder goes."""
+DATABASE, DAYS = "past.db", "days"
 LETTER = ("bulletin.docx", "bulletin.html")
 WHERE = {"zh": "公文（代拟稿）和网页：{0}", "en": "its letter, a draft, and its page: {0}"}
 
@@ -140,7 +140,7 @@ def register(folder: Path, database: Path, begin: int) -> None:
             for slot, zone in ZONES.items():
                 words = (place.city, place.county, place.unit, "canteen", zone, slot, place.gateway)
                 table.writerow((*words, local(begin).isoformat()))
-    _center("registry", "import", str(sheet), "--database", str(database))
+    center("registry", "import", str(sheet), "--database", str(database))
 
 
 def replay(database: Path, month: Span) -> None:
@@ -155,24 +155,18 @@ def replay(database: Path, month: Span) -> None:
     store.close()
 
 
-def _center(*words: str) -> str:
-    done = subprocess.run([sys.executable, "-m", "center.entry", *words], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"canteen-center {words[0]}: {done.stdout}{done.stderr}")
-    return done.stdout
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.past", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--lang", choices=("zh", "en"), default="zh")
     given = parser.parse_args()
     month = month_of(month_span(month_of(int(time.time() * 1000)))[0] - 1)
-    span, database = month_span(month), given.folder / "past.db"
+    span, database = month_span(month), given.folder / DATABASE
     register(given.folder, database, span[0])
     replay(database, span)
-    made = ("bulletin", "--month", month, "--out", str(given.folder / "bulletin"))
-    told = _center(*made, "--database", str(database), "--lang", given.lang)
+    days, within = str(given.folder / DAYS), ("--database", str(database), "--lang", given.lang)
+    center("days", "build", "--month", month, "--out", days, *within)
+    told = center("bulletin", "--month", month, "--out", str(given.folder / "bulletin"), "--days", days, *within)
     KEPT.mkdir(parents=True, exist_ok=True)
     for name in LETTER:
         shutil.copyfile(given.folder / "bulletin" / name, KEPT / name)

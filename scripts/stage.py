@@ -250,6 +250,14 @@ def tool(name_: str) -> str:
     return str(Path(sys.executable).with_name(name_))
 
 
+def center(*words: str) -> str:
+    """What this command of the center prints. Ends the program where it fails."""
+    done = subprocess.run([tool("canteen-center"), *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"canteen-center {' '.join(words[:2])}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
 def as_shipped() -> list[str]:
     """What runs a command in the environment that its systemd unit gives the agent."""
     lines = (Path(__file__).parents[1] / "systemd" / "canteen-agent.service").read_text().splitlines()
