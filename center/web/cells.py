@@ -11,7 +11,6 @@ from center.web.tables import Cell
 from contract.reasons import advice
 from contract.vocabulary import Clause
 
-NONE = "n/a"
 VERDICTS = ("WOULD_SCORE_ZERO", "INSUFFICIENT", "PASSES", "NOT_ASSESSED")
 """The failing first."""
 MARKS = {"WOULD_SCORE_ZERO": "bad", "INSUFFICIENT": "doubt", "PASSES": "good", "NOT_ASSESSED": ""}
@@ -66,16 +65,19 @@ def reading_cells(row: Assessed | Row, lang: str) -> list[Cell]:
     return [share(*its[name], lang) for name in NAMES]
 
 
-def change(now: tuple[int, int], before: tuple[int, int]) -> Cell:
-    """In percentage points, rounded half away from zero; what has changed is never printed as 0."""
+def change(now: tuple[int, int], before: tuple[int, int], lang: str) -> Cell:
+    """In percentage points: the difference of the two as they are printed, as in the bulletin, so that a reader can
+    check it.
+    """
     if not now[1] or not before[1]:
-        return Cell(NONE, Fraction(-1000))
-    points = (Fraction(*now) - Fraction(*before)) * 10_000
-    hundredths = int(abs(points) + Fraction(1, 2))
-    if points and not hundredths:
-        hundredths = 1
-    sign = "+" if points > 0 else "-" if points < 0 else "±"
-    return Cell(f"{sign}{hundredths // 100}.{hundredths % 100:02d}", points)
+        return Cell("none" if lang == "en" else "无", Fraction(-1000))
+    hundredths = _hundredths(*now) - _hundredths(*before)
+    sign = "+" if hundredths > 0 else "-" if hundredths < 0 else ""
+    return Cell(f"{sign}{abs(hundredths) // 100}.{abs(hundredths) % 100:02d}", Fraction(hundredths))
+
+
+def _hundredths(numerator: int, denominator: int) -> int:
+    return int(percent(numerator, denominator).rstrip("%").replace(".", ""))
 
 
 def standing(count: Count, lang: str) -> Cell:

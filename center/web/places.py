@@ -140,7 +140,7 @@ def _month_cells(row: Assessed, before: Assessed | None, lang: str) -> list[Cell
         cells.share(row.covered, row.obligated, lang),
         *cells.reading_cells(row, lang),
         cells.share(row.on_ms + row.off_ms, row.e_ms, lang),
-        cells.change(deciding, (before.numerator, before.denominator) if before else (0, 0)),
+        cells.change(deciding, (before.numerator, before.denominator) if before else (0, 0), lang),
         Cell(str(row.failing), row.failing),
         Cell(item(row.first[0], lang) if row.first else ""),
     ]

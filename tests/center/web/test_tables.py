@@ -2,6 +2,7 @@
 
 import pytest
 
+from center.web import cells
 from center.web.exports import safe
 from center.web.tables import PAGE, Cell, Column, Unasked, asked_of, shown
 
@@ -61,3 +62,14 @@ def test_what_there_is_not_is_refused(params: dict[str, str]) -> None:
 def test_a_file_has_a_safe_name(name: str, file: str) -> None:
     """No separator, quote, line end or letter that some system does not know."""
     assert safe(name) == file
+
+
+def test_a_change_is_the_difference_of_what_is_printed() -> None:
+    """As the bulletin has it; what is short of all by little is 99.99 %."""
+    for now, before, told in (
+        ((99_999, 100_000), (1, 1), "-0.01"),
+        ((42_293, 42_489), (42_293, 42_489), "0.00"),
+        ((1, 1), (42_293, 42_489), "+0.46"),
+        ((1, 1), (0, 0), "无"),
+    ):
+        assert cells.change(now, before, "zh").text == told
