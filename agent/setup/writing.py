@@ -124,7 +124,7 @@ def _line(text: Text, bundle: Bundle, files: Identity) -> None:
         text.remove(key)  # the certificate speaks for us
     while "broker[1]" in text:
         text.remove("broker[1]")
-    if bundle.recovery and files.recovery and "recovery" in entries.BrokerEntry.__struct_fields__:
+    if bundle.recovery and files.recovery:
         text.put("broker[0].recovery", "port", bundle.recovery[0])
         text.put("broker[0].recovery", "password", f"credential:{files.recovery.path.name}")
     else:

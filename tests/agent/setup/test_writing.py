@@ -105,7 +105,7 @@ def test_a_new_file_is_the_example_with_its_comments(etc: Path) -> None:
     before_cameras, _, _ = example.partition("\ncredentials:")
     comments = [line.partition(" #")[2] for line in before_cameras.splitlines() if " #" in line]
     gone = [one for one in comments if one not in text]
-    assert len(gone) <= 2, gone  # of the account and its password, which a certificate does without
+    assert len(gone) <= 4, gone  # of the account, its password and the recovery, which this bundle does without
     assert "example.org\n" not in text.replace("mqtt.example.org", "")
 
 

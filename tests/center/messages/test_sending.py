@@ -205,10 +205,21 @@ class Process:
         self.database, self._rules, self._log = database, folder / "messages.yaml", folder / "log"
 
     def start(self) -> subprocess.Popen[bytes]:
-        words = ("messages", "run", "--database", self.database, "--rules", str(self._rules), "--every", "1")
+        words = (
+            "messages",
+            "run",
+            "--database",
+            self.database,
+            "--rules",
+            str(self._rules),
+            "--every",
+            "1",
+            "--lang",
+            "en",
+        )
         with self._log.open("ab") as log:
             command = [sys.executable, "-m", "center.entry", *words]
-            return subprocess.Popen(command, stderr=log, stdout=log, env=os.environ | {"S": SECRET, "LANG": "en_US"})
+            return subprocess.Popen(command, stderr=log, stdout=log, env=os.environ | {"S": SECRET})
 
     @property
     def log(self) -> str:
