@@ -6,7 +6,6 @@ MQTT) is imported while it is on its way.
 
 import contextlib
 import logging
-import signal
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,6 +27,7 @@ from agent.slots import Slots
 from agent.tell.journal import Journal
 from agent.threads import Threads, entry
 from contract.policy import Policy
+from contract.stopping import on_signals
 
 if TYPE_CHECKING:
     from agent.reporting import Reporter
@@ -120,9 +120,8 @@ class Daemon:
 
     def run(self) -> int:
         """Watch until told to stop; the exit code."""
-        for sign in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(sign, lambda *_: self._stopping.set())
         limits.apply()
+        on_signals(self._stopping)
         self._clock.poll()
         for look in self._looks.values():
             look.start()

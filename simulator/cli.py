@@ -2,7 +2,6 @@
 
 import argparse
 import re
-import signal
 import threading
 import time
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from contract import __version__
 from contract.answering import ended, tell, unwritten
 from contract.command_line import Parser
 from contract.problems import Told, both, why
+from contract.stopping import on_signals
 from simulator import control, scenario
 from simulator.canteen import Canteen
 from simulator.faults import FAULTS, NONE
@@ -79,9 +79,7 @@ def _say(line: str) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = on_signals(threading.Event())
     plan = scenario.load(options.scenario)
     with Canteen(plan.specs(options.scenario.parent), options.log) as canteen:
         canteen.submit(control.listen(canteen, options.control))

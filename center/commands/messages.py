@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import signal
 import sys
 import threading
 from pathlib import Path
@@ -23,6 +22,7 @@ from center.registry.tree import Tree
 from center.show import minute, word
 from center.store import Store
 from center.store.outbox import Case, Post
+from contract.stopping import on_signals
 
 DAY_MS = 86_400_000
 MOST = 1000
@@ -90,9 +90,7 @@ def _run(options: argparse.Namespace) -> int:
         )
     rate = rules(options.policy)
     found, ways = _loaded(options.rules)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = on_signals(threading.Event())
     store = opened(options.database, stop, options.lang)
     if store is None:
         return FINE

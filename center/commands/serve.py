@@ -5,7 +5,6 @@ import gc
 import logging
 import math
 import re
-import signal
 import sys
 import threading
 import time
@@ -24,6 +23,7 @@ from center.show import now
 from center.store import Store, Unavailable, Unready, shared
 from contract.messages import CITY_PATTERN
 from contract.problems import Language, Words
+from contract.stopping import on_signals
 
 ENDED_BADLY = Words("the worker of the intake ended", "接收线程意外结束")
 RETRY_S = 1.0
@@ -73,9 +73,7 @@ def _serve(options: argparse.Namespace) -> int:
     standard = "-".join([Options().client_id, *sorted(options.city)])
     how = broker_options(options, options.client_id or options.username or standard)
     how = how._replace(cities=tuple(options.city))
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = on_signals(threading.Event())
     store = opened(options.database, stop, options.lang)
     if store is None:
         return FINE

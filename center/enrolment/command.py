@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ from center.store import Reader, Store
 from center.store.enrolled import Box, Enrolment
 from contract.plain import read_plain
 from contract.problems import unreadable
+from contract.stopping import on_signals
 
 MOST_DAYS = 3650
 LISTED = 10
@@ -212,9 +212,7 @@ def answering(options: argparse.Namespace) -> int:
     _valid_days(options.days)
     authority = authorities.load(options.authority)
     how = broker_options(options, options.username or "center-renewal")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = on_signals(threading.Event())
     store = Store(options.database, create=False)
     renewing = Renewing(store, authority, how, Rules(options.days), now_ms)
     renewing.start()

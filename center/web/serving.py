@@ -1,7 +1,6 @@
 """The pages on a port. Only here is uvicorn known."""
 
 import logging
-import signal
 import socket
 import threading
 
@@ -10,6 +9,7 @@ import uvicorn
 from center.web.app import app_of
 from center.web.site import Site
 from contract.problems import Told, why
+from contract.stopping import on_signals
 
 WAIT_S = 5
 MOST = 200
@@ -50,9 +50,7 @@ def server_of(site: Site) -> uvicorn.Server:
 def serve(site: Site, listening: socket.socket) -> bool:
     """Until SIGTERM or SIGINT; False where it ended by itself."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = on_signals(threading.Event())
     server = server_of(site)
     # in a thread: in the main one uvicorn would end the process by the signal, and nothing would be closed
     running = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
