@@ -104,13 +104,13 @@ class _Wanted:
         return found
 
     def accept(self, looked: Looked) -> None:
-        """Raises ConfigError unless every camera can be opened, or at least answers."""
+        """Raises ConfigError unless every camera can be opened, or at least answers, and was checked."""
         for key, camera, one, tried in zip(self._names, self.cameras, *looked, strict=True):
             tokens = [source.token for source in values(one.evidence.capabilities.sources)]
             match tried.outcome:
                 case Outcome.TLS:
                     self._report(key, *looking.pin_wanted(one.camera))
-                case Outcome.REFUSED | Outcome.GONE | Outcome.HOSTILE:
+                case Outcome.REFUSED | Outcome.GONE | Outcome.HOSTILE | Outcome.UNCHECKED:
                     self._report(key, tried.why, tried.why)
                 case _ if len(tokens) > 1 and not camera.channel:
                     names = ", ".join(tokens)
