@@ -180,10 +180,14 @@ def test_what_stands_is_not_undone(etc: Path, monkeypatch: pytest.MonkeyPatch) -
     )
     text = writing.composed(before, PLAN, BUNDLE, files, Looking(), "state")
 
-    def broken(_: Path) -> None:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    fsync = os.fsync
 
-    monkeypatch.setattr(writing, "_sync", broken)
+    def broken(handle: int) -> None:
+        if config.read_text() == text:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", broken)
     assert writing.commit(config, text, files.files)
     assert files.key.path.read_bytes() == b"K2"
     assert settings.load(config).gateway.id == "gw-0001"
