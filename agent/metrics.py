@@ -42,7 +42,6 @@ class MetricsServer(Threaded):
             while True:
                 asked, _ = server.accept()
                 with asked, contextlib.suppress(OSError):
-                    asked.settimeout(ASKED_S)
                     asked.sendall(self._answer(_head(asked)))
 
     def _listening(self) -> socket.socket:
@@ -69,9 +68,13 @@ class MetricsServer(Threaded):
 
 
 def _head(asked: socket.socket) -> bytes:
-    head = b""
-    while b"\r\n\r\n" not in head and len(head) < MAX_ASKED and (more := asked.recv(MAX_ASKED)):
+    head, end = b"", time.monotonic() + ASKED_S
+    while b"\r\n\r\n" not in head and len(head) < MAX_ASKED:
+        asked.settimeout(max(0.001, end - time.monotonic()))  # byte by byte is no way to hold us for longer
+        if not (more := asked.recv(MAX_ASKED)):
+            break
         head += more
+    asked.settimeout(ASKED_S)
     return head
 
 

@@ -116,6 +116,7 @@ _SECTIONS = (
     entries.GatewayEntry,
     entries.BrokerEntry,
     entries.TlsEntry,
+    entries.RecoveryEntry,
     entries.LookEntry,
     entries.HeartbeatEntry,
     entries.CapabilityEntry,

@@ -83,7 +83,7 @@ def known(config: Path) -> set[str]:
     with contextlib.suppress(ConfigError, Unfit):
         content, status = secret.read(config, strict_yaml.MAX_BYTES)
         document = strict_yaml.find(content, entries.File, source=str(config))
-        for section in (entries.BrokerEntry, entries.CredentialEntry):
+        for section in (entries.BrokerEntry, entries.RecoveryEntry, entries.CredentialEntry):
             for _, fields in document.parts(section):
                 if written := fields.get("password"):
                     found |= set(

@@ -112,7 +112,10 @@ class RenewalTask(Round):
         ahead_s = min(AHEAD_S + share * SPREAD_S, life_s / 3)
         if now_s >= end_s - min(URGENT_S, ahead_s / 2):
             self._say(f"the certificate runs out in {max(0.0, end_s - now_s) / DAY_S:.0f} days and is not renewed yet")
-        return now_s >= end_s - ahead_s
+        if now_s >= end_s - ahead_s:
+            return True
+        self._wait_s, self._next_at = self._first_wait_s, 0.0  # only now: the one that came may be refused again
+        return False
 
     def _may_try(self) -> bool:
         """With a wait that grows from one attempt to the next, until there is an answer."""
@@ -161,7 +164,6 @@ class RenewalTask(Round):
             self._pairs.forget()
             return
         self._pairs.answered(asking.key, certificate)
-        self._wait_s, self._next_at = self._first_wait_s, 0.0
         log.info("a new certificate has come: it is tried at the next connection, which is made now")
         self._way.connect_anew()
 

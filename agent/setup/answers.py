@@ -16,7 +16,7 @@ from agent.setup.plan import Position, of_device
 from contract import strict_yaml
 from contract.messages import Slot
 from contract.plain import read_plain
-from contract.problems import Unfit, unreadable
+from contract.problems import Told, Unfit, unreadable
 from contract.strict_yaml import Duration, Found, Words, form
 
 _NO_PASSWORD = "write no password here but file:PATH or env:NAME", "此处不要写密码，请写 file:路径 或 env:名称"
@@ -131,12 +131,19 @@ def credentials(
 
 
 def device(camera: CameraAnswer, devices: Sequence[DiscoveredDevice]) -> DiscoveredDevice | None:
-    """The one that is meant, among those that were found."""
-    for one in devices:
-        at = not camera.address or one.address == camera.address
-        if at and (not camera.mac or camera.mac in (one.mac, one.claimed_mac)):
-            return one
-    return None
+    """The one that is meant, among those that were found. Raises Told where several have its MAC.
+
+    What a device claims of its MAC counts only where the box cannot see it: else any could claim a login for itself.
+    """
+    at = [one for one in devices if not camera.address or one.address == camera.address]
+    found = [one for one in at if not camera.mac or camera.mac == (one.mac or one.claimed_mac)]
+    if len(found) > 1:
+        addresses = [one.address for one in found]
+        raise Told(
+            f"several devices have {camera.mac}: {', '.join(addresses)}. No login was sent; write the address too",
+            f"有多台设备的 MAC 为 {camera.mac}：{'、'.join(addresses)}。未发送登录；请同时写明 address",
+        )
+    return found[0] if found else None
 
 
 def position(camera: CameraAnswer, found: DiscoveredDevice) -> Position:

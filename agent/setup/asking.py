@@ -91,7 +91,7 @@ class Walk:
             self._talk.line(f"{number}) {source.token}  {names}", indent=2)
 
         def read(typed: str) -> list[VideoSource]:
-            numbers = re.findall(r"\d+", typed)
+            numbers = re.findall(r"\d{1,9}", typed)
             if typed.strip().lower() in ("all", "全部"):
                 return list(sources)
             if not numbers or not all(1 <= int(one) <= len(sources) for one in numbers):

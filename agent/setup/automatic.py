@@ -11,7 +11,7 @@ from agent.setup.box import Box
 from agent.setup.final import Looked
 from agent.setup.plan import Login, Position
 from agent.setup.trying import Outcome
-from contract.problems import ConfigError, Problem, Unfit, Words
+from contract.problems import ConfigError, Problem, Told, Unfit, Words
 
 
 def run(box: Box, answers: Answers, path: Path) -> int:
@@ -84,9 +84,16 @@ class _Wanted:
 
     def positions(self, devices: Sequence[DiscoveredDevice]) -> list[Position]:
         """Each with the device that was found for it. Raises ConfigError that names every one that was not."""
-        found = [(one, answering.device(one, devices)) for one in self.cameras]
-        for (camera, device), key in zip(found, self._names, strict=True):
-            if not device:
+        found: list[Position] = []
+        for camera, key in zip(self.cameras, self._names, strict=True):
+            try:
+                device = answering.device(camera, devices)
+            except Told as told:
+                self._report(key, *told.words)
+                continue
+            if device:
+                found.append(answering.position(camera, device))
+            else:
                 place = camera.address or camera.mac
                 self._report(
                     key,
@@ -94,16 +101,16 @@ class _Wanted:
                     f"{place} 没有摄像机应答：请检查电源、网线以及 ONVIF 是否启用",
                 )
         self._stop()
-        return [answering.position(camera, device) for camera, device in found if device]
+        return found
 
     def accept(self, looked: Looked) -> None:
-        """Raises ConfigError unless every camera can be opened, or at least answers."""
+        """Raises ConfigError unless every camera can be opened, or at least answers, and was checked."""
         for key, camera, one, tried in zip(self._names, self.cameras, *looked, strict=True):
             tokens = [source.token for source in values(one.evidence.capabilities.sources)]
             match tried.outcome:
                 case Outcome.TLS:
                     self._report(key, *looking.pin_wanted(one.camera))
-                case Outcome.REFUSED | Outcome.GONE | Outcome.HOSTILE:
+                case Outcome.REFUSED | Outcome.GONE | Outcome.HOSTILE | Outcome.UNCHECKED:
                     self._report(key, tried.why, tried.why)
                 case _ if len(tokens) > 1 and not camera.channel:
                     names = ", ".join(tokens)

@@ -32,6 +32,9 @@ _EXPIRED, _NOT_YET = 10, 9
 """X509_V_ERR_CERT_HAS_EXPIRED, X509_V_ERR_CERT_NOT_YET_VALID (OpenSSL, x509_vfy.h)."""
 
 
+_Moment = Annotated[datetime, Meta(tz=True)]
+
+
 class _Broker(Struct, frozen=True):
     host: str
     port: int = 8883
@@ -47,8 +50,8 @@ class _About(Struct, frozen=True):
     gateway: Gateway
     city: Annotated[str, Meta(pattern="^[0-9]{4}([0-9]{2})?$")]
     broker: _Broker
-    issued: datetime
-    expires: datetime
+    issued: _Moment
+    expires: _Moment
     name: str | None = None
     recovery: _Recovery | None = None
 
@@ -125,11 +128,12 @@ def _members(path: Path, packed: bytes) -> dict[str, bytes]:
     try:
         with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as archive:
             for number, member in enumerate(archive, 1):
-                if number > MAX_MEMBERS or not member.isfile() or member.name in found:
+                plain_file = member.isfile() and not member.issparse()  # holes would make a small file a large one
+                if number > MAX_MEMBERS or not plain_file or member.name in found:
                     _foreign(path, f"it holds {member.name!r}", f"含有 {member.name!r}")
                 file = archive.extractfile(member)
                 found[member.name] = file.read() if file else b""
-    except (tarfile.TarError, EOFError, ValueError, OverflowError):
+    except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError):  # headers of headers
         _damaged(path, "it cannot be unpacked", "无法解包")
     if missing := [name for name in (ABOUT, CA, CERTIFICATE, KEY) if name not in found]:
         _foreign(path, f"{', '.join(missing)} is missing in it", f"缺少 {'、'.join(missing)}")
@@ -199,7 +203,7 @@ def _subject(path: Path, certificate: bytes, key: bytes, about: _About) -> str:
 def _untimely(path: Path, code: int, about: _About) -> Told:
     now = datetime.now(UTC)
     clock = f"{now:%Y-%m-%d %H:%M} UTC"
-    if code == _NOT_YET or now < about.issued - timedelta(days=1):
+    if code == _NOT_YET or now + timedelta(days=1) < about.issued:
         return Told(
             f"{path} is not valid yet by this box's clock ({clock}): set the clock first (timedatectl)",
             f"按本机时钟（{clock}），{path} 尚未生效：请先校时（timedatectl）",

@@ -74,7 +74,7 @@ class Dialogue:
             self.line(f"{number}) {option}", indent=2)
 
         def read(typed: str) -> int:
-            if not typed.isdecimal() or not 1 <= int(typed) <= len(options):
+            if not typed.isdecimal() or len(typed) > 9 or not 1 <= int(typed) <= len(options):
                 raise Told(f"type a number from 1 to {len(options)}", f"请输入 1 至 {len(options)} 的数字")
             return int(typed) - 1
 

@@ -104,13 +104,14 @@ class Text:
 
     def _into(self, there: Place, new: str) -> None:
         """Before the closing bracket."""
-        inside = self.text[: there.end - 1].rstrip()
-        comma = "" if inside[-1] in "[{" else "" if inside.endswith(",") else ","
-        space = " " if comma or inside.endswith(",") else ""
-        self._splice(len(inside), there.end - 1, f"{comma}{space}{new}")
+        inside = [one.end for one in self._places.values() if there.begin < one.begin and one.end < there.end]
+        end = max(inside, default=there.begin + 1)  # what follows may be a comment
+        self._splice(end, end, f", {new}" if inside else new)
 
     def _below(self, there: Place, lines: Sequence[str], column: int) -> None:
         end = self._line_end(there.end)
+        while comment := re.compile(rf"\n {{{column + 1},}}#.*").match(self.text, end):  # on what stands above it
+            end = comment.end()
         self._splice(end, end, "".join(f"\n{' ' * column}{line}" for line in lines))
 
     def _line_end(self, at: int) -> int:

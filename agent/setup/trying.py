@@ -29,6 +29,8 @@ class Outcome(Enum):
     """It speaks HTTPS alone; no login was sent."""
     HOSTILE = "hostile"
     """An answer broke a safety rule, or its certificate is not the pinned one."""
+    UNCHECKED = "unchecked"
+    """Our side failed: nothing is known of it."""
     ODD = "odd"
     """It answers and its stream cannot be had."""
 
@@ -59,20 +61,22 @@ def read(evidence: Evidence, refusal: Refusal | None, lang: str) -> Tried:
     """What the evidence of one camera means for its setup."""
     told, look = evidence.capabilities, evidence.look
     asked = [one for one in (told.services, told.device, told.profiles, told.stream_uri) if isinstance(one, NotSeen)]
-    stream = look.stream if look else NotSeen(reason=Reason.UNASKED)
+    unasked = NotSeen(reason=Reason.UNASKED)
+    tcp, stream = (look.tcp, look.stream) if look else (unasked, unasked)
     if any(one.finding == Finding.USE_TLS for one in asked):
         return Tried(Outcome.TLS, evidence, refusal)
     if broken := next((one for one in asked if one.reason is Reason.HOSTILE), None):
         return Tried(Outcome.HOSTILE, evidence, refusal, _why(broken, lang))
     if refusal or told.refused or (isinstance(stream, NotSeen) and stream.reason is Reason.REFUSED):
         return Tried(Outcome.REFUSED, evidence, refusal, refused(refusal, lang))
-    if isinstance(stream, Seen):
+    ours = next((one for one in asked if one.reason is Reason.AGENT_FAULT), None)
+    if isinstance(tcp, NotSeen):
+        return Tried(Outcome.GONE, evidence, None, _why(tcp, lang))
+    if isinstance(stream, Seen) and not ours:
         return Tried(Outcome.OPEN, evidence, None)
-    if not look or isinstance(look.tcp, NotSeen):
-        unseen = look.tcp if look and isinstance(look.tcp, NotSeen) else stream
-        return Tried(Outcome.GONE, evidence, None, _why(unseen, lang))
-    why = next((one for one in (stream, *asked) if one.reason is not Reason.UNASKED), stream)
-    return Tried(Outcome.ODD, evidence, None, _why(why, lang))
+    unseen = [one for one in (stream, *asked) if isinstance(one, NotSeen) and one.reason is not Reason.UNASKED]
+    outcome = Outcome.UNCHECKED if ours else Outcome.ODD
+    return Tried(outcome, evidence, None, _why(ours or next(iter(unseen), unasked), lang))
 
 
 def refused(refusal: Refusal | None, lang: str) -> str:

@@ -11,6 +11,7 @@ import re
 import stat
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -211,7 +212,6 @@ def commit(config: Path, text: str, beside: Sequence[Beside]) -> Path | None:
         backup = _backup(config, mode)
         made += [backup] if backup else []
         staged.replace(config)
-        _sync(config.parent)
     except ConfigError as error:
         _undo(made)
         raise ConfigError(structs.replace(one, source=str(config)) for one in error.problems) from None
@@ -223,6 +223,8 @@ def commit(config: Path, text: str, beside: Sequence[Beside]) -> Path | None:
             " --resume",
             f"无法写入 {config.parent}：{reason.zh}。未做任何改动；处理后执行：canteen-agent setup --resume",
         ) from None
+    with suppress(OSError):  # it stands, and what it names has to stay
+        _sync(config.parent)
     return backup
 
 

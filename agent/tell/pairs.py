@@ -87,11 +87,15 @@ class Pairs:
             log.info("the broker has accepted the new certificate")
             self.changed()
 
-    def refused(self) -> None:
-        """The broker did not accept the pair shown, or it cannot be used: the other one's turn, if there is one."""
+    def refused(self) -> bool:
+        """The broker did not accept the pair shown, or it cannot be used: the other one's turn, if there is one.
+
+        Returns whether that one is to be shown to the same broker next, before another address has its turn.
+        """
         with self._lock:
             if self._shown is not None:
                 self._put_off, self.tried = self._shown == PENDING, True
+            return self._shown == PENDING
 
     def _next(self) -> str:
         """The file to show; "" for the configured one."""

@@ -225,8 +225,10 @@ class Uplink:
             if self._newest:
                 self._old_fashioned.discard(endpoint.where)
             self._fail(endpoint, failed.failure)
+            refused = failed.failure.kind in (Kind.AUTH, Kind.TLS, Kind.MQTT)  # some hang up and say nothing
             self._silent = failed.failure.silent
-            self._rotate()
+            if not (self.pairs and refused and self.pairs.refused()):
+                self._rotate()
             return False
         if self._stopping.is_set():
             line.close(0.0)
@@ -275,8 +277,6 @@ class Uplink:
     def _fail(self, endpoint: Endpoint, failure: Failure) -> None:
         if failure.kind in (Kind.TCP, Kind.DNS):
             self._short = 0  # the network, not somebody who takes our place
-        if self.pairs and failure.kind in (Kind.AUTH, Kind.TLS):
-            self.pairs.refused()
         self._blame(failure, f"cannot reach the broker at {endpoint.where}")
 
     def _lost(self, line: Line, endpoint: Endpoint) -> None:

@@ -1,8 +1,10 @@
 """Figures of a running agent for a Prometheus: real ones, read by Prometheus' own parser."""
 
+import contextlib
 import http.client
 import math
 import socket
+import threading
 from pathlib import Path
 
 import msgspec
@@ -88,3 +90,25 @@ def test_a_port_that_is_taken_is_waited_for(tmp_path: Path, monkeypatch: pytest.
     assert ask(port)[0] == 503
     (tmp_path / "status.json").write_bytes(msgspec.json.encode(status()))
     assert ask(port)[0] == 200
+
+
+def test_who_asks_byte_by_byte_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is served at a time: the seconds are for the whole question."""
+    monkeypatch.setattr(metrics, "ASKED_S", 0.5)
+    port, over = free_port(), threading.Event()
+    MetricsServer(port, tmp_path / "status.json").start()
+    until(lambda: accepts(port))
+    with socket.create_connection(("127.0.0.1", port)) as slow:
+
+        def trickle() -> None:
+            with contextlib.suppress(OSError):
+                while not over.wait(0.05):
+                    slow.sendall(b"x")
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        try:
+            assert ask(port)[0] == 503
+        finally:
+            over.set()
+            thread.join()

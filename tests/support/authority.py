@@ -53,13 +53,17 @@ class Authority:
             subject,
             *("-keyout", key, "-out", request),
         )
-        extra = self.folder / f"{stem}.ext"
+        self.sign(request, certificate, alternative=alternative, begin=begin, end=end)
+        return certificate, key
+
+    def sign(self, request: Path, certificate: Path, *, alternative: str = "", begin: str, end: str) -> None:
+        """Write the certificate that this request asks for."""
+        extra = certificate.with_suffix(".ext")
         extra.write_text(f"subjectAltName={alternative}\n" if alternative else "basicConstraints=CA:FALSE\n")
         _openssl(
             *("ca", "-batch", "-notext", "-config", self.folder / "ca.cnf", "-cert", self.ca, "-keyfile", self._key),
             *("-in", request, "-out", certificate, "-startdate", begin, "-enddate", end, "-extfile", extra),
         )
-        return certificate, key
 
     def revoke(self, certificate: Path) -> None:
         """From the next `revoked()` on."""

@@ -111,7 +111,7 @@ def _start(module: str, stderr: int) -> _Child:
         "OPENBLAS_NUM_THREADS": "1",
     }
     process = subprocess.Popen(
-        [sys.executable, "-P", "-s", "-m", module],
+        [sys.executable, "-P", "-s", "-B", "-m", module],  # -B: RLIMIT_FSIZE would cut a .pyc short, for all after us
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,

@@ -26,6 +26,7 @@ from tests.agent.doctor.status_of import status
 from tests.agent.doctor.test_cameras import BASE
 from tests.support.authority import Authority, GuardedBroker
 
+RECOVERY = "canary-recovery"
 CLEAR, KEPT, FILED, VARIED = "canary-clear", "canary-kept", 'canary & "filed"/é+', "canary-varied"
 COMMENT, URL, LOGIN, OLD = "canary-comment", "canary-url", "canary-userinfo", "canary-of-old"
 
@@ -210,3 +211,16 @@ def test_a_full_disk_takes_no_half_bundle(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="disk is full"), bundle.opened(tmp_path / "b"):
         raise OSError(28, "No space left on device")
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize("filed", [True, False])
+def test_the_secret_of_recovery_is_one_wherever_it_stands(tmp_path: Path, *, filed: bool) -> None:
+    password = f"'file:{secret(tmp_path, 'recovery', RECOVERY)}'" if filed else RECOVERY
+    authority = Authority(tmp_path / "pki")
+    config = box(
+        tmp_path, broker=f"{{host: b, tls: {{ca: {authority.ca}}}, recovery: {{port: 8885, password: {password}}}}}"
+    )
+    assert RECOVERY in known(config)
+    told = bundle.configuration(config)
+    assert {"port": 8885, "password": "***"} in told.values()
+    assert RECOVERY not in str(told)

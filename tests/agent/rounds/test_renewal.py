@@ -9,6 +9,7 @@ import pytest
 
 from agent.rounds.renewal import AHEAD_S, DAY_S, SPREAD_S, RenewalTask
 from agent.tell.pairs import Pairs
+from agent.tell.preflight import Endpoint
 from contract.renewal import CertificateAnswer, CertificateRequest, request_id
 from tests.support.authority import Authority
 
@@ -40,7 +41,8 @@ class Task(RenewalTask):
     ) -> None:
         self.line, self.told = Line(), list[str]()
         certificate, _ = authority.issue(user)
-        self.kept = Pairs(folder / f"certificate-{time.monotonic_ns()}", str(certificate))
+        self.certificate = str(certificate)
+        self.kept = Pairs(folder / f"certificate-{time.monotonic_ns()}", self.certificate)
         super().__init__(
             self.kept, self.line, user=user, now_s=lambda: at_s, tell=self.told.append, first_wait_s=wait_s
         )
@@ -120,3 +122,34 @@ def test_what_goes_wrong_is_told_once(tmp_path: Path, authority: Authority, monk
     assert task.told == [
         "the certificate cannot be renewed: the program openssl is not installed: apt-get install openssl"
     ]
+
+
+@pytest.mark.parametrize(("end", "accepted"), [("20490101000000Z", False), ("20481220000000Z", True)])
+def test_certificates_that_do_not_help_are_asked_for_ever_more_rarely(
+    end: str, accepted: bool, tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each costs the line. A broker that refuses all of them, or a clock that is years ahead: not one each minute."""
+    task, passed_s = Task(tmp_path, authority, END_S - 20 * DAY_S, wait_s=60), 0.0
+    monkeypatch.setattr("agent.rounds.renewal.monotonic", lambda: passed_s)
+    endpoint = Endpoint(host="b", port=1, ca="x", cert=task.certificate)
+    while passed_s < DAY_S / 4 and task.line.anew < 20:
+        asked = len(task.line.asked)
+        task.run()
+        if len(task.line.asked) > asked:
+            task.hear(signed(authority, tmp_path, task.asked, end))
+            task.run()
+            assert task.kept.pending
+            for _ in range(1 if accepted else 2):
+                task.kept.dress(endpoint)
+                task.kept.accepted() if accepted or task.kept.tried else task.kept.refused()
+        passed_s += 60
+    assert task.line.anew == len(task.line.asked)
+    assert 3 < task.line.anew < 20
+
+
+def signed(authority: Authority, folder: Path, request: str, end: str) -> bytes:
+    """The center's answer to this request."""
+    asked, certificate = folder / "asked.csr", folder / "given.pem"
+    asked.write_text(request)
+    authority.sign(asked, certificate, begin="20200101000000Z", end=end)
+    return msgspec.json.encode(CertificateAnswer(request=request_id(request), certificate=certificate.read_text()))

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.model import DiscoveredDevice
 from agent.setup import answers as answering
-from contract.problems import ConfigError
+from contract.problems import ConfigError, Told
 
 GOOD = """bundle: gw.canteen
 logins:
@@ -76,3 +77,24 @@ def test_the_answers_of_the_page_can_be_read(file: Path) -> None:
     assert (read.wait, read.start, read.report) == (180.0, True, ".")
     said = {name for name in read.__struct_fields__ if f"\n{name}:" in f"\n{file.read_text()}"}
     assert said == set(read.__struct_fields__)
+
+
+def test_a_device_that_claims_the_mac_of_another_is_not_the_one_that_is_meant() -> None:
+    """It would be shown the login."""
+    mac = "12:34:56:78:9a:bc"
+    liar = DiscoveredDevice(address="192.168.1.3", mac="02:00:00:00:00:03", claimed_mac=mac)
+    meant = DiscoveredDevice(address="192.168.1.9", mac=mac)
+    far = DiscoveredDevice(address="10.9.0.9", claimed_mac=mac)
+    wanted = answering.CameraAnswer(slot="wash-1", mac=mac)
+    assert answering.device(wanted, [liar, meant]) == meant
+    assert answering.device(wanted, [liar]) is None
+    assert answering.device(wanted, [liar, far]) == far  # behind a router: nothing else is known of it
+
+
+def test_of_several_devices_with_one_mac_none_is_taken() -> None:
+    mac = "12:34:56:78:9a:bc"
+    several = [DiscoveredDevice(address=f"192.168.1.{number}", mac=mac) for number in (3, 9)]
+    with pytest.raises(Told, match=r"192\.168\.1\.3, 192\.168\.1\.9"):
+        answering.device(answering.CameraAnswer(slot="wash-1", mac=mac), several)
+    named = answering.CameraAnswer(slot="wash-1", mac=mac, address="192.168.1.9")
+    assert answering.device(named, several) == several[1]

@@ -1,6 +1,7 @@
 """`setup --answers` among simulated cameras: what is written runs, and what cannot be had changes nothing."""
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -208,3 +209,14 @@ def test_run_loads_nothing_of_it() -> None:
     )
     done = subprocess.run([tool("python"), "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_could_not_be_checked_is_not_written(
+    two: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where our own side fails nothing is known of a camera, its password included: no success is made of that."""
+    monkeypatch.setattr("agent.hand_logins.PATIENCE_S", 0.5)
+    monkeypatch.setattr(sys, "executable", "/bin/false")  # what asks a camera runs in a process of its own
+    assert two.setup(str(two.bundle), "--answers", str(two.answers("stove"))) == 2
+    assert "fault of the agent" in capsys.readouterr().err
+    assert not two.config.exists()

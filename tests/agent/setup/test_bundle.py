@@ -1,5 +1,6 @@
 """The center's bundle: read in full, and refused with a sentence where it is damaged, foreign or out of date."""
 
+import gzip
 import io
 import json
 import os
@@ -50,6 +51,7 @@ WRONG: dict[str, tuple[Callable[[dict[str, bytes]], dict[str, bytes]], str]] = {
     "no certificate": (lambda good: good | {"gateway.pem": b"hello"}, "cannot be read"),
     "no authority": (lambda good: good | {"ca.pem": b"hello"}, "ca.pem cannot be read"),
     "not ascii": (lambda good: good | {"gateway.pem": "证书".encode()}, "cannot be read"),
+    "no zone": (lambda good: about(good, issued="2026-01-01T00:00:00"), "damaged"),
     "too many": (lambda good: good | {f"x{n}": b"" for n in range(5)}, "no bundle of the center"),
     "elsewhere": (lambda good: {f"./in/{k}": v for k, v in good.items()}, "is missing in it"),
 }
@@ -106,6 +108,31 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
     file.write_bytes(packing.compress(bytes(200 << 20)) + packing.flush())
     with pytest.raises(Told, match="unpacks to more than"):
         bundles.read(file)
+
+
+def test_a_file_with_holes_is_not_filled(tmp_path: Path) -> None:
+    """A member of a few bytes may say that it is gigabytes of zeros (sparse files, tar(5))."""
+    about = tarfile.TarInfo("bundle.json")
+    about.pax_headers = {"GNU.sparse.size": str(1 << 40), "GNU.sparse.map": "0,0"}
+    with tarfile.open(tmp_path / "a.canteen", "w:gz", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(about)
+    with pytest.raises(Told, match="no bundle of the center"):
+        bundles.read(tmp_path / "a.canteen")
+
+
+def test_headers_of_headers_without_end_are_refused(tmp_path: Path) -> None:
+    longer = tarfile.TarInfo("longer")
+    longer.type = tarfile.GNUTYPE_LONGNAME
+    with gzip.open(tmp_path / "a.canteen", "wb") as file:
+        file.write(longer.tobuf() * 500 + bytes(1024))
+    with pytest.raises(Told, match="damaged"):
+        bundles.read(tmp_path / "a.canteen")
+
+
+def test_a_date_before_all_dates_is_no_bug_of_ours(tmp_path: Path, authority: Authority) -> None:
+    ran_out = members(authority, end="20210101000000Z", issued="0001-01-01T00:00:00Z")
+    with pytest.raises(Told, match="ran out"):
+        bundles.read(packed(tmp_path / "a.canteen", ran_out))
 
 
 def test_every_cut_is_refused(tmp_path: Path, good: dict[str, bytes]) -> None:

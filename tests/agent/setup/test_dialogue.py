@@ -48,11 +48,11 @@ def test_what_does_not_fit_is_asked_again(
 def test_numbers_out_of_range_and_words_are_no_choice(
     typed: Callable[[str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    typed("0\n3\nb\n-1\n2\nmaybe\nN\n")
+    typed(f"0\n3\nb\n-1\n{'9' * 5000}\n2\nmaybe\nN\n")
     talk = Dialogue("en")
     assert talk.choose("哪个？", "which?", ["a", "b"], explain=HELP) == 1
     assert talk.agrees("好吗？", "ok?", explain=HELP) is False
-    assert capsys.readouterr().out.count("✗") == 5
+    assert capsys.readouterr().out.count("✗") == 6
 
 
 @pytest.mark.parametrize(("screen", "most"), [("30", 39), ("40", 39), ("63", 62), ("200", 79)])

@@ -85,3 +85,25 @@ def test_any_text_is_written_so_that_it_is_read_back(text: str) -> None:
         return
     document = f"[{written(text)}, {{k: {written(text)}}}]"
     assert strict_yaml.load(document.encode(), tuple[str | dict[str, str], ...], source="x") == (text, {"k": text})
+
+
+def test_a_comment_behind_the_last_item_stays_with_it() -> None:
+    text = Text("cameras:\n  - slot: s1\n    # beside the door\n  # - slot: old\nlog: {level: info}\n")
+    text.append("cameras", {"slot": "s2"})
+    expected = (
+        "cameras:\n  - slot: s1\n    # beside the door\n  - slot: s2\n  # - slot: old\nlog: {level: info}  # quiet\n"
+    )
+    assert text.text == expected
+
+
+@pytest.mark.parametrize("inside", ["{slot: s1}  # last\n", "{slot: s1},  # last\n", "  # none yet\n"])
+def test_what_is_added_between_brackets_stands_before_a_comment(inside: str) -> None:
+    before = f"cameras: [\n  {inside}]\n"
+    text, expected = Text(before), plain(before)["cameras"]
+    if expected:
+        text.append("cameras", {"slot": "s2"})
+        assert plain(text.text)["cameras"] == [*expected, {"slot": "s2"}]
+    mapping = Text(f"credentials: {{\n  {inside}}}\n".replace("{slot: s1}", "k: v"))
+    mapping.put("credentials", "new", "w")
+    assert plain(mapping.text)["credentials"]["new"] == "w"
+    assert "# none yet" in mapping.text or "# last" in mapping.text

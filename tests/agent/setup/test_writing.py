@@ -1,5 +1,6 @@
 """What is written: all of it or nothing, the old kept beside it, comments and a person's own lines untouched."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -168,6 +169,27 @@ def test_a_file_that_could_not_be_used_replaces_nothing(etc: Path) -> None:
     with pytest.raises(ConfigError, match=r"agent\.yaml.*credentials\.camera"):
         writing.commit(config, text, files.files)
     assert {path: path.read_bytes() for path in etc.rglob("*") if path.is_file()} == there
+
+
+def test_what_stands_is_not_undone(etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the new agent.yaml has its name, what it names has to stay: also where the folder cannot be synced."""
+    config, before = own(etc)
+    files = writing.identity(
+        etc, Bundle(**{name: getattr(BUNDLE, name) for name in BUNDLE.__struct_fields__} | {"key": b"K2"})
+    )
+    text = writing.composed(before, PLAN, BUNDLE, files, Looking(), "state")
+
+    fsync = os.fsync
+
+    def broken(handle: int) -> None:
+        if config.read_text() == text:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", broken)
+    assert writing.commit(config, text, files.files)
+    assert files.key.path.read_bytes() == b"K2"
+    assert settings.load(config).gateway.id == "gw-0001"
 
 
 def test_a_password_in_clear_is_not_shown(etc: Path) -> None:

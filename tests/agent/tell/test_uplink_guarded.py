@@ -4,7 +4,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from agent.tell import preflight
 from agent.tell.failures import ADVICE, Kind
 from agent.tell.journal import Journal
+from agent.tell.pairs import Pairs
 from agent.tell.preflight import Endpoint
 from agent.tell.uplink import Uplink
 from contract.messages import Command, Result
@@ -42,6 +43,8 @@ def agent(
     username: str = NAME,
     password: str = "",
     newest: bool = True,
+    pairs: Pairs | None = None,
+    others: Sequence[Endpoint] = (),
 ) -> Iterator[tuple[Uplink, Journal, list[str]]]:
     """An uplink on its way; the list fills with what it tells of duplicates."""
     duplicates: list[str] = []
@@ -51,7 +54,7 @@ def agent(
         return Result(id=command.id, outcome="done")
 
     up = Uplink(
-        [endpoint],
+        [endpoint, *others],
         city="4101",
         gateway=gateway,
         session=lambda: "s1",
@@ -63,6 +66,7 @@ def agent(
         command=command,
         duplicate=duplicates.append,
         newest=newest,
+        pairs=pairs,
     )
     up.start()
     try:
@@ -342,3 +346,50 @@ def test_the_preflight_never_speaks_as_the_gateway(authority: Authority) -> None
         assert preflight.find(endpoint) is None
         thread.join()
     assert heard == [b""]
+
+
+def test_a_new_certificate_for_which_the_broker_hangs_up_is_put_off(tmp_path: Path, authority: Authority) -> None:
+    """Without a word of refusal too, and at each address: else the box would stay away for ever with a certificate
+    that works at one of them.
+    """
+    old, (certificate, key) = authority.issue(NAME), authority.issue(NAME)
+    pairs = Pairs(tmp_path / "certificate", str(old[0]))
+    pairs.answered(key.read_bytes(), certificate.read_bytes())
+    wanted = [ssl.PEM_cert_to_DER_cert(file.read_text()) for file in (certificate, old[0])]
+    with hanging_up(authority) as first, hanging_up(authority) as second:
+        doors = [
+            Endpoint(host="127.0.0.1", port=port, ca=str(authority.ca), cert=str(old[0]), key=str(old[1]))
+            for port, _ in (first, second)
+        ]
+        with agent(doors[0], tmp_path, newest=False, pairs=pairs, others=doors[1:]):
+            until(lambda: set(wanted) <= set(first[1]) & set(second[1]))
+        assert first[1][0] == wanted[0]
+    assert pairs.pending  # nothing is given up before another one was let in
+
+
+@contextmanager
+def hanging_up(authority: Authority) -> Iterator[tuple[int, list[bytes | None]]]:
+    """A broker that hangs up on every gateway. Its port, and the certificates that it was shown."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue("broker", alternative="IP:127.0.0.1"))
+    context.load_verify_locations(authority.ca)
+    context.verify_mode = ssl.CERT_REQUIRED
+    shown, over = list[bytes | None](), threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.2)
+
+        def hang_up() -> None:
+            while not over.is_set():
+                with suppress(OSError), listening.accept()[0] as asked:
+                    asked.settimeout(2)
+                    with context.wrap_socket(asked, server_side=True) as secured:
+                        shown.append(secured.getpeercert(binary_form=True))
+                        secured.recv(1000)  # CONNECT; the look beside it sends nothing
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        try:
+            yield listening.getsockname()[1], shown
+        finally:
+            over.set()
+            thread.join()

@@ -138,3 +138,12 @@ def test_the_child_dies_with_its_parent(parent: tuple[subprocess.Popen[str], int
     assert not gone(child)
     os.kill(process.pid, signal.SIGKILL)
     until(lambda: gone(child))
+
+
+def test_a_child_leaves_no_compiled_module_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its limit would cut a large one short, and whoever imports the module later would fail for ever."""
+    (tmp_path / "large.py").write_text("".join(f"def f{number}(): return {number}\n" for number in range(2000)))
+    (tmp_path / "asking.py").write_text("import large\nprint(large.f7(), flush=True)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert next(children.run("asking", [], deadline_s=PATIENCE_S)) == b"7\n"
+    assert not list(tmp_path.rglob("*.pyc"))
