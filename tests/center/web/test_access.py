@@ -305,3 +305,17 @@ def test_a_form_that_does_not_come_is_not_waited_for(quick: Served, monkeypatch:
         kind = "Content-Type: application/x-www-form-urlencoded"
         line.sendall(f"POST /login HTTP/1.1\r\nHost: x\r\n{kind}\r\nContent-Length: 99\r\n\r\nname=".encode())
         assert line.recv(4096).startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", b"GET /login HTTP/1.1\r\nHo", b"GET /style.css HTTP/1.1\r\nHost: x\r\n\r\nGET /"]
+)
+def test_a_head_that_does_not_come_is_not_waited_for(
+    quick: Served, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    """Not at first, and not after a request that was answered: two hundred of them would keep everybody out."""
+    monkeypatch.setattr("center.web.serving.HEAD_S", 0.2)
+    with socket.create_connection(("127.0.0.1", quick.port), timeout=30) as line:
+        line.sendall(begun.encode())
+        while line.recv(65_536):
+            pass
