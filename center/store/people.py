@@ -95,11 +95,11 @@ class People:
         chosen = sa.select(*(acts.c[name] for name in WebAct._fields)).order_by(acts.c.id.desc()).limit(most)
         return [WebAct(*row) for row in self._c.execute(chosen.where(acts.c.account == account) if account else chosen)]
 
-    def failures(self, since_ms: int, *, account: str = "", address: str = "") -> list[int]:
-        """UTC ms of each login that failed since then, of this account or this address, the oldest first."""
+    def failures(self, since_ms: int, until_ms: int, *, account: str = "", address: str = "") -> list[int]:
+        """UTC ms of each login that failed within these, of this account or this address, the oldest first."""
         a = acts.c
         mine = (a.account == account) if account else (a.address == address)
-        failed = a.act.in_(("login", "link")) & (a.outcome == "failed") & (a.at_ms >= since_ms)
+        failed = a.act.in_(("login", "link")) & (a.outcome == "failed") & a.at_ms.between(since_ms, until_ms)
         return [at for (at,) in self._c.execute(sa.select(a.at_ms).where(mine & failed).order_by(a.at_ms))]
 
 

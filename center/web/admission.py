@@ -62,9 +62,9 @@ class Admission:
         now = self._clock_ms()
         with self._store.write() as tx:
             tx.one_login_at_a_time()
-            since = now - WINDOW_MS
-            mine = tx.failures(since, account=name)[-PER_ACCOUNT:] if name else []
-            theirs = tx.failures(since, address=address)[-PER_ADDRESS:]
+            window = (now - WINDOW_MS, now + WINDOW_MS)  # what a clock that ran ahead wrote shuts nobody out for longer
+            mine = tx.failures(*window, account=name)[-PER_ACCOUNT:] if name else []
+            theirs = tx.failures(*window, address=address)[-PER_ADDRESS:]
             full = [its[0] for its, most in ((mine, PER_ACCOUNT), (theirs, PER_ADDRESS)) if len(its) >= most]
             number = tx.add_web_act(WebAct(now, name, address, act, "", "refused" if full else "failed"))
         return number, max(full) + WINDOW_MS if full else 0
@@ -94,7 +94,8 @@ class Admission:
             account = reader.account(session.account) if session else None
         if session is None or account is None or account.disabled:
             return None
-        if now - session.seen_ms > IDLE_MS or now - session.made_ms > WHOLE_MS:
+        # of a clock that ran ahead: such a session would last until then
+        if abs(now - session.seen_ms) > IDLE_MS or abs(now - session.made_ms) > WHOLE_MS:
             return None
         if now - session.seen_ms > TOUCH_MS:
             with self._store.write() as tx:

@@ -155,6 +155,17 @@ def test_a_session_ends_by_itself(quick: Served, clock: Clock, wait_ms: int) -> 
     assert one.get("/definitions").status == 303
 
 
+def test_a_clock_that_ran_ahead_shuts_nobody_out_and_keeps_nobody_in(bare: Served, clock: Clock) -> None:
+    """What was dated a year ahead meanwhile: failures would count until then, and sessions go on until then."""
+    clock.ms += (leap := 365 * 86_400_000)
+    one, guesser = bare.browser("sheng"), bare.browser()
+    for _ in range(PER_ACCOUNT):
+        guesser.login("jinshui", "wrong")
+    clock.ms -= leap
+    assert one.get("/definitions").status == 303
+    assert bare.browser().login("jinshui").status == 303
+
+
 def test_logging_out_ends_the_session_itself(bare: Served) -> None:
     """Not only the cookie: its token opens nothing any more."""
     one = bare.browser("sheng")
