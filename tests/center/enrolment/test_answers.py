@@ -70,6 +70,13 @@ def test_another_certificate_is_given_once_a_day(desk: Desk) -> None:
     assert desk.asks("zz-0001", letter("4101/zz-0001"), NOW_MS + DAY_MS).certificate
 
 
+def test_a_clock_that_ran_ahead_keeps_nobody_from_the_next_certificate(desk: Desk) -> None:
+    """What was given then is not valid yet, and dated in a time that is to come: no day has passed since."""
+    assert desk.asks("zz-0001", letter("4101/zz-0001"), NOW_MS + 365 * DAY_MS).certificate
+    assert desk.asks("zz-0001", letter("4101/zz-0001")).certificate
+    assert desk.asks("zz-0001", letter("4101/zz-0001")).refused == TOO_SOON
+
+
 def test_a_foreign_request_gets_nothing(desk: Desk) -> None:
     """In another's name, in another city, from one that is not registered, or registered and never enrolled."""
     assert "common name" in desk.asks("zz-0001", letter("4101/zz-0002")).refused
