@@ -303,6 +303,27 @@ def test_an_account_is_added_by_a_password_from_a_file(
     store.close()
 
 
+def test_what_a_person_types_wrong_of_an_account_is_refused(
+    quick: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A password that would be left out, a file without an end, a link to nowhere: exit code 2, nothing done."""
+    secret, there = tmp_path / "pw", ["--lang", "en", "--database", quick.store.where]
+    secret.write_text("郑州 2026 年的口令\n", "utf-8")
+    new = ["user", "add", "wang", "--role", "province", "--region", "41", *there]
+    with pytest.raises(SystemExit, match="2"):
+        main([*new, "--no-password", "--password-file", str(secret)])
+    again = ["user", "password", "sheng", *there, "--password-file"]
+    assert main([*again, "/dev/zero"]) == 2
+    assert "regular file" in capsys.readouterr().err
+    for site in ("javascript:alert(1)", "canteen.example", "https://", "https://a b", "https://x/?y"):
+        assert main(["user", "link", "sheng", "--site", site, *there]) == 2, site
+        assert "--site" in capsys.readouterr().err
+    with quick.store.read() as reader:
+        assert not [act for act in reader.web_acts(9) if act.act != "login"]
+    assert main(["user", "link", "sheng", "--site", "https://canteen.example:8443/", *there]) == 0
+    assert capsys.readouterr().out.startswith("https://canteen.example:8443/link/")
+
+
 def test_a_name_that_no_database_holds_is_a_wrong_one(bare: Served) -> None:
     """Control characters, endless texts, halves of characters: the same answer as for any unknown name."""
     for name in ("a\x00b", "x" * 5000, "\ud800".encode("utf-8", "surrogatepass").decode("latin-1"), ""):
@@ -327,6 +348,6 @@ def test_a_head_that_does_not_come_is_not_waited_for(
     """Not at first, and not after a request that was answered: two hundred of them would keep everybody out."""
     monkeypatch.setattr("center.web.serving.HEAD_S", 0.2)
     with socket.create_connection(("127.0.0.1", quick.port), timeout=30) as line:
-        line.sendall(begun.encode())
+        line.sendall(begun)
         while line.recv(65_536):
             pass
