@@ -10,6 +10,7 @@ from pathlib import Path
 
 from center.arguments import Misuse, broker_options, host_and_port, locality, now_ms
 from center.commands import FINE, PROBLEM
+from center.commands.ca import spoken_for
 from center.enrolment import authority as authorities
 from center.enrolment import broker_files
 from center.enrolment.answers import Rules
@@ -41,6 +42,7 @@ def enrolled(options: argparse.Namespace) -> int:
     _valid_days(options.days)
     door = _door(options)
     authority, at_ms, lang = authorities.load(options.authority), now_ms(), options.lang
+    spoken_for(bool(door.ca) or authority.speaks_for(door.host), "--broker", door.host)
     ca = door.ca or authority.pem
     store = Store(options.database, create=False)
     out_folder: Path = options.out

@@ -104,6 +104,7 @@ def test_every_mistake_is_told_and_leaves_nothing(stage: Stage, capsys: pytest.C
         ("zz-0001", "--broker-ca", str(stage.authority / "ca.key")): "no certificate in PEM",
         ("zz-0001", "--recovery-port", "8883"): "no port of its own",
         ("zz-0001", "--broker", "x"): "is not HOST:PORT",
+        ("zz-0001", "--broker", "elsewhere.example:8883"): "the authority was not made for it",
         ("zz-0001", "--broker-files", str(stage.authority / "ca.pem")): "it is no folder",
     }
     for words, said in wrong.items():
@@ -159,7 +160,7 @@ def test_a_run_that_is_cut_off_anywhere_is_ended_by_the_next(tmp_path: Path) -> 
     after, ended = 0, 9
     while ended == 9:
         words = ["gateway", "enroll", "--database", stage.database, "--authority", str(stage.authority)]
-        words += ["--broker", "b:8883", "--out", str(stage.bundles), "--again", *BOXES]
+        words += ["--broker", f"{stage.host}:8883", "--out", str(stage.bundles), "--again", *BOXES]
         ended = subprocess.run(
             [sys.executable, "-c", PYTHON_CUT.format(after=after), *words], capture_output=True, check=False
         ).returncode
