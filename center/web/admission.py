@@ -1,10 +1,11 @@
 """Who is let in: passwords and links become sessions, failures are counted, sessions end. HTTP is not known here."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
-from center.store import Store
+from center.store import Store, Unavailable
 from center.store.people import Account, Session, WebAct
 from center.web import passwords
 from contract.text import tidy
@@ -98,7 +99,8 @@ class Admission:
         if abs(now - session.seen_ms) > IDLE_MS or abs(now - session.made_ms) > WHOLE_MS:
             return None
         if now - session.seen_ms > TOUCH_MS:
-            with self._store.write() as tx:
+            # a disk that is full keeps nobody from reading: the session only ends the sooner
+            with suppress(Unavailable), self._store.write() as tx:
                 tx.touch_session(digest, now)
         return account
 

@@ -10,7 +10,7 @@ import pytest
 from center.arguments import now_ms
 from center.cli import main
 from center.store import Store
-from center.web.admission import IDLE_MS, PER_ACCOUNT, PER_ADDRESS, WHOLE_MS, WINDOW_MS
+from center.web.admission import IDLE_MS, PER_ACCOUNT, PER_ADDRESS, TOUCH_MS, WHOLE_MS, WINDOW_MS
 from center.web.app import ROUTES
 from center.web.entrance import inside
 from center.web.guard import HEADERS
@@ -18,6 +18,9 @@ from center.web.passwords import digest
 from tests.center.filled import filled
 from tests.center.web.conftest import admit
 from tests.center.web.served import PASSWORD, Served
+from tests.support.disks import Tmpfs
+from tests.support.root import root
+from tests.support.waiting import until
 
 
 class Clock:
@@ -164,6 +167,21 @@ def test_a_clock_that_ran_ahead_shuts_nobody_out_and_keeps_nobody_in(bare: Serve
     clock.ms -= leap
     assert one.get("/definitions").status == 303
     assert bare.browser().login("jinshui").status == 303
+
+
+@root
+def test_a_full_disk_keeps_nobody_from_reading(tmp_path: Path, clock: Clock) -> None:
+    """Nobody is let in, for it cannot be put on record; who is in reads on, although that is not either."""
+    with Tmpfs(tmp_path / "disk", "4m") as disk:
+        served = Served(filled(_bare, str(disk.point / "center.db")), clock=clock)
+        one = served.browser("sheng")
+        disk.fill()
+        until(lambda: served.browser().login("nobody-such").status == 503)
+        clock.ms += TOUCH_MS + 1
+        assert one.get("/definitions").status == 200
+        assert served.browser().login("sheng").status == 503
+        disk.relieve()
+        served.close()
 
 
 def test_logging_out_ends_the_session_itself(bare: Served) -> None:
