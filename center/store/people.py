@@ -102,6 +102,13 @@ class People:
         failed = a.act.in_(("login", "link")) & (a.outcome == "failed") & a.at_ms.between(since_ms, until_ms)
         return [at for (at,) in self._c.execute(sa.select(a.at_ms).where(mine & failed).order_by(a.at_ms))]
 
+    def was_let_in(self, account: str, address: str, since_ms: int) -> bool:
+        """Whether this account was, from this address, since then."""
+        a = acts.c
+        mine = (a.account == account) & (a.address == address) & (a.at_ms >= since_ms)
+        let = sa.select(a.id).where(mine & a.act.in_(("login", "link")) & (a.outcome == "ok")).limit(1)
+        return self._c.execute(let).first() is not None
+
 
 class Admitting:
     """A part of the Writer."""

@@ -16,6 +16,8 @@ IDLE_MS, WHOLE_MS = 120 * MINUTE_MS, 720 * MINUTE_MS
 WINDOW_MS = 15 * MINUTE_MS
 PER_ACCOUNT, PER_ADDRESS = 5, 20
 """So many failures within the window, then nobody is let in until the oldest of them is over."""
+KNOWN_MS = 30 * 1440 * MINUTE_MS
+"""So long an address is known from which an account was let in: then its own failures alone are counted."""
 TOUCH_MS = MINUTE_MS
 
 
@@ -64,7 +66,9 @@ class Admission:
         with self._store.write() as tx:
             tx.one_login_at_a_time()
             window = (now - WINDOW_MS, now + WINDOW_MS)  # what a clock that ran ahead wrote shuts nobody out for longer
-            mine = tx.failures(*window, account=name)[-PER_ACCOUNT:] if name else []
+            # from where it was let in before, others' guesses at its password do not shut its owner out
+            guessed = bool(name) and not tx.was_let_in(name, address, now - KNOWN_MS)
+            mine = tx.failures(*window, account=name)[-PER_ACCOUNT:] if guessed else []
             theirs = tx.failures(*window, address=address)[-PER_ADDRESS:]
             full = [its[0] for its, most in ((mine, PER_ACCOUNT), (theirs, PER_ADDRESS)) if len(its) >= most]
             number = tx.add_web_act(WebAct(now, name, address, act, "", "refused" if full else "failed"))

@@ -120,6 +120,24 @@ def test_many_failures_close_an_account_for_a_while(bare: Served, clock: Clock) 
     assert bare.browser().login("sheng").status == 303
 
 
+def test_nobody_shuts_the_owner_of_an_account_out(tmp_path: Path, clock: Clock) -> None:
+    """Guesses from elsewhere close it to strangers; from where its owner was let in before it stays open."""
+    served = Served(filled(_bare, str(tmp_path / "center.db")), clock=clock, behind_tls=True)
+
+    def enters(address: str, password: str = PASSWORD) -> int:
+        one = served.browser()
+        form = {"name": "sheng", "password": password, "seal": one.get("/login").seal}
+        return one.post("/login", form, X_Forwarded_For=address).status
+
+    assert enters("198.51.100.1") == 303
+    assert [enters(f"203.0.113.{n}", "wrong") for n in range(PER_ACCOUNT)] == [403] * PER_ACCOUNT
+    assert enters("203.0.113.99") == 429
+    assert enters("198.51.100.1") == 303
+    assert [enters("198.51.100.1", "wrong") for _ in range(PER_ADDRESS)] == [403] * PER_ADDRESS
+    assert enters("198.51.100.1") == 429
+    served.close()
+
+
 def test_many_failures_close_an_address(quick: Served) -> None:
     """Whatever the names are that are tried."""
     one = quick.browser()
