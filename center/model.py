@@ -35,6 +35,11 @@ class Position(NamedTuple):
     pieces: tuple[Piece, ...]
     bounds: tuple[Bound, ...]
 
+    def heard_at(self, at_ms: int) -> Bound | None:
+        """Where it is heard then, None where it is bound to nothing."""
+        now = (one for one in self.bounds if one.since_ms <= at_ms and (one.until_ms is None or at_ms < one.until_ms))
+        return next(now, None)
+
 
 class Act(NamedTuple):
     """A change of the registry: who made it when; `before` and `after` as JSON, `before` empty for what was added."""

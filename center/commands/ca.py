@@ -61,10 +61,22 @@ def _init(options: argparse.Namespace) -> int:
 def _broker(options: argparse.Namespace) -> int:
     from center.enrolment import authority as authorities
 
-    made = authorities.load(options.authority).broker(_hosts(options.host), now_ms(), BROKER_DAYS)
+    authority, hosts = authorities.load(options.authority), _hosts(options.host)
+    for host in hosts:
+        spoken_for(authority.speaks_for(host), "--host", host)
+    made = authority.broker(hosts, now_ms(), BROKER_DAYS)
     _written(options.out, {"broker.pem": made.certificate, "broker.key": made.key})
     out(f"{options.out}: broker.pem, broker.key")
     return FINE
+
+
+def spoken_for(fits: bool, option: str, host: str) -> None:
+    """Raises Misuse for a server of which the authority can sign nothing: every gateway would refuse it."""
+    if not fits:
+        raise Misuse(
+            f"{option} {host}: the authority was not made for it: gateways would refuse this broker; ca init --host",
+            f"{option} {host}：建立签发机构时未写此名称（ca init --host），网关会拒绝该消息服务器",
+        )
 
 
 def _hosts(texts: Sequence[str]) -> list[str]:

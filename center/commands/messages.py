@@ -27,6 +27,8 @@ from contract.stopping import on_signals
 DAY_MS = 86_400_000
 MOST = 1000
 """Rows of a list."""
+MOST_ID = 2**63 - 1
+"""Above it a database cannot be asked."""
 LEAST_S, MOST_S = 1.0, 60.0
 
 
@@ -174,7 +176,7 @@ def _acknowledge(options: argparse.Namespace) -> int:
         raise Misuse("--note is longer than 500 characters", "--note 超过 500 个字符")
     store = Store(options.database, create=False)
     with store.write() as tx:
-        case = tx.case(options.number)
+        case = tx.case(options.number) if 0 < options.number <= MOST_ID else None
         if case is None or case.ended_ms:
             raise Misuse(
                 f"{options.number}: no such case, or it is over: canteen-center messages list has them",

@@ -16,9 +16,11 @@ from center.show import Plain, minute
 from center.store import Reader, Store
 from center.store.people import Account, WebAct
 from center.web.scope import ROLES
+from contract.plain import read_plain
 from contract.problems import unreadable
 
 NAME = re.compile(r"[A-Za-z0-9\u4e00-\u9fff][A-Za-z0-9\u4e00-\u9fff._-]{1,39}")
+SITE = re.compile(r"https?://[^\s/?#@]+/?")
 HOURS = 24
 MOST = 200
 
@@ -33,9 +35,10 @@ def add(making: Making) -> None:
     where = new.add_mutually_exclusive_group(required=True)
     where.add_argument("--region", metavar="CODE|NAME", help=say("可见的省、市、县", "the region it sees"))
     where.add_argument("--unit", metavar="ID", help=say("可见的单位编号", "the unit it sees"))
-    _secret(new, making)
+    how = new.add_mutually_exclusive_group()
+    _secret(how, making)
     only = say("不设口令，只用一次性链接登录", "no password: one-time links alone let in")
-    new.add_argument("--no-password", action="store_true", help=only)
+    how.add_argument("--no-password", action="store_true", help=only)
     again = making.command(
         "password", _password, "重设口令并启用；其会话全部结束", "another password; enables; sessions end"
     )
@@ -64,7 +67,7 @@ def _named(parser: argparse.ArgumentParser, making: Making) -> None:
     parser.add_argument("name", metavar="NAME", help=making.say("账号名", "of the account"))
 
 
-def _secret(parser: argparse.ArgumentParser, making: Making) -> None:
+def _secret(parser: argparse._ActionsContainer, making: Making) -> None:
     zh = "口令所在文件，“-”为标准输入；不填则提示输入"
     en = "the password stands in it, - for standard input; without it you are asked"
     parser.add_argument("--password-file", metavar="FILE|-", help=making.say(zh, en))
@@ -127,7 +130,7 @@ def _hashed(options: argparse.Namespace) -> str:
         text = sys.stdin.readline()
     elif told:
         try:
-            text = Path(told).read_text("utf-8")
+            text = read_plain(Path(told)).decode("utf-8")
         except (OSError, UnicodeError) as error:
             raise unreadable(told, error) from error
     else:
@@ -181,6 +184,11 @@ def _link(options: argparse.Namespace) -> int:
         raise lacking(error) from error
     if not 1 <= options.hours <= 24 * 7:
         raise Misuse("--hours is 1 to 168", "--hours 应为 1 至 168")
+    if options.site and not SITE.fullmatch(options.site):
+        raise Misuse(
+            f"--site {options.site!r} is no address of a site, such as https://canteen.example",
+            f"--site {options.site!r} 不是网站地址，例如 https://canteen.example",
+        )
     secret, until = token(), now_ms() + options.hours * 3_600_000
     store = Store(options.database, create=False)
     try:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import msgspec
 
 from center.enrolment.authority import DAY_MS, Authority, Pair, Unfit
-from center.enrolment.enrolling import RENEWED, standing
+from center.enrolment.enrolling import ENROLLED, RENEWED, standing
+from center.enrolment.listing import DUE_MS
 from center.model import Spoilt
 from center.store import Reader, Store, Writer
 from center.store.enrolled import Enrolment
@@ -15,6 +16,7 @@ from contract.renewal import MAX_PEM, CertificateAnswer, CertificateRequest, req
 from contract.topics import Origin
 
 TOO_SOON = "a certificate was given within the last day"
+NOT_DUE = "a certificate was given by hand in place of a revoked one, and is not due yet"
 BY_ITSELF = "gateway"
 
 
@@ -44,8 +46,8 @@ def answer(
         return None
     if before := _given(rows, name, now_ms):
         return CertificateAnswer(request=name, certificate=before)
-    if any(one.how == RENEWED and one.issued_ms > now_ms - rules.every_ms for one in rows):
-        return CertificateAnswer(request=name, refused=TOO_SOON)
+    if refused := _early(rows, rules, now_ms):
+        return CertificateAnswer(request=name, refused=refused)
     try:
         pair = authority.renewed(_user(origin), asked.csr.encode(), now_ms, rules.days)
     except Unfit as unfit:
@@ -58,7 +60,7 @@ def answer(
 def _keep(tx: Writer, origin: Origin, name: str, pair: Pair, rules: Rules, now_ms: int) -> CertificateAnswer | None:
     """Looked at again within the transaction: it may have been revoked, or answered, meanwhile."""
     rows = _known(tx, origin, now_ms)
-    if not rows:
+    if not rows or _replaced(rows, now_ms):
         return None
     if before := _given(rows, name, now_ms):
         return CertificateAnswer(request=name, certificate=before)
@@ -80,6 +82,22 @@ def _known(reader: Reader, origin: Origin, now_ms: int) -> list[Enrolment]:
     rows = reader.enrolments([origin.gateway])
     here = standing(rows).get(origin.gateway)
     return rows if here and here.city == origin.city else []
+
+
+def _early(rows: Sequence[Enrolment], rules: Rules, now_ms: int) -> str:
+    """Why no certificate is given yet, "" where one is."""
+    # one that a clock running ahead has dated holds nobody up: it might until the certificate has run out
+    if any(one.how == RENEWED and 0 <= now_ms - one.issued_ms < rules.every_ms for one in rows):
+        return TOO_SOON
+    return NOT_DUE if _replaced(rows, now_ms) else ""
+
+
+def _replaced(rows: Sequence[Enrolment], now_ms: int) -> bool:
+    """Whoever held what was revoked may still be connected under the same name: until the new one is due, a request
+    may be theirs.
+    """
+    here = standing(rows)[rows[0].gateway]
+    return here.how == ENROLLED and here.expires_ms - now_ms > 2 * DUE_MS and any(one.revoked_ms for one in rows)
 
 
 def _given(rows: Sequence[Enrolment], name: str, now_ms: int) -> str:

@@ -61,6 +61,14 @@ class Authority:
         self.expires_ms = _ms(certificate.not_valid_after_utc)
         self._key_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
 
+    def speaks_for(self, host: str) -> bool:
+        """Whether clients believe what it signs for a server of this name or address (see `make`)."""
+        try:
+            limits = self._certificate.extensions.get_extension_for_class(x509.NameConstraints).value
+        except x509.ExtensionNotFound:
+            return True
+        return any(_holds(one, host) for one in limits.permitted_subtrees or ())
+
     def gateway(self, user: str, now_ms: int, days: int) -> Pair:
         """A new key and the certificate of this broker's user, {city}/{gateway}."""
         key = ec.generate_private_key(ec.SECP256R1())
@@ -169,6 +177,16 @@ def _general(host: str, *, network: bool = False) -> x509.GeneralName:
     except ValueError:
         return x509.DNSName(host)
     return x509.IPAddress(ipaddress.ip_network(host) if network else address)
+
+
+def _holds(limit: x509.GeneralName, host: str) -> bool:
+    """A name holds those below it, too."""
+    name = _general(host)
+    if isinstance(limit, x509.IPAddress):
+        return isinstance(name, x509.IPAddress) and ipaddress.ip_address(host) in ipaddress.ip_network(limit.value)
+    if isinstance(limit, x509.DNSName) and isinstance(name, x509.DNSName):
+        return f".{name.value}".lower().endswith(f".{limit.value}".lower())
+    return False
 
 
 def _asked(user: str, request: bytes) -> ec.EllipticCurvePublicKey:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from center.arguments import Misuse, broker_options, host_and_port, locality, now_ms
 from center.commands import FINE, PROBLEM
+from center.commands.ca import spoken_for
 from center.enrolment import authority as authorities
 from center.enrolment import broker_files
 from center.enrolment.answers import Rules
@@ -41,10 +42,12 @@ def enrolled(options: argparse.Namespace) -> int:
     _valid_days(options.days)
     door = _door(options)
     authority, at_ms, lang = authorities.load(options.authority), now_ms(), options.lang
+    spoken_for(bool(door.ca) or authority.speaks_for(door.host), "--broker", door.host)
     ca = door.ca or authority.pem
     store = Store(options.database, create=False)
     out_folder: Path = options.out
     make_folder(out_folder, "--out")
+    make_folder(_broker_folder(options), "--broker-files")  # before a certificate is given that no broker is told of
     with placed(out_folder, "--out"), alone(out_folder):
         finish(store, out_folder)
         with store.read() as reader:
@@ -152,9 +155,11 @@ def revoked(options: argparse.Namespace) -> int:
         raise Misuse("--reason: say why, in one line", "--reason：请用一行写明原因")
     store = Store(options.database, create=False)
     names = list(dict.fromkeys(options.gateways))
+    make_folder(_broker_folder(options), "--broker-files")
     with store.write() as tx:
-        there = standing(tx.enrolments(names))
-        if missing := [name for name in names if name not in there]:
+        # what is revoked already passes: the broker may not have been told of it
+        given = {one.gateway for one in tx.enrolments(names)}
+        if missing := [name for name in names if name not in given]:
             raise Misuse(
                 f"no certificate to revoke: {_first(missing)}: canteen-center gateway list",
                 f"没有可吊销的证书：{_first(missing)}；见 canteen-center gateway list",
@@ -172,7 +177,7 @@ def revoked(options: argparse.Namespace) -> int:
 
 def _tell_broker(options: argparse.Namespace, store: Store, authority: Authority) -> None:
     """Also where nothing has changed: a run before this one may have been cut off."""
-    folder = options.broker_files or options.authority / "broker"
+    folder = _broker_folder(options)
     with placed(folder, "--broker-files"), store.read() as reader:
         broker_files.write(reader, authority, folder, now_ms())
     if options.pid_file:
@@ -181,6 +186,11 @@ def _tell_broker(options: argparse.Namespace, store: Store, authority: Authority
         command = broker_files.RELOAD
         zh, en = f"{folder} 已写好，请执行：{command}", f"{folder} is written; now run: {command}"
         out(zh if options.lang == "zh" else en)
+
+
+def _broker_folder(options: argparse.Namespace) -> Path:
+    folder: Path = options.broker_files or options.authority / "broker"
+    return folder
 
 
 # ---- list, answer -------------------------------------------------------------------------------

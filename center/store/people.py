@@ -95,12 +95,19 @@ class People:
         chosen = sa.select(*(acts.c[name] for name in WebAct._fields)).order_by(acts.c.id.desc()).limit(most)
         return [WebAct(*row) for row in self._c.execute(chosen.where(acts.c.account == account) if account else chosen)]
 
-    def failures(self, since_ms: int, *, account: str = "", address: str = "") -> list[int]:
-        """UTC ms of each login that failed since then, of this account or this address, the oldest first."""
+    def failures(self, since_ms: int, until_ms: int, *, account: str = "", address: str = "") -> list[int]:
+        """UTC ms of each login that failed within these, of this account or this address, the oldest first."""
         a = acts.c
         mine = (a.account == account) if account else (a.address == address)
-        failed = a.act.in_(("login", "link")) & (a.outcome == "failed") & (a.at_ms >= since_ms)
+        failed = a.act.in_(("login", "link")) & (a.outcome == "failed") & a.at_ms.between(since_ms, until_ms)
         return [at for (at,) in self._c.execute(sa.select(a.at_ms).where(mine & failed).order_by(a.at_ms))]
+
+    def was_let_in(self, account: str, address: str, since_ms: int) -> bool:
+        """Whether this account was, from this address, since then."""
+        a = acts.c
+        mine = (a.account == account) & (a.address == address) & (a.at_ms >= since_ms)
+        let = sa.select(a.id).where(mine & a.act.in_(("login", "link")) & (a.outcome == "ok")).limit(1)
+        return self._c.execute(let).first() is not None
 
 
 class Admitting:

@@ -1,10 +1,11 @@
 """Who is let in: passwords and links become sessions, failures are counted, sessions end. HTTP is not known here."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
-from center.store import Store
+from center.store import Store, Unavailable
 from center.store.people import Account, Session, WebAct
 from center.web import passwords
 from contract.text import tidy
@@ -15,6 +16,8 @@ IDLE_MS, WHOLE_MS = 120 * MINUTE_MS, 720 * MINUTE_MS
 WINDOW_MS = 15 * MINUTE_MS
 PER_ACCOUNT, PER_ADDRESS = 5, 20
 """So many failures within the window, then nobody is let in until the oldest of them is over."""
+KNOWN_MS = 30 * 1440 * MINUTE_MS
+"""So long an address is known from which an account was let in: then its own failures alone are counted."""
 TOUCH_MS = MINUTE_MS
 
 
@@ -62,9 +65,11 @@ class Admission:
         now = self._clock_ms()
         with self._store.write() as tx:
             tx.one_login_at_a_time()
-            since = now - WINDOW_MS
-            mine = tx.failures(since, account=name)[-PER_ACCOUNT:] if name else []
-            theirs = tx.failures(since, address=address)[-PER_ADDRESS:]
+            window = (now - WINDOW_MS, now + WINDOW_MS)  # what a clock that ran ahead wrote shuts nobody out for longer
+            # from where it was let in before, others' guesses at its password do not shut its owner out
+            guessed = bool(name) and not tx.was_let_in(name, address, now - KNOWN_MS)
+            mine = tx.failures(*window, account=name)[-PER_ACCOUNT:] if guessed else []
+            theirs = tx.failures(*window, address=address)[-PER_ADDRESS:]
             full = [its[0] for its, most in ((mine, PER_ACCOUNT), (theirs, PER_ADDRESS)) if len(its) >= most]
             number = tx.add_web_act(WebAct(now, name, address, act, "", "refused" if full else "failed"))
         return number, max(full) + WINDOW_MS if full else 0
@@ -94,10 +99,12 @@ class Admission:
             account = reader.account(session.account) if session else None
         if session is None or account is None or account.disabled:
             return None
-        if now - session.seen_ms > IDLE_MS or now - session.made_ms > WHOLE_MS:
+        # of a clock that ran ahead: such a session would last until then
+        if abs(now - session.seen_ms) > IDLE_MS or abs(now - session.made_ms) > WHOLE_MS:
             return None
         if now - session.seen_ms > TOUCH_MS:
-            with self._store.write() as tx:
+            # a disk that is full keeps nobody from reading: the session only ends the sooner
+            with suppress(Unavailable), self._store.write() as tx:
                 tx.touch_session(digest, now)
         return account
 

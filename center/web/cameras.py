@@ -35,10 +35,10 @@ def camera(request: Request) -> Response:
         if unit is None or not visit.scope.unit_seen(now.tree, unit.unit, unit.region):
             raise nothing()
         found = reader.positions([position])[0]
-        slots = [(bound.gateway, bound.slot) for bound in found.bounds]
-        at = slots[-1] if slots else ("", "")
-        stands = reader.stands(*at) if slots else None
-        told = story(reader, slots, visit.lang)
+        here = found.heard_at(now.at_ms)
+        at = (here.gateway, here.slot) if here else ("", "")  # where it was before, another one may be heard now
+        stands = reader.stands(*at) if here else None
+        told = story(reader, found.bounds, visit.lang)
         inventory, verdicts = _documents(reader, *at)
         month = month_span(visit.month)
         spans = ((now.at_ms - DAY_MS, now.at_ms), visit.say("最近 24 小时", "the last 24 hours")), (month, visit.month)

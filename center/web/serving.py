@@ -1,10 +1,12 @@
 """The pages on a port. Only here is uvicorn known."""
 
+import asyncio
 import logging
 import socket
 import threading
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from center.web.app import app_of
 from center.web.site import Site
@@ -14,10 +16,41 @@ from contract.stopping import on_signals
 WAIT_S = 5
 MOST = 200
 """Requests at once; what is above it is told to come again."""
+HEAD_S = 10.0
 
 
 class Unservable(Told):
     """The address cannot be listened at."""
+
+
+class Impatient(H11Protocol):
+    """A head that does not come is not waited for: many that never end would keep everybody else out."""
+
+    _ending: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._unwatch()
+
+    def _watch(self) -> None:
+        """Counts from the head's first byte on, not from its last."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._unwatch()
+        elif self._ending is None:
+            self._ending = self.loop.call_later(HEAD_S, self.transport.close)
+
+    def _unwatch(self) -> None:
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
 
 
 def opened(host: str, port: int) -> socket.socket:
@@ -35,6 +68,7 @@ def server_of(site: Site) -> uvicorn.Server:
     """No access log: paths hold the tokens of links."""
     config = uvicorn.Config(
         app_of(site),
+        http=Impatient,
         access_log=False,
         proxy_headers=False,
         server_header=False,

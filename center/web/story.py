@@ -7,6 +7,7 @@ import msgspec
 
 from center.absent import cause_words
 from center.intervals import Span
+from center.model import Bound
 from center.show import word
 from center.store import Reader
 from center.store.cameras import ToldEvent
@@ -40,17 +41,19 @@ class Told(NamedTuple):
     slot: str
 
 
-def story(reader: Reader, slots: Sequence[tuple[str, str]], lang: str) -> list[Told]:
-    """Of these (gateway, slot), the last first, at most MOST."""
-    rows = reader.told_of(slots, tuple(KINDS), MOST)
+def story(reader: Reader, bounds: Sequence[Bound], lang: str) -> list[Told]:
+    """Of a position heard there then, the last first; of what its slots told last, at most MOST."""
+    rows = reader.told_of(_slots(bounds), tuple(KINDS), MOST)
     clocks = _clocks(reader, rows)
-    found = [Told(_dated(clocks, row, row.at), row.kind, _words(row, lang), row.gateway, row.slot) for row in rows]
+    dated = [(row, _dated(clocks, row, row.at)) for row in rows]
+    mine = [(row, at_ms) for row, at_ms in dated if _heard(bounds, row, at_ms)]
+    found = [Told(at_ms, row.kind, _words(row, lang), row.gateway, row.slot) for row, at_ms in mine]
     return sorted(found, key=lambda one: -one.at_ms)
 
 
-def faults(reader: Reader, slots: Sequence[tuple[str, str]], span: Span, lang: str) -> list[tuple[int, int, str]]:
-    """(begin, end, name) of each time that the picture was not sound, within [span)."""
-    rows = reader.told_of(slots, ("picture",), 1000)
+def faults(reader: Reader, bounds: Sequence[Bound], span: Span, lang: str) -> list[tuple[int, int, str]]:
+    """(begin, end, name) of each time that the picture was not sound, within [span), of a position heard there then."""
+    rows = reader.told_of(_slots(bounds), ("picture",), 1000)
     clocks = _clocks(reader, rows)
     found: dict[tuple[str, str, str, int], tuple[int, int, str]] = {}
     for row in reversed(rows):  # what is told later of the same begin says when it ended
@@ -58,9 +61,24 @@ def faults(reader: Reader, slots: Sequence[tuple[str, str]], span: Span, lang: s
         fault, begin, end = event.get("fault"), event.get("from"), event.get("to")
         if isinstance(fault, str) and isinstance(begin, int):
             until = _dated(clocks, row, end) if isinstance(end, int) else span[1]
-            key = (row.gateway, row.boot, fault, begin)
-            found[key] = (_dated(clocks, row, begin), until, tidy(fault_name(fault, lang), 40))
+            key, begin_ms = (row.gateway, row.boot, fault, begin), _dated(clocks, row, begin)
+            if _heard(bounds, row, begin_ms):
+                found[key] = (begin_ms, until, tidy(fault_name(fault, lang), 40))
     return sorted(one for one in found.values() if one[0] < span[1] and one[1] > span[0])
+
+
+def _slots(bounds: Sequence[Bound]) -> list[tuple[str, str]]:
+    return list(dict.fromkeys((one.gateway, one.slot) for one in bounds))
+
+
+def _heard(bounds: Sequence[Bound], row: ToldEvent, at_ms: int) -> bool:
+    """Before and after it another position was heard at this slot, maybe one of another county."""
+    return any(
+        (one.gateway, one.slot) == (row.gateway, row.slot)
+        and one.since_ms <= at_ms
+        and (one.until_ms is None or at_ms < one.until_ms)
+        for one in bounds
+    )
 
 
 def _clocks(reader: Reader, rows: Sequence[ToldEvent]) -> dict[tuple[str, str], Clock]:

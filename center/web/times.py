@@ -48,7 +48,7 @@ def times_of(reader: Reader, visit: Visit, positions: Sequence[Position], span: 
         its = one.position
         excluded = reader.exclusions_of(its.position, span)
         pieces = lifeline.clipped(lifeline.pieces(one, excluded, (begin, until)), (span[0], until))
-        wrong = faults(reader, [(bound.gateway, bound.slot) for bound in its.bounds], (span[0], until), lang)
+        wrong = faults(reader, its.bounds, (span[0], until), lang)
         sums = [
             (lifeline.NAMES[state][lang == "en"], lasted(ms, lang)) for state, ms in lifeline.sums(pieces).items() if ms
         ]

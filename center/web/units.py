@@ -51,7 +51,7 @@ def unit_page(request: Request) -> Response:
         times = times_of(
             reader, visit, positions, (now.at_ms - DAY_MS, now.at_ms), say("最近 24 小时", "last 24 hours")
         )
-        places = {one.position: one.bounds[-1] for one in positions if one.bounds}
+        places = {one.position: one.heard_at(now.at_ms) for one in positions}
     deciding = visit.site.rule.deciding
     columns = [
         Column("zone", word("zone", lang)),

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from center.enrolment import authority as authorities
-from center.enrolment.answers import TOO_SOON, Rules, answer
+from center.enrolment.answers import NOT_DUE, TOO_SOON, Rules, answer
 from center.enrolment.renewing import Renewing
 from center.line import Options
 from center.store import Store
@@ -70,6 +70,13 @@ def test_another_certificate_is_given_once_a_day(desk: Desk) -> None:
     assert desk.asks("zz-0001", letter("4101/zz-0001"), NOW_MS + DAY_MS).certificate
 
 
+def test_a_clock_that_ran_ahead_keeps_nobody_from_the_next_certificate(desk: Desk) -> None:
+    """What was given then is not valid yet, and dated in a time that is to come: no day has passed since."""
+    assert desk.asks("zz-0001", letter("4101/zz-0001"), NOW_MS + 365 * DAY_MS).certificate
+    assert desk.asks("zz-0001", letter("4101/zz-0001")).certificate
+    assert desk.asks("zz-0001", letter("4101/zz-0001")).refused == TOO_SOON
+
+
 def test_a_foreign_request_gets_nothing(desk: Desk) -> None:
     """In another's name, in another city, from one that is not registered, or registered and never enrolled."""
     assert "common name" in desk.asks("zz-0001", letter("4101/zz-0002")).refused
@@ -99,6 +106,14 @@ def test_a_revoked_gateway_gets_nothing(stage: Stage, desk: Desk) -> None:
     assert stage.revoke("zz-0001") == 0
     assert desk.asks("zz-0001", asked) is None
     assert desk.asks("zz-0001", letter("4101/zz-0001"), NOW_MS + 2 * DAY_MS) is None
+
+
+def test_a_revoked_box_gets_nothing_by_the_certificate_that_took_the_place_of_its_own(stage: Stage, desk: Desk) -> None:
+    """Its connection outlives the list of the revoked, under the name that another box has now."""
+    assert stage.enroll("--again", "zz-0001") == 0
+    assert desk.asks("zz-0001", letter("4101/zz-0001")).refused == NOT_DUE
+    assert desk.asks("zz-0001", letter("4101/zz-0001"), NOW_MS + 336 * DAY_MS).certificate
+    assert desk.asks("zz-0002", letter("4101/zz-0002")).certificate
 
 
 def test_over_the_broker_each_asks_for_itself_alone(tmp_path: Path) -> None:

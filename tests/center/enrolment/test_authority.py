@@ -55,8 +55,23 @@ def test_it_speaks_for_the_brokers_it_was_made_for_alone(folder: Path, authority
     """A server certificate for another name is worth nothing, even signed with its key."""
     for host in ("mqtt.example.org", "10.1.2.3"):
         assert accepted(folder, authority.broker([host], NOW_MS, 30).certificate, "sslserver")
+        assert authority.speaks_for(host)
     for host in ("mqtt.example.com", "10.1.2.4", "::1"):
         assert not accepted(folder, authority.broker([host], NOW_MS, 30).certificate, "sslserver")
+        assert not authority.speaks_for(host)
+
+
+def test_a_broker_that_every_gateway_would_refuse_gets_no_certificate(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Below the names it was made for, as openssl sees it; what it was not made for is told, and nothing is written."""
+    words = ["ca", "broker", "--lang", "en", "--authority", str(folder), "--out", str(tmp_path / "broker")]
+    for host in ("mqtt.example.com", "xmqtt.example.org", "10.1.2.4"):
+        assert main([*words, "--host", "mqtt.example.org", "--host", host]) == 2
+        assert f"--host {host}: the authority was not made for it" in capsys.readouterr().err
+        assert not (tmp_path / "broker").exists()
+    assert main([*words, "--host", "MQTT.example.org", "--host", "a.mqtt.example.org"]) == 0
+    assert accepted(folder, (tmp_path / "broker" / "broker.pem").read_bytes(), "sslserver")
 
 
 def test_nothing_outlives_the_authority(authority: authorities.Authority) -> None:

@@ -104,6 +104,8 @@ def test_every_mistake_is_told_and_leaves_nothing(stage: Stage, capsys: pytest.C
         ("zz-0001", "--broker-ca", str(stage.authority / "ca.key")): "no certificate in PEM",
         ("zz-0001", "--recovery-port", "8883"): "no port of its own",
         ("zz-0001", "--broker", "x"): "is not HOST:PORT",
+        ("zz-0001", "--broker", "elsewhere.example:8883"): "the authority was not made for it",
+        ("zz-0001", "--broker-files", str(stage.authority / "ca.pem")): "it is no folder",
     }
     for words, said in wrong.items():
         assert stage.enroll(*words) == 2
@@ -112,6 +114,21 @@ def test_every_mistake_is_told_and_leaves_nothing(stage: Stage, capsys: pytest.C
     assert "no certificate to revoke" in capsys.readouterr().err
     assert not rows(stage)
     assert not list(stage.bundles.glob("*.canteen"))
+
+
+def test_a_revocation_that_the_broker_was_not_told_of_is_told_by_the_same_words_again(stage: Stage) -> None:
+    """The files could not be written the first time: the certificate stands as revoked, the broker does not know."""
+    assert stage.enroll("zz-0001") == 0
+    listed = stage.files / "revoked.pem"
+    before = listed.read_bytes()
+    listed.unlink()
+    listed.mkdir()
+    assert stage.revoke("zz-0001") == 2
+    assert rows(stage)[0].revoked_ms
+    listed.rmdir()
+    assert stage.revoke("zz-0001") == 0
+    assert listed.read_bytes() != before
+    assert len(listed.read_bytes()) > len(before)
 
 
 def test_the_list_tells_what_a_person_should_see_to(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,7 +160,7 @@ def test_a_run_that_is_cut_off_anywhere_is_ended_by_the_next(tmp_path: Path) -> 
     after, ended = 0, 9
     while ended == 9:
         words = ["gateway", "enroll", "--database", stage.database, "--authority", str(stage.authority)]
-        words += ["--broker", "b:8883", "--out", str(stage.bundles), "--again", *BOXES]
+        words += ["--broker", f"{stage.host}:8883", "--out", str(stage.bundles), "--again", *BOXES]
         ended = subprocess.run(
             [sys.executable, "-c", PYTHON_CUT.format(after=after), *words], capture_output=True, check=False
         ).returncode

@@ -351,6 +351,7 @@ def test_what_was_sent_is_listed_and_a_door_can_be_tried(
     assert main(["messages", "log", "--database", database]) == 0
     words = ("messages", "acknowledge", "1", "--by", "王芳", "--note", "停电", "--database", database)
     assert main([*words, "--until", "2001-01-01"]) == 2
+    assert main(["messages", "acknowledge", "9" * 20, "--database", database]) == 2
     assert main([*words, "--until", "2090-01-01"]) == 0
     assert main(["messages", "list", "--json", "--database", database]) == 1
     told = capsys.readouterr()

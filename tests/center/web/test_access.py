@@ -10,7 +10,7 @@ import pytest
 from center.arguments import now_ms
 from center.cli import main
 from center.store import Store
-from center.web.admission import IDLE_MS, PER_ACCOUNT, PER_ADDRESS, WHOLE_MS, WINDOW_MS
+from center.web.admission import IDLE_MS, PER_ACCOUNT, PER_ADDRESS, TOUCH_MS, WHOLE_MS, WINDOW_MS
 from center.web.app import ROUTES
 from center.web.entrance import inside
 from center.web.guard import HEADERS
@@ -18,6 +18,9 @@ from center.web.passwords import digest
 from tests.center.filled import filled
 from tests.center.web.conftest import admit
 from tests.center.web.served import PASSWORD, Served
+from tests.support.disks import Tmpfs
+from tests.support.root import root
+from tests.support.waiting import until
 
 
 class Clock:
@@ -117,6 +120,24 @@ def test_many_failures_close_an_account_for_a_while(bare: Served, clock: Clock) 
     assert bare.browser().login("sheng").status == 303
 
 
+def test_nobody_shuts_the_owner_of_an_account_out(tmp_path: Path, clock: Clock) -> None:
+    """Guesses from elsewhere close it to strangers; from where its owner was let in before it stays open."""
+    served = Served(filled(_bare, str(tmp_path / "center.db")), clock=clock, behind_tls=True)
+
+    def enters(address: str, password: str = PASSWORD) -> int:
+        one = served.browser()
+        form = {"name": "sheng", "password": password, "seal": one.get("/login").seal}
+        return one.post("/login", form, X_Forwarded_For=address).status
+
+    assert enters("198.51.100.1") == 303
+    assert [enters(f"203.0.113.{n}", "wrong") for n in range(PER_ACCOUNT)] == [403] * PER_ACCOUNT
+    assert enters("203.0.113.99") == 429
+    assert enters("198.51.100.1") == 303
+    assert [enters("198.51.100.1", "wrong") for _ in range(PER_ADDRESS)] == [403] * PER_ADDRESS
+    assert enters("198.51.100.1") == 429
+    served.close()
+
+
 def test_many_failures_close_an_address(quick: Served) -> None:
     """Whatever the names are that are tried."""
     one = quick.browser()
@@ -153,6 +174,32 @@ def test_a_session_ends_by_itself(quick: Served, clock: Clock, wait_ms: int) -> 
         assert one.get("/definitions").status == 200
     clock.ms = began + wait_ms
     assert one.get("/definitions").status == 303
+
+
+def test_a_clock_that_ran_ahead_shuts_nobody_out_and_keeps_nobody_in(bare: Served, clock: Clock) -> None:
+    """What was dated a year ahead meanwhile: failures would count until then, and sessions go on until then."""
+    clock.ms += (leap := 365 * 86_400_000)
+    one, guesser = bare.browser("sheng"), bare.browser()
+    for _ in range(PER_ACCOUNT):
+        guesser.login("jinshui", "wrong")
+    clock.ms -= leap
+    assert one.get("/definitions").status == 303
+    assert bare.browser().login("jinshui").status == 303
+
+
+@root
+def test_a_full_disk_keeps_nobody_from_reading(tmp_path: Path, clock: Clock) -> None:
+    """Nobody is let in, for it cannot be put on record; who is in reads on, although that is not either."""
+    with Tmpfs(tmp_path / "disk", "4m") as disk:
+        served = Served(filled(_bare, str(disk.point / "center.db")), clock=clock)
+        one = served.browser("sheng")
+        disk.fill()
+        until(lambda: served.browser().login("nobody-such").status == 503)
+        clock.ms += TOUCH_MS + 1
+        assert one.get("/definitions").status == 200
+        assert served.browser().login("sheng").status == 503
+        disk.relieve()
+        served.close()
 
 
 def test_logging_out_ends_the_session_itself(bare: Served) -> None:
@@ -292,6 +339,27 @@ def test_an_account_is_added_by_a_password_from_a_file(
     store.close()
 
 
+def test_what_a_person_types_wrong_of_an_account_is_refused(
+    quick: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A password that would be left out, a file without an end, a link to nowhere: exit code 2, nothing done."""
+    secret, there = tmp_path / "pw", ["--lang", "en", "--database", quick.store.where]
+    secret.write_text("郑州 2026 年的口令\n", "utf-8")
+    new = ["user", "add", "wang", "--role", "province", "--region", "41", *there]
+    with pytest.raises(SystemExit, match="2"):
+        main([*new, "--no-password", "--password-file", str(secret)])
+    again = ["user", "password", "sheng", *there, "--password-file"]
+    assert main([*again, "/dev/zero"]) == 2
+    assert "regular file" in capsys.readouterr().err
+    for site in ("javascript:alert(1)", "canteen.example", "https://", "https://a b", "https://x/?y"):
+        assert main(["user", "link", "sheng", "--site", site, *there]) == 2, site
+        assert "--site" in capsys.readouterr().err
+    with quick.store.read() as reader:
+        assert not [act for act in reader.web_acts(9) if act.act != "login"]
+    assert main(["user", "link", "sheng", "--site", "https://canteen.example:8443/", *there]) == 0
+    assert capsys.readouterr().out.startswith("https://canteen.example:8443/link/")
+
+
 def test_a_name_that_no_database_holds_is_a_wrong_one(bare: Served) -> None:
     """Control characters, endless texts, halves of characters: the same answer as for any unknown name."""
     for name in ("a\x00b", "x" * 5000, "\ud800".encode("utf-8", "surrogatepass").decode("latin-1"), ""):
@@ -305,3 +373,17 @@ def test_a_form_that_does_not_come_is_not_waited_for(quick: Served, monkeypatch:
         kind = "Content-Type: application/x-www-form-urlencoded"
         line.sendall(f"POST /login HTTP/1.1\r\nHost: x\r\n{kind}\r\nContent-Length: 99\r\n\r\nname=".encode())
         assert line.recv(4096).startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", b"GET /login HTTP/1.1\r\nHo", b"GET /style.css HTTP/1.1\r\nHost: x\r\n\r\nGET /"]
+)
+def test_a_head_that_does_not_come_is_not_waited_for(
+    quick: Served, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    """Not at first, and not after a request that was answered: two hundred of them would keep everybody out."""
+    monkeypatch.setattr("center.web.serving.HEAD_S", 0.2)
+    with socket.create_connection(("127.0.0.1", quick.port), timeout=30) as line:
+        line.sendall(begun)
+        while line.recv(65_536):
+            pass

@@ -1,6 +1,7 @@
 """One camera's file: what its gateway told of it, in words, whatever it calls itself."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -102,6 +103,30 @@ def test_everything_told_of_a_camera_stands_in_its_file(told: Province) -> None:
     harmless(english)
     assert "360° rotation" in english.words
     served.close()
+
+
+def test_what_a_slot_tells_of_another_position_stands_in_the_others_file(told: Province, tmp_path: Path) -> None:
+    """The box went to a school of another county: from then on its slot tells of that one, to that county alone."""
+    moved_ms = told.begin + HOUR + 30 * 60_000
+    at = f"{local(moved_ms):%Y-%m-%d %H:%M}"
+    (tmp_path / "bindings.csv").write_text(
+        f"position,since,gateway,slot\nP1,{at},,\nP5,{at},zz-0001,k1\n",
+        "utf-8",
+    )
+    assert main(["registry", "import", str(tmp_path / "bindings.csv"), "--database", told.database]) == 0
+    later = event(30, "address_changed", 2 * HOUR, slot="k1", before="172.16.0.8", after="172.16.0.9")
+    told.tell(letter("ev", events(later), told.begin + 2 * HOUR + 2000))
+    served = Served(told.database)
+    before = served.browser("jinshui").get("/positions/P1").words
+    after = served.browser("qixian").get("/positions/P5").words
+    unit = served.browser("jinshui").get("/units/U1").words
+    served.close()
+    for words, own, foreign in ((before, "192.168.1.63", "172.16.0"), (after, "172.16.0.8", "192.168.1.63")):
+        assert own in words
+        assert foreign not in words
+    assert "zz-0001 k1" not in unit
+    assert "DS-2CD" not in before
+    assert "DS-2CD" in after
 
 
 def test_a_camera_that_nobody_told_of_has_a_file_as_well(told: Province) -> None:
