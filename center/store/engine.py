@@ -36,7 +36,8 @@ class Store:
         if url.drivername == "sqlite":
             _check_file(where, Path(url.database or ""), create=create)
         try:
-            self._engine = sa.create_engine(url, **({} if url.drivername == "sqlite" else SERVED))
+            # Parameters stay out of what an error says: a log must not hold a password's hash.
+            self._engine = sa.create_engine(url, hide_parameters=True, **({} if url.drivername == "sqlite" else SERVED))
         except ImportError as error:
             raise Unavailable(
                 f"{url.drivername}: {error}; install canteen-agent[center]",
