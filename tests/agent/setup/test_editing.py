@@ -88,12 +88,10 @@ def test_any_text_is_written_so_that_it_is_read_back(text: str) -> None:
 
 
 def test_a_comment_behind_the_last_item_stays_with_it() -> None:
-    text = Text("cameras:\n  - slot: s1\n    # beside the door\n  # - slot: old\nlog: {level: info}\n")
+    before, after = "cameras:\n  - slot: s1\n    # beside the door\n", "  # - slot: old\nlog: {level: info}  # quiet\n"
+    text = Text(before + after)
     text.append("cameras", {"slot": "s2"})
-    expected = (
-        "cameras:\n  - slot: s1\n    # beside the door\n  - slot: s2\n  # - slot: old\nlog: {level: info}  # quiet\n"
-    )
-    assert text.text == expected
+    assert text.text == f"{before}  - slot: s2\n{after}"
 
 
 @pytest.mark.parametrize("inside", ["{slot: s1}  # last\n", "{slot: s1},  # last\n", "  # none yet\n"])
