@@ -206,9 +206,9 @@ def test_depth_is_bounded(opening: str) -> None:
 def test_an_alias_bomb_costs_nothing() -> None:
     """Aliases are not expanded, only refused."""
     bomb = "words: &a [x, x]\n" + "".join(f"w{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9)}]\n" for n in range(1, 30))
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(told(bomb.replace("*b0", "*a"))) == 30
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 def test_a_check_of_the_types_own_is_a_problem_like_any_other() -> None:

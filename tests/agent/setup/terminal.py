@@ -1,5 +1,6 @@
 """A person at a real terminal (pty): waits for each question and types the answer that a rule has for it."""
 
+import contextlib
 import fcntl
 import os
 import re
@@ -80,4 +81,9 @@ class Terminal:
         return question
 
     def interrupt(self) -> None:
-        self.process.send_signal(signal.SIGINT)
+        """Again where nothing came of it: what comes just before the program waits for a line is seen with the next."""
+        for _ in range(40):
+            self.process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(5)
+                return
