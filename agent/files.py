@@ -49,11 +49,16 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = False, mode:
         temporary.unlink(missing_ok=True)
         raise
     if durable:  # the new name too, not only what it stands for
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Names that were given or taken there outlast a power cut. Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def give_to_owner_of(folder: Path, handle: int) -> None:

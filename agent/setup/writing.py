@@ -6,7 +6,6 @@ on meaning what they meant.
 
 import difflib
 import hashlib
-import os
 import re
 import stat
 import time
@@ -18,7 +17,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from agent import settings
-from agent.files import write_atomically
+from agent.files import sync_folder, write_atomically
 from agent.settings import entries
 from agent.setup import existing
 from agent.setup.answers import Looking
@@ -224,7 +223,7 @@ def commit(config: Path, text: str, beside: Sequence[Beside]) -> Path | None:
             f"无法写入 {config.parent}：{reason.zh}。未做任何改动；处理后执行：canteen-agent setup --resume",
         ) from None
     with suppress(OSError):  # it stands, and what it names has to stay
-        _sync(config.parent)
+        sync_folder(config.parent)
     return backup
 
 
@@ -239,11 +238,3 @@ def _backup(config: Path, mode: int) -> Path | None:
 def _undo(made: Sequence[Path]) -> None:
     for path in made:
         path.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

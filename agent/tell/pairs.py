@@ -14,7 +14,6 @@ these are of no use.
 import contextlib
 import hashlib
 import logging
-import os
 import ssl
 import threading
 from collections.abc import Callable
@@ -177,11 +176,7 @@ class Pairs:
 
     def _move(self, name: str, to: str) -> None:
         (self._folder / name).replace(self._folder / to)
-        handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        files.sync_folder(self._folder)
 
 
 def usable(path: Path) -> bool:

@@ -66,56 +66,54 @@ def answers(built: House, more: str) -> str:
     return str(file)
 
 
-def test_a_pin_is_shown_first_and_then_minded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Without it the fingerprint is told and no login sent; a wrong one is refused; the right one is written down."""
+@pytest.fixture
+def pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[House, str]]:
+    """A house whose only camera speaks HTTPS at FRONT, and the pin of its certificate."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "own"))
     certificate = evil.certificate(tmp_path)
-    pin = evil.pin(certificate)
     with house(tmp_path, spec("stove")) as built:
         unit = built.canteen.camera("stove")
         with front(unit.address, unit.onvif_port, certificate):
-            assert built.setup(str(built.bundle), "--answers", answers(built, "")) == 2
-            assert f"it speaks HTTPS only; compare its certificate, then add onvif_port: {FRONT}, tls_pin: {pin}" in (
-                capsys.readouterr().err
-            )
-            assert built.logins("stove") == 0
-            assert built.setup(str(built.bundle), "--answers", answers(built, f", tls_pin: {'ab' * 32}")) == 2
-            assert "certificate is not the pinned one" in capsys.readouterr().err
-            assert built.logins("stove") == 0
-            assert not built.config.exists()
-            assert built.setup(str(built.bundle), "--answers", answers(built, f", tls_pin: {pin}")) == 0
-        (camera,) = settings.load(built.config).cameras
-        assert (camera.tls, camera.tls_pin, camera.ports.onvif) == ("pin", pin, FRONT)
-        assert built.refused("stove") == 0
+            yield built, evil.pin(certificate)
+
+
+def test_a_pin_is_shown_first_and_then_minded(pinned: tuple[House, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Without it the fingerprint is told and no login sent; a wrong one is refused; the right one is written down."""
+    built, pin = pinned
+    assert built.setup(str(built.bundle), "--answers", answers(built, "")) == 2
+    assert f"it speaks HTTPS only; compare its certificate, then add onvif_port: {FRONT}, tls_pin: {pin}" in (
+        capsys.readouterr().err
+    )
+    assert built.logins("stove") == 0
+    assert built.setup(str(built.bundle), "--answers", answers(built, f", tls_pin: {'ab' * 32}")) == 2
+    assert "certificate is not the pinned one" in capsys.readouterr().err
+    assert built.logins("stove") == 0
+    assert not built.config.exists()
+    assert built.setup(str(built.bundle), "--answers", answers(built, f", tls_pin: {pin}")) == 0
+    (camera,) = settings.load(built.config).cameras
+    assert (camera.tls, camera.tls_pin, camera.ports.onvif) == ("pin", pin, FRONT)
+    assert built.refused("stove") == 0
 
 
 def test_a_person_confirms_the_fingerprint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    pinned: tuple[House, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is shown before the password goes out; a no leaves the camera out."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "own"))
-    certificate = evil.certificate(tmp_path)
-    pin = evil.pin(certificate)
-    with house(tmp_path, spec("stove")) as built:
-        unit = built.canteen.camera("stove")
-        place = Position(slot="setup", address=unit.address, onvif_port=FRONT)
-        built.state.mkdir()
-        for answer in ("n", "y"):
-            keeper = Keeper(built.state, Plan(config=str(built.config)))
-            logins = Logins(built.etc, {}, {}, at_once=True)
-            talk = Dialogue("zh")
-            opening = Opening(talk, Trials(built.state, "zh"), keeper, logins)
-            monkeypatch.setattr("sys.stdin", io.StringIO(f"1\nadmin\n{PASSWORD}\n{answer}\n"))
-            with front(unit.address, unit.onvif_port, certificate):
-                opened = opening.opened(place)
-            said = capsys.readouterr().out
-            assert pin in "".join(said.split())
-            if answer == "n":
-                assert opened is None
-                assert built.logins("stove") == 0
-        assert opened
-        assert opened[0].tls_pin == pin
-        assert "✓ 可以打开" in said
-        assert built.refused("stove") == 0
+    built, pin = pinned
+    place = Position(slot="setup", address=built.canteen.camera("stove").address, onvif_port=FRONT)
+    built.state.mkdir()
+    for answer in ("n", "y"):
+        keeper = Keeper(built.state, Plan(config=str(built.config)))
+        logins = Logins(built.etc, {}, {}, at_once=True)
+        opening = Opening(Dialogue("zh"), Trials(built.state, "zh"), keeper, logins)
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"1\nadmin\n{PASSWORD}\n{answer}\n"))
+        opened = opening.opened(place)
+        said = capsys.readouterr().out
+        assert pin in "".join(said.split())
+        if answer == "n":
+            assert opened is None
+            assert built.logins("stove") == 0
+    assert opened
+    assert opened[0].tls_pin == pin
+    assert "✓ 可以打开" in said
+    assert built.refused("stove") == 0
