@@ -1,5 +1,6 @@
 """One camera's time as spans that follow one another without a hole: what each is, why, and whether it counts. Pure."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -92,7 +93,8 @@ def _what(life: Life, planned: Intervals, bound: Intervals, told: Intervals, at:
 
 
 def _before(told: Intervals, at: int) -> int | None:
-    return max((min(end, at) for begin, end in told if begin < at), default=None)
+    index = bisect_left(told, (at,)) - 1  # the last that began before
+    return min(told[index][1], at) if index >= 0 else None
 
 
 def sums(found: Sequence[Piece]) -> dict[str, int]:
