@@ -17,6 +17,7 @@ from center.web.places import first, place
 from center.web.render import STYLE
 from center.web.sheets import sheet
 from center.web.site import Site
+from center.web.stops import in_region, of_unit
 from center.web.units import unit_page
 from contract.problems import Told
 
@@ -35,6 +36,8 @@ ROUTES = [
     Route("/now/{code}", absences),
     Route("/units/{unit:path}", unit_page),
     Route("/sheets/{unit:path}", sheet),
+    Route("/stops/{unit:path}", of_unit, methods=["GET", "POST"]),
+    Route("/requests/{code}", in_region),
     Route("/positions/{position:path}", camera),
     Route("/definitions", definitions),
     *api.ROUTES,

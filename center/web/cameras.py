@@ -12,6 +12,7 @@ from center.readings import DAY_MS
 from center.show import minute, word
 from center.store import Reader
 from center.store.cameras import Exclusion
+from center.store.requests import APPROVED
 from center.web import lifeline, strips
 from center.web.absences import heard
 from center.web.answers import listed, table_page
@@ -81,6 +82,7 @@ def camera(request: Request) -> Response:
         kinds=KINDS,
         verdicts=[_verdict(one, visit.lang) for one in verdicts],
         times=times,
+        stops=[stop.words(visit.lang) for stop in times[-1].stops if stop.state != APPROVED],
         planned=[_planned(one, visit) for one in planned],
         patterns=strips.PATTERNS,
         legend=_legend(visit.lang),

@@ -50,6 +50,15 @@ TEXTS: dict[str, tuple[tuple[str, str], tuple[str, str], tuple[str, str]]] = {
         ("—", "—"),
         ("超过“失联判定”时长的以灰色和文字标出", "greyed and told in words where longer than the policy's silence"),
     ),
+    "excluded": (
+        ("已批准的时段", "the time that was approved"),
+        ("—", "—"),
+        (
+            "分子、分母都不计；待审批、未批准、仅告知的停机照常计入。上限和时限见下方“办法的取值”",
+            "left out of numerator and denominator; what is open, refused or only announced counts as ever. Its caps "
+            "stand below, among the values of the policy",
+        ),
+    ),
     "coverage": (
         ("全部应设场所都被覆盖的应建单位", "obligated units of which every required zone is covered"),
         ("全部应建单位", "all obligated units"),
@@ -101,7 +110,7 @@ TEXTS: dict[str, tuple[tuple[str, str], tuple[str, str], tuple[str, str]]] = {
 def definitions(request: Request) -> Response:
     visit = Visit(request)
     pick = visit.lang == "en"
-    own = {"change": ("较上月", "change"), "heard": ("最近上报", "last heard")}
+    own = {"change": ("较上月", "change"), "heard": ("最近上报", "last heard"), "excluded": ("剔除", "exclusions")}
     sections = []
     for name, texts in TEXTS.items():
         if name in own:

@@ -22,6 +22,7 @@ from center.web.crumbs import ending, region_crumbs
 from center.web.moment import counted
 from center.web.shelf import Figures, Missing
 from center.web.site import Visit, nothing
+from center.web.stops import waiting_in
 from center.web.summary import Place, cards, total
 from center.web.tables import Cell, Column
 
@@ -68,6 +69,7 @@ def place(request: Request) -> Response:
         state=_state(visit, figures),
         kinds=_kinds(visit),
         months=_months(visit),
+        waiting=waiting_in(visit, code),
         whole=bool(own) or level == "unit",
         word_of_unit=visit.say("单位", "units") if level == "unit" else visit.say("地区", "places"),
     )
