@@ -123,9 +123,14 @@ class Entering:
     def add_opinions(self, rows: Sequence[Opinion]) -> None:
         bulk.insert(self._c, opinions, Opinion._fields, rows, "DO NOTHING")
 
-    def add_draw(self, draw: Draw, rows: Sequence[Drawn]) -> None:
+    def add_draw(self, draw: Draw, rows: Sequence[Drawn]) -> bool:
+        """False where another draw has this seed: then nothing is kept."""
         bulk.insert(self._c, draws, Draw._fields, [draw], "DO NOTHING")
+        kept = self._c.execute(sa.select(draws).where(draws.c.seed == draw.seed)).one()
+        if Draw(*kept) != draw:
+            return False
         bulk.insert(self._c, drawn, Drawn._fields, rows, "DO NOTHING")
+        return True
 
     def enter(self, rows: Sequence[Drawn]) -> None:
         """Results of what was drawn."""

@@ -9,6 +9,7 @@ from starlette.routing import Route
 from center.web import api
 from center.web.absences import absences
 from center.web.cameras import camera
+from center.web.checks import checks
 from center.web.definitions import definitions
 from center.web.entrance import link, login, logout
 from center.web.errors import on_fault, on_http, on_told
@@ -38,6 +39,7 @@ ROUTES = [
     Route("/sheets/{unit:path}", sheet),
     Route("/stops/{unit:path}", of_unit, methods=["GET", "POST"]),
     Route("/requests/{code}", in_region),
+    Route("/checks/{code}", checks, methods=["GET", "POST"]),
     Route("/positions/{position:path}", camera),
     Route("/definitions", definitions),
     *api.ROUTES,

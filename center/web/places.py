@@ -18,6 +18,7 @@ from center.store.lists import UnitRow
 from center.web import cells
 from center.web.answers import listed, table_page
 from center.web.children import by_code, children
+from center.web.checks import ROLES
 from center.web.crumbs import ending, region_crumbs
 from center.web.moment import counted
 from center.web.shelf import Figures, Missing
@@ -70,6 +71,7 @@ def place(request: Request) -> Response:
         kinds=_kinds(visit),
         months=_months(visit),
         waiting=waiting_in(visit, code),
+        checks=visit.account.role in ROLES,
         whole=bool(own) or level == "unit",
         word_of_unit=visit.say("单位", "units") if level == "unit" else visit.say("地区", "places"),
     )
