@@ -86,10 +86,11 @@ class Asked:
         """The newest first."""
         return self._requests(requests.c.unit == unit)[::-1]
 
-    def stops_of(self, units: Sequence[str], span: Span) -> list[Request]:
-        """Of these units, those that stand and reach into [span), by number."""
+    def stops_of(self, units: Sequence[str] | None, span: Span) -> list[Request]:
+        """Of these units (None: of all), those that stand and reach into [span), by number."""
         r = requests.c
-        mine = r.unit.in_(list(units)) & (r.from_ms < span[1]) & (r.to_ms > span[0])
+        mine = (r.from_ms < span[1]) & (r.to_ms > span[0])
+        mine = mine if units is None else mine & r.unit.in_(list(units))
         return self._requests(mine & r.state.in_((OPEN, TOLD)))
 
     def requests_since(self, asked_ms: int) -> list[Request]:

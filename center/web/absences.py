@@ -1,20 +1,30 @@
 """What is not online now, the longest first: one line for each cause, with whom to call and what to do."""
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
 from starlette.responses import Response
 
-from center.absent import STATES, cause_words
+from center.absent import BUCKETS, STATES, cause_words
 from center.rate import local
 from center.show import lasted, minute, word
 from center.web import cells
 from center.web.answers import listed, table_page
 from center.web.crumbs import ending, region_crumbs
 from center.web.moment import Cause, Moment, causes, counted
+from center.web.planned import stopped
 from center.web.scope import Scope
 from center.web.site import Visit, nothing
 from center.web.summary import LONG_MS
 from center.web.tables import Cell, Column
 
+NAMES = {
+    "offline": ("现在离线", "offline now"),
+    "no_stream": ("在线未推流", "there, no stream"),
+    "long": ("满 3 天", "3 days and more"),
+    "fallen": ("曾在线、现不在线", "once online, not now"),
+}
+"""Of BUCKETS."""
 NAMED = 3
 """So many positions of a line are named, the others counted."""
 
@@ -28,10 +38,12 @@ def absences(request: Request) -> Response:
     days = visit.choice("days", "", "7")
     within = Scope(region=code)
     every = now.absent_in(within)
+    bucket = visit.choice("bucket", "", *BUCKETS)
     chosen = [
         one
         for one in every
         if (not state or one.state == state)
+        and (not bucket or one.lies_in(bucket, now.at_ms))
         and (not days or (now.at_ms - one.since_ms > LONG_MS and one.state != "never_seen"))
     ]
     count = counted(now.units_in(within), every)
@@ -43,12 +55,16 @@ def absences(request: Request) -> Response:
         Column("lasting", word("lasting", lang), "lasting", figure=True),
         Column("since", word("since", lang)),
         Column("cause", word("reason", lang), "cause"),
+        Column("planned", say("计划停机", "planned stop"), "excluded"),
         Column("todo", say("请做", "to do")),
         Column("telephone", word("telephone", lang)),
         Column("gateway", word("gateway", lang)),
         Column("heard", say("网关最近上报", "gateway last heard"), "heard", figure=True),
     ]
-    rows = [_row(visit, one) for one in causes(chosen)]
+    lines = sorted(causes(chosen), key=lambda one: (one.first.state == "never_seen", one.since_ms))
+    with visit.site.store.read() as reader:
+        stops = stopped(reader, [its for one in lines for its in one.positions], now.at_ms)
+    rows = [_row(visit, one, stops) for one in lines]
     title = say("现在不在线的点位", "Positions not online now")
     switches = [("", f"{say('全部', 'all')} {len(every)}")]
     switches += [(name, f"{word(name, lang)} {getattr(count, name)}") for name in STATES]
@@ -60,12 +76,14 @@ def absences(request: Request) -> Response:
         title=title,
         crumbs=ending(region_crumbs(visit, code), title),
         states=switches,
+        buckets=[("", say("不分类", "any"))]
+        + [(name, f"{say(*NAMES[name])} {sum(one.lies_in(name, now.at_ms) for one in every)}") for name in BUCKETS],
         count=count,
         chosen=len(chosen),
     )
 
 
-def _row(visit: Visit, one: Cause) -> list[Cell]:
+def _row(visit: Visit, one: Cause, stops: Mapping[str, int]) -> list[Cell]:
     first, lang, now = one.first, visit.lang, visit.now
     names = visit.say("、", ", ").join(its.zone for its in one.positions[:NAMED])
     more = len(one.positions) - NAMED
@@ -80,11 +98,21 @@ def _row(visit: Visit, one: Cause) -> list[Cell]:
         Cell(lasted(ms, lang), ms),
         Cell(minute(one.since_ms), one.since_ms, mark="some"),
         Cell(cause_words(first.cause, lang)),
+        _planned(one, stops, visit),
         Cell(cells.to_do(first.cause, lang)),
         cells.telephone(first.telephone),
         Cell(first.gateway, mark="whole"),
         heard(now, first.gateway, visit),
     ]
+
+
+def _planned(one: Cause, stops: Mapping[str, int], visit: Visit) -> Cell:
+    """How many of the line have a planned stop now, and until when the last of them lasts."""
+    until = [stops[its.position] for its in one.positions if its.position in stops]
+    if not until:
+        return Cell("", 0)
+    number, at = f"{len(until)}/{len(one.positions)}", minute(max(until))
+    return Cell(visit.say(f"{number} 路至 {at}", f"{number} until {at}"), max(until))
 
 
 def heard(now: Moment, gateway: str, visit: Visit) -> Cell:

@@ -67,7 +67,9 @@ class Places(Struct, frozen=True):
 
 
 class Absence(Struct, frozen=True):
-    """A position that is not online. `since`: ISO 8601; `cause`: a word, `cause_words`: for people."""
+    """A position that is not online. `since`: ISO 8601; `cause`: a word, `cause_words`: for people; `level`: the rung
+    that its last look reached; `once`: whether it was ever online.
+    """
 
     position: str
     zone: str
@@ -82,6 +84,8 @@ class Absence(Struct, frozen=True):
     telephone: str
     gateway: str
     slot: str
+    level: str
+    once: bool
 
 
 class Absences(Struct, frozen=True):

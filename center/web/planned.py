@@ -1,8 +1,9 @@
 """Planned stops and what was asked to be left out, in words: of whom, why, and whether their time counts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from center.absent import Absent
 from center.intervals import Span
 from center.model import Position
 from center.registry.asking import ANNOUNCED, FORCE_MAJEURE, PLANNED
@@ -50,6 +51,22 @@ class Stop(NamedTuple):
         at = lang == "en"
         told = f"{cause_of(self.cause, lang)} {minute(self.begin)} – {minute(self.end)}: {self.reason}"
         return f"{told} ({STATES[self.state][at]}, {COUNTS[self.state][at]})"
+
+
+def stopped(reader: Reader, absents: Iterable[Absent], now_ms: int) -> dict[str, int]:
+    """Position -> until when it has a planned stop now, approved or not; UTC ms."""
+    span = (now_ms, now_ms + 1)
+    asked: dict[tuple[str, str], int] = {}
+    for its in reader.stops_of(None, span):
+        whom = (its.wish.unit, its.wish.position)
+        asked[whom] = max(its.wish.to_ms, asked.get(whom, 0))
+    left_out = reader.left_out(now_ms)
+    found = {}
+    for one in absents:
+        until = (asked.get((one.unit, "")), asked.get((one.unit, one.position)), left_out.get(one.position))
+        if any(until):
+            found[one.position] = max(ms for ms in until if ms)
+    return found
 
 
 def words_of(one: Request, zones: Mapping[str, str], lang: str) -> str:
