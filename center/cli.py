@@ -26,6 +26,7 @@ from center.commands import (
     retention,
     serve,
     spot_check,
+    standing,
     user,
     web,
 )
@@ -48,6 +49,7 @@ COMMANDS = (
     bulletin,
     opinion,
     spot_check,
+    standing,
     order,
     quarantine,
     registry,

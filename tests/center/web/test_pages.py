@@ -39,6 +39,8 @@ OWN = {
     "/api/v1/openapi.json": "own",
 }
 """Routes that show nothing of a place."""
+ROLES = {"/checks/{code}": ("province", "city", "county")}
+"""Routes that not all who see the place may see: who is drawn shall not know it beforehand."""
 
 
 def sees(scope: str, unit: str, region: str) -> bool:
@@ -60,7 +62,7 @@ def test_nobody_sees_what_lies_outside_of_their_scope(served: Served) -> None:
     as one that does not exist, to the byte.
     """
     asked_for = 0
-    for name, (_, scope) in ACCOUNTS.items():
+    for name, (role, scope) in ACCOUNTS.items():
         browser = served.browser(name)
         for route in ROUTES:
             if route.path in OWN:
@@ -71,7 +73,7 @@ def test_nobody_sees_what_lies_outside_of_their_scope(served: Served) -> None:
                 for query in ("", "?form=csv"):
                     got = browser.get(path + query, Authorization=f"Bearer {TOKEN}-{name}")
                     asked_for += 1
-                    if sees(scope, unit, region):
+                    if sees(scope, unit, region) and role in ROLES.get(route.path, (role,)):
                         assert got.status == 200, (name, path)
                     else:
                         missing = missing or got
