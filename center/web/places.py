@@ -26,6 +26,7 @@ from center.web.site import Visit, nothing
 from center.web.stops import waiting_in
 from center.web.summary import Place, cards, total
 from center.web.tables import Cell, Column
+from center.web.trend import trend
 
 
 def first(request: Request) -> Response:
@@ -71,6 +72,7 @@ def place(request: Request) -> Response:
         kinds=_kinds(visit),
         months=_months(visit),
         waiting=waiting_in(visit, code),
+        trend=trend(visit, region, kind, figures),
         checks=visit.account.role in ROLES,
         whole=bool(own) or level == "unit",
         word_of_unit=visit.say("单位", "units") if level == "unit" else visit.say("地区", "places"),

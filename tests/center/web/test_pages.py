@@ -212,6 +212,13 @@ def test_the_figures_of_a_month_are_those_of_the_commands(month: Month, capsys: 
     assert "暂定" in page.words
     asked(capsys, 0, "days", "freeze", "--out", str(month.days), "--month", MONTH, "--by", "王芳")
     until(lambda: "第 0 次修订" in browser.get(f"/places/41?month={MONTH}").words)
+    every = [row for row in (*told["rows"], *inside) if not row["kind"]]
+    for code, level in (("41", "all"), ("4101", "row"), ("410105", "county")):
+        later = browser.get(f"/places/{code}?month=2024-07").words
+        (rate,) = (row["rate"] for row in every if row["level"] == level and (level == "all" or row["key"] == code))
+        share = f"{rate['text']} {rate['numerator']}/{rate['denominator']}"
+        assert f"2024-06 {share} 终稿（第 0 次修订）" in later, code
+        assert "2024-05 - 未定稿" in later
 
 
 @pytest.mark.parametrize("wrong", ["2024-13", "24-06", "x", "2999-01", "2024-06'", "../../etc", "１９９９-01"])
