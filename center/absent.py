@@ -33,8 +33,8 @@ CAUSES = {
 
 class Absent(NamedTuple):
     """`since_ms`: the first moment after it was last online; for one never seen, of its service. `cause`: a word of
-    CAUSES or of the contract's Reason, or one of a newer agent. `level`: the rung that the look reached, "" where that is
-    not of now. `once`: it was online at any time that facts are kept of.
+    CAUSES or of the contract's Reason, or one of a newer agent. `level`: the rung that the look reached, "" where
+    that is not of now. `once`: it was online at any time that facts are kept of.
     """
 
     position: str

@@ -30,7 +30,8 @@ def add(making: Making) -> None:
     state = say("只看该状态；可重复填写", "only in this state; may be repeated")
     offline.add_argument("--state", action="append", default=[], choices=STATES, help=state)
     bucket = say(
-        "只看：离线、在线未推流、满 3 天、曾在线", "only: told offline, there without a stream, 3 days and more, once online"
+        "只看：离线、在线未推流、满 3 天、曾在线",
+        "only: told offline, there without a stream, 3 days and more, once online",
     )
     offline.add_argument("--bucket", default="", choices=BUCKETS, help=bucket)
     making.policy(offline)

@@ -95,12 +95,12 @@ def _listing(rows: list[Drawn], options: argparse.Namespace) -> Listing:
 def _enter(options: argparse.Namespace) -> int:
     by = options.by or somebody()
     return taken(
-        options, "entered", lambda store, found: enter(store, named(options.seed, ""), options.file, by, now_ms(), found)
+        options, "entered", lambda store, found: enter(store, named(options.seed), options.file, by, now_ms(), found)
     )
 
 
 def _show(options: argparse.Namespace) -> int:
-    seed = named(options.seed, "")
+    seed = named(options.seed)
     store = Store(options.database, create=False)
     try:
         with store.read() as reader:

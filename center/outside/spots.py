@@ -13,8 +13,8 @@ from center.model import Piece
 from center.outside.agreement import Bound, clopper_pearson
 from center.outside.rows import Column, Listed, read
 from center.rate import Rules, lit, state_at
-from center.registry import cells
-from center.registry.problems import Findings, Place, Wrong
+from center.registry import cells, problems
+from center.registry.problems import Findings, Wrong
 from center.registry.tree import Tree
 from center.report import When, in_service, told
 from center.store import Reader, Store
@@ -22,7 +22,7 @@ from center.store.outside import Draw, Drawn
 from contract.problems import Told, Words
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
-TRIES, MOST_SEED = 1000, 200
+TRIES = 1000
 """For each one that is drawn: so many hit a moment at which nothing is assessed."""
 OPENED, NOT_OPENED, NOT_TRIED = "opened", "not_opened", "not_tried"
 RESULTS = {
@@ -46,22 +46,27 @@ class Labels(NamedTuple):
     end: Words
 
 
-MOST = 10_000
+MOST, MOST_SEED = 10_000, 200
 OPTIONS = Labels(*(Words(name, name) for name in ("--seed", "--n", "--from", "--to")))
 
 
-def named(seed: str, region: str) -> str:
-    """The seed as a draw goes by it: of a region its code stands before, so that two regions may take the same."""
-    return " ".join(f"{region} {seed}".split())
+def named(seed: str, region: str = "", label: Words = OPTIONS.seed) -> str:
+    """The seed as a draw goes by it: of a region its code stands before, so that two regions may take the same.
+
+    Raises Refused.
+    """
+    text = " ".join(seed.split())
+    if not text or len(text) > MOST_SEED or not text.isprintable():
+        raise Refused(
+            f"{label.en} must be 1 to {MOST_SEED} printable characters",
+            f"{label.zh} 须为 1 至 {MOST_SEED} 个可显示字符",
+        )
+    return f"{region} {text}".strip()
 
 
 def judge(asked: Draw, labels: Labels = OPTIONS) -> None:
     """Raises Refused for a draw that cannot be."""
-    seed, n, begin, end = labels
-    if not asked.seed or len(asked.seed) > MOST_SEED or not asked.seed.isprintable():
-        raise Refused(
-            f"{seed.en} must be 1 to {MOST_SEED} printable characters", f"{seed.zh} 须为 1 至 {MOST_SEED} 个可显示字符"
-        )
+    _, n, begin, end = labels
     if not 1 <= asked.n <= MOST:
         raise Refused(f"{n.en} {asked.n} must be 1 to {MOST}", f"{n.zh} {asked.n} 须为 1 至 {MOST}")
     if not asked.from_ms < asked.to_ms <= asked.from_ms + 366 * DAY_MS:
@@ -85,10 +90,9 @@ def usual(at_ms: int) -> Span:
 def make(store: Store, asked: Draw, rules: Rules) -> list[Drawn]:
     """Draws, and keeps it: a seed is used once. Raises Gap, Refused."""
     with store.read() as reader:
-        new = all(one.seed != asked.seed for one in reader.draws())
-        rows = draw(reader, asked, rules) if new else []
+        rows = draw(reader, asked, rules)
     with store.write() as tx:
-        if not new or not tx.add_draw(asked, rows):
+        if not tx.add_draw(asked, rows):
             raise Refused(
                 f"the seed {asked.seed} was drawn by before: a new draw takes a new seed",
                 f"种子 {asked.seed} 已抽取过：重新抽取请用新的种子",
@@ -227,9 +231,9 @@ def typed(rows: Sequence[tuple[int, str, str, str]], findings: Findings) -> list
     for number, position, result, note in rows:
         try:
             values = {"number": number, "position": position, "result": _result(result)}
-            listed.append(Listed(Place("", number), values | {"note": COLUMNS["note"].parse(note)}))
+            listed.append(Listed(problems.Place("", number), values | {"note": COLUMNS["note"].parse(note)}))
         except Wrong as wrong:
-            findings.wrong(Place("", number), wrong.name, "note", *wrong.words)
+            findings.wrong(problems.Place("", number), wrong.name, "note", *wrong.words)
     findings.judge()
     return listed
 

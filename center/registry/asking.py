@@ -1,7 +1,7 @@
 """A unit asks for time to be left out, or announces a stop; those who supervise it approve or refuse.
 
 An approval is an import of one exclusion into the registry, by the person who approves: what may be left out is decided
-there, as of any other sheet. A stop that is only announced, and a request as long as nobody approved it, change no figure.
+there, as of any other sheet. A stop that is only announced, and a request that nobody approved, change no figure.
 """
 
 import csv
@@ -83,7 +83,9 @@ def withdraw(store: Store, request: Request, by: By) -> None:
 
 def _taken(was: bool) -> None:
     if not was:
-        raise Refused("it was decided on or withdrawn meanwhile: open the page again", "该申请已审批或撤回：请重新打开页面")
+        raise Refused(
+            "it was decided on or withdrawn meanwhile: open the page again", "该申请已审批或撤回：请重新打开页面"
+        )
 
 
 def _order(policy: Policy, wish: Wish, *, keep: bool) -> Order:

@@ -124,10 +124,8 @@ class Entering:
         bulk.insert(self._c, opinions, Opinion._fields, rows, "DO NOTHING")
 
     def add_draw(self, draw: Draw, rows: Sequence[Drawn]) -> bool:
-        """False where another draw has this seed: then nothing is kept."""
-        bulk.insert(self._c, draws, Draw._fields, [draw], "DO NOTHING")
-        kept = self._c.execute(sa.select(draws).where(draws.c.seed == draw.seed)).one()
-        if Draw(*kept) != draw:
+        """False where there is a draw of this seed: then nothing is kept."""
+        if not bulk.insert(self._c, draws, Draw._fields, [draw], "DO NOTHING"):
             return False
         bulk.insert(self._c, drawn, Drawn._fields, rows, "DO NOTHING")
         return True

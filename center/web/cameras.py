@@ -96,8 +96,18 @@ def camera(request: Request) -> Response:
 def _sound(visit: Visit, wrong: Sequence[str], verdicts: Sequence[Verdict], *, known: bool) -> str:
     """完好: picture and functions, beside 在线 and never inside it. `wrong`: faults of the picture that last."""
     say = visit.say
-    failed = [name(one.clause, visit.lang) for one in verdicts if one.standing is Standing.NOT_MET and one.clause != Clause.ONLINE]
-    picture = say("、", ", ").join(wrong) if wrong else say("未报异常", "no fault told") if known else word("unknown", visit.lang)
+    failed = [
+        name(one.clause, visit.lang)
+        for one in verdicts
+        if one.standing is Standing.NOT_MET and one.clause != Clause.ONLINE
+    ]
+    picture = (
+        say("、", ", ").join(wrong)
+        if wrong
+        else say("未报异常", "no fault told")
+        if known
+        else word("unknown", visit.lang)
+    )
     functions = say("、", ", ").join(failed) + say(" 不符合", ": not met") if failed else ""
     functions = functions or (say("没有不符合的", "none not met") if verdicts else say("未核验", "not inspected"))
     return say(f"画面 {picture} · 功能 {functions}", f"picture {picture} · functions {functions}")

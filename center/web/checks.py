@@ -21,7 +21,7 @@ from center.store.outside import Draw, Drawn
 from center.web.admission import network
 from center.web.answers import listed, table_page
 from center.web.crumbs import ending, region_crumbs
-from center.web.site import Visit, Wrongly, nothing
+from center.web.site import Visit, nothing
 from center.web.summary import Card
 from center.web.tables import Cell, Column, Shown
 from contract.problems import Told, Words
@@ -80,8 +80,8 @@ def _draw(visit: Visit, code: str) -> str:
     number = form.get("n", "")
     n = int(number) if number.isascii() and number.isdecimal() and len(number) < 6 else 0
     region = code if visit.now.tree[code].parent else ""
-    seed = spots.named(form.get("seed", ""), "")
-    asked = Draw(seed and spots.named(seed, region), begin, end, n, now_ms, visit.account.name, region)
+    seed = spots.named(form.get("seed", ""), region, LABELS.seed)
+    asked = Draw(seed, begin, end, n, now_ms, visit.account.name, region)
     spots.judge(asked, LABELS)
     if n > MOST or end - begin > LONGEST_MS:
         raise Refused(

@@ -17,8 +17,8 @@ from center.show import lasted, word
 from center.store.lists import UnitRow
 from center.web import cells
 from center.web.answers import listed, table_page
-from center.web.children import by_code, children
 from center.web.checks import ROLES
+from center.web.children import by_code, children
 from center.web.crumbs import ending, region_crumbs
 from center.web.moment import counted
 from center.web.shelf import Figures, Missing

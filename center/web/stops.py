@@ -120,9 +120,7 @@ def _page(visit: Visit, unit: UnitRow, wrong: Sequence[str] = (), typed: Mapping
             for one in every
             if one.state == store.OPEN and role in DECIDES
         ],
-        own=[
-            (one.number, planned.words_of(one, zones, visit.lang)) for one in every if one.stands and role in ASKS
-        ],
+        own=[(one.number, planned.words_of(one, zones, visit.lang)) for one in every if one.stands and role in ASKS],
     )
     answer.status_code = 400 if wrong else 200
     return answer

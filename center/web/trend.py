@@ -93,7 +93,8 @@ def _columns(bars: Sequence[Bar], least: int) -> Iterator[Markup]:
         else:
             tall = max(1.0, float((bar.share * 100 - least) / (100 - least)) * HEIGHT)
             yield Markup(
-                '<rect x="{:.2f}%" y="{:.1f}" width="{:.2f}%" height="{:.1f}" fill="#0b57a4"><title>{} {}</title></rect>'
+                '<rect x="{:.2f}%" y="{:.1f}" width="{:.2f}%" height="{:.1f}" fill="#0b57a4">'
+                "<title>{} {}</title></rect>"
             ).format(x + 1, HEIGHT - tall, WIDE - 2, tall, bar.month, bar.text)
         yield Markup('<text x="{:.2f}%" y="{}" text-anchor="middle">{}</text>').format(
             x + WIDE / 2, HEIGHT + FOOT - 3, bar.month[5:]

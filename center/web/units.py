@@ -22,7 +22,6 @@ from center.web.site import Visit, nothing
 from center.web.tables import Cell, Column
 from center.web.times import times_of
 
-
 COMING_MS = 31 * DAY_MS
 
 

@@ -85,9 +85,10 @@ def test_the_platforms_list_comes_back_and_our_own_does_not(
 
 
 def test_what_is_not_online_lies_in_buckets(province: Province, capsys: pytest.CaptureFixture[str]) -> None:
-    """Offline now; there without a stream; for three days; once online: by the command and on the page, longest first."""
+    """Offline now; there without a stream; for three days; once online: by command and page, the longest first."""
+    closed = moved(1, 0, "offline", reason="TIMED_OUT") | {"level": "answers"}
     province.tell(
-        letter("ev", events(moved(1, 0, "offline", reason="TIMED_OUT") | {"level": "answers"}), province.now, "zz-0003"),
+        letter("ev", events(closed), province.now, "zz-0003"),
         province.beat("zz-0003", province.now - 1000),
     )
     there = ("--database", province.database)

@@ -73,7 +73,7 @@ def busy(served: Served) -> None:
     """A request that waits, and a draw of which results are due."""
     now = served.site.clock_ms()
     with served.store.write() as tx:
-        tx.add_request(Wish("U1", "", now - HOUR, now + HOUR, "planned", "更换交换机" * 9, "school1", now - DAY), "open")
+        tx.add_request(Wish("U1", "", now - HOUR, now + HOUR, "planned", "更换" * 20, "school1", now - DAY), "open")
         asked = Draw("s", now - DAY, now + DAY, 2, now - 2 * DAY, "王芳")
         place = ("U1", "郑州市金水区第一实验小学食堂", "410105", "烹饪间")
         tx.add_draw(asked, [Drawn("s", n, "P1", *place, now - n * HOUR, "", "", "", 0) for n in (1, 2)])

@@ -77,7 +77,7 @@ def school(tmp_path: Path) -> Iterator[School]:
 def test_a_request_is_approved_by_the_county_and_counts_no_more(
     database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With both reasons, both persons and both times, in the list, in the registry and its log; until then it counts."""
+    """With both reasons, persons and times, in the list, in the registry and its log; until then it counts."""
     school = School(database)
     begin = tomorrow(school.ms)
     assert school.asks(begin, 2).status == 303
@@ -130,13 +130,14 @@ def test_a_county_refuses_with_a_reason(school: School) -> None:
 def test_the_law_for_exclusions_is_the_same_on_the_pages(school: School) -> None:
     """Too late, above the cap, over another one: refused with the sentence of `registry import`, nothing kept."""
     begin = tomorrow(school.ms)
+    noon = {"from": "noon", "to": at(begin), "reason": "x"}
     wrong = [
         (school.asks(school.ms - HOUR, 2), "计划剔除须在 .* 之前批准"),
         (school.asks(begin, 25), "共剔除 25.00 小时，上限 24 小时"),
         (school.asks(school.ms - 80 * HOUR, 1, "force_majeure"), "不可抗力须在 72 小时内确认"),
         (school.asks(begin, 0), "止须晚于起"),
         (school.asks(begin, 1, reason=""), "事由 须为 1 至 1000 个可显示字符"),
-        (school.sends("school1", "ask", cause="planned", **{"from": "noon", "to": at(begin), "reason": "x"}), "起 的值"),
+        (school.sends("school1", "ask", cause="planned", **noon), "起 的值"),
     ]
     for got, sentence in wrong:
         assert got.status == 400, sentence
