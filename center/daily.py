@@ -1,7 +1,7 @@
 """How every position in service stands, in one file a day for the video platform of the province (docs/standing.md).
 
 What `offline` lists stands in it as that says, all else as online. The platform's answer is a list of its own words,
-which `opinion import` takes. This file has no column that is read there as a word, so ours never come back as another's.
+which `opinion import` takes. This file has no column that is read there as a word, so ours never comes back as theirs.
 """
 
 import csv

@@ -86,13 +86,10 @@ def test_the_platforms_list_comes_back_and_our_own_does_not(
 
 def test_what_is_not_online_lies_in_buckets(province: Province, capsys: pytest.CaptureFixture[str]) -> None:
     """Offline now; there without a stream; for three days; once online: by command and page, the longest first."""
-    closed = moved(1, 0, "offline", reason="TIMED_OUT") | {"level": "answers"}
-    province.tell(
-        letter("ev", events(closed), province.now, "zz-0003"),
-        province.beat("zz-0003", province.now - 1000),
-    )
+    closed = moved(9, 2 * HOUR + 60_000, "offline", "k3", reason="TIMED_OUT") | {"level": "answers"}
+    province.tell(letter("ev", events(closed), province.begin + 2 * HOUR + 65_000))
     there = ("--database", province.database)
-    wanted = {"offline": {"P1", "P5"}, "no_stream": {"P5"}, "long": set(), "fallen": {"P1", "P4"}}
+    wanted = {"offline": {"P1", "P3"}, "no_stream": {"P3"}, "long": set(), "fallen": {"P1", "P4"}}
     served = Served(province.database)
     browser = served.browser("sheng")
     for bucket, positions in wanted.items():

@@ -13,6 +13,7 @@ from center.outside.agreement import clopper_pearson, printed
 from center.outside.spots import draw
 from center.store import Store
 from center.store.outside import Drawn
+from center.web.site import url_of
 from tests.center.provinces import BEGIN, MINUTE, SPAN, made
 from tests.center.test_outside import computed
 from tests.center.web.conftest import admit
@@ -111,7 +112,7 @@ def test_who_is_drawn_knows_nothing_of_it(county: County) -> None:
         browser = county.served.browser(name)
         gone = browser.get("/places/no-such").body
         for code, seed in seeds.items():
-            got = browser.get(f"/checks/{code}?seed={seed.replace(' ', '+')}")
+            got = browser.get(url_of("checks", code, seed=seed))
             assert (got.status == 200) is (code in mine), (name, code)
             assert code in mine or got.body == gone
         if mine:
@@ -142,5 +143,5 @@ def test_a_draw_that_cannot_be_is_refused_on_the_page(county: County) -> None:
     assert county.sends("/checks/410105", seed=SEED, n="5", **PERIOD).status == 303
     again = county.sends("/checks/410105", seed=SEED, n="5", **PERIOD)
     assert "已抽取过" in again.words
-    assert county.sends(f"/checks/410105?seed=410105+{SEED.replace(' ', '+')}").status == 400
+    assert county.sends(url_of("checks", "410105", seed=f"410105 {SEED}")).status == 400
     assert county.sends("/checks/410105?seed=x", **{"result-1": "opened"}).status == 404
