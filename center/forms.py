@@ -15,6 +15,8 @@ from center.show import Plain, grid, word
 from contract import answering
 
 BOM = "\ufeff"
+COMPUTED = tuple("=+-@＝＋－＠")
+"""What begins so a spreadsheet computes; some take the wide forms for the narrow ones."""
 
 
 class Listing(NamedTuple):
@@ -59,7 +61,7 @@ def _csv(lists: Sequence[Listing], lang: str) -> None:
 
 def guarded(text: str) -> str:
     """So that a spreadsheet takes it for text and computes nothing; the registry's reading takes it away again."""
-    return f"'{text}" if text.lstrip("'")[:1] in ("=", "+", "-", "@") else text
+    return f"'{text}" if text.lstrip("'")[:1] in COMPUTED else text
 
 
 def out(*lines: str) -> None:

@@ -341,7 +341,7 @@ def _unguarded(text: str) -> str:
     """A CSV's text that begins with = + - or @ is written behind an apostrophe: a spreadsheet would compute it."""
     if text.startswith("="):
         raise Wrong("formula")
-    return text[1:] if text.lstrip("'")[:1] in ("=", "+", "-", "@") else text
+    return text[1:] if text.lstrip("'")[:1] in COMPUTED else text
 
 
 def _parsed(

@@ -9,11 +9,10 @@ from center.show import lasted, minute, word
 from center.web import cells
 from center.web.answers import listed, table_page
 from center.web.crumbs import ending, region_crumbs
-from center.web.moment import Cause, Moment, causes, counted
-from center.web.scope import Scope
+from center.web.moment import Cause, Moment, causes
 from center.web.site import Visit, nothing
 from center.web.summary import LONG_MS
-from center.web.tables import Cell, Column
+from center.web.tables import Cell, Column, Rows
 
 NAMED = 3
 """So many positions of a line are named, the others counted."""
@@ -26,15 +25,17 @@ def absences(request: Request) -> Response:
         raise nothing()
     state = visit.choice("state", "", *STATES)
     days = visit.choice("days", "", "7")
-    within = Scope(region=code)
-    every = now.absent_in(within)
-    chosen = [
-        one
-        for one in every
-        if (not state or one.state == state)
-        and (not days or (now.at_ms - one.since_ms > LONG_MS and one.state != "never_seen"))
-    ]
-    count = counted(now.units_in(within), every)
+    every, count = now.absent_in(code), now.standing(code)
+
+    def found() -> list[Cause]:
+        return causes(
+            one
+            for one in every
+            if (not state or one.state == state)
+            and (not days or (now.at_ms - one.since_ms > LONG_MS and one.state != "never_seen"))
+        )
+
+    chosen = now.once(("causes", code, state, days), found)
     columns = [
         Column("unit", say("单位", "unit")),
         Column("positions", word("position", lang)),
@@ -48,7 +49,7 @@ def absences(request: Request) -> Response:
         Column("gateway", word("gateway", lang)),
         Column("heard", say("网关最近上报", "gateway last heard"), "heard", figure=True),
     ]
-    rows = [_row(visit, one) for one in causes(chosen)]
+    rows = Rows(chosen, lambda one: _row(visit, one))
     title = say("现在不在线的点位", "Positions not online now")
     switches = [("", f"{say('全部', 'all')} {len(every)}")]
     switches += [(name, f"{word(name, lang)} {getattr(count, name)}") for name in STATES]
@@ -61,7 +62,7 @@ def absences(request: Request) -> Response:
         crumbs=ending(region_crumbs(visit, code), title),
         states=switches,
         count=count,
-        chosen=len(chosen),
+        chosen=sum(len(one.positions) for one in chosen),
     )
 
 
