@@ -1,4 +1,4 @@
-"""P12: pages of a province of 500,000 positions in PostgreSQL, 50 requests a second, while 1,000 messages a second come in.
+"""P12: pages of a province of 500,000 positions in PostgreSQL, 50 a second, while 1,000 messages a second come in.
 
 Open loop: each request is made when it is due, whether or not those before it were answered, and its time counts from
 then on. Each comes over a connection of its own. Broker, intake, database, pages, gateways and readers share the
@@ -17,7 +17,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
@@ -121,7 +120,8 @@ def _of(database: str, gateways: int, seconds: int) -> Iterator[Figure]:
         sizes[kind] = max(size, sizes.get(kind, 0))
     for kind in MIX:
         its = sorted(each[kind])
-        yield Figure(name, f"{kind}, p95", _share(its, 0.95), "ms", note=f"{len(its)} of them, median {_share(its, 0.5):.0f}")
+        note = f"{len(its)} of them, median {_share(its, 0.5):.0f}"
+        yield Figure(name, f"{kind}, p95", _share(its, 0.95), "ms", note=note)
     for kind in FIRST:
         yield Figure(name, f"{kind}, largest", sizes[kind] / 1000, "kB", 100)
     yield Figure(name, "messages sent meanwhile", sent["rate"], "/s", note=f"{sent['sent']:,} of {sent['wanted']:,}")

@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 
 from center.show import Plain, grid, word
 from contract import answering
+from contract.text import COMPUTED
 
 BOM = "\ufeff"
-COMPUTED = tuple("=+-@＝＋－＠")
-"""What begins so a spreadsheet computes; some take the wide forms for the narrow ones."""
 
 
 class Listing(NamedTuple):

@@ -174,7 +174,7 @@ def _unit_table(
     its = [(unit, sorted(visit.now.absent_at(unit.unit), key=lambda one: one.since_ms)) for unit in units]
     its = [(unit, absents) for unit, absents in its if absents or not failing]
     its.sort(key=lambda one: one[1][0].since_ms if one[1] else visit.now.at_ms)
-    return columns, Rows(its, lambda one: _unit_cells(visit, *one, figures))
+    return columns, Rows(its, lambda one: _unit_cells(visit, one[0], one[1], figures))
 
 
 def _unit_cells(visit: Visit, unit: UnitRow, its: Sequence[Absent], figures: Figures | Missing) -> list[Cell]:

@@ -22,7 +22,7 @@ class Place(NamedTuple):
     region: Region
     units: list[UnitRow]
     absents: list[Absent]
-    count: Count
+    standing: Count
 
 
 class Card(NamedTuple):
@@ -61,7 +61,7 @@ def cards(visit: Visit, here: Place, figures: Figures | Missing, whole: Assessed
 
 
 def _now(visit: Visit, here: Place) -> list[Card]:
-    count, code, lang = here.count, here.region.code, visit.lang
+    count, code, lang = here.standing, here.region.code, visit.lang
     lasting = [visit.now.at_ms - one.since_ms for one in here.absents if one.state != "never_seen"]
     long = sum(ms > LONG_MS for ms in lasting)
     found = []

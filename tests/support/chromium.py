@@ -23,9 +23,8 @@ QUIET += ("--disable-background-networking", "--disable-component-update", "--hi
 """No sandbox: root has none, and the pages are our own."""
 PIPES = 'exec 3<&"$1" 4>&"$2"; shift 2; exec "$@"'
 """It reads from descriptor 3 and writes to 4."""
-KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "ArrowDown": (40, ""), "ArrowUp": (38, ""), " ": (32, " ")}
+KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "ArrowDown": (40, "")}
 """Name -> its number, and what it types."""
-SHIFT = 8
 
 
 class Missing(Exception):
@@ -113,12 +112,12 @@ class Chromium:
             raise RuntimeError(str(told["exceptionDetails"])[:2000])
         return told["result"].get("value")
 
-    def press(self, key: str, *, shift: bool = False) -> None:
+    def press(self, key: str) -> None:
         """One of KEYS, down and up."""
         number, text = KEYS[key]
-        told: dict[str, Any] = {"key": key, "code": key.strip() or "Space", "windowsVirtualKeyCode": number}
-        told["modifiers"] = SHIFT if shift else 0
-        self.tell("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", **({"text": text} if text else {}), **told)
+        told: dict[str, Any] = {"key": key, "code": key, "windowsVirtualKeyCode": number}
+        down = {"type": "keyDown", "text": text} if text else {"type": "rawKeyDown"}
+        self.tell("Input.dispatchKeyEvent", **down, **told)
         self.tell("Input.dispatchKeyEvent", type="keyUp", **told)
 
     def write(self, text: str) -> None:

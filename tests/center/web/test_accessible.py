@@ -1,5 +1,5 @@
-"""The pages for those who use no mouse, or hear them read out: axe-core in Chromium on each kind of page, and the job of
-each role done with Tab, Enter and the arrow keys alone; on a desk and on a phone.
+"""The pages for those who use no mouse, or hear them read out: axe-core in Chromium on each kind of page, and the job
+of each role done with Tab, Enter and the arrow keys alone; on a desk and on a phone.
 """
 
 import json
@@ -77,7 +77,9 @@ def test_axe_sees_what_is_wrong(chromium: Chromium, served: Served) -> None:
     except axe.Missing as missing:
         pytest.skip(str(missing))
     enter(chromium, served, "", "/login")
-    chromium.run("document.querySelector('input[name=name]').closest('label').replaceWith(document.createElement('input'))")
+    chromium.run(
+        "document.querySelector('input[name=name]').closest('label').replaceWith(document.createElement('input'))"
+    )
     chromium.run(script)
     assert [one["id"] for one in chromium.run(axe.RUN)["serious"]] == ["label"]
 

@@ -1,4 +1,4 @@
-"""The JSON interface against its own OpenAPI document: whatever a program sends, the answer is one that stands there."""
+"""The JSON interface against its own OpenAPI document: whatever is sent, the answer is one that stands there."""
 
 import pytest
 import schemathesis
