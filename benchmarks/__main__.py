@@ -58,6 +58,12 @@ def _messages(quick: bool) -> list[Figure]:
     return messages.figures(quick)
 
 
+def _web(quick: bool) -> list[Figure]:
+    from benchmarks import web
+
+    return web.figures(quick)
+
+
 def _truth(quick: bool) -> list[Figure]:
     from benchmarks.truth import bench
 
@@ -70,6 +76,7 @@ NAMED: dict[str, Callable[[bool], list[Figure]]] = {
     "picture-cost": _picture_cost,
     "center": _center,
     "messages": _messages,
+    "web": _web,
     "truth": _truth,
 }
 """Only where named. On two idle cores picture takes 3 minutes (`--quick` 1), movement 2 hours (3 minutes), picture-cost

@@ -68,17 +68,17 @@ def _measured(kind: str, database: str, rounds: int) -> Iterator[Figure]:
     _register(database)
     with Broker(extra=KEPT) as broker:
         _session(broker, "bare")
-        with _serving(broker, database) as center:
-            _until(lambda: center.stderr_has("connected"), 60)
+        with serving(broker, database) as center:
+            until(lambda: center.stderr_has("connected"), 60)
         _born(database)
         count = _publish(broker, rounds)
         bare_us = float(
             subprocess.check_output([sys.executable, "-c", _COUNTER, broker.host, str(broker.port), str(count)])
         )
-        with _serving(broker, database) as center:
-            _until(lambda: _stored(database) > 0, 60)
-            first, began, before = _stored(database), time.monotonic(), sum(cpu_s(center.process.pid))
-            _until(lambda: _stored(database) >= _wanted(rounds), 600)
+        with serving(broker, database) as center:
+            until(lambda: stored(database) > 0, 60)
+            first, began, before = stored(database), time.monotonic(), sum(cpu_s(center.process.pid))
+            until(lambda: stored(database) >= _wanted(rounds), 600)
             took, used = time.monotonic() - began, sum(cpu_s(center.process.pid)) - before
     share = (_wanted(rounds) - first) / _wanted(rounds)
     each = took * 1e6 / (count * share)
@@ -127,7 +127,7 @@ def _session(broker: Broker, client_id: str) -> None:
     client.on_connect = lambda c, *_: c.subscribe("mclz/v1/+/+/up/#", 1)
     client.connect(broker.host, broker.port)
     client.loop_start()
-    _until(lambda: bool(done), 30)
+    until(lambda: bool(done), 30)
     client.disconnect()
     client.loop_stop()
 
@@ -182,7 +182,7 @@ def _wanted(rounds: int) -> int:
     return per_gateway * GATEWAYS
 
 
-def _stored(database: str) -> int:
+def stored(database: str) -> int:
     engine = sa.create_engine(address(database))
     try:
         with engine.connect() as there:
@@ -202,7 +202,7 @@ class _Center:
 
 
 @contextlib.contextmanager
-def _serving(broker: Broker, database: str) -> Iterator[_Center]:
+def serving(broker: Broker, database: str) -> Iterator[_Center]:
     with tempfile.TemporaryDirectory(prefix="serve-") as name:
         log = Path(name, "log")
         command = [sys.executable, "-m", "center.cli", "serve", "--database", database, "--print-interval", "0"]
@@ -217,7 +217,7 @@ def _serving(broker: Broker, database: str) -> Iterator[_Center]:
             process.wait(60)
 
 
-def _until(condition: Callable[[], bool], seconds: float) -> None:
+def until(condition: Callable[[], bool], seconds: float) -> None:
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

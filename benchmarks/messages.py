@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from center.messages.round import Round
 from center.messages.rules import Receiver as To
 from center.messages.rules import Rules, Webhook
 from center.rate import Rules as RateRules
-from center.registry.tree import regions_of
+from center.registry.tree import Region, regions_of
 from center.store import Store, bulk, registered, schema
 from center.store.engine import address
 from center.store.outbox import FIRST, Post
@@ -74,8 +74,8 @@ def _of(store: str, database: str, count: int) -> Iterator[Figure]:
 def _fill(database: str, count: int) -> list[tuple[str, str]]:
     """Returns the counties that gateways lie in, each with its city."""
     Store(database).close()
-    every = list(regions_of(shipped.load("regions", "henan", Regions)))
-    counties = [(one.code, one.city) for one in every if one.kind == "county" and not one.until]
+    every = henan()
+    counties = counties_of(every)
     engine = sa.create_engine(address(database))
     with engine.begin() as there:
         there.execute(sa.insert(registered.regions), [one._asdict() for one in every])
@@ -88,7 +88,25 @@ def _fill(database: str, count: int) -> list[tuple[str, str]]:
     return counties
 
 
+def henan() -> list[Region]:
+    return list(regions_of(shipped.load("regions", "henan", Regions)))
+
+
+def counties_of(every: Sequence[Region]) -> list[tuple[str, str]]:
+    """Each with the city in its gateways' topics."""
+    return [(one.code, one.city) for one in every if one.kind == "county" and not one.until]
+
+
 def _put(there: sa.Connection, boxes: list[tuple[str, str, str]]) -> None:
+    slots = put_registry(there, boxes)
+    columns = ("gateway", "slot", "session", "state", "received_ms")
+    rows = [(box, slot, "s1", "online", START - 90 * MINUTE) for box, slot in slots]
+    rows += [(box, "", "s1", "", START) for box, _, _ in boxes]
+    bulk.insert(there, schema.standing, columns, rows, "DO NOTHING")
+
+
+def put_registry(there: sa.Connection, boxes: list[tuple[str, str, str]]) -> list[tuple[str, str]]:
+    """`boxes`: name, county, city. A unit at each, with SLOTS positions. Returns (gateway, slot) of them."""
     t, slots = registered, [(box, f"k{n}") for box, _, _ in boxes for n in range(SLOTS)]
     there.execute(sa.insert(t.gateways), [{"gateway": box, "since_ms": 0, "city": city} for box, _, city in boxes])
     common = {"since_ms": 0, "kind": "canteen"}
@@ -98,10 +116,7 @@ def _put(there: sa.Connection, boxes: list[tuple[str, str, str]]) -> None:
     there.execute(sa.insert(t.positions), places)
     bound = [{"position": f"{b}/{s}", "since_ms": 0, "gateway": b, "slot": s} for b, s in slots]
     there.execute(sa.insert(t.bindings), bound)
-    columns = ("gateway", "slot", "session", "state", "received_ms")
-    rows = [(box, slot, "s1", "online", START - 90 * MINUTE) for box, slot in slots]
-    rows += [(box, "", "s1", "", START) for box, _, _ in boxes]
-    bulk.insert(there, schema.standing, columns, rows, "DO NOTHING")
+    return slots
 
 
 # ---- dark and back ------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from center.show import Plain, grid, word
 from contract import answering
+from contract.text import COMPUTED
 
 BOM = "\ufeff"
 
@@ -59,7 +60,7 @@ def _csv(lists: Sequence[Listing], lang: str) -> None:
 
 def guarded(text: str) -> str:
     """So that a spreadsheet takes it for text and computes nothing; the registry's reading takes it away again."""
-    return f"'{text}" if text.lstrip("'")[:1] in ("=", "+", "-", "@") else text
+    return f"'{text}" if text.lstrip("'")[:1] in COMPUTED else text
 
 
 def out(*lines: str) -> None:

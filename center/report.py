@@ -157,8 +157,7 @@ class Life(NamedTuple):
 
 def lives(reader: Reader, when: When, rules: Rules, among: Sequence[str]) -> Iterator[Life]:
     """Of these positions, by the same rules as the report. Raises Gap."""
-    hours = _Hours(reader, Tree(reader.regions()), when, rules)
-    cities, uptime = reader.addresses(), Uptime(reader)
+    hours = _Hours(reader, Tree(reader.regions()), when, rules, among)
     for its, heard in _heard(reader, when, rules, among):
         known, silence = together(its.bounds, heard)
         e = union(
@@ -168,7 +167,7 @@ def lives(reader: Reader, when: When, rules: Rules, among: Sequence[str]) -> Ite
                 if not rules.kinds or piece.kind in rules.kinds
             )
         )
-        up = union(*(uptime[cities.get(bound.gateway, "")] for bound in its.bounds))
+        up = union(*(heard[bound.gateway].hearable for bound in its.bounds))
         yield Life(its, e, lit(known, silence, rules), silence, withdrawn(its.bounds, heard), up)
 
 
@@ -176,8 +175,9 @@ def _heard(
     reader: Reader, when: When, rules: Rules, among: Sequence[str] | None = None
 ) -> Iterator[tuple[Position, dict[str, "Heard"]]]:
     """Every position, by the city that it is heard in now, with the gateways that it is or was heard at."""
-    cities, uptime = reader.addresses(), Uptime(reader)
-    found = sorted(reader.positions(among), key=lambda p: cities.get(p.bounds[-1].gateway, "") if p.bounds else "")
+    found, uptime = reader.positions(among), Uptime(reader)
+    cities = reader.addresses(None if among is None else {bound.gateway for p in found for bound in p.bounds})
+    found.sort(key=lambda p: cities.get(p.bounds[-1].gateway, "") if p.bounds else "")
     for i in range(0, len(found), POSITIONS_AT_ONCE):
         chunk = found[i : i + POSITIONS_AT_ONCE]
         gateways = sorted({bound.gateway for position in chunk for bound in position.bounds})
@@ -191,8 +191,10 @@ def _heard(
 class _Hours:
     """When a position is assessed: the hours of its canteen's calendar, without what was approved to be left out."""
 
-    def __init__(self, reader: Reader, tree: Tree, when: When, rules: Rules) -> None:
-        self._excluded = reader.excluded(when.span)
+    def __init__(
+        self, reader: Reader, tree: Tree, when: When, rules: Rules, among: Sequence[str] | None = None
+    ) -> None:
+        self._excluded = reader.excluded(when.span, among)
         self._span = when.span
         self._tree = tree
         self._windows: dict[tuple[str, str], Intervals] = {}
@@ -227,9 +229,10 @@ class _Hours:
 
 
 class Heard:
-    """What one gateway tells of its slots."""
+    """What one gateway tells of its slots. `hearable`: when the center could hear it."""
 
     def __init__(self, past: Past, up: Intervals, when: When, rules: Rules) -> None:
+        self.hearable = up
         up = union(up, past.testimony.up)
         judged = judge(past.testimony._replace(up=up), rules.dark_after_ms, rules.within_ms)
         self.known, self.silence, self.seen = dict(judged.known), dark(judged.life, up, rules), past.seen

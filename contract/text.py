@@ -7,6 +7,9 @@ direction round.
 import re
 from collections.abc import Callable, Iterable
 
+COMPUTED = tuple("=+-@＝＋－＠")
+"""What begins so a spreadsheet computes; some take the wide forms for the narrow ones."""
+
 
 def printable(text: str, instead: Callable[[str], str] = lambda _: " ") -> str:
     """The text with each character that is not printable made into `instead` of it."""

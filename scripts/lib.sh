@@ -130,3 +130,11 @@ ensure_venv() {
         fail "pip could not install the packages" "see the lines above; the package index must be reachable"
     printf '%s' "$want" >"$venv/.ready"
 }
+
+# ensure_axe : axe-core's script, for the tests of the pages; of the package that holds it nothing else is used, so what it
+# would bring along is left out.
+ensure_axe() {
+    compgen -G "$venv/lib/python*/site-packages/axe_playwright_python/axe.min.js" >/dev/null && return
+    quietly "Installing axe-core into .venv" "$venv/bin/python" -m pip install --disable-pip-version-check -q --no-deps \
+        --require-hashes --only-binary :all: -r requirements/axe.lock || say "axe-core cannot be had: its tests are skipped"
+}

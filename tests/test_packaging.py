@@ -68,7 +68,7 @@ def test_every_dependency_is_bounded_above():
         assert re.search(r"<\d+$|==[\d.]+$", one), one
 
 
-@pytest.mark.parametrize("name", ["agent", "center", "simulator", "dev", "build"])
+@pytest.mark.parametrize("name", ["agent", "center", "simulator", "dev", "build", "axe"])
 def test_a_lock_pins_each_file_and_names_no_host(name):
     """Each package of a lock has one version for a Python and hashes, and nothing says where it is fetched."""
     text = (LOCKS / f"{name}.lock").read_text()

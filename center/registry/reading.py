@@ -13,6 +13,7 @@ from center.registry.sheets import READ, Column, Sheet
 from center.registry.source import Row, Table, tables
 from center.registry.tree import Region, Tree
 from contract.messages import CITY_PATTERN, GATEWAY_PATTERN, SLOT_PATTERN
+from contract.text import COMPUTED
 
 HEADER_WITHIN = 10
 """A header stands in one of the first rows: titles and notes may stand above it."""
@@ -341,7 +342,7 @@ def _unguarded(text: str) -> str:
     """A CSV's text that begins with = + - or @ is written behind an apostrophe: a spreadsheet would compute it."""
     if text.startswith("="):
         raise Wrong("formula")
-    return text[1:] if text.lstrip("'")[:1] in ("=", "+", "-", "@") else text
+    return text[1:] if text.lstrip("'")[:1] in COMPUTED else text
 
 
 def _parsed(

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from center.beats import Alike, Stretch
 from center.store import bulk, giving_up
-from center.store.schema import OWN, TOLD, anchors, beats, events, uptime
+from center.store.schema import OWN, TOLD, anchors, beats, events, standing, uptime
 from center.timeline import AnchorPoint
 
 IN_SERVICE = """
@@ -206,6 +206,11 @@ class Lists:
     def boxes(self, now_ms: int) -> list[GatewayRow]:
         """Every gateway that is registered, by its id."""
         return [GatewayRow(*row) for row in self._c.execute(sa.text(_GATEWAYS), {"now": now_ms})]
+
+    def boxes_heard(self) -> dict[str, int]:
+        """Gateway -> its last sign of life, UTC ms."""
+        chosen = sa.select(standing.c.gateway, standing.c.received_ms).where(standing.c.slot == "")
+        return {gateway: ms for gateway, ms in self._c.execute(chosen)}  # noqa: C416
 
     def boxes_alive(self, now_ms: int, alive_since_ms: int) -> dict[str, int]:
         """State -> registered gateways that are not revoked: alive, silent, left, never_seen."""

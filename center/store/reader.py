@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -122,7 +122,9 @@ class Reader(Lists, Outside, Finding, Posted, Enrolled, People, Cameras, Asked):
             bounds[position].append((since, gateway, slot))
         steps: dict[str, list[tuple[int, str, str, str]]] = defaultdict(list)
         u = units.c
-        for unit, *step in self._rows(sa.select(u.unit, u.since_ms, u.name, u.kind, u.region).order_by(u.since_ms)):
+        theirs = [sa.true()] if among is None else [u.unit.in_(sa.select(p.unit).where(*mine))]
+        named = sa.select(u.unit, u.since_ms, u.name, u.kind, u.region).where(*theirs).order_by(u.since_ms)
+        for unit, *step in self._rows(named):
             steps[unit].append((step[0], step[1], step[2], step[3]))
         pieces: dict[str, list[Piece]] = defaultdict(list)
         served = sa.select(p.position, p.since_ms, p.until_ms, p.unit, p.zone).where(*mine).order_by(p.since_ms)
@@ -149,10 +151,11 @@ class Reader(Lists, Outside, Finding, Posted, Enrolled, People, Cameras, Asked):
         there = sa.select(b.position).where(b.gateway.in_(boxes))
         return frozenset(position for (position,) in self._rows(sa.union(mine, there)))  # type: ignore[arg-type]
 
-    def addresses(self) -> dict[str, str]:
-        """Gateway -> the city in its topics, of those that are registered."""
+    def addresses(self, among: Collection[str] | None = None) -> dict[str, str]:
+        """Gateway -> the city in its topics, of those that are registered (of these)."""
         g = gateways.c
-        return dict(tuple(row) for row in self._rows(sa.select(g.gateway, g.city).order_by(g.since_ms)))
+        mine = [sa.true()] if among is None else [g.gateway.in_(among)]
+        return dict(tuple(row) for row in self._rows(sa.select(g.gateway, g.city).where(*mine).order_by(g.since_ms)))
 
     def revoked(self) -> dict[str, int]:
         """Gateway -> since when, UTC ms, nothing of it is taken any more."""
@@ -172,10 +175,11 @@ class Reader(Lists, Outside, Finding, Posted, Enrolled, People, Cameras, Asked):
         rows = self._rows(sa.select(c.scope, c.kind, c.from_day, c.to_day, c.weekdays, c.hours))
         return [(scope, kind, Entry(*entry)) for scope, kind, *entry in rows]
 
-    def excluded(self, span: Span) -> dict[str, Intervals]:
-        """Position -> the times within [span) in UTC ms that were approved to be left out."""
+    def excluded(self, span: Span, among: Collection[str] | None = None) -> dict[str, Intervals]:
+        """Position (of these) -> the times within [span) in UTC ms that were approved to be left out."""
         e, found = exclusions.c, defaultdict(list)
         mine = (e.from_ms < span[1]) & (e.to_ms > span[0])
+        mine = mine if among is None else mine & e.position.in_(among)
         for position, begin, end in self._rows(sa.select(e.position, e.from_ms, e.to_ms).where(mine)):
             found[position].append((begin, end))
         return {position: normal(spans) for position, spans in found.items()}

@@ -11,12 +11,11 @@ from center.show import lasted, minute, word
 from center.web import cells
 from center.web.answers import listed, table_page
 from center.web.crumbs import ending, region_crumbs
-from center.web.moment import Cause, Moment, causes, counted
+from center.web.moment import Cause, Moment, causes
 from center.web.planned import stopped
-from center.web.scope import Scope
 from center.web.site import Visit, nothing
 from center.web.summary import LONG_MS
-from center.web.tables import Cell, Column
+from center.web.tables import Cell, Column, Rows
 
 NAMES = {
     "offline": ("现在离线", "offline now"),
@@ -36,17 +35,28 @@ def absences(request: Request) -> Response:
         raise nothing()
     state = visit.choice("state", "", *STATES)
     days = visit.choice("days", "", "7")
-    within = Scope(region=code)
-    every = now.absent_in(within)
     bucket = visit.choice("bucket", "", *BUCKETS)
-    chosen = [
-        one
-        for one in every
-        if (not state or one.state == state)
-        and (not bucket or one.lies_in(bucket, now.at_ms))
-        and (not days or (now.at_ms - one.since_ms > LONG_MS and one.state != "never_seen"))
-    ]
-    count = counted(now.units_in(within), every)
+    every, count = now.absent_in(code), now.standing(code)
+
+    def found() -> list[Cause]:
+        chosen = (
+            one
+            for one in every
+            if (not state or one.state == state)
+            and (not bucket or one.lies_in(bucket, now.at_ms))
+            and (not days or (now.at_ms - one.since_ms > LONG_MS and one.state != "never_seen"))
+        )
+        return sorted(causes(chosen), key=lambda one: (one.first.state == "never_seen", one.since_ms))
+
+    def planned() -> dict[str, int]:
+        with visit.site.store.read() as reader:
+            return stopped(reader, every, now.at_ms)
+
+    chosen = now.once(("causes", code, state, bucket, days), found)
+    stops = now.once(("stops", code), planned)
+    sizes = now.once(
+        ("buckets", code), lambda: {name: sum(one.lies_in(name, now.at_ms) for one in every) for name in BUCKETS}
+    )
     columns = [
         Column("unit", say("单位", "unit")),
         Column("positions", word("position", lang)),
@@ -61,10 +71,7 @@ def absences(request: Request) -> Response:
         Column("gateway", word("gateway", lang)),
         Column("heard", say("网关最近上报", "gateway last heard"), "heard", figure=True),
     ]
-    lines = sorted(causes(chosen), key=lambda one: (one.first.state == "never_seen", one.since_ms))
-    with visit.site.store.read() as reader:
-        stops = stopped(reader, [its for one in lines for its in one.positions], now.at_ms)
-    rows = [_row(visit, one, stops) for one in lines]
+    rows = Rows(chosen, lambda one: _row(visit, one, stops))
     title = say("现在不在线的点位", "Positions not online now")
     switches = [("", f"{say('全部', 'all')} {len(every)}")]
     switches += [(name, f"{word(name, lang)} {getattr(count, name)}") for name in STATES]
@@ -77,9 +84,9 @@ def absences(request: Request) -> Response:
         crumbs=ending(region_crumbs(visit, code), title),
         states=switches,
         buckets=[("", say("不分类", "any"))]
-        + [(name, f"{say(*NAMES[name])} {sum(one.lies_in(name, now.at_ms) for one in every)}") for name in BUCKETS],
+        + [(name, f"{say(*NAMES[name])} {sizes[name]}") for name in BUCKETS],
         count=count,
-        chosen=len(chosen),
+        chosen=sum(len(one.positions) for one in chosen),
     )
 
 

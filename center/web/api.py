@@ -1,5 +1,6 @@
 """The same lists as JSON, for programs; the OpenAPI document is made of the very types that are answered."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -17,7 +18,6 @@ from center.web.children import children
 from center.web.exports import KINDS
 from center.web.moment import counted
 from center.web.places import inside
-from center.web.scope import Scope
 from center.web.shelf import Figures
 from center.web.site import Visit, nothing
 from center.web.units import unit_seen
@@ -150,16 +150,15 @@ def places(request: Request) -> Response:
 
 def absences(request: Request) -> Response:
     visit = Visit(request)
-    within = Scope(region=_region(visit))
-    count = visit.now.standing(within)
-    found = [_absence(one, visit.lang) for one in visit.now.absent_in(within)]
-    return _answered(Absences(iso(visit.now.at_ms), Standing(*count), found))
+    code = _region(visit)
+    found = [_absence(one, visit.lang) for one in visit.now.absent_in(code)]
+    return _answered(Absences(iso(visit.now.at_ms), Standing(*visit.now.standing(code)), found))
 
 
 def unit(request: Request) -> Response:
     visit = Visit(request)
     found = unit_seen(visit)
-    mine = [one for one in visit.now.absent if one.unit == found.unit]
+    mine = visit.now.absent_at(found.unit)
     count: Count = counted([found], mine)
     told = [_absence(one, visit.lang) for one in mine]
     at = iso(visit.now.at_ms)
@@ -173,7 +172,7 @@ def standing(request: Request) -> Response:
     form = visit.choice("form", "json", "csv")
     now, site = visit.now, visit.site
     with site.store.read() as reader:
-        told = day(reader, now.at_ms, site.rules, now.absent_in(Scope(region=code)), code)
+        told = day(reader, now.at_ms, site.rules, now.absent_in(code), code)
     site.admission.note(visit.account.name, network(visit.visitor.address), "export", visit.again())
     if form == "csv":
         name = f'attachment; filename="standing-{code}-{local(now.at_ms):%Y%m%d}.csv"'
@@ -181,8 +180,9 @@ def standing(request: Request) -> Response:
     return Response(as_json(told), media_type="application/json")
 
 
-def document(_: Request) -> Response:
-    return Response(msgspec.json.encode(openapi()), media_type="application/json")
+def document(request: Request) -> Response:
+    kinds = [one.id for one in request.app.state.site.policy.kinds if one.counts]
+    return Response(msgspec.json.encode(openapi(kinds)), media_type="application/json")
 
 
 def _region(visit: Visit) -> str:
@@ -211,7 +211,7 @@ ANSWERS: dict[str, tuple[type[Struct], str, dict[str, str]]] = {
     "/api/v1/places/{code}": (
         Places,
         "What lies in a region, the failing first",
-        {"month": "YYYY-MM; default: the running one", "kind": "kind of unit; default: all"},
+        {"month": "YYYY-MM, none to come; default: the running one", "kind": "kind of unit; default: all"},
     ),
     "/api/v1/absences/{code}": (Absences, "Positions of a region that are not online now, as `offline --json`", {}),
     "/api/v1/standing/{code}": (
@@ -222,6 +222,13 @@ ANSWERS: dict[str, tuple[type[Struct], str, dict[str, str]]] = {
     "/api/v1/units/{unit}": (UnitAnswer, "One unit as it stands now", {}),
 }
 """Path -> what it answers, what it is, its query parameters."""
+LANGUAGE = {"lang": "zh or en; default: by Accept-Language"}
+WRONG = {
+    "400": "a parameter is wrong",
+    "401": "no token",
+    "404": "not there, or not yours",
+    "503": "the database is away: try again",
+}
 
 ROUTES = [
     Route("/api/v1/openapi.json", document),
@@ -232,21 +239,27 @@ ROUTES = [
 ]
 
 
-def openapi() -> dict[str, Any]:
-    """OpenAPI 3.1."""
+def openapi(kinds: Sequence[str]) -> dict[str, Any]:
+    """OpenAPI 3.1. `kinds`: of unit, that are counted."""
+    limits: dict[str, dict[str, Any]] = {
+        "form": {"enum": ["json", "csv"]},
+        "month": {"pattern": "^([0-9]{4}-(0[1-9]|1[0-2]))?$"},
+        "kind": {"enum": ["", *kinds]},
+    }
     forms = [form for form, _, _ in ANSWERS.values()]
     refs, schemas = msgspec.json.schema_components([*forms, Problem], ref_template="#/components/schemas/{name}")
     wrong = {"content": {"application/json": {"schema": refs[-1]}}}
     paths = {}
     for (path, (_, summary, queries)), ref in zip(ANSWERS.items(), refs, strict=False):
         name = path.partition("{")[2].rstrip("}")
-        text = {"schema": {"type": "string"}}
-        asked = [{"name": name, "in": "path", "required": True, **text}]
-        asked += [{"name": query, "in": "query", "description": words, **text} for query, words in queries.items()]
+        asked: list[dict[str, Any]] = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}}]
+        for query, words in (queries | LANGUAGE).items():
+            limited = {"type": "string", **limits.get(query, {})}
+            asked.append({"name": query, "in": "query", "description": words, "schema": limited})
         answers: dict[str, Any] = {"200": {"description": "OK", "content": {"application/json": {"schema": ref}}}}
         if "form" in queries:
             answers["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
-        for status, why in (("400", "a parameter is wrong"), ("401", "no token"), ("404", "not there, or not yours")):
+        for status, why in WRONG.items():
             answers[status] = {"description": why, **wrong}
         paths[path] = {"get": {"summary": summary, "parameters": asked, "responses": answers}}
     return {

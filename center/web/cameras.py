@@ -63,7 +63,7 @@ def camera(request: Request) -> Response:
         ]
         for one in told
     ]
-    absent = next((one for one in now.absent if one.position == position), None)
+    absent = next((one for one in now.absent_at(unit.unit) if one.position == position), None)
     crumbs = [*region_crumbs(visit, unit.region), (unit.name, visit.url("units", unit.unit))]
     return table_page(
         visit,

@@ -44,18 +44,25 @@ def children(visit: Visit, here: Place, figures: Figures | Missing, kind: str) -
     """The failing first. Every row of the bulletin for the province, also where nothing is registered."""
     tree, code = visit.now.tree, here.region.code
     of = by_code(figures, tree, here, kind)
+    parts = visit.now.once(("parts", code, kind), lambda: _parts(tree, here))
+    keys = [one.code for one in tree.rows()] if not here.region.parent else []
+    keys += sorted((set(parts) | set(of)) - set(keys))
+    own = visit.say("市本级", "of the city itself") if here.region.parent else OWN_UNITS
+    names = {key: own if key == code else visit.place(key) for key in keys}
+    found = [Child(key, names[key], parts.get(key, Count()), of.get(key)) for key in keys]
+    return sorted(found, key=lambda one: one.worst)
+
+
+def _parts(tree: Tree, here: Place) -> dict[str, Count]:
+    """What lies one level below -> how it stands now."""
+    below = {region: tree.below(region, here.region.code) for region in {one.region for one in here.units}}
     units: dict[str, list[UnitRow]] = defaultdict(list)
     absents: dict[str, list[Absent]] = defaultdict(list)
     for unit in here.units:
-        units[tree.below(unit.region, code)].append(unit)
+        units[below[unit.region]].append(unit)
     for one in here.absents:
-        absents[tree.below(one.region, code)].append(one)
-    keys = [one.code for one in tree.rows()] if not here.region.parent else []
-    keys += sorted((set(units) | set(of)) - set(keys))
-    own = visit.say("市本级", "of the city itself") if here.region.parent else OWN_UNITS
-    names = {key: own if key == code else visit.place(key) for key in keys}
-    found = [Child(key, names[key], counted(units[key], absents[key]), of.get(key)) for key in keys]
-    return sorted(found, key=lambda one: one.worst)
+        absents[below[one.region]].append(one)
+    return {key: counted(its, absents[key]) for key, its in units.items()}
 
 
 def by_code(figures: Figures | Missing, tree: Tree, here: Place, kind: str) -> dict[str, Assessed]:

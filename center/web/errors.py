@@ -22,8 +22,11 @@ def refusal(request: Request, wrong: HTTPException) -> Response:
     lang = language(request)
     if request.scope["path"].startswith("/api/"):
         body = msgspec.json.encode({"error": words[lang == "en"]})
-        return Response(body, wrong.status_code, media_type="application/json")
-    return page("error.html", wrong.status_code, lang=lang, title=words[lang == "en"])
+        answer = Response(body, wrong.status_code, media_type="application/json")
+    else:
+        answer = page("error.html", wrong.status_code, lang=lang, title=words[lang == "en"])
+    answer.headers.update(wrong.headers or {})
+    return answer
 
 
 async def on_http(request: Request, error: Exception) -> Response:

@@ -94,7 +94,7 @@ class Guard:
             asked = f"?next={quote(wanted, safe='')}" if request.method == "GET" and wanted != "/" else ""
             return RedirectResponse(f"/login{asked}", 303)
         if request.method not in ("GET", "HEAD", "POST"):
-            raise Wrongly("不支持该请求方法", "this method is not supported", 405)
+            raise Wrongly("不支持该请求方法", "this method is not supported", 405, {"allow": "GET, HEAD, POST"})
         if request.method == "POST":
             request.state.form = await self._form(request)
         return None
@@ -104,9 +104,10 @@ class Guard:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         found = await run_in_threadpool(self._site.admission.by_token, token if kind.lower() == "bearer" else "")
         if found is None:
-            raise Wrongly("需要令牌：Authorization: Bearer", "a token is needed: Authorization: Bearer", 401)
+            words = ("需要令牌：Authorization: Bearer", "a token is needed: Authorization: Bearer")
+            raise Wrongly(*words, 401, {"www-authenticate": "Bearer"})
         if request.method not in ("GET", "HEAD"):
-            raise Wrongly("只读接口", "it can only be read", 405)
+            raise Wrongly("只读接口", "it can only be read", 405, {"allow": "GET, HEAD"})
         request.state.visitor = Visitor(found, "", self._address(request))
 
     def _address(self, request: Request) -> str:

@@ -3,16 +3,16 @@
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, NamedTuple, TypeVar, cast
 
 from center.absent import STATES, Absent, absent
 from center.rate import Count, Rules
 from center.registry.tree import Tree
 from center.store import Store
 from center.store.lists import UnitRow
-from center.web.scope import Scope
 
+T = TypeVar("T")
 FRESH_MS, TIMES = 15_000, 10
 """It is read anew after so long, and not before so many times what reading took: a large province stays readable."""
 OF_GATEWAY = frozenset({"silent", "left", "never", "restarted"})
@@ -28,7 +28,9 @@ class Cause(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """`heard_ms`: until when the center last heard, 0 for never; `heard`: gateway -> its last sign of life."""
+    """`heard_ms`: until when the center last heard, 0 for never; `heard`: gateway -> its last sign of life. `kept`:
+    see `once`.
+    """
 
     at_ms: int
     tree: Tree
@@ -36,15 +38,50 @@ class Moment(NamedTuple):
     units: dict[str, UnitRow]
     heard_ms: int
     heard: dict[str, int]
+    kept: dict[Hashable, Any]
 
-    def absent_in(self, scope: Scope) -> list[Absent]:
-        return [one for one in self.absent if scope.unit_seen(self.tree, one.unit, one.region)]
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What many ask of one moment is worked out for the first of them."""
+        if key not in self.kept:
+            self.kept[key] = make()
+        return cast("T", self.kept[key])
 
-    def units_in(self, scope: Scope) -> list[UnitRow]:
-        return [one for one in self.units.values() if scope.unit_seen(self.tree, one.unit, one.region)]
+    def absent_at(self, unit: str) -> list[Absent]:
+        """In the order of all; the caller keeps them as they are."""
 
-    def standing(self, scope: Scope) -> Count:
-        return counted(self.units_in(scope), self.absent_in(scope))
+        def found() -> dict[str, list[Absent]]:
+            its: dict[str, list[Absent]] = defaultdict(list)
+            for one in self.absent:
+                its[one.unit].append(one)
+            return dict(its)
+
+        return self.once("absent", found).get(unit, [])
+
+    def absent_in(self, code: str) -> list[Absent]:
+        """In the order of all; the caller keeps them as they are."""
+
+        def found() -> list[Absent]:
+            within = self._regions_in(code)
+            return [one for one in self.absent if one.region in within]
+
+        return self.once(("absent", code), found)
+
+    def units_in(self, code: str) -> list[UnitRow]:
+        """By their ids; the caller keeps them as they are."""
+
+        def found() -> list[UnitRow]:
+            within = self._regions_in(code)
+            return [one for one in self.units.values() if one.region in within]
+
+        return self.once(("units", code), found)
+
+    def standing(self, code: str) -> Count:
+        return self.once(("standing", code), lambda: counted(self.units_in(code), self.absent_in(code)))
+
+    def _regions_in(self, code: str) -> set[str]:
+        """Of those that units lie in: they are some hundred, of tens of thousands of units."""
+        every = self.once("regions", lambda: {one.region for one in self.units.values()})
+        return {one for one in every if code in self.tree.chain(one)}
 
 
 def counted(units: Iterable[UnitRow], absents: Iterable[Absent]) -> Count:
@@ -95,12 +132,12 @@ class Moments:
         with self._store.read() as reader:
             found = absent(reader, now, rules)
             units = {row.unit: row for row in reader.units_now(now, rules.kinds)}
-            heard = {row.gateway: row.heard_ms for row in reader.boxes(now)}
             return Moment(
                 now,
                 Tree(reader.regions()),
                 tuple(found),
                 units,
                 max(reader.heard_to().values(), default=0),
-                heard,
+                reader.boxes_heard(),
+                {},
             )

@@ -1,6 +1,5 @@
 """全省 -> 市 -> 县: what fails first, each with its figures of the month and how it stands now."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from starlette.requests import Request
@@ -25,7 +24,7 @@ from center.web.shelf import Figures, Missing
 from center.web.site import Visit, nothing
 from center.web.stops import waiting_in
 from center.web.summary import Place, cards, total
-from center.web.tables import Cell, Column
+from center.web.tables import Cell, Column, Rows
 from center.web.trend import trend
 
 
@@ -50,7 +49,7 @@ def place(request: Request) -> Response:
     region = tree[code]
     if own or not _divided(region, here):
         units = [one for one in here.units if not own or one.region == code]
-        columns, rows = _unit_table(visit, units, here.absents, figures)
+        columns, rows = _unit_table(visit, units, figures)
         level = "unit"
     else:
         columns, rows = _place_table(visit, here, figures, kind)
@@ -87,10 +86,13 @@ def _kinds(visit: Visit) -> list[tuple[str, str]]:
 
 def inside(visit: Visit, code: str, kind: str) -> Place:
     now = visit.now
-    inside = {one.unit for one in now.units.values() if code in now.tree.chain(one.region)}
-    units = [now.units[unit] for unit in sorted(inside) if not kind or now.units[unit].kind == kind]
-    mine = {one.unit for one in units}
-    return Place(now.tree[code], units, [one for one in now.absent if one.unit in mine])
+
+    def found() -> Place:
+        units = [one for one in now.units_in(code) if not kind or one.kind == kind]
+        absents = [one for one in now.absent_in(code) if not kind or now.units[one.unit].kind == kind]
+        return Place(now.tree[code], units, absents, counted(units, absents))
+
+    return now.once(("place", code, kind), found)
 
 
 def _divided(region: Region, here: Place) -> bool:
@@ -156,8 +158,8 @@ def _month_cells(row: Assessed, before: Assessed | None, lang: str) -> list[Cell
 
 
 def _unit_table(
-    visit: Visit, units: Sequence[UnitRow], absents: Sequence[Absent], figures: Figures | Missing
-) -> tuple[list[Column], list[list[Cell]]]:
+    visit: Visit, units: Sequence[UnitRow], figures: Figures | Missing
+) -> tuple[list[Column], Sequence[Sequence[Cell]]]:
     say, lang = visit.say, visit.lang
     deciding = visit.site.rule.deciding
     columns = [
@@ -174,33 +176,31 @@ def _unit_table(
         ),
         Column("evidence", word("evidence", lang), "evidence", figure=True),
     ]
-    of: dict[str, list[Absent]] = defaultdict(list)
-    for one in absents:
-        of[one.unit].append(one)
-    rows = []
-    for unit in units:
-        its = sorted(of[unit.unit], key=lambda one: one.since_ms)
-        if visit.choice("failing", "", "1") and not its:
-            continue
-        causes = "、".join(dict.fromkeys(cause_words(one.cause, lang) for one in its))
-        ms = visit.now.at_ms - its[0].since_ms if its else 0
-        row = figures.row("unit", unit.unit) if isinstance(figures, Figures) else None
-        shares = [Cell("-", 9, mark="none")] * 2
-        if row:
-            known = (row.on_ms + row.off_ms, row.e_ms)
-            shares = [cells.share(*cells.readings(row)[deciding], lang), cells.share(*known, lang)]
-        rows.append(
-            [
-                Cell(unit.name, link=visit.url("units", unit.unit), mark="name"),
-                cells.standing(counted([unit], its), lang),
-                Cell(lasted(ms, lang) if its else "", ms),
-                Cell(causes),
-                cells.telephone(unit.telephone),
-                *shares,
-            ]
-        )
-    rows.sort(key=lambda its: -(its[2].by or 0))
-    return columns, rows
+    failing = visit.choice("failing", "", "1")
+    its = [(unit, sorted(visit.now.absent_at(unit.unit), key=lambda one: one.since_ms)) for unit in units]
+    its = [(unit, absents) for unit, absents in its if absents or not failing]
+    its.sort(key=lambda one: one[1][0].since_ms if one[1] else visit.now.at_ms)
+    return columns, Rows(its, lambda one: _unit_cells(visit, one[0], one[1], figures))
+
+
+def _unit_cells(visit: Visit, unit: UnitRow, its: Sequence[Absent], figures: Figures | Missing) -> list[Cell]:
+    """`its`: what is not online there, the longest first."""
+    lang = visit.lang
+    causes = "、".join(dict.fromkeys(cause_words(one.cause, lang) for one in its))
+    ms = visit.now.at_ms - its[0].since_ms if its else 0
+    row = figures.row("unit", unit.unit) if isinstance(figures, Figures) else None
+    shares = [Cell("-", 9, mark="none")] * 2
+    if row:
+        known = (row.on_ms + row.off_ms, row.e_ms)
+        shares = [cells.share(*cells.readings(row)[visit.site.rule.deciding], lang), cells.share(*known, lang)]
+    return [
+        Cell(unit.name, link=visit.url("units", unit.unit), mark="name"),
+        cells.standing(counted([unit], its), lang),
+        Cell(lasted(ms, lang) if its else "", ms),
+        Cell(causes),
+        cells.telephone(unit.telephone),
+        *shares,
+    ]
 
 
 # ---- the month --------------------------------------------------------------------------------------

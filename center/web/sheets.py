@@ -30,7 +30,7 @@ def sheet(request: Request) -> Response:
     unit, now, lang = unit_seen(visit), visit.now, visit.lang
     period = visit.choice("period", *PERIODS)
     span = span_of(period, visit)
-    absents = [one for one in now.absent if one.unit == unit.unit]
+    absents = now.absent_at(unit.unit)
     with visit.site.store.read() as reader:
         names = reader.cameras_of(unit.unit, now.at_ms)
         positions = reader.positions([position for position, _ in names])

@@ -1,6 +1,6 @@
 """What all pages share: the store, the policy, the clock; and one visit: who asks, in which language, for what."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -62,8 +62,8 @@ class Visitor(NamedTuple):
 class Wrongly(HTTPException):
     """What was asked for is no such thing; the words go to the person who asked."""
 
-    def __init__(self, zh: str, en: str, status: int = 400) -> None:
-        super().__init__(status, zh)
+    def __init__(self, zh: str, en: str, status: int = 400, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, zh, headers)
         self.words = (zh, en)
 
 

@@ -5,12 +5,11 @@ from typing import NamedTuple
 from center.absent import Absent
 from center.assessment import zero_today
 from center.days.engine import Assessed
-from center.rate import percent
+from center.rate import Count, percent
 from center.registry.tree import Region
 from center.show import word
 from center.store.lists import UnitRow
 from center.web import cells
-from center.web.moment import counted
 from center.web.shelf import Figures, Missing
 from center.web.site import Visit
 
@@ -18,11 +17,12 @@ LONG_MS = 7 * 86_400_000
 
 
 class Place(NamedTuple):
-    """A region, the units that lie in it now, and what of them is not online."""
+    """A region, the units that lie in it now, what of them is not online, and how many of all are."""
 
     region: Region
     units: list[UnitRow]
     absents: list[Absent]
+    standing: Count
 
 
 class Card(NamedTuple):
@@ -61,7 +61,7 @@ def cards(visit: Visit, here: Place, figures: Figures | Missing, whole: Assessed
 
 
 def _now(visit: Visit, here: Place) -> list[Card]:
-    count, code, lang = counted(here.units, here.absents), here.region.code, visit.lang
+    count, code, lang = here.standing, here.region.code, visit.lang
     lasting = [visit.now.at_ms - one.since_ms for one in here.absents if one.state != "never_seen"]
     long = sum(ms > LONG_MS for ms in lasting)
     found = []

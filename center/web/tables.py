@@ -4,7 +4,7 @@ What its rows mean is not known here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 from contract.text import tidy
 
@@ -51,6 +51,26 @@ class Shown(NamedTuple):
     asked: Asked
 
 
+class Rows(Sequence[Sequence[Cell]]):
+    """A row for each of `things`, made when it is looked at: of ten thousands a page shows fifty."""
+
+    def __init__(self, things: Sequence[Any], make: Callable[[Any], Sequence[Cell]]) -> None:
+        self._things = things
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    @overload
+    def __getitem__(self, at: int) -> Sequence[Cell]: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Sequence[Cell]]: ...
+    def __getitem__(self, at: int | slice) -> Sequence[Cell] | Sequence[Sequence[Cell]]:
+        if isinstance(at, slice):
+            return [self._make(one) for one in self._things[at]]
+        return self._make(self._things[at])
+
+
 class Unasked(ValueError):
     """A column or a page that there is not."""
 
@@ -65,13 +85,13 @@ def asked_of(params: Mapping[str, str]) -> Asked:
 
 def shown(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], asked: Asked, size: int = PAGE) -> Shown:
     """A page beyond the last one is the last. Raises Unasked."""
-    found = [row for row in rows if not asked.query or _holds(row, asked.query.casefold())]
+    found = [row for row in rows if _holds(row, asked.query.casefold())] if asked.query else rows
     if asked.sort:
         key = asked.sort.removeprefix("-")
         place = next((n for n, column in enumerate(columns) if column.key == key), None)
         if place is None:
             raise Unasked("sort")
-        found.sort(key=_by(place), reverse=asked.sort.startswith("-"))
+        found = sorted(found, key=_by(place), reverse=asked.sort.startswith("-"))
     pages = max(1, -(-len(found) // size))
     page = min(asked.page, pages)
     return Shown(columns, found[(page - 1) * size : page * size], found, page, pages, asked._replace(page=page))

@@ -45,7 +45,7 @@ def unit_seen(visit: Visit) -> UnitRow:
 def unit_page(request: Request) -> Response:
     visit = Visit(request)
     unit, now, lang, say = unit_seen(visit), visit.now, visit.lang, visit.say
-    absents = [one for one in now.absent if one.unit == unit.unit]
+    absents = now.absent_at(unit.unit)
     by_position = {one.position: one for one in absents}
     figures = visit.figures()
     with visit.site.store.read() as reader:

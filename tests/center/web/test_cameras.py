@@ -1,14 +1,18 @@
 """One camera's file: what its gateway told of it, in words, whatever it calls itself."""
 
+import csv
+import io
 import re
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from center.arguments import now_ms
 from center.cli import main
 from center.rate import local
 from contract.messages import Capability, Identity, Inventory, InventorySlot, SlotVerdicts, Verdict, encode
+from contract.text import COMPUTED
 from contract.vocabulary import Clause, Level, Standing
 from tests.center.letters import event, events, letter
 from tests.center.test_lists import HOUR, Province
@@ -103,6 +107,22 @@ def test_everything_told_of_a_camera_stands_in_its_file(told: Province) -> None:
     english = browser.get("/positions/P1?lang=en")
     harmless(english)
     assert "360° rotation" in english.words
+    served.close()
+
+
+def test_no_spreadsheet_computes_what_a_camera_calls_itself(told: Province) -> None:
+    """Formulas, narrow and wide, behind marks that turn the direction round or not: texts in both files."""
+    evil = ['=HYPERLINK("http://evil")', "＝1+1", "@SUM(A1)", "-2+3", "\u202e=1+1", "\t+1"]
+    rows = [event(40 + n, "fault", HOUR, slot="k1", what=text) for n, text in enumerate(evil)]
+    told.tell(letter("ev", events(*rows), told.begin + HOUR))
+    served = Served(told.database)
+    browser = served.browser("school1")
+    plain = browser.get("/positions/P1?form=csv").body.decode("utf-8-sig")
+    cells = [cell for row in csv.reader(io.StringIO(plain)) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(COMPUTED)]
+    assert {'\'=HYPERLINK("http://evil")', "'＝1+1", "'@SUM(A1)", "'-2+3", "'=1+1", "'+1"} <= set(cells)
+    book = openpyxl.load_workbook(io.BytesIO(browser.get("/positions/P1?form=xlsx").body))
+    assert {cell.data_type for row in book.active.iter_rows() for cell in row if cell.value is not None} == {"s"}
     served.close()
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from center.store.outside import Draw, Drawn
 from center.store.requests import Wish
 from tests.center.test_lists import HOUR
 from tests.center.web.served import Served
+from tests.support.chromium import QUIET, Missing, program
 
 PATIENCE_S, DAY = 240, 86_400_000
 PATHS = {
@@ -56,16 +56,14 @@ next();
 
 @pytest.fixture(scope="module")
 def browser() -> str:
-    found = shutil.which("chromium")
-    if not found:
-        pytest.skip("Chromium is not installed (Debian: chromium)")
-    return found
+    try:
+        return program()
+    except Missing as missing:
+        pytest.skip(str(missing))
 
 
 def run(browser: str, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-    command += ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars"]
-    command += [f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr", *more]
+    command = [browser, *QUIET, f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr", *more]
     return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 

@@ -7,7 +7,6 @@ from center.rate import Count
 from center.report import standing
 from center.store import Store
 from center.web.moment import Moments, causes
-from center.web.scope import Scope
 from tests.center.test_lists import Province
 
 
@@ -42,14 +41,15 @@ def test_the_counts_of_the_parts_are_those_of_the_whole(url: str) -> None:
     with store.read() as reader:
         whole = standing(reader, at, rules)
     store.close()
-    province = now.standing(Scope(region="41"))
+    province = now.standing("41")
     assert (province.registered, province.online, province.offline) == (whole.registered, whole.online, whole.offline)
-    parts = [now.standing(Scope(region=code)) for code in ("410105", "410103", "410221")]
+    parts = [now.standing(code) for code in ("410105", "410103", "410221")]
     added = Count()
     for part in parts:
         added = added.plus(part)
     assert added == province
-    assert now.standing(Scope(unit="U1")) == parts[0]
-    assert now.standing(Scope()) == Count()
+    assert [one.unit for one in now.units_in("410105")] == ["U1"]
+    assert now.absent_at("U1") == now.absent_in("410105")
+    assert now.standing("410106") == Count()
     lines = causes(now.absent)
     assert sum(len(line.positions) for line in lines) == len(now.absent)
