@@ -15,6 +15,8 @@ from center.show import Plain, grid, word
 from contract import answering
 
 BOM = "\ufeff"
+LOG = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+"""A line of a service's log, where the journal does not read it."""
 
 
 class Listing(NamedTuple):

@@ -3,9 +3,11 @@
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NoReturn
 
+from contract import handbook
+from contract.answering import for_programs
 from contract.language import LANGUAGES, default_lang, saying
 from contract.text import lines, visible
 
@@ -51,6 +53,29 @@ def parser_of(program: str, lang: str, zh: str, en: str) -> argparse.ArgumentPar
 def language(parser: argparse.ArgumentParser, lang: str, default: Any = argparse.SUPPRESS) -> None:
     zh, en = "显示语言；默认按系统语言环境（LANG）", "language of what is shown; default: by the locale (LANG)"
     parser.add_argument("--lang", choices=LANGUAGES, default=default, help=saying(lang)(zh, en))
+
+
+def papers(parser: argparse.ArgumentParser, lang: str, version: str) -> None:
+    """Options that print what else is made of the parser: its version, a manual page, completion for the shell."""
+    say = saying(lang)
+    for option, text, zh, en in (
+        ("--version", lambda: f"{parser.prog} {version}\n", "显示版本并退出", "show the version and exit"),
+        ("--manual", lambda: handbook.manual(parser, lang, version), "输出手册页（man）", "print a page for man"),
+        ("--completion", lambda: handbook.completion(parser), "输出 bash 的命令补全", "print completion for bash"),
+    ):
+        parser.add_argument(option, action=_Printed, text=text, help=say(zh, en))
+
+
+class _Printed(argparse.Action):
+    """Prints a text and ends."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, text: Callable[[], str], help: str) -> None:  # noqa: A002
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
+        self._text = text
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        for_programs(self._text())
+        parser.exit()
 
 
 class Parser(argparse.ArgumentParser):

@@ -1,8 +1,6 @@
 """What canteen-center gateway does: bundles for boxes, revocation, who is enrolled, renewal."""
 
 import argparse
-import logging
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,13 +16,14 @@ from center.enrolment.bundle import Door
 from center.enrolment.enrolling import Order, enroll, finish, standing
 from center.enrolment.listing import STATES, Held, listed
 from center.enrolment.renewing import Renewing
-from center.forms import Listing, err, out, tell
+from center.forms import LOG, Listing, err, out, tell
 from center.placing import alone, make_folder, placed
 from center.registry.command import somebody
 from center.registry.tree import Tree
 from center.show import minute, word
 from center.store import Reader, Store
 from center.store.enrolled import Box, Enrolment
+from contract import logs
 from contract.plain import read_plain
 from contract.problems import unreadable
 from contract.stopping import on_signals
@@ -218,7 +217,7 @@ def _word(state: str) -> str:
 
 
 def answering(options: argparse.Namespace) -> int:
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.begin("INFO", LOG)
     _valid_days(options.days)
     authority = authorities.load(options.authority)
     how = broker_options(options, options.username or "center-renewal")

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from center.absent import STATES, cause_words
 from center.rate import local
-from center.show import lasted, minute, word
+from center.show import minute, word
 from center.web import cells
 from center.web.answers import listed, table_page
 from center.web.crumbs import ending, region_crumbs
@@ -14,6 +14,7 @@ from center.web.scope import Scope
 from center.web.site import Visit, nothing
 from center.web.summary import LONG_MS
 from center.web.tables import Cell, Column
+from contract.text import lasted
 
 NAMED = 3
 """So many positions of a line are named, the others counted."""

@@ -13,7 +13,7 @@ from center.days.engine import Assessed
 from center.rate import local, month_of, month_span
 from center.readings import NAMES
 from center.registry.tree import Region
-from center.show import lasted, word
+from center.show import word
 from center.store.lists import UnitRow
 from center.web import cells
 from center.web.answers import listed, table_page
@@ -24,6 +24,7 @@ from center.web.shelf import Figures, Missing
 from center.web.site import Visit, nothing
 from center.web.summary import Place, cards, total
 from center.web.tables import Cell, Column
+from contract.text import lasted
 
 
 def first(request: Request) -> Response:

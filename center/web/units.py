@@ -9,7 +9,7 @@ from starlette.responses import Response
 from center.absent import Absent, cause_words
 from center.rate import Count, percent
 from center.readings import DAY_MS, NAMES
-from center.show import lasted, word
+from center.show import word
 from center.store.lists import UnitRow
 from center.web import cells, lifeline, strips
 from center.web.absences import heard
@@ -20,6 +20,7 @@ from center.web.shelf import Figures, Missing
 from center.web.site import Visit, nothing
 from center.web.tables import Cell, Column
 from center.web.times import times_of
+from contract.text import lasted
 
 
 class Lead(NamedTuple):
