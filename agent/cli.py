@@ -423,7 +423,7 @@ def _place(typed: str) -> tuple[str, int]:
 
     host, colon, port = typed.partition(":")
     try:
-        if colon and (not port.isdecimal() or not 0 < int(port) < 65536):
+        if colon and (not (port.isascii() and port.isdecimal()) or not 0 < int(port) < 65536):
             raise Unfit("ipv4")
         return entries.ipv4(host), int(port or 0)
     except (Unfit, ValueError):

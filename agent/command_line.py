@@ -22,7 +22,8 @@ def parser(lang: str, acts: Mapping[str, Act]) -> argparse.ArgumentParser:
     language(shared, lang)
     papers(made, lang, __version__)
     made.epilog = say(
-        "退出码：0 正常；1 发现问题；2 用法错误、配置不可用，或有未能检查的；130 被 Ctrl-C 中断；run 遇到不可用的配置：78",
+        "退出码：0 正常；1 发现问题；2 用法错误、配置不可用，或有未能检查的；130 被 Ctrl-C 中断；"
+        "run 遇到不可用的配置：78",
         "exit codes: 0 fine; 1 a problem was found; 2 misuse, an unusable configuration, or not all could be checked;"
         " 130 ended by Ctrl-C; of run with an unusable configuration: 78",
     )

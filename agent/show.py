@@ -194,13 +194,17 @@ def inspected(camera: Camera, evidence: Evidence, verdicts: Sequence[Verdict], l
     device = evidence.capabilities.device
     who = f"{device.value.manufacturer} {device.value.model}" if isinstance(device, Seen) else ""
     table = _table(*(("条款", "判定", "证据", "说明") if zh else ("clause", "verdict", "evidence", "explanation")))
+    before = ""
     for verdict in verdicts:
         offline = verdict.clause is Clause.ONLINE and verdict.standing is Standing.NOT_MET
         word = name(Availability.OFFLINE if offline else verdict.standing, lang)
         standing = f"[{COLOURS[verdict.standing]}]{MARKS[verdict.standing]} {word}[/]"
         level = f"{verdict.level} {name(verdict.level, lang)}"
         cause = f" [{verdict.proof[0]}]" if verdict.standing is Standing.UNKNOWN and verdict.proof else ""
-        _row(table, name(verdict.clause, lang), standing, level, _plain(explain(verdict, lang) + cause))
+        words = explain(verdict, lang) + cause
+        again = "同上" if zh else "as above"
+        _row(table, name(verdict.clause, lang), standing, level, again if words == before else _plain(words))
+        before = words
     _show(_plain(f"{camera.name or camera.slot}  {camera.address}  {who}"), table)
 
 

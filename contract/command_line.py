@@ -9,8 +9,13 @@ from typing import Any, Literal, NoReturn
 from contract import handbook
 from contract.answering import for_programs
 from contract.language import LANGUAGES, default_lang, saying
+from contract.problems import Told
 from contract.text import lines, visible
 
+MOST = 500
+"""Characters of a text that is typed."""
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Commands to a terminal; and halves of characters, which stand for bytes that are no UTF-8."""
 _EMPTY = "must not be empty"
 ERRORS = [
     (re.compile(pattern), chinese)
@@ -85,10 +90,25 @@ class Parser(argparse.ArgumentParser):
         super().error(visible(message))
 
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
-        """An option that was typed and says nothing is a mistake: an empty variable of a script, for one."""
+        """An option that was typed and says nothing is a mistake: an empty variable of a script, for one.
+
+        So is a text that is no line of text: it would be kept, and shown to others.
+        """
         if action.option_strings and not all(text.strip() for text in arg_strings):
             raise argparse.ArgumentError(action, _EMPTY)
+        unfit = next(filter(_unfit, arg_strings), "") if action.type is None and action.nargs != argparse.PARSER else ""
+        if unfit:
+            name = action.option_strings[-1] if action.option_strings else action.metavar or action.dest
+            shown = visible(unfit[:MOST])
+            raise Told(
+                f"{name}: must be one line of at most {MOST} characters, in UTF-8, without control characters: {shown}",
+                f"{name}：应为一行 UTF-8 文本，最多 {MOST} 个字符，不含控制字符：{shown}",
+            )
         return super()._get_values(action, arg_strings)
+
+
+def _unfit(text: str) -> bool:
+    return len(text) > MOST or bool(_CONTROL.search(text))
 
 
 class Chinese(Parser):

@@ -1,9 +1,10 @@
-"""What can be typed, told elsewhere than in the help: a manual page, and completion for bash, made of the parser itself.
+"""What can be typed, told elsewhere than in the help: a manual page and completion for bash, made of the parser.
 
 What a command does must not be known here.
 """
 
 import argparse
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -16,6 +17,10 @@ HEADS = {
     "commands": ("命令", "COMMANDS"),
     "ends": ("退出码", "EXIT STATUS"),
 }
+
+
+_BETWEEN = re.compile("([\u3001-\u9fff\uff00-\uffef])(?=[\u4e00-\u9fff])")
+"""Where a line of Chinese may end: roff knows blanks alone."""
 
 
 class Command(NamedTuple):
@@ -93,6 +98,7 @@ def _arguments(command: Command) -> Iterator[str]:
 def _roff(text: str) -> str:
     """Text that roff takes for text."""
     plain = text.replace("\\", r"\e").replace("-", r"\-").replace('"', r"\(dq")
+    plain = _BETWEEN.sub(r"\1\:", plain)
     return rf"\&{plain}" if plain.startswith((".", "'")) else plain
 
 

@@ -43,7 +43,9 @@ def test_the_documents_travel_with_the_wheel(wheel):
     """As the units' Documentation= has them: below share/doc of wherever it is installed."""
     with zipfile.ZipFile(wheel) as archive:
         (data,) = {name.split("/")[0] for name in archive.namelist() if ".data/" in name}
-        docs = {n.partition("/share/doc/canteen-agent/")[2] for n in archive.namelist() if n.startswith(f"{data}/data/")}
+        docs = {
+            n.partition("/share/doc/canteen-agent/")[2] for n in archive.namelist() if n.startswith(f"{data}/data/")
+        }
     assert docs == {str(one.relative_to(ROOT / "docs")) for one in (ROOT / "docs").rglob("*") if one.is_file()}
     for unit in (ROOT / "systemd").glob("*.service"):
         told = re.findall(r"file:/opt/[\w-]+/current/share/doc/canteen-agent/(\S+)", unit.read_text())

@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from contract.vocabulary import Standing
+
 
 class Words(Struct, frozen=True, kw_only=True):
     """The fixed words of the report in one language."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import msgspec.inspect as mi
 from msgspec import NODEFAULT, Struct
 
@@ -22,14 +23,17 @@ from contract.problems import Words
 FILE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
 HEAD = """# 配置参考 / Configuration reference
 
-`agent.yaml` 的每一项。本页由程序中的定义生成，不手改：`python -m agent.settings.reference`。可直接抄改的例子：[agent.example.yaml](../config/agent.example.yaml)；
-检查：`canteen-agent check-config agent.yaml`。时长写数字加单位（500ms、30s、5m、24h、1d）；相对路径从配置文件所在目录算起。
+`agent.yaml` 的每一项。本页由程序中的定义生成，不手改：`python -m agent.settings.reference`。
+例子：[agent.example.yaml](../config/agent.example.yaml)；检查：`canteen-agent check-config agent.yaml`。
+时长写数字加单位（500ms、30s、5m、24h、1d）；相对路径从配置文件所在目录算起。
 
-Every key of `agent.yaml`, made of the program's own definitions. Durations are a number and a unit; paths count from the configuration's folder.
+Every key of `agent.yaml`, made of the program's own definitions. Durations are a number and a unit;
+paths count from the configuration's folder.
 """
 COLUMNS = "| 键 key | 值 value | 默认 default | 含义 meaning |\n|---|---|---|---|"
+SHOWN = 6
+"""Of a list."""
 CHINESE = {
-    "File": "整个文件",
     "File.keepalive": "MQTT 静默多久后视为断线（的 1.5 倍）",
     "File.broker": "同一消息服务器或集群的各地址，依次尝试",
     "File.state_dir": "日志库和状态所在文件夹，只供一个代理使用",
@@ -83,7 +87,7 @@ CHINESE = {
     "CredentialEntry": "摄像机按名称引用的账号",
     "CredentialEntry.user": "在摄像机上的用户名，最好只读",
     "CredentialEntry.password": "密码存放在哪里",
-    "IdentityEntry": "设备是谁，已知的部分；\"\" = 不知道",
+    "IdentityEntry": '设备是谁，已知的部分；"" = 不知道',
     "IdentityEntry.mac": "网卡的 MAC 地址",
     "IdentityEntry.epr": "WS-Discovery 端点，例如 urn:uuid:…",
     "IdentityEntry.serial": "设备自报的序列号",
@@ -100,7 +104,7 @@ CHINESE = {
     "CameraEntry.onvif_port": "ONVIF 的 TCP 端口",
     "CameraEntry.rtsp_port": "取流的 TCP 端口",
     "CameraEntry.onvif_path": "ONVIF 设备服务的路径",
-    "CameraEntry.stream_path": "RTSP 地址的路径和参数；\"\" = 询问 ONVIF",
+    "CameraEntry.stream_path": 'RTSP 地址的路径和参数；"" = 询问 ONVIF',
     "CameraEntry.channel": "一个地址有多台摄像机时：视频源或配置的标识",
     "CameraEntry.tls": "ONVIF 怎样连接：不用 TLS；由机构签发的证书；就是这一张证书",
     "CameraEntry.tls_pin": "摄像机证书的 SHA-256，用于 tls: pin",
@@ -126,30 +130,31 @@ class Section(NamedTuple):
 
 def document() -> str:
     """The whole page. Raises KeyError for a key without Chinese."""
-    return "\n".join([HEAD, *(line for section in _sections(Section("", entries.File)) for line in _lines(section))])
+    return (
+        "\n".join([HEAD, *(line for section in _sections(Section("", entries.File)) for line in _lines(section))])
+        + "\n"
+    )
 
 
 def _sections(section: Section) -> Iterator[Section]:
     """It, and what lies in it, in the order of the definitions."""
     yield section
-    for field, inner, path in _fields(section):
+    for _, inner in _fields(section):
         if inner:
-            yield from _sections(Section(path, inner))
-        assert field
+            yield from _sections(inner)
 
 
-def _fields(section: Section) -> Iterator[tuple[mi.Field, type[Struct] | None, str]]:
-    """Each field with the struct that stands in it, and the path of that."""
-    info = mi.type_info(section.struct)
-    assert isinstance(info, mi.StructType)
+def _fields(section: Section) -> Iterator[tuple[mi.Field, Section | None]]:
+    """Each field, with the section that stands in it."""
+    info: Any = mi.type_info(section.struct)
     for field in info.fields:
-        inner, mark = _inner(field.type)
-        yield field, inner, f"{section.path}.{field.encode_name}{mark}".lstrip(".")
+        struct, mark = _inner(field.type)
+        yield field, Section(f"{section.path}.{field.encode_name}{mark}".lstrip("."), struct) if struct else None
 
 
 def _inner(type_: mi.Type) -> tuple[type[Struct] | None, str]:
-    bare = unwrap(type_)[1]
-    match bare:
+    """The struct that a value of this type is made of, and how its place is written behind the key."""
+    match unwrap(type_)[1]:
         case mi.StructType(cls=cls):
             return cls, ""
         case mi.UnionType(types=types):
@@ -168,26 +173,23 @@ def _lines(section: Section) -> Iterator[str]:
         yield f"{CHINESE[name]}。{_plain(inspect.getdoc(section.struct) or '')}\n"
     yield COLUMNS
     told = _docstrings(section.struct)
-    for field, inner, path in _fields(section):
+    for field, inner in _fields(section):
         key = f"{name}.{field.encode_name}"
+        meaning = "" if inner and key not in CHINESE else f"{CHINESE[key]} {told[field.encode_name]}"
         if inner:
-            where = path.lower().replace(".", "").replace("[]", "")
-            meaning = f"[{CHINESE[inner.__name__]}](#{where})"
-            if key in CHINESE:
-                meaning += f"；{CHINESE[key]} {told[field.encode_name]}"
-        else:
-            meaning = f"{CHINESE[key]} {told[field.encode_name]}"
+            where = inner.path.lower().replace(".", "").replace("[]", "")
+            meaning = f"[{CHINESE[inner.struct.__name__]}](#{where}) {meaning}".rstrip()
         yield f"| `{field.encode_name}` | {_value(field.type)} | {_default(field)} | {meaning} |"
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"^`\w+:`, ", "", " ".join(text.split()))
+    plain = re.sub(r"^`\w+:`, ", "", " ".join(text.split()))
+    return plain[:1].upper() + plain[1:]
 
 
 def _docstrings(struct: type[Struct]) -> dict[str, str]:
     """Of each field: the text below it."""
-    (body,) = ast.parse(inspect.getsource(struct)).body
-    assert isinstance(body, ast.ClassDef)
+    body: Any = ast.parse(inspect.getsource(struct)).body[0]
     found = {}
     for one, after in zip(body.body, body.body[1:], strict=False):
         if isinstance(one, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
@@ -202,7 +204,7 @@ def _value(type_: mi.Type) -> str:
         return " ".join(_value(one) for one in bare.types if not isinstance(one, mi.NoneType))
     if isinstance(bare, mi.VarTupleType):
         item = "" if _inner(bare)[0] else f"：{_value(bare.item_type)}"
-        return f"列表 list{item}{_between(bare.min_length, bare.max_length, '')}"
+        return f"列表 list{item}{_between(bare.min_length, bare.max_length, ' 项 entries')}"
     if isinstance(bare, mi.LiteralType):
         return " ".join(f"`{one}`" for one in bare.values)
     words: Words = extra.get("form") or expectation(type_)
@@ -211,7 +213,7 @@ def _value(type_: mi.Type) -> str:
 
 
 def _between(low: float | None, high: float | None, unit: str) -> str:
-    shown = [None if one is None else _seconds(one) if unit else f"{one:g}" for one in (low, high)]
+    shown = [None if one is None else _seconds(one) if unit == "s" else f"{one:g}{unit}" for one in (low, high)]
     match shown:
         case [None, None]:
             return ""
@@ -233,20 +235,21 @@ def _default(field: mi.Field) -> str:
     if field.required:
         return "**必填 required**"
     value: Any = field.default if field.default is not NODEFAULT else field.default_factory()
-    extra, _ = unwrap(field.type)
-    if isinstance(value, entries.Window):
-        return f"`{_clock(value.begin_s)}-{_clock(value.end_s)}`"
-    if value is None:
-        return "`null`"
-    if isinstance(value, Struct | dict):
-        return "见下 below" if isinstance(value, Struct) else "`{}`"
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    if isinstance(value, tuple):
-        return f"`[{', '.join(map(str, value))}]`"
-    if extra.get("unit") == "s":
-        return f"`{_seconds(value)}`"
-    return f"`{value}`" if value != "" else '`""`'
+    if isinstance(value, Struct):
+        return "见下 below"
+    return f"`{_written(value, unwrap(field.type)[0])}`"
+
+
+def _written(value: Any, extra: dict[str, Any]) -> str:
+    """As it would stand in the file."""
+    match value:
+        case entries.Window(begin_s=begin, end_s=end):
+            return f"{_clock(begin)}-{_clock(end)}"
+        case tuple():
+            return f"[{', '.join(map(str, value[:SHOWN]))}{', …' if len(value) > SHOWN else ''}]"
+        case float() if extra.get("unit"):
+            return _seconds(value)
+    return msgspec.json.encode(value).decode().strip('"') or '""'
 
 
 def _clock(seconds: int) -> str:

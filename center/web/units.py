@@ -21,6 +21,7 @@ from center.web.site import Visit, nothing
 from center.web.tables import Cell, Column
 from center.web.times import times_of
 from contract.text import lasted
+from contract.vocabulary import MARKS, Standing
 
 
 class Lead(NamedTuple):
@@ -114,7 +115,7 @@ def lead(visit: Visit, count: Count, absents: Sequence[Absent]) -> Lead:
         for one in causes(absents)
     ]
     first = causes(absents)[0].first
-    sign = "✖" if count.offline else "?"
+    sign = MARKS[Standing.NOT_MET] if count.offline else MARKS[Standing.UNKNOWN]
     return Lead(False, f"{sign} {lines[0]}", cells.to_do(first.cause, lang), tuple(lines[1:]))
 
 

@@ -45,7 +45,7 @@ def fields(entry: bytes) -> dict[str, str]:
 
 
 def test_an_entry_has_priority_slot_and_reason(tmp_path: Path) -> None:
-    """What is logged goes to the journal as one entry, of however many lines; what is told to people has its priority."""
+    """What is logged is one entry, of however many lines; what is told to people has its priority."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
         journal.bind(str(tmp_path / "socket"))
         assert said(tmp_path, str(tmp_path / "socket"), ours=True) == "<4>said to people\n"
@@ -71,8 +71,12 @@ def test_in_a_shell_below_a_service_it_is_plain(tmp_path: Path) -> None:
     assert told == "WARNING stove: online -> offline\nand why\nsaid to people\n"
 
 
-@pytest.mark.parametrize(("level", "priority"), [(logging.CRITICAL, 3), (logging.ERROR, 3), (logging.INFO, 6), (logging.DEBUG, 7)])
-def test_priorities_are_those_of_syslog(level: int, priority: int, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("level", "priority"), [(logging.CRITICAL, 3), (logging.ERROR, 3), (logging.INFO, 6), (logging.DEBUG, 7)]
+)
+def test_priorities_are_those_of_syslog(
+    level: int, priority: int, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     handler = logs.Journal(str(tmp_path / "none"))
     handler.emit(logging.LogRecord("a", level, "", 0, "said", None, None))
     handler.close()
