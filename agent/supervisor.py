@@ -24,6 +24,7 @@ from agent.session import Session
 from agent.settings import Settings
 from agent.slots import Slots
 from agent.threads import Threads, describe, whereabouts
+from contract.vocabulary import Reason
 
 if TYPE_CHECKING:
     from agent.tell.uplink import Uplink
@@ -115,7 +116,8 @@ class Supervisor:
     def _give_up_stuck_looks(self) -> None:
         for name, look in self._looks.items():
             if look.give_up_if_stuck():
-                log.warning("%s: the look hangs; reported as unknown until it ends", name)
+                about = {"slot": name, "reason": Reason.TIMED_OUT}
+                log.warning("%s: the look hangs; reported as unknown until it ends", name, extra=about)
                 self._changed.set()
 
     def _beat(self) -> None:

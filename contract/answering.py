@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TextIO, TypeVar
 
+from contract import logs
 from contract.problems import ConfigError, Language, Told, Words, why
 from contract.text import visible
 
@@ -38,10 +39,10 @@ def ended(
         finally:
             _flush()
     except ConfigError as error:
-        tell(error.text(lang) if bare else f"{program}: {error.text(lang)}")
+        tell(error.text(lang) if bare else f"{program}: {error.text(lang)}", logs.ERROR)
         return unusable
     except Told as error:
-        tell(f"{program}: {error.text(lang)}")
+        tell(f"{program}: {error.text(lang)}", logs.ERROR)
         return MISUSE
     except BrokenPipeError:
         unwritten()
@@ -49,7 +50,7 @@ def ended(
     except OSError:
         if not (broken := unwritten()):
             raise
-        tell(f"{program}: {_UNWRITTEN.text(lang).format(why(broken).text(lang))}")
+        tell(f"{program}: {_UNWRITTEN.text(lang).format(why(broken).text(lang))}", logs.ERROR)
         return MISUSE
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -57,11 +58,12 @@ def ended(
         sys.stdout, sys.stderr = kept
 
 
-def tell(text: str) -> None:
+def tell(text: str, priority: int = logs.WARNING) -> None:
     """To the person at the terminal, beside what a program reads. Where that cannot be written nobody can be told."""
     if sys.stderr:
+        shown = "\n".join(map(visible, text.split("\n")))
         with suppress(OSError):
-            sys.stderr.write("".join(f"{visible(line)}\n" for line in text.split("\n")))
+            sys.stderr.write(logs.marked(shown, priority) if logs.read_by_journal() else f"{shown}\n")
             sys.stderr.flush()
 
 

@@ -7,8 +7,9 @@ from center.boxes import STATES, Box, as_json, boxes, clock_words, disk_words, j
 from center.commands import FINE, PROBLEM
 from center.forms import Listing, tell
 from center.registry.cells import written
-from center.show import lasted, word
+from center.show import word
 from center.store import Store
+from contract.text import lasted
 
 COLUMNS = ("gateway", "place", "state", "heard", "version", "clock", "disk", "journal")
 

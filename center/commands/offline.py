@@ -8,8 +8,9 @@ from center.commands import FINE, PROBLEM
 from center.forms import Listing, tell
 from center.registry.cells import written
 from center.registry.tree import Tree
-from center.show import lasted, word
+from center.show import word
 from center.store import Store
+from contract.text import lasted
 
 EXACT = (
     *("place", "unit_id", "unit", "position", "zone", "state", "since", "reason"),

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from center.absent import BUCKETS, STATES, cause_words
 from center.rate import local
-from center.show import lasted, minute, word
+from center.show import minute, word
 from center.web import cells
 from center.web.answers import listed, table_page
 from center.web.crumbs import ending, region_crumbs
@@ -16,6 +16,7 @@ from center.web.planned import stopped
 from center.web.site import Visit, nothing
 from center.web.summary import LONG_MS
 from center.web.tables import Cell, Column, Rows
+from contract.text import lasted
 
 NAMES = {
     "offline": ("现在离线", "offline now"),

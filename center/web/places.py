@@ -12,7 +12,7 @@ from center.days.engine import Assessed
 from center.rate import local, month_of, month_span
 from center.readings import NAMES
 from center.registry.tree import Region
-from center.show import lasted, word
+from center.show import word
 from center.store.lists import UnitRow
 from center.web import cells
 from center.web.answers import listed, table_page
@@ -26,6 +26,7 @@ from center.web.stops import waiting_in
 from center.web.summary import Place, cards, total
 from center.web.tables import Cell, Column, Rows
 from center.web.trend import trend
+from contract.text import lasted
 
 
 def first(request: Request) -> Response:

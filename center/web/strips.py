@@ -6,8 +6,8 @@ from markupsafe import Markup
 
 from center.intervals import Span
 from center.rate import local
-from center.show import lasted
 from center.web.lifeline import NAMES, Piece
+from contract.text import lasted
 
 Mark = tuple[int, int, str]
 """(begin, end, name)."""

@@ -9,13 +9,14 @@ from center.model import Position
 from center.rate import local, month_of, month_span
 from center.readings import DAY_MS
 from center.report import When, lives
-from center.show import lasted, minute
+from center.show import minute
 from center.store import Reader
 from center.web import lifeline, strips
 from center.web.lifeline import Piece
 from center.web.planned import Stop, stops
 from center.web.site import Visit
 from center.web.story import faults
+from contract.text import lasted
 
 MINUTE_MS = 60_000
 

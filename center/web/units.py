@@ -9,7 +9,7 @@ from starlette.responses import Response
 from center.absent import Absent, cause_words
 from center.rate import Count, percent
 from center.readings import DAY_MS, NAMES
-from center.show import lasted, word
+from center.show import word
 from center.store.lists import UnitRow
 from center.web import cells, lifeline, strips
 from center.web.absences import heard
@@ -21,6 +21,8 @@ from center.web.shelf import Figures, Missing
 from center.web.site import Visit, nothing
 from center.web.tables import Cell, Column
 from center.web.times import times_of
+from contract.text import lasted
+from contract.vocabulary import MARKS, Standing
 
 COMING_MS = 31 * DAY_MS
 
@@ -118,7 +120,7 @@ def lead(visit: Visit, count: Count, absents: Sequence[Absent]) -> Lead:
         for one in causes(absents)
     ]
     first = causes(absents)[0].first
-    sign = "✖" if count.offline else "?"
+    sign = MARKS[Standing.NOT_MET] if count.offline else MARKS[Standing.UNKNOWN]
     return Lead(False, f"{sign} {lines[0]}", cells.to_do(first.cause, lang), tuple(lines[1:]))
 
 

@@ -393,7 +393,7 @@ def test_a_school_prints_its_sheet(served: Served, period: str, title: str) -> N
 def test_a_school_reads_first_what_is_to_be_done(served: Served) -> None:
     """The camera, for how long, why, and what to do; a unit of which all are online reads that."""
     words = served.browser("school1").get("/units/U1").words
-    assert re.search(r"✖ 烹饪间 离线 \d+小时\d+分: 拒绝登录", words)
+    assert re.search(r"✗ 烹饪间 离线 \d+小时\d+分: 拒绝登录", words)
     assert "请核对用户名和密码" in words
 
 
