@@ -139,6 +139,10 @@ def broker_options(options: argparse.Namespace, client_id: str) -> Options:
         if file and not file.is_file():
             code = errno.EISDIR if file.exists() else errno.ENOENT
             raise unreadable(str(file), OSError(code, os.strerror(code)))
+    for one, other in (("password_file", "username"), ("cert", "key"), ("key", "cert"), ("cert", "ca")):
+        if getattr(options, one) and not getattr(options, other):
+            names = f"--{one}".replace("_", "-"), f"--{other}"
+            raise Misuse("{} goes with {}: give both".format(*names), "{} 须与 {} 同用".format(*names))
     tls = {"ca": options.ca, "certificate": options.cert, "key": options.key}
     return Options(host, port, client_id, options.username, options.password_file, **tls, others=tuple(others))
 

@@ -3,6 +3,7 @@
 Every `main` goes through `ended`.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from contract.text import visible
 
 T = TypeVar("T")
 MISUSE, INTERRUPTED = 2, 130
+_UNFIT = {errno.ENAMETOOLONG, errno.EACCES, errno.ELOOP, errno.ENOTDIR}
+"""A path that leads nowhere, whoever asks for it however often."""
 _UNWRITTEN = Words("the output cannot be written: {}", "无法输出：{}")
 
 
@@ -47,10 +50,13 @@ def ended(
     except BrokenPipeError:
         unwritten()
         return unread
-    except OSError:
-        if not (broken := unwritten()):
+    except OSError as error:
+        broken = unwritten()
+        if not broken and not (error.filename and error.errno in _UNFIT):
             raise
-        tell(f"{program}: {_UNWRITTEN.text(lang).format(why(broken).text(lang))}", logs.ERROR)
+        words = why(broken or error).text(lang)
+        said = _UNWRITTEN.text(lang).format(words) if broken else f"{os.fsdecode(error.filename)}: {words}"
+        tell(f"{program}: {said}", logs.ERROR)
         return MISUSE
     except KeyboardInterrupt:
         return INTERRUPTED

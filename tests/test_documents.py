@@ -31,7 +31,7 @@ PARSERS = {
     "canteen-center": center.command_line("en"),
     "canteen-sim": simulator.command_line(),
 }
-OURS = re.compile(r"(?:^|[\s/])(canteen-(?:agent|center|sim)) ([^\s|&<>].*)$")
+OURS = re.compile(r"^(?:sudo )?(?:\S*/)?(canteen-(?:agent|center|sim)) ([^\s|&<>].*)$")
 SCRIPT = re.compile(r"(?<![\w/])\./(scripts/[\w-]+)")
 UNFINISHED = ("the following arguments are required", "one of the arguments")
 
@@ -73,8 +73,8 @@ def ways(command: str) -> list[str]:
 def refused(command: str) -> str:
     """What the parser says against it; "" = nothing."""
     program, *words = shlex.split(command)
-    said = io.StringIO()
-    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+    said, nowhere = io.StringIO(), io.TextIOWrapper(io.BytesIO(), "utf-8")
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(nowhere):
         try:
             PARSERS[program].parse_args(words)
         except SystemExit as left:

@@ -44,9 +44,12 @@ _THIS_NETWORK = ipaddress.IPv4Network("0.0.0.0/8")  # RFC 1122, 3.2.1.3
 
 def _subnet(text: str) -> str:
     try:
-        return str(ipaddress.IPv4Network(text, strict=False))
+        network = ipaddress.IPv4Network(text, strict=False)
     except ValueError:
         raise Unfit("subnet") from None
+    if network.is_multicast or network.is_reserved:
+        raise Unfit("subnet")
+    return str(network)
 
 
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
