@@ -265,6 +265,8 @@ class Upgrade:
             if on_trial:
                 systemctl("start", "--no-block", GUARD)
             return 0
+        if on_trial and name == record["from"]:
+            return self._roll_back(record, Words("the version before was installed again", "重新安装了原版本"))
         proven = record["from"] if on_trial else place.current()
         if not place.whole(proven) or not (on_trial or service().pid):  # there is nothing to compare it with
             if record:

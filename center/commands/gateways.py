@@ -44,8 +44,10 @@ def _gateways(options: argparse.Namespace) -> int:
     rows = [_cells(box, at_ms, lang, exact=options.csv) for box in found]
     columns = COLUMNS + NOTES if options.csv else COLUMNS
     listing = Listing(columns, rows, ("disk",), ("state", "heard", "version"))
+    back = versions.rolled_back(found)
     mistaken = [(box, box.mistaken) for box in found if box.mistaken]
     lines = [f"{box.gateway}: {config_words(config, at_ms, lang)}" for box, config in mistaken]
+    lines += [f"{box.gateway}: {tidy(last.to)} {word('rolled_back', lang)}: {_why(last, lang)}" for box, last in back]
     counts = "  ".join(f"{word(state, lang)} {sum(box.state == state for box in found)}" for state in STATES)
     tell(options, lambda: as_json(found), listing, lines=[counts, *lines])
     return PROBLEM if mistaken or any(box.state in ("silent", "left") for box in found) else FINE
