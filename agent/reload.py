@@ -1,4 +1,4 @@
-"""SIGHUP: the configuration is read again. A bad one is told and changes nothing; a good one ends this run of the program.
+"""SIGHUP: the configuration is read again. A bad one is told and changes nothing; a good one ends this run.
 
 The program then begins anew in its own place, with the same PID: every slot is unknown until its first look, as after
 any start, for what was learnt with other settings proves nothing. What is good is decided in agent/settings.

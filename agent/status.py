@@ -130,8 +130,9 @@ def place(state_dir: Path, runtime: Path = RUNTIME) -> Path:
 class Status(Struct, frozen=True, kw_only=True):
     """All that the status file says.
 
-    `config`: what is wrong with agent.yaml, in place of which the last good configuration runs; `config_since_ms`: since
-    when the one that runs is in force, UTC ms by the box's clock of then, null where that is not known.
+    `config`: what is wrong with agent.yaml, in place of which the last good configuration runs.
+
+    `config_since_ms`: since when the one that runs is in force, UTC ms by the clock of then; null = not known.
 
     `at_ms`, `started_ms`: UTC ms as far as the box knows it; `at_boot_ms`: boot ms of `boot`, which never jumps.
     """

@@ -107,7 +107,9 @@ def config_words(config: ConfigHealth, now_ms: int, lang: str) -> str:
         age = f"，已生效 {lasted(now_ms - config.since_ms, lang)}" if config.since_ms else ""
         return f"新配置不可用，按上一份运行{age}：{tidy(config.zh)}" + (f"（另有 {more} 处）" if more else "")
     age = f", in force for {lasted(now_ms - config.since_ms, lang)}" if config.since_ms else ""
-    return f"new configuration not used, the last good one runs{age}: {tidy(config.en)}" + (f" ({more} more)" if more else "")
+    return f"new configuration not used, the last good one runs{age}: {tidy(config.en)}" + (
+        f" ({more} more)" if more else ""
+    )
 
 
 def as_json(found: Sequence[Box]) -> list[dict[str, Any]]:

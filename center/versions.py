@@ -31,7 +31,7 @@ class Line(NamedTuple):
     city: str
     place: str
     version: str
-    count: Count
+    counts: Count
 
 
 def upgrade_of(box: Box) -> UpgradeHealth | None:
@@ -50,7 +50,7 @@ def counted(found: Iterable[Box]) -> list[Line]:
         for key in (("", "", box.version), (box.city, box.place, box.version)):
             counts[key] = counts[key].plus(box)
     lines = [Line(*key, count) for key, count in counts.items()]
-    return sorted(lines, key=lambda one: (one.city, -one.count.boxes, one.version))
+    return sorted(lines, key=lambda one: (one.city, -one.counts.boxes, one.version))
 
 
 def rolled_back(found: Iterable[Box]) -> list[tuple[Box, UpgradeHealth]]:
@@ -63,7 +63,9 @@ def as_json(found: list[Box]) -> dict[str, Any]:
     """{versions: [{city, place, version, boxes, alive, trial, kept, rolled_back}], rolled_back: [{gateway, city, place,
     version, to, at (ISO 8601 or null), en, zh}]}; city "" counts all.
     """
-    lines = [{"city": one.city, "place": one.place, "version": one.version, **one.count._asdict()} for one in counted(found)]
+    lines = [
+        {"city": one.city, "place": one.place, "version": one.version, **one.counts._asdict()} for one in counted(found)
+    ]
     back = [
         {
             "gateway": box.gateway,

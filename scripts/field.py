@@ -230,12 +230,14 @@ class Trial:
             raise Failed("the status does not tell of the bad file")
         pid = self._pid()
         self._type("sudo sed -i '$d' /etc/canteen-agent/agent.yaml && sudo systemctl reload canteen-agent")
-        self._until(lambda: "lokk" not in self._status() and "待确认事件 0" in self._status(), "the good file is taken over")
+        self._until(
+            lambda: "lokk" not in self._status() and "待确认事件 0" in self._status(), "the good file is taken over"
+        )
         if self._pid() != pid:
             raise Failed("a reload has changed the PID")
 
     def _survives_a_bad_version(self) -> None:
-        """Nor this: a version that sees no camera is rolled back by itself, over a power cut in the middle, and says why."""
+        """Nor this: a version that sees no camera is rolled back by itself, over a power cut, and says why."""
         before, began = self.box.run("readlink", "/opt/canteen-agent/current"), time.monotonic()
         self._type(self._bad_version())
         self._until(lambda: "试运行" in self._status(), "the status tells of the trial")
@@ -249,7 +251,9 @@ class Trial:
             raise Failed("another version runs than before")
         _say(f"ROLLED BACK after {(time.monotonic() - began) / 60:.1f} minutes")
         told = self.around.versions()
-        if [(one["gateway"], one["to"], why in one["zh"]) for one in told["rolled_back"]] != [(GATEWAY, broken.NEXT, True)]:
+        if [(one["gateway"], one["to"], why in one["zh"]) for one in told["rolled_back"]] != [
+            (GATEWAY, broken.NEXT, True)
+        ]:
             raise Failed(f"the center does not say that it was rolled back, and why: {told}")
         print(self.box.run("journalctl", "-u", "canteen-agent-upgrade", "--no-pager", "-n", "12"))
 

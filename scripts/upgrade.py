@@ -44,7 +44,7 @@ REFUSED = 3
 
 
 _KEYS = {"from", "to", "from_version", "to_version", "at_s", "trial_s", "before", "boots", "refused"}
-"""Of the record of an upgrade; beside `state` (trial, kept, rolled_back) and, where it was rolled back, why in `en`, `zh`."""
+"""Of the record of an upgrade, beside `state` (trial, kept, rolled_back) and why it was rolled back (`en`, `zh`)."""
 
 
 class Words(NamedTuple):
@@ -70,11 +70,15 @@ def complaints(before: Before, now: Json | None, why: str = "") -> Words | None:
         return Words(f"it does not run as it should: {why}", f"未正常运行：{why}")
     if before.connected and not now["uplink"]["connected"]:
         detail = now["uplink"]["detail"]
-        return Words(f"the broker was reached before, and is not now: {detail}", f"升级前能连接消息服务器，现在不能：{detail}")
+        return Words(
+            f"the broker was reached before, and is not now: {detail}", f"升级前能连接消息服务器，现在不能：{detail}"
+        )
     cameras = {one["slot"]: one for one in now["cameras"]}
     lost = [slot for slot in before.online if cameras.get(slot, {}).get("availability") != "online"]
     if lost:
-        names = ", ".join(f"{slot} ({cameras[slot].get('reason') or '?'})" if slot in cameras else slot for slot in lost)
+        names = ", ".join(
+            f"{slot} ({cameras[slot].get('reason') or '?'})" if slot in cameras else slot for slot in lost
+        )
         return Words(f"online before, and not now: {names}", f"升级前在线，现在不在线：{names}")
     return None
 
@@ -82,8 +86,8 @@ def complaints(before: Before, now: Json | None, why: str = "") -> Words | None:
 class Judge:
     """One trial. `ask(passed_s, complaint)` at every look gives the verdict: keep, back, or None = go on.
 
-    At the end of the time what counts is whether all is well then. Where it was, and is no longer, it may be a cable: it
-    gets the same time once more.
+    What counts is whether all is well at the end. Where it was, and is no longer, it may be a cable: it gets the same
+    time once more.
     """
 
     def __init__(self, trial_s: float) -> None:
@@ -254,10 +258,10 @@ class Upgrade:
         place, record = self._place, self._place.record()
         on_trial = record.get("state") == "trial"
         if was := record.get("refused", {}).get(name):
+            version, day, allow = was["version"], _day(was["at_s"]), f"sudo {place.opt}/upgrade forget"
             _say(
-                f"{was['version']} 曾于 {_day(was['at_s'])} 被退回：{was['zh']}；要再试一次：先执行 sudo {place.opt}/upgrade forget",
-                f"{was['version']} was rolled back on {_day(was['at_s'])}: {was['en']}; to try it once more, first run:"
-                f" sudo {place.opt}/upgrade forget",
+                f"{version} 曾于 {day} 被退回：{was['zh']}；要再试一次：先执行 {allow}",
+                f"{version} was rolled back on {day}: {was['en']}; to try it once more, first run: {allow}",
             )
             return REFUSED
         if name == place.current():
@@ -286,7 +290,7 @@ class Upgrade:
         minutes = f"{trial_s / 60:.3g}"
         _say(
             f"{new} 试运行 {minutes} 分钟；不如升级前，则自动恢复 {old}",
-            f"{new} is on trial for {minutes} minutes; where it does less well than {old}, that one comes back by itself",
+            f"{new} is on trial for {minutes} minutes; if it does less well than {old}, that one comes back by itself",
         )
         return 0
 
@@ -350,7 +354,10 @@ class Upgrade:
             if verdict == "keep":
                 self._place.write({**record, "state": "kept", "at_s": _now_s()})
                 self._tidy(record["to"])
-                _say(f"{record['to_version']} 通过试运行", f"{record['to_version']} is as good as the version before, and stays")
+                _say(
+                    f"{record['to_version']} 通过试运行",
+                    f"{record['to_version']} is as good as the version before, and stays",
+                )
                 return 0
 
     def _roll_back(self, record: Json, why: Words) -> int:
@@ -413,14 +420,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="upgrade", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--config", default="/etc/canteen-agent/agent.yaml", metavar="FILE", help="the agent's 配置文件")
+    parser.add_argument(
+        "--config", default="/etc/canteen-agent/agent.yaml", metavar="FILE", help="the agent's 配置文件"
+    )
     units = Path("/etc/systemd/system")
     parser.add_argument("--units", type=Path, default=units, metavar="DIR", help="where the unit lies 服务单元所在目录")
     acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
     to = acts.add_parser("to", help="a version takes its place 换上新版本")
     to.add_argument("folder", type=Path, help="beside this program 与本程序同一目录")
     wanted = os.environ.get("CANTEEN_TRIAL_S") or str(TRIAL_S)
-    to.add_argument("--trial", type=_seconds, default=wanted, metavar="S", help="seconds on trial 试运行秒数 (%(default)s)")
+    to.add_argument(
+        "--trial", type=_seconds, default=wanted, metavar="S", help="seconds on trial 试运行秒数 (%(default)s)"
+    )
     acts.add_parser("watch", help="judge the version on trial 观察试运行的版本")
     acts.add_parser("forget", help="what was rolled back may be tried again 允许再试曾被退回的版本")
     options = parser.parse_args()

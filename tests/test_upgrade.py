@@ -1,4 +1,4 @@
-"""An upgrade: what is judged, what stands on the disk after a cut, and real agents that are put into each other's place."""
+"""An upgrade: what is judged, what stands on the disk after a cut, and real agents in each other's place."""
 
 import json
 import os
@@ -110,7 +110,16 @@ class Box:
         return name
 
     def command(self, *words: str) -> list[str]:
-        return [sys.executable, "-I", str(self.opt / "upgrade"), "--config", str(self.config), "--units", str(self.units), *words]
+        return [
+            sys.executable,
+            "-I",
+            str(self.opt / "upgrade"),
+            "--config",
+            str(self.config),
+            "--units",
+            str(self.units),
+            *words,
+        ]
 
     def upgrade(self, *words: str) -> tuple[int, str]:
         done = subprocess.run(self.command(*words), capture_output=True, text=True, check=False, env=self.environment)
@@ -138,7 +147,7 @@ def box(tmp_path: Path) -> Iterator[Box]:
 
 
 def test_a_cut_at_any_moment_leaves_one_of_the_two(box: Box) -> None:
-    """kill -9 in the middle of an upgrade: a whole version stands there with a unit, and `watch` brings it to an end."""
+    """kill -9 in an upgrade: a whole version stands there with a unit, and `watch` brings it to an end."""
     box.bare("venv-a")
     assert box.upgrade("to", f"{box.opt}/venv-a")[0] == 0
     record = {"from": "venv-a", "to": "venv-b", "from_version": "1", "to_version": "2", "at_s": 1, "trial_s": 1}
@@ -189,8 +198,9 @@ def test_a_record_that_cannot_be_read_stops_nothing(box: Box) -> None:
 
 
 def test_a_version_that_does_not_start_is_rolled_back_and_not_tried_again(box: Box) -> None:
-    """The version before runs again and says why; the bad one is refused until a person allows it. A good one stays, and
-    only then the version before leaves the disk.
+    """The version before runs again and says why; the bad one is refused until a person allows it.
+
+    A good one stays, and only then the version before leaves the disk.
     """
     box.version("venv-a", "1.0")
     assert box.upgrade("to", f"{box.opt}/venv-a")[0] == 0

@@ -102,7 +102,9 @@ def _configuration(now: Status, config: Path) -> list[Row]:
             f"the new configuration is not used, the last good one runs{in_force(now, 'en')}: {now.config[0].en}",
             f"新配置不可用，正按上一份可用的配置运行{in_force(now, 'zh')}：{now.config[0].zh}",
         )
-        mend = Words("mend it, then: sudo systemctl reload canteen-agent", "改正后：sudo systemctl reload canteen-agent")
+        mend = Words(
+            "mend it, then: sudo systemctl reload canteen-agent", "改正后：sudo systemctl reload canteen-agent"
+        )
         return [_row(Result.WRONG, bad, mend)]
     try:
         changed_ms = config.stat().st_mtime * 1000

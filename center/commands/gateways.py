@@ -56,7 +56,7 @@ def _gateways(options: argparse.Namespace) -> int:
 def _versions(options: argparse.Namespace, found: list[Box]) -> int:
     lang, back = options.lang, versions.rolled_back(found)
     every = word("everywhere", lang)
-    lines = [(one.place or every, one.version or "-", *map(str, one.count)) for one in versions.counted(found)]
+    lines = [(one.place or every, one.version or "-", *map(str, one.counts)) for one in versions.counted(found)]
     counts = Listing(("place", "version", *versions.Count._fields), lines, versions.Count._fields, ("version",))
     reasons = [
         (box.gateway, box.place, last.to, box.version, minute(last.at_ms) if last.at_ms else "-", _why(last, lang))

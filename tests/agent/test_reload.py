@@ -12,7 +12,7 @@ from scripts.stage import tool
 from tests.agent.test_daemon import config
 from tests.support.waiting import PATIENCE_S, until
 
-TWO = "[{slot: cook-1, address: 127.0.0.1, rtsp_port: 9}, {slot: wash-1, address: 127.0.0.1, rtsp_port: 9}]"
+TWO = "[{slot: cook-1, address: 127.0.0.1, rtsp_port: 9}, {slot: wash-1, address: 127.0.0.2, rtsp_port: 9}]"
 
 
 def shown(folder: Path) -> dict[str, Any]:
@@ -43,9 +43,7 @@ def test_a_configuration_is_read_again(tmp_path: Path) -> None:
         kept_ms = (tmp_path / "last-good.json").stat().st_mtime * 1000
         assert abs(told["config_since_ms"] - kept_ms) < 2
         words = [tool("canteen-agent"), "--lang", "zh", "status", "--config", str(file)]
-        asked = subprocess.run(
-            words, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "200"}
-        )
+        asked = subprocess.run(words, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "200"})
         assert "正按上一份可用的配置运行（" in asked.stdout
         assert "起生效，0 分钟前）" in asked.stdout
 

@@ -223,7 +223,7 @@ def test_a_configuration_that_a_gateway_cannot_use_is_told(
 
 
 def test_versions_are_counted_by_region(province: Province, capsys: pytest.CaptureFixture[str]) -> None:
-    """Of all and of each region: how many run a version, are on trial, have passed; and each that was rolled back, why."""
+    """Of all and of each region: how many run a version, are on trial, have passed; which were rolled back, why."""
     words = ("gateways", "--versions", "--database", province.database)
 
     def tell(state: str, **more: str) -> None:

@@ -1,6 +1,6 @@
-"""`systemctl` for one service where systemd does not run: the few words that scripts/upgrade.py says, on real processes.
+"""`systemctl` for one service where systemd does not run: the words of scripts/upgrade.py, on real processes.
 
-    python manager.py FOLDER WORDS...      what runs is FOLDER/command, its log FOLDER/log, its state FOLDER/state
+python manager.py FOLDER WORDS...      what runs is FOLDER/command, its log FOLDER/log, its state FOLDER/state
 """
 
 import json
