@@ -67,20 +67,24 @@ class Before(NamedTuple):
 def complaints(before: Before, now: Json | None, why: str = "") -> Words | None:
     """What the version on trial does less well than the one before; None = nothing. `now`: its fresh status."""
     if now is None:
-        return Words(f"it does not run as it should: {why}", f"未正常运行：{why}")
+        return Words(f"it does not run as it should: {_plain(why)}", f"未正常运行：{_plain(why)}")
     if before.connected and not now["uplink"]["connected"]:
-        detail = now["uplink"]["detail"]
+        detail = _plain(now["uplink"]["detail"])
         return Words(
             f"the broker was reached before, and is not now: {detail}", f"升级前能连接消息服务器，现在不能：{detail}"
         )
     cameras = {one["slot"]: one for one in now["cameras"]}
     lost = [slot for slot in before.online if cameras.get(slot, {}).get("availability") != "online"]
     if lost:
-        names = ", ".join(
-            f"{slot} ({cameras[slot].get('reason') or '?'})" if slot in cameras else slot for slot in lost
-        )
+        named = (f"{slot} ({cameras[slot].get('reason') or '?'})" if slot in cameras else slot for slot in lost)
+        names = _plain(", ".join(named))
         return Words(f"online before, and not now: {names}", f"升级前在线，现在不在线：{names}")
     return None
+
+
+def _plain(text: object) -> str:
+    """One bounded line: what an agent says may be what a camera or a broker said."""
+    return "".join(c if c.isprintable() else " " for c in str(text))[:300]
 
 
 class Judge:
@@ -237,8 +241,7 @@ def status(place: Place, config: str, pid: int) -> tuple[Json | None, str]:
     except OSError as error:
         return None, f"canteen-agent: {error.strerror}"
     except (ValueError, KeyError, TypeError):
-        last = (done.stderr.strip().splitlines() or ["no status 没有状态"])[-1]
-        return None, last[:200]
+        return None, (done.stderr.strip().splitlines() or ["no status 没有状态"])[-1]
     return now, ""
 
 
