@@ -116,6 +116,7 @@ def _run(arguments: "argparse.Namespace") -> int:
 def _watch(config: Path) -> int:
     from agent import settings as configuration
     from agent.daemon import Daemon
+    from agent.reload import begin_anew
     from agent.state_lock import StateLock
 
     settings = configuration.load_or_last_good(config)
@@ -123,9 +124,13 @@ def _watch(config: Path) -> int:
     logs.begin(settings.log.level.upper(), "%(levelname)s %(name)s: %(message)s")
     lock = StateLock(settings.state_dir)
     try:
-        return Daemon(settings, policy).run()
+        daemon = Daemon(settings, policy)
+        code = daemon.run()
     finally:
         lock.release()
+    if daemon.to_begin_anew:
+        begin_anew()
+    return code
 
 
 def _setup(arguments: "argparse.Namespace") -> int:

@@ -16,7 +16,7 @@ from agent.model import Camera, Evidence, Seen
 from agent.status import CameraStatus, LoginStatus, PictureStatus, Status, UplinkStatus
 from agent.tell.failures import ADVICE, Kind
 from contract.answering import tell
-from contract.messages import Verdict
+from contract.messages import UpgradeHealth, Verdict
 from contract.text import columns, lasted, lines, words
 from contract.vocabulary import MARKS, Availability, Clause, ClockDoubt, Reason, Rung, Standing, fault_name, name
 
@@ -294,7 +294,10 @@ def status(now: Status, age_s: float, lang: str) -> None:
             if zh
             else "the new configuration is not used, the last good one runs"
         )
+        words += in_force(now, lang)
         told[1:1] = [f"[red]{words}:[/]", *(f"[red]  {_plain(one.zh if zh else one.en)}[/]" for one in now.config)]
+    if now.upgrade and (words := upgrade_words(now.upgrade, lang)):
+        told.insert(1, f"[{'yellow' if now.upgrade.state == 'trial' else 'red'}]{_plain(words)}[/]")
     if old:
         age = (f"{age_s:.0f} 秒前" if zh else f"{age_s:.0f} s old") if age_s < math.inf else _BEFORE_BOOT[zh]
         stopped = f"{age}的状态：代理可能已停止" if zh else f"{age}: the agent may have stopped"
@@ -326,6 +329,32 @@ def _colourless(markup: str) -> str:
     from rich.text import Text
 
     return _plain(Text.from_markup(markup).plain)
+
+
+def upgrade_words(last: UpgradeHealth, lang: str) -> str:
+    """What is to be said of the last upgrade; "" where all went well."""
+    at, zh = _when(last.at_ms / 1000), lang == "zh"
+    if last.state == "trial":
+        return (
+            f"{last.to} 自 {at} 起试运行；不如升级前，则自动恢复 {last.before}"
+            if zh
+            else f"{last.to} is on trial since {at}; where it does less well than {last.before}, that one comes back"
+        )
+    if last.state == "rolled_back":
+        return (
+            f"{last.to} 于 {at} 被退回，运行的是 {last.before}：{last.zh}"
+            if zh
+            else f"{last.to} was rolled back at {at}, {last.before} runs: {last.en}"
+        )
+    return ""
+
+
+def in_force(now: Status, lang: str) -> str:
+    """Since when the configuration that runs is in force, in brackets; "" where that is not known."""
+    if now.config_since_ms is None:
+        return ""
+    since, age = _when(now.config_since_ms / 1000), lasted(now.at_ms - now.config_since_ms, lang)
+    return f"（{since} 起生效，{age}）" if lang == "zh" else f" (in force since {since}, {age})"
 
 
 def _line(uplink: UplinkStatus, lang: str) -> str:

@@ -48,13 +48,14 @@ _GATEWAYS = """
 SELECT a.gateway, a.city, a.revoked_ms, coalesce(g.session, ''), coalesce(g.state, ''), coalesce(g.received_ms, 0),
        coalesce(s.version, ''), coalesce(s.store, ''), coalesce(j.acked, 0),
        (SELECT max(b.seq_high) FROM beats b WHERE b.gateway = a.gateway AND b.store = s.store),
-       c.payload, h.payload
+       c.payload, h.payload, p.payload
 FROM gateways a
 LEFT JOIN standing g ON g.gateway = a.gateway AND g.slot = ''
 LEFT JOIN sessions s ON s.gateway = a.gateway AND s.session = g.session
 LEFT JOIN journals j ON j.gateway = a.gateway AND j.store = s.store
 LEFT JOIN documents c ON c.gateway = a.gateway AND c.kind = 'clock'
 LEFT JOIN documents h ON h.gateway = a.gateway AND h.kind = 'host'
+LEFT JOIN documents p ON p.gateway = a.gateway AND p.kind = 'program'
 WHERE a.since_ms = (SELECT max(x.since_ms) FROM gateways x WHERE x.gateway = a.gateway AND x.since_ms <= :now)
 ORDER BY a.gateway
 """
@@ -147,6 +148,7 @@ class GatewayRow(NamedTuple):
     seq_high: int | None
     clock: bytes | None
     host: bytes | None
+    program: bytes | None
 
 
 class Move(NamedTuple):
