@@ -84,8 +84,7 @@ def absences(request: Request) -> Response:
         title=title,
         crumbs=ending(region_crumbs(visit, code), title),
         states=switches,
-        buckets=[("", say("不分类", "any"))]
-        + [(name, f"{say(*NAMES[name])} {sizes[name]}") for name in BUCKETS],
+        buckets=[("", say("不分类", "any"))] + [(name, f"{say(*NAMES[name])} {sizes[name]}") for name in BUCKETS],
         count=count,
         chosen=sum(len(one.positions) for one in chosen),
     )
