@@ -7,11 +7,10 @@ import msgspec
 
 from center.rate import Rules, local
 from center.registry.tree import Tree
-from center.show import lasted
 from center.store import Reader
 from center.store.lists import GatewayRow
 from contract.messages import BROKEN_JSON, ClockHealth, ConfigHealth, HostHealth, ProgramHealth
-from contract.text import tidy
+from contract.text import lasted, tidy
 from contract.vocabulary import ClockDoubt, name
 
 STATES = ("silent", "left", "never_seen", "alive", "revoked")
