@@ -62,7 +62,7 @@ RIGHT = {
     "canteen-center bulletin verify": f"folder={{tmp}}/bulletin {DB}",
     "canteen-center opinion import": f"file={{sheet}} {DB}",
     "canteen-center opinion show": DB,
-    "canteen-center spot-check draw": f"{DB} --n=1 --seed=s",
+    "canteen-center spot-check draw": f"{DB} --n=1 --seed=t",
     "canteen-center spot-check enter": f"file={{sheet}} {DB} --seed=s",
     "canteen-center spot-check show": f"{DB} --seed=s",
     "canteen-center command": f"{DB} --gateway=zz-0001 --verb=look --broker=127.0.0.1:1 --username=c",
@@ -108,6 +108,7 @@ READ = [
     *("{tmp}/" + "x" * 300, "{tmp}/\x1b[31m\n\udcff"),
 ]
 TEXT = [*READ, "{tmp}/binary"]
+PEM = [one for one in TEXT if one != "{tmp}/huge"]  # OpenSSL's to read: it does so to the end
 YAML = [*TEXT, "{tmp}/alias.yaml", "{tmp}/laughs.yaml", "{tmp}/empty.yaml", "{tmp}/deep.yaml", "{tmp}/two.yaml"]
 SHIPPED = [*(one if "/" in one else f"./{one}" for one in YAML), "nosuch", "../henan-2021-45", "HENAN", "\x1b[31m"]
 WRITE = ["{tmp}/folder", "{tmp}/none/below", "{tmp}/binary/below", "/proc/nosuch", "{tmp}/" + "x" * 300]
@@ -117,7 +118,7 @@ DATABASE = [
     *("{tmp}", "{tmp}/binary", "{tmp}/pipe", "{tmp}/binary/below", "/dev/zero", "{tmp}/huge", "{tmp}/" + "x" * 300),
     *("oracle://c/d", "postgresql://a:b@c/d", "postgresql://u@h:abc/d", "x://\x1b[31m"),
 ]
-PLACE = ["nowhere", "999999", "4101050", "410105999999", "４１０１０５", *LINE]
+PLACE = ["nowhere", "999999", "4101050", "../x", *LINE]
 NAME = ["nosuch", "../x", "-", *LINE]
 ADDRESS = [
     *("x", ":1883", "h", "h:", "h:0", "h:65536", "h:-1", "h:1e3", "a..b:1", "mqtt://h:1883", "h:1:1883", "h:１８８３"),
@@ -150,6 +151,7 @@ KINDS: dict[str, list[str]] = {
     "canteen-center serve --client-id": LINE,
     "canteen-center serve --metrics": [*ADDRESS, "0.0.0.0:9417", "192.0.2.1:9417"],
     "canteen-center web --listen": [*ADDRESS, "192.0.2.1:8080"],
+    "canteen-center web --days": ["{tmp}/binary", "{tmp}/" + "x" * 300],  # it may come to be
     "canteen-center ca init --host": ["a b", "a..b", "mqtt://h", "h:1", "-h", "999.1.1.1", "h/p", *LINE],
     "canteen-center ca broker --host": ["a b", "a..b", "mqtt://h", "h:1", "999.1.1.1", "h/p", *LINE],
     "canteen-center user link --site": ["x", "ftp://h", "https://", "https://h/p?q", "https://a b", *LINE],
@@ -190,9 +192,9 @@ KINDS: dict[str, list[str]] = {
     "--database": DATABASE,
     "--password-file": TEXT,
     "--passwords": [*TEXT, "{sheet}"],
-    "--ca": TEXT,
-    "--cert": TEXT,
-    "--key": TEXT,
+    "--ca": PEM,
+    "--cert": PEM,
+    "--key": PEM,
     "--pid-file": [],  # what was asked for is done by then; its own test says what is told
     "--authority": [*FOLDER, "{tmp}/none", "{tmp}/folder"],
     "--broker-files": FOLDER,
@@ -295,7 +297,7 @@ class Line:
         for value in map(self.filled, self.values(one, key)):
             words = [option, value] if option else []
             made = self.words(*words, without=option) if option else self._instead(key, value)
-            yield Wrong(made, (key, said_as(value), str(one.metavar)))
+            yield Wrong(made, (key, said_as(value), said_as(value.rpartition("/")[2]), str(one.metavar)))
 
     def _instead(self, key: str, value: str) -> list[str]:
         before = self.parts
@@ -354,6 +356,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     with contextlib.redirect_stdout(io.StringIO()):
         assert center.main(["registry", "import", str(tmp / "registry.csv"), "--database", db]) == 0
         assert center.main(["ca", "init", "--host", "h", "--out", authority]) == 0
+        assert center.main(["spot-check", "draw", "--n", "1", "--seed", "s", "--database", db]) == 0
+        assert center.main(["backup", "--out", str(tmp / "copy.db"), "--database", db]) == 0
         assert center.main(["days", "build", "--month", "2026-10", "--out", str(tmp / "days"), "--database", db]) == 0
     return {"tmp": str(tmp), "db": db, "authority": authority} | {name: str(file) for name, (file, _) in made.items()}
 
