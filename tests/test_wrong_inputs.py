@@ -158,6 +158,7 @@ KINDS: dict[str, list[str]] = {
     "canteen-center user add --unit": NAME,
     "canteen-center user add name": ["w", "a b", "../w", "-w", *LINE],
     "canteen-center registry log --id": NAME,
+    "canteen-center messages check file": YAML,
     "canteen-center messages log --receiver": LINE,
     "canteen-center gateway enroll --broker-ca": [*TEXT, "{sheet}"],
     "canteen-center gateway revoke --reason": LINE[:3],
