@@ -113,7 +113,7 @@ YAML = [*TEXT, "{tmp}/alias.yaml", "{tmp}/laughs.yaml", "{tmp}/empty.yaml", "{tm
 SHIPPED = [*(one if "/" in one else f"./{one}" for one in YAML), "nosuch", "../henan-2021-45", "HENAN", "\x1b[31m"]
 WRITE = ["{tmp}/folder", "{tmp}/none/below", "{tmp}/binary/below", "/proc/nosuch", "{tmp}/" + "x" * 300]
 FOLDER = ["{tmp}/binary", "{tmp}/binary/below", "/proc/nosuch/x", "{tmp}/" + "x" * 300]
-THERE = [*FOLDER, "{tmp}/none", "{tmp}/folder"]
+THERE = [*FOLDER, "{tmp}/none", "{tmp}/folder", "{tmp}/pipe"]
 DATABASE = [
     *("{tmp}", "{tmp}/binary", "{tmp}/pipe", "{tmp}/binary/below", "/dev/zero", "{tmp}/huge", "{tmp}/" + "x" * 300),
     *("oracle://c/d", "postgresql://a:b@c/d", "postgresql://u@h:abc/d", "x://\x1b[31m"),
@@ -143,7 +143,7 @@ KINDS: dict[str, list[str]] = {
     "canteen-center bulletin verify folder": THERE,
     "canteen-center bulletin verify --database": [],  # asked for with --from-facts alone
     "canteen-center rebuild --out": [*FOLDER, "{tmp}/none"],
-    "canteen-center retention --out": FOLDER,
+    "canteen-center retention --out": [one for one in FOLDER if "/proc" not in one],  # it may come to be
     "canteen-center days freeze --out": THERE,
     "canteen-center days show --out": THERE,
     "canteen-center alarms --code": NAME,
@@ -151,7 +151,7 @@ KINDS: dict[str, list[str]] = {
     "canteen-center serve --client-id": LINE,
     "canteen-center serve --metrics": [*ADDRESS, "0.0.0.0:9417", "192.0.2.1:9417"],
     "canteen-center web --listen": [*ADDRESS, "192.0.2.1:8080"],
-    "canteen-center web --days": ["{tmp}/binary", "{tmp}/" + "x" * 300],  # it may come to be
+    "canteen-center web --days": [one for one in FOLDER if "/proc" not in one],  # it may come to be
     "canteen-center ca init --host": ["a b", "a..b", "mqtt://h", "h:1", "-h", "999.1.1.1", "h/p", *LINE],
     "canteen-center ca broker --host": ["a b", "a..b", "mqtt://h", "h:1", "999.1.1.1", "h/p", *LINE],
     "canteen-center user link --site": ["x", "ftp://h", "https://", "https://h/p?q", "https://a b", *LINE],
