@@ -163,7 +163,7 @@ KINDS: dict[str, list[str]] = {
     "canteen-center gateway enroll --broker-ca": [*TEXT, "{sheet}"],
     "canteen-center gateway revoke --reason": LINE[:3],
     "canteen-center ca init --name": LINE,
-    "canteen-agent credential --config": ["{tmp}/none/x", "{tmp}/binary/below", "/proc/nosuch/x"],  # beside it
+    "canteen-agent credential --config": [f"{one}/x" for one in (*FOLDER, "{tmp}/none")],  # beside it
     "canteen-agent credential name": ["../camera", "a b", "", *LINE],
     "canteen-agent inspect --config": [],  # of no need where --address is given
     "canteen-agent inspect --path": ["x", "/ä", "/a b", "rtsp://h/", *LINE],
