@@ -98,6 +98,10 @@ FOCUS = """(() => {
 """Where the focus is among all that can have it, in the order of the text, and whether it is seen."""
 
 
+TO_THE_BEGIN = "document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')"
+"""From where a field of the page has the focus already."""
+
+
 def stops(chromium: Chromium) -> Iterator[dict[str, Any]]:
     """Where Tab leads, from the begin of the page to its last stop: a field of several parts is one."""
     before, pressed = -1, 0
@@ -122,7 +126,7 @@ def test_tab_goes_through_every_page_in_its_order(chromium: Chromium, served: Se
     for path in (paths[0] for paths in KINDS.values()):
         inside = not path.startswith(("/login", "/link"))
         enter(chromium, served, "sheng" if inside else "", path)
-        chromium.run("document.activeElement.blur()")
+        chromium.run(TO_THE_BEGIN)
         seen = list(stops(chromium))
         assert [one["at"] for one in seen] == list(range(seen[0]["of"])), (path, seen)
         unseen = [one["what"] for one in seen if not (one["inside"] and one["ring"])]
@@ -131,8 +135,7 @@ def test_tab_goes_through_every_page_in_its_order(chromium: Chromium, served: Se
             enter(chromium, served, "sheng", path)
             chromium.press("Tab")
             chromium.press("Enter")
-            chromium.press("Tab")
-            assert chromium.run("!!document.activeElement.closest('main')"), path
+            assert chromium.run("document.activeElement.id") == "main", path
 
 
 def reach(chromium: Chromium, selector: str) -> None:
