@@ -6,7 +6,6 @@ goes to standard output with --json; tables are for people.
 """
 
 import ipaddress
-import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,12 +18,12 @@ import msgspec
 from agent import causes, show
 from agent.model import Camera, Credentials, Evidence, Ports, Seen
 from agent.permit import onvif_login
-from contract import shipped
+from contract import logs, shipped
 from contract.answering import ended, for_programs, tell
 from contract.language import default_lang
 from contract.messages import BROKEN_JSON, Verdict
 from contract.plain import open_plain
-from contract.problems import ConfigError, Language, Problem, Told, Unfit, unreadable, why
+from contract.problems import ConfigError, Language, Problem, Told, Unfit, Words, unreadable, why
 from contract.text import visible
 from contract.vocabulary import Standing
 
@@ -41,6 +40,15 @@ MAX_AWAY_S = 120.0
 MAX_INSPECTION_S = 3600.0
 PIN_S = 8.0
 """For fetching a certificate."""
+
+
+_STRANGE = Words(
+    "{}: another device stands there, it is asked without login (see identity:)",
+    "{}：该处是另一台设备，检测时不登录（见 identity:）",
+)
+_PUT_BACK = Words(
+    "{}: an earlier run was interrupted; the camera is put back", "{}：上次检测中断时摄像机未复位，现已复位"
+)
 
 
 class Misuse(Told):
@@ -108,16 +116,21 @@ def _run(arguments: "argparse.Namespace") -> int:
 def _watch(config: Path) -> int:
     from agent import settings as configuration
     from agent.daemon import Daemon
+    from agent.reload import begin_anew
     from agent.state_lock import StateLock
 
     settings = configuration.load_or_last_good(config)
     policy = _policy(settings.policy)
-    logging.basicConfig(level=settings.log.level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    logs.begin(settings.log.level.upper(), "%(levelname)s %(name)s: %(message)s")
     lock = StateLock(settings.state_dir)
     try:
-        return Daemon(settings, policy).run()
+        daemon = Daemon(settings, policy)
+        code = daemon.run()
     finally:
         lock.release()
+    if daemon.to_begin_anew:
+        begin_anew()
+    return code
 
 
 def _setup(arguments: "argparse.Namespace") -> int:
@@ -250,7 +263,7 @@ def _inspect(arguments: "argparse.Namespace") -> int:
     logins = HandLogins(
         _state_dir(arguments.config) if arguments.address else folder, forced=arguments.login_now, lang=arguments.lang
     )
-    cameras = _trusted(cameras, logins.gate)
+    cameras = _trusted(cameras, logins.gate, arguments.lang)
     if not arguments.login_now:
         logins.announce(cameras)
     with show.progress(STEPS * len(cameras), arguments.lang) as advance:
@@ -303,11 +316,11 @@ def _state_dir(config: Path) -> Path | None:
         return None
 
 
-def _trusted(cameras: Sequence[Camera], gate: "LoginGate") -> list[Camera]:
+def _trusted(cameras: Sequence[Camera], gate: "LoginGate", lang: Language) -> list[Camera]:
     """Without credentials where the running agent found another device than the enrolled one."""
     strange = {camera.slot for camera in cameras if gate.is_barred(camera.slot)}
     for slot in sorted(strange):
-        print(f"{slot}: another device stands there, asked without login (see identity:)", file=sys.stderr)
+        tell(_STRANGE.text(lang).format(slot))
     bare = {"credentials": None, "rtsp_credentials": None}
     return [msgspec.structs.replace(one, **bare) if one.slot in strange else one for one in cameras]
 
@@ -330,7 +343,7 @@ def _motion(
         met=lambda camera, how: gate.met(camera, onvif_login, how),
     )
     for slot in back:
-        print(f"{slot}: an earlier run was interrupted; put back", file=sys.stderr)
+        tell(_PUT_BACK.text(arguments.lang).format(slot))
     return motion
 
 
@@ -385,7 +398,7 @@ def _pinned(camera: Camera) -> Camera:
             "nobody speaks TLS at {} port {}: check address and port".format(*at),
             "{} 的端口 {} 没有 TLS 服务：请核对地址和端口".format(*at),
         )
-    print(f"tls_pin: {shown}", file=sys.stderr)
+    tell(f"tls_pin: {shown}")
     return camera if camera.tls_pin else msgspec.structs.replace(camera, tls_pin=shown)
 
 
@@ -415,7 +428,7 @@ def _place(typed: str) -> tuple[str, int]:
 
     host, colon, port = typed.partition(":")
     try:
-        if colon and (not port.isdecimal() or not 0 < int(port) < 65536):
+        if colon and (not (port.isascii() and port.isdecimal()) or not 0 < int(port) < 65536):
             raise Unfit("ipv4")
         return entries.ipv4(host), int(port or 0)
     except (Unfit, ValueError):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import __version__
-from contract.command_line import language, parser_of
+from contract.command_line import language, papers, parser_of
 from contract.language import Say, saying
 
 COMMANDS = ("run", "setup", "check-config", "credential", "discover", "doctor", "inspect", "status")
@@ -20,8 +20,13 @@ def parser(lang: str, acts: Mapping[str, Act]) -> argparse.ArgumentParser:
     made = parser_of("canteen-agent", lang, "互联网+明厨亮灶边缘代理", "互联网+明厨亮灶 edge agent")
     shared = argparse.ArgumentParser(add_help=False)  # the same option behind the command, without a default of its own
     language(shared, lang)
-    version = say("显示版本并退出", "show the version and exit")
-    made.add_argument("--version", action="version", version=f"canteen-agent {__version__}", help=version)
+    papers(made, lang, __version__)
+    made.epilog = say(
+        "退出码：0 正常；1 发现问题；2 用法错误、配置不可用，或有未能检查的；130 被 Ctrl-C 中断；"
+        "run 遇到不可用的配置：78",
+        "exit codes: 0 fine; 1 a problem was found; 2 misuse, an unusable configuration, or not all could be checked;"
+        " 130 ended by Ctrl-C; of run with an unusable configuration: 78",
+    )
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(word: str, zh: str, en: str) -> argparse.ArgumentParser:

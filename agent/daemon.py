@@ -9,7 +9,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from agent import limits, login_record, status
+from agent import limits, login_record, status, upgrade
 from agent.ask.attempt import boot_ms
 from agent.ask.box import clocks
 from agent.ask.look import WAIT_S
@@ -19,6 +19,7 @@ from agent.login_gate import LoginGate
 from agent.login_news import LoginNews
 from agent.loop import Loop
 from agent.model import Look
+from agent.reload import Reload, hangup
 from agent.rounds.look import STUCK_GRACE_S, LookTask
 from agent.session import Session
 from agent.settings import Settings
@@ -66,6 +67,7 @@ class Daemon:
         )
         self._looks = {name: self._look(slot) for name, slot in self._slots.items()}
         self._stopping = threading.Event()
+        self._reload = Reload(settings, self.session.fault)
 
     def _look(self, slot: Slot) -> Loop[Look]:
         look = self._settings.look
@@ -99,7 +101,14 @@ class Daemon:
             settings, policy, session=session, clock=clock, slots=slots, learnt=self._learnt, door=self._door
         )
         reporter = Reporter(
-            settings, policy, session=session, clock=clock, slots=slots, looks=self._looks, door=self._door
+            settings,
+            policy,
+            session=session,
+            clock=clock,
+            slots=slots,
+            looks=self._looks,
+            door=self._door,
+            reload=self._reload,
         )
         uplink = build.uplink(
             settings, journal=self.journal, session=session, clock=clock, slots=slots, reporter=reporter
@@ -115,21 +124,22 @@ class Daemon:
             uplink=uplink,
             threads=self._threads,
             keeping=(self._learnt.save_if_changed, self._door.save_refused),
+            reload=self._reload,
         )
         return Rest(rounds, reporter, uplink, supervisor)
 
     def run(self) -> int:
         """Watch until told to stop; the exit code."""
         limits.apply()
-        on_signals(self._stopping)
+        on_signals(self._stopping, hangup(self._reload.asked))
         self._clock.poll()
         for look in self._looks.values():
             look.start()
-        from agent.reporting import tell_problems  # after the first looks were sent on their way
-
         log.info("watching %d cameras as %s", len(self._slots), self._settings.gateway.id)
         rest = self.rest()
-        tell_problems(self._settings, self.session)
+        self._reload.say()
+        if (last := upgrade.last()) and last.state == "rolled_back":
+            log.warning("version %s was rolled back to %s: %s", last.to, last.before, last.en)
         rest.uplink.start()
         for loop in rest.rounds:
             loop.start()
@@ -140,6 +150,11 @@ class Daemon:
         rest.supervisor.run(self._stopping)
         self._stop(rest)
         return 0
+
+    @property
+    def to_begin_anew(self) -> bool:
+        """Whether `run` ended for the sake of a new configuration, and for nothing else."""
+        return self._reload.wanted.is_set() and not self._stopping.is_set()
 
     def _serve_metrics(self, port: int) -> None:
         from agent.metrics import MetricsServer
@@ -153,7 +168,8 @@ class Daemon:
             loop.stop()
         rest.uplink.publish("hb", rest.reporter.heartbeat())
         self.session.close(rest.reporter.unsettled)
-        rest.uplink.stop("stopped by request", STOP_S)
+        why = "a new configuration is taken over" if self.to_begin_anew else "stopped by request"
+        rest.uplink.stop(why, STOP_S)
         self.journal.close()
         self._learnt.save_if_changed()
         self._door.save_refused()

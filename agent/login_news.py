@@ -7,6 +7,7 @@ from collections.abc import Callable
 from agent.login_gate import Refusal
 from agent.model import Camera
 from agent.slots import Slots
+from contract.vocabulary import Reason
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +28,12 @@ class LoginNews:
             camera.address,
             left,
             math.ceil((refusal.until_s - self._certain_s()) / 60),
+            extra={"slot": camera.slot, "reason": Reason.REFUSED},
         )
         self._slots.changed.set()
 
     def works(self, camera: Camera) -> None:
         """What could not be asked meanwhile is asked now, of all slots at that address."""
-        log.info("%s: the login that was refused works again", camera.slot)
+        log.info("%s: the login that was refused works again", camera.slot, extra={"slot": camera.slot})
         self._slots.ask(slot.name for slot in self._slots.at(camera.address))
         self._slots.changed.set()

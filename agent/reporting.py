@@ -10,7 +10,7 @@ from time import monotonic
 
 import msgspec
 
-from agent import __version__
+from agent import __version__, upgrade
 from agent.ask.attempt import boot_ms
 from agent.ask.box import health
 from agent.clock import BoxClock
@@ -19,6 +19,7 @@ from agent.login_gate import LoginGate, Refusal
 from agent.loop import Loop
 from agent.model import Look, NotSeen, Seen
 from agent.records import Inspected
+from agent.reload import Reload
 from agent.session import Session
 from agent.settings import Settings
 from agent.slot import Slot
@@ -35,7 +36,7 @@ from agent.status import (
 )
 from agent.tell import documents
 from agent.threads import describe
-from contract.messages import Birth, ClockHealth, HostHealth
+from contract.messages import Birth, ClockHealth, HostHealth, ProgramHealth
 from contract.policy import Policy
 from contract.problems import Words
 from contract.text import tidy
@@ -43,8 +44,6 @@ from contract.vocabulary import PTZ_FAULT
 
 log = logging.getLogger(__name__)
 
-MAX_TOLD = 10
-"""So many problems of a configuration are told one by one."""
 REDATE_S = 6 * 3600.0
 OLD_ROUNDS = 2.5
 """A picture that two rounds in a row did not see again is no longer the present."""
@@ -65,7 +64,9 @@ class Reporter:
         looks: Mapping[str, Loop[Look]],
         door: LoginGate,
         clock: BoxClock,
+        reload: Reload,
     ) -> None:
+        self._reload, self._program_told = reload, ProgramHealth()
         self._settings, self._policy, self._rules = settings, policy.id, policy
         self._session, self._slots, self._looks, self._door = session, slots, looks, door
         self._clock, self._started_at = clock, boot_ms()
@@ -95,6 +96,10 @@ class Reporter:
         if full or (self._health and self._health.journal != trouble):
             self._health = self._host(trouble)
             beat = msgspec.structs.replace(beat, host=self._health)
+        program = ProgramHealth(config=self._reload.health, upgrade=upgrade.last())
+        if full or program != self._program_told:
+            self._program_told = program
+            beat = msgspec.structs.replace(beat, program=program)
         self._beats += 1
         return msgspec.json.encode(beat)
 
@@ -180,7 +185,9 @@ class Reporter:
             journal=JournalStatus(durable=journal.durable, trouble=journal.trouble, lost=journal.lost),
             discovery=self._discovery(),
             cameras=tuple(self._camera(slot) for slot in self._slots.values()),
-            config=tuple(Words(one.text("en"), one.text("zh")) for one in self._settings.problems),
+            config=tuple(Words(one.text("en"), one.text("zh")) for one in self._reload.problems),
+            config_since_ms=self._reload.since_ms,
+            upgrade=upgrade.last(),
         )
 
     def _discovery(self) -> DiscoveryStatus:
@@ -251,13 +258,3 @@ class Reporter:
             detail=lost.detail if lost else "",
             finding=finding,
         )
-
-
-def tell_problems(settings: Settings, session: Session) -> None:
-    """Journal those of the configuration in place of which the last good one runs."""
-    problems = settings.problems
-    for problem in problems[:MAX_TOLD]:
-        log.warning("not used: %s", problem)
-        session.fault(f"the new configuration is not used: {problem}"[:1000])
-    if problems:
-        log.warning("%d problems in the new configuration: the last good one runs; mend it, restart", len(problems))

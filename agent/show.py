@@ -16,9 +16,9 @@ from agent.model import Camera, Evidence, Seen
 from agent.status import CameraStatus, LoginStatus, PictureStatus, Status, UplinkStatus
 from agent.tell.failures import ADVICE, Kind
 from contract.answering import tell
-from contract.messages import Verdict
-from contract.text import columns, lines, words
-from contract.vocabulary import Availability, Clause, ClockDoubt, Reason, Standing, fault_name, name
+from contract.messages import UpgradeHealth, Verdict
+from contract.text import columns, lasted, lines, words
+from contract.vocabulary import MARKS, Availability, Clause, ClockDoubt, Reason, Rung, Standing, fault_name, name
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
@@ -151,13 +151,14 @@ class _Words:
         return Measurement(max(map(columns, words(text)), default=0), columns(text))
 
 
-def _table(*heads: str) -> "Table":
+def _table(*heads: str, whole: Sequence[int] = (), style: str = "") -> "Table":
+    """`whole`: numbers of columns that are never broken."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for head in heads:
-        table.add_column(_Words(head), overflow="fold")  # nothing may be cut off
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), style=style)
+    for number, head in enumerate(heads):
+        table.add_column(_Words(head), overflow="fold", no_wrap=number in whole)  # nothing may be cut off
     return table
 
 
@@ -174,7 +175,8 @@ def _plain(text: str) -> str:
 
 def discovered(found: "Round", lang: str) -> None:
     zh = lang == "zh"
-    table = _table(*(("地址", "端口", "名称", "型号", "MAC") if zh else ("address", "port", "name", "hardware", "MAC")))
+    heads = ("地址", "端口", "名称", "型号", "MAC") if zh else ("address", "port", "name", "hardware", "MAC")
+    table = _table(*heads, whole=(0, 1, 4))
     every = (*found.found, *found.announced)
     for one in every:
         cells = (one.address, str(one.port), one.name or "-", one.hardware or "-", one.mac or one.claimed_mac)
@@ -192,13 +194,17 @@ def inspected(camera: Camera, evidence: Evidence, verdicts: Sequence[Verdict], l
     device = evidence.capabilities.device
     who = f"{device.value.manufacturer} {device.value.model}" if isinstance(device, Seen) else ""
     table = _table(*(("条款", "判定", "证据", "说明") if zh else ("clause", "verdict", "evidence", "explanation")))
+    before = ""
     for verdict in verdicts:
         offline = verdict.clause is Clause.ONLINE and verdict.standing is Standing.NOT_MET
         word = name(Availability.OFFLINE if offline else verdict.standing, lang)
-        standing = f"[{COLOURS[verdict.standing]}]{word}[/]"
+        standing = f"[{COLOURS[verdict.standing]}]{MARKS[verdict.standing]} {word}[/]"
         level = f"{verdict.level} {name(verdict.level, lang)}"
         cause = f" [{verdict.proof[0]}]" if verdict.standing is Standing.UNKNOWN and verdict.proof else ""
-        _row(table, name(verdict.clause, lang), standing, level, _plain(explain(verdict, lang) + cause))
+        words = explain(verdict, lang) + cause
+        again = "同上" if zh else "as above"
+        _row(table, name(verdict.clause, lang), standing, level, again if words == before else _plain(words))
+        before = words
     _show(_plain(f"{camera.name or camera.slot}  {camera.address}  {who}"), table)
 
 
@@ -250,27 +256,26 @@ def progress(total: int, lang: str, words: str = "") -> Iterator[Callable[[], No
 
 
 def status(now: Status, age_s: float, lang: str) -> None:
-    zh = lang == "zh"
+    """What is wrong comes first; all of it is gray where it is so old that it says nothing of the present."""
+    zh, old = lang == "zh", age_s >= STALE_S
+    heads = ("点位", "名称", "地址", "状态", "自何时", "画面", "能力")
     table = _table(
-        *(
-            ("点位", "名称", "地址", "状态", "程度", "画面", "能力")
-            if zh
-            else ("slot", "name", "address", "state", "level", "picture", "capability")
-        )
+        *(heads if zh else ("slot", "name", "address", "state", "since", "picture", "capability")),
+        whole=(2, 3, 5, 6),
+        style="bright_black" if old else "",
     )
-    for one in now.cameras:
-        colour = {"online": "green", "offline": "red"}.get(one.availability, "yellow")
+    for one in sorted(now.cameras, key=_failing_first):
         met = sum(verdict.standing is Standing.MET for verdict in one.verdicts)
-        _row(
-            table,
+        cells = (
             _plain(one.slot),
             _plain(one.name),
             one.address,
-            f"[{colour}]{name(one.availability, lang)}[/]",
-            name(one.level, lang),
+            _state(one, lang),
+            f"{_when(one.since_ms / 1000)} {lasted(now.at_ms - one.since_ms, lang)}" if one.since_ms else "-",
             _soundness(one.picture, lang),
             f"{met}/{len(one.verdicts)}" if one.verdicts else "-",
         )
+        _row(table, *(_colourless(cell) if old else cell for cell in cells))
     head = f"{now.city}/{now.gateway}  {_line(now.uplink, lang)}  " + (
         f"待确认事件 {now.uplink.pending}" if zh else f"{now.uplink.pending} events not acknowledged"
     )
@@ -289,12 +294,67 @@ def status(now: Status, age_s: float, lang: str) -> None:
             if zh
             else "the new configuration is not used, the last good one runs"
         )
+        words += in_force(now, lang)
         told[1:1] = [f"[red]{words}:[/]", *(f"[red]  {_plain(one.zh if zh else one.en)}[/]" for one in now.config)]
-    if age_s >= STALE_S:
+    if now.upgrade and (words := upgrade_words(now.upgrade, lang)):
+        told.insert(1, f"[{'yellow' if now.upgrade.state == 'trial' else 'red'}]{_plain(words)}[/]")
+    if old:
         age = (f"{age_s:.0f} 秒前" if zh else f"{age_s:.0f} s old") if age_s < math.inf else _BEFORE_BOOT[zh]
-        old = f"{age}的状态：代理可能已停止" if zh else f"{age}: the agent may have stopped"
-        told.append(f"[red]{old}[/]")
+        stopped = f"{age}的状态：代理可能已停止" if zh else f"{age}: the agent may have stopped"
+        told.append(f"[red]{stopped}[/]")
     _show(*told)
+
+
+_STATES = {
+    Availability.ONLINE: (Standing.MET, "green"),
+    Availability.OFFLINE: (Standing.NOT_MET, "red"),
+    Availability.UNKNOWN: (Standing.UNKNOWN, "yellow"),
+}
+
+
+def _failing_first(one: CameraStatus) -> tuple[int, bool]:
+    order = (Availability.OFFLINE, Availability.UNKNOWN, Availability.ONLINE)
+    return order.index(one.availability), one.picture.sound is not False
+
+
+def _state(one: CameraStatus, lang: str) -> str:
+    """With a sign, so that no colour is needed; a camera that is online with a bad picture is to be looked at."""
+    standing, colour = _STATES[one.availability]
+    if one.availability is Availability.ONLINE and one.picture.sound is False:
+        standing, colour = Standing.UNPROVEN, "yellow"
+    return f"[{colour}]{MARKS[standing]} {name(one.availability, lang)}[/]"
+
+
+def _colourless(markup: str) -> str:
+    from rich.text import Text
+
+    return _plain(Text.from_markup(markup).plain)
+
+
+def upgrade_words(last: UpgradeHealth, lang: str) -> str:
+    """What is to be said of the last upgrade; "" where all went well."""
+    at, zh = _when(last.at_ms / 1000), lang == "zh"
+    if last.state == "trial":
+        return (
+            f"{last.to} 自 {at} 起试运行；不如升级前，则自动恢复 {last.before}"
+            if zh
+            else f"{last.to} is on trial since {at}; where it does less well than {last.before}, that one comes back"
+        )
+    if last.state == "rolled_back":
+        return (
+            f"{last.to} 于 {at} 被退回，运行的是 {last.before}：{last.zh}"
+            if zh
+            else f"{last.to} was rolled back at {at}, {last.before} runs: {last.en}"
+        )
+    return ""
+
+
+def in_force(now: Status, lang: str) -> str:
+    """Since when the configuration that runs is in force, in brackets; "" where that is not known."""
+    if now.config_since_ms is None:
+        return ""
+    since, age = _when(now.config_since_ms / 1000), lasted(now.at_ms - now.config_since_ms, lang)
+    return f"（{since} 起生效，{age}）" if lang == "zh" else f" (in force since {since}, {age})"
 
 
 def _line(uplink: UplinkStatus, lang: str) -> str:
@@ -327,7 +387,8 @@ def causes(now: Status, lang: str) -> list[str]:
 
 def _reason(one: CameraStatus, lang: str) -> str:
     """Why the camera is not online. While its login is paused that is why, whatever a look without it met."""
-    parts = [name(one.reason, lang) if one.reason else ""]
+    rung = name(one.level, lang) if one.reason and one.level is not Rung.UNREACHABLE else ""  # else the reason says it
+    parts = [rung, name(one.reason, lang) if one.reason else ""]
     if one.login_refused:
         parts.append(_login(one.login_refused, lang))
     else:

@@ -131,6 +131,8 @@ class Slot:
 
     def _looked(self, look: Look) -> Changes:
         state, change = availability.step(self.state, look, self._policy, self._decodability)
+        seen = (state.availability, state.level, state.reason or "", ", in doubt" if state.hurry else "")
+        log.debug("%s: looked for %.1f s: %s %s %s%s", self.name, look.took_s, *seen, extra={"slot": self.name})
         return self._settle(state, change, look)
 
     def _unwatched(self, gap: Unwatched) -> Changes:
@@ -141,7 +143,9 @@ class Slot:
         """Recorded first, then settled: whoever reads `unsettled_since` before the journal never claims too much."""
         if change:
             where = self._session.transition(self.name, change) or "not recorded"
-            log.info("%s: %s -> %s %s [%s]", self.name, change.from_, change.to, change.reason or "", where)
+            about = {"slot": self.name, "reason": change.reason}
+            told = (self.name, change.from_, change.to, change.reason or "", where)
+            log.info("%s: %s -> %s %s [%s]", *told, extra=about)
             self.changed_at = change.at
             # across a change no two checks are in a row
             self._decodability = replace(self._decodability, doubted_since=None)
@@ -169,7 +173,8 @@ class Slot:
         state, changes = soundness.step(before.state, picture, self._policy)
         for one in changes:
             self._session.picture(self.name, one)
-            log.info("%s: picture fault %s %s", self.name, one.fault, "cleared" if one.to else "raised")
+            told = (self.name, one.fault, "cleared" if one.to else "raised")
+            log.info("%s: picture fault %s %s", *told, extra={"slot": self.name, "reason": one.fault})
         self.picture = PictureState(state=state, seen_at=picture.at, last=picture)
         if before.seen_at is None:
             self._changed.set()
@@ -268,7 +273,7 @@ def _tell(session: Session, camera: Camera, sighting: "Sighting", enrolled: Iden
         other = _who(sighting.device)
         session.identity_changed(camera.slot, _who(enrolled), other)
         told = "%s: another device stands at %s (%s); no login there until its identity is in the settings"
-        log.warning(told, camera.slot, camera.address, other)
+        log.warning(told, camera.slot, camera.address, other, extra={"slot": camera.slot})
     if sighting.rivals:
         session.conflict(camera.slot, _who(enrolled), sighting.rivals)
 

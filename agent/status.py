@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from agent import files
-from contract.messages import ClockHealth, HostHealth, Verdict
+from contract.messages import ClockHealth, HostHealth, UpgradeHealth, Verdict
 from contract.problems import Words
 from contract.vocabulary import Availability, Reason, Rung
 
@@ -132,6 +132,8 @@ class Status(Struct, frozen=True, kw_only=True):
 
     `config`: what is wrong with agent.yaml, in place of which the last good configuration runs.
 
+    `config_since_ms`: since when the one that runs is in force, UTC ms by the clock of then; null = not known.
+
     `at_ms`, `started_ms`: UTC ms as far as the box knows it; `at_boot_ms`: boot ms of `boot`, which never jumps.
     """
 
@@ -152,6 +154,9 @@ class Status(Struct, frozen=True, kw_only=True):
     discovery: DiscoveryStatus
     cameras: tuple[CameraStatus, ...]
     config: tuple[Words, ...] = ()
+    config_since_ms: int | None = None
+    upgrade: UpgradeHealth | None = None
+    """The last one; null where there was none."""
 
 
 def age_s(status: Status, boot: str, at_boot_ms: int) -> float:

@@ -19,11 +19,13 @@ from agent.clock import BoxClock
 from agent.files import write_atomically
 from agent.loop import Loop
 from agent.model import Look
+from agent.reload import Reload
 from agent.reporting import Reporter
 from agent.session import Session
 from agent.settings import Settings
 from agent.slots import Slots
 from agent.threads import Threads, describe, whereabouts
+from contract.vocabulary import Reason
 
 if TYPE_CHECKING:
     from agent.tell.uplink import Uplink
@@ -57,6 +59,7 @@ class Supervisor:
         uplink: "Uplink",
         threads: Threads,
         keeping: Sequence[Callable[[], None]],
+        reload: Reload,
     ) -> None:
         self._looks, self._reporter, self._uplink, self._session = looks, reporter, uplink, session
         self._keeping, self._clock, self._threads, self._notifier = keeping, clock, threads, Notifier()
@@ -69,19 +72,23 @@ class Supervisor:
         self._resting: dict[str, float] = {}
         """The parts that failed when they were tried last, and when they are tried again (monotonic s)."""
         self._unwritable = ""
+        self._reload = reload
 
     def run(self, stopping: threading.Event) -> None:
-        """Blocks until `stopping` is set."""
+        """Blocks until `stopping` is set, or there is a new configuration to be taken over."""
         self._notifier.say("READY=1")
-        while not stopping.wait(TICK_S):
+        while not stopping.wait(TICK_S) and not self._reload.wanted.is_set():
             self.round()
-        self._notifier.say("STOPPING=1", "STATUS=stopping")
+        if stopping.is_set():
+            self._notifier.say("STOPPING=1", "STATUS=stopping")
+        else:
+            self._notifier.say("RELOADING=1", "STATUS=taking over a new configuration")
 
     def round(self) -> None:
         """Do every part that is due. If one fails the others go on, but the watchdog is not told that we live."""
         asking = (self._each_second, self._give_up_stuck_looks)
         telling = (self._beat, self._publish_changes, self._show)
-        keeping = (*self._keeping, self._session.tend, self._checkpoint)
+        keeping = (*self._keeping, self._session.tend, self._checkpoint, self._read_again)
         done = [self._do(part) for part in (*asking, *telling, *keeping)]
         if all(done) and self._notifier.alive_due and self._progresses():
             self._notifier.alive()
@@ -115,7 +122,8 @@ class Supervisor:
     def _give_up_stuck_looks(self) -> None:
         for name, look in self._looks.items():
             if look.give_up_if_stuck():
-                log.warning("%s: the look hangs; reported as unknown until it ends", name)
+                about = {"slot": name, "reason": Reason.TIMED_OUT}
+                log.warning("%s: the look hangs; reported as unknown until it ends", name, extra=about)
                 self._changed.set()
 
     def _beat(self) -> None:
@@ -143,6 +151,12 @@ class Supervisor:
         if (now := monotonic()) >= self._checkpoint_due:
             self._session.checkpoint(self._reporter.unsettled)
             self._checkpoint_due = now + CHECKPOINT_S
+
+    def _read_again(self) -> None:
+        before = self._reload.problems
+        self._reload.tend()
+        if self._reload.problems is not before:
+            self._heartbeat_due = self._status_due = 0.0
 
     def _write_status(self) -> None:
         uplink = self._uplink

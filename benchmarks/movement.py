@@ -188,7 +188,8 @@ def run(name: str, seed: int) -> Run:
     with Canteen([spec(name, seed)]) as canteen, tempfile.TemporaryDirectory() as folder:
         unit = canteen.camera(name)
         camera = enrolled(unit)
-        ((_, told),) = ask_capabilities([camera], log_in={name}, auth={}, deadline_s=30.0)
+        (answer,) = ask_capabilities([camera], log_in={name}, auth={}, deadline_s=30.0)
+        told = answer.capabilities
         before, began = unit.mount.pose(unit.clock()), time.monotonic()
         movement = ptz.move(camera, told, max_away_s=AWAY_S, intent_file=Path(folder) / "moving.json")
         took_s, after = time.monotonic() - began, unit.mount.pose(unit.clock())

@@ -3,7 +3,7 @@
 Told offline, unknown and never heard of are three things, and stay apart.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from center.rate import Rules, local
@@ -11,9 +11,12 @@ from center.registry.tree import Tree
 from center.store import Reader
 from center.store.lists import AbsentRow, Move
 from center.zero import Clock
-from contract.vocabulary import Reason, name
+from contract.vocabulary import Reason, Rung, name
 
 STATES = ("offline", "unknown", "never_seen")
+BUCKETS = ("offline", "no_stream", "long", "fallen")
+"""Told offline; there, but without a stream (在线未推流); not online for LONG_MS; online once, not now."""
+LONG_MS = 3 * 86_400_000
 AT_ONCE = 200
 """Gateways whose past is read at a time."""
 CAUSES = {
@@ -30,7 +33,8 @@ CAUSES = {
 
 class Absent(NamedTuple):
     """`since_ms`: the first moment after it was last online; for one never seen, of its service. `cause`: a word of
-    CAUSES or of the contract's Reason, or one of a newer agent.
+    CAUSES or of the contract's Reason, or one of a newer agent. `level`: the rung that the look reached, "" where
+    that is not of now. `once`: it was online at any time that facts are kept of.
     """
 
     position: str
@@ -46,6 +50,19 @@ class Absent(NamedTuple):
     telephone: str
     gateway: str
     slot: str
+    level: str
+    once: bool
+
+    def lies_in(self, bucket: str, now_ms: int) -> bool:
+        """Of BUCKETS."""
+        match bucket:
+            case "no_stream":
+                return self.level in (Rung.REACHABLE, Rung.ANSWERS)
+            case "long":
+                return self.state != "never_seen" and now_ms - self.since_ms >= LONG_MS
+            case "fallen":
+                return self.once
+        return self.state == bucket
 
 
 def absent(reader: Reader, now_ms: int, rules: Rules, within: str = "") -> list[Absent]:
@@ -57,7 +74,7 @@ def absent(reader: Reader, now_ms: int, rules: Rules, within: str = "") -> list[
         if not within or within in tree.chain(row.region or "")
     ]
     told = [_told(row, now_ms - rules.dark_after_ms) for row in rows]
-    since = dict(_since(reader, [row for row, (state, _) in zip(rows, told, strict=True) if state != "never_seen"]))
+    since, once = _past(reader, [row for row, (state, _) in zip(rows, told, strict=True) if state != "never_seen"])
     found = [
         Absent(
             row.position,
@@ -73,6 +90,8 @@ def absent(reader: Reader, now_ms: int, rules: Rules, within: str = "") -> list[
             row.telephone or "",
             row.gateway or "",
             row.slot or "",
+            "" if cause in CAUSES and cause else row.level,
+            row.state == "online" or (row.gateway or "", row.slot or "") in once,
         )
         for row, (state, cause) in zip(rows, told, strict=True)
     ]
@@ -107,22 +126,30 @@ def _from(row: AbsentRow, cause: str, told_ms: int | None) -> int:
     return told_ms or row.received_ms or row.since_ms
 
 
-def _since(reader: Reader, rows: Sequence[AbsentRow]) -> Iterator[tuple[tuple[str, str], int]]:
-    """((gateway, slot), UTC ms) of the first word after the last "online", whatever restarts lie between."""
+Slot = tuple[str, str]
+"""(gateway, slot)."""
+
+
+def _past(reader: Reader, rows: Sequence[AbsentRow]) -> tuple[dict[Slot, int], set[Slot]]:
+    """UTC ms of the first word after the last "online", whatever restarts lie between; and those ever online."""
+    since: dict[Slot, int] = {}
+    once: set[Slot] = set()
     wanted = {(row.gateway or "", row.slot or "") for row in rows}
     gateways = sorted({gateway for gateway, _ in wanted})
     for i in range(0, len(gateways), AT_ONCE):
-        first = _first(reader.transitions(gateways[i : i + AT_ONCE]))
+        first = _first(reader.transitions(gateways[i : i + AT_ONCE]), once)
         moves = {key: move for key, move in first.items() if key in wanted}
         dated = reader.dating(sorted({(move.gateway, move.boot) for move in moves.values()}))
         clocks = {key: Clock(*of) for key, of in dated.items()}
         for key, move in moves.items():
             begin = next((b for b, _ in clocks[move.gateway, move.boot].spans(move.at, move.at + 1)), move.received_ms)
-            yield key, min(begin, move.received_ms)
+            since[key] = min(begin, move.received_ms)
+    return since, once
 
 
-def _first(moves: Iterable[Move]) -> dict[tuple[str, str], Move]:
-    first: dict[tuple[str, str], Move] = {}
+def _first(moves: Iterable[Move], once: set[Slot]) -> dict[Slot, Move]:
+    """Adds to `once` what was online."""
+    first: dict[Slot, Move] = {}
     seen: set[tuple[str, str, int]] = set()
     for move in moves:
         if (seq := (move.gateway, move.store, move.seq)) in seen:
@@ -130,6 +157,7 @@ def _first(moves: Iterable[Move]) -> dict[tuple[str, str], Move]:
         seen.add(seq)
         if move.state == "online":
             first.pop((move.gateway, move.slot), None)
+            once.add((move.gateway, move.slot))
         else:
             first.setdefault((move.gateway, move.slot), move)
     return first

@@ -5,8 +5,11 @@ What a command does must not be known here.
 
 import argparse
 import errno
+import ipaddress
 import os
+import re
 import time
+from contextlib import suppress
 from datetime import UTC, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -136,14 +139,18 @@ def broker_options(options: argparse.Namespace, client_id: str) -> Options:
         if file and not file.is_file():
             code = errno.EISDIR if file.exists() else errno.ENOENT
             raise unreadable(str(file), OSError(code, os.strerror(code)))
+    for one, other in (("password_file", "username"), ("cert", "key"), ("key", "cert"), ("cert", "ca")):
+        if getattr(options, one) and not getattr(options, other):
+            names = f"--{one}".replace("_", "-"), f"--{other}"
+            raise Misuse("{} goes with {}: give both".format(*names), "{} 须与 {} 同用".format(*names))
     tls = {"ca": options.ca, "certificate": options.cert, "key": options.key}
     return Options(host, port, client_id, options.username, options.password_file, **tls, others=tuple(others))
 
 
 def host_and_port(option: str, text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
+    host, _, port = text.rpartition(":")
     host = host.strip("[]")
-    if not colon or not port.isdecimal() or not 0 < int(port) < 65536 or not _can_be_asked(host):
+    if not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536 or not _can_be_asked(host):
         raise Misuse(
             f"{option} {text!r} is not HOST:PORT, such as 127.0.0.1:1883",
             f"{option} {text!r} 不是“主机:端口”，例如 127.0.0.1:1883",
@@ -151,11 +158,18 @@ def host_and_port(option: str, text: str) -> tuple[str, int]:
     return host, int(port)
 
 
+_LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_NAME = re.compile(rf"(?=.{{1,253}}$)({_LABEL}\.)*(?![0-9]+$){_LABEL}\.?")
+
+
 def _can_be_asked(host: str) -> bool:
+    """Whether it is an address or a name; one that ends in a number would be an address to a resolver."""
     try:
-        return bool(host.encode("idna"))
-    except UnicodeError:  # an empty label, or one of more than 63 characters
-        return False
+        return bool(ipaddress.ip_address(host))
+    except ValueError:
+        with suppress(UnicodeError):  # an empty label, or one of more than 63 characters
+            return bool(_NAME.fullmatch(host.encode("idna").decode("ascii")))
+    return False
 
 
 def no_month(text: object) -> Misuse:

@@ -9,7 +9,8 @@ from center.rate import Rules, local
 from center.registry.tree import Tree
 from center.store import Reader
 from center.store.lists import GatewayRow
-from contract.messages import BROKEN_JSON, ClockHealth, HostHealth
+from contract.messages import BROKEN_JSON, ClockHealth, ConfigHealth, HostHealth, ProgramHealth
+from contract.text import lasted, tidy
 from contract.vocabulary import ClockDoubt, name
 
 STATES = ("silent", "left", "never_seen", "alive", "revoked")
@@ -19,7 +20,7 @@ STATES = ("silent", "left", "never_seen", "alive", "revoked")
 class Box(NamedTuple):
     """`heard_ms`: its last sign of life, UTC, 0 for never. `waiting`: events that it has told of and the center lacks.
 
-    `clock`, `host`: what it told of itself last; None for never.
+    `clock`, `host`, `program`: what it told of itself last; None for never.
     """
 
     gateway: str
@@ -31,6 +32,12 @@ class Box(NamedTuple):
     waiting: int
     clock: ClockHealth | None
     host: HostHealth | None
+    program: ProgramHealth | None
+
+    @property
+    def mistaken(self) -> ConfigHealth | None:
+        """The configuration that it cannot use, in place of which its last good one runs."""
+        return self.program.config if self.program and self.program.config.mistakes else None
 
 
 def boxes(reader: Reader, now_ms: int, rules: Rules) -> list[Box]:
@@ -44,7 +51,8 @@ def _box(row: GatewayRow, tree: Tree, now_ms: int, rules: Rules) -> Box:
     place = tree[row.city].name if row.city in tree else row.city
     waiting = max(0, (row.seq_high or 0) - row.acked)
     state = _state(row, now_ms, rules)
-    health = _read(row.clock, ClockHealth), _read(row.host, HostHealth)
+    told = (row.clock, ClockHealth), (row.host, HostHealth), (row.program, ProgramHealth)
+    health = (_read(payload, kind) for payload, kind in told)
     return Box(row.gateway, row.city, place, state, row.heard_ms, row.version, waiting, *health)
 
 
@@ -91,13 +99,25 @@ def journal_words(box: Box, lang: str) -> str:
     return "-" if box.state == "never_seen" else "正常" if lang == "zh" else "fine"
 
 
+def config_words(config: ConfigHealth, now_ms: int, lang: str) -> str:
+    """What is wrong with the new one and where, and how long the last good one has been in force."""
+    more = config.mistakes - 1
+    if lang == "zh":
+        age = f"，已生效 {lasted(now_ms - config.since_ms, lang)}" if config.since_ms else ""
+        return f"新配置不可用，按上一份运行{age}：{tidy(config.zh)}" + (f"（另有 {more} 处）" if more else "")
+    age = f", in force for {lasted(now_ms - config.since_ms, lang)}" if config.since_ms else ""
+    return f"new configuration not used, the last good one runs{age}: {tidy(config.en)}" + (
+        f" ({more} more)" if more else ""
+    )
+
+
 def as_json(found: Sequence[Box]) -> list[dict[str, Any]]:
-    """[{gateway, city, place, state, heard (ISO 8601 or null), version, waiting, clock, host}]."""
+    """[{gateway, city, place, state, heard (ISO 8601 or null), version, waiting, clock, host, program}]."""
     listed = []
     for box in found:
         told = box._asdict()
         heard_ms = told.pop("heard_ms")
         heard = local(heard_ms).isoformat() if heard_ms else None
-        health = {"clock": msgspec.to_builtins(box.clock), "host": msgspec.to_builtins(box.host)}
+        health = {kind: msgspec.to_builtins(told[kind]) for kind in ("clock", "host", "program")}
         listed.append(told | {"heard": heard} | health)
     return listed

@@ -26,6 +26,7 @@ from center.commands import (
     retention,
     serve,
     spot_check,
+    standing,
     user,
     web,
 )
@@ -33,7 +34,7 @@ from center.days import command as days
 from center.registry import command as registry
 from contract import __version__
 from contract.answering import ended
-from contract.command_line import language, parser_of, wanted_lang
+from contract.command_line import language, papers, parser_of, wanted_lang
 from contract.language import saying
 from contract.problems import Language
 
@@ -48,6 +49,7 @@ COMMANDS = (
     bulletin,
     opinion,
     spot_check,
+    standing,
     order,
     quarantine,
     registry,
@@ -70,17 +72,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _typed(arguments: Sequence[str] | None, lang: Language) -> int:
-    options = _parser(lang).parse_args(arguments)
+    options = command_line(lang).parse_args(arguments)
     return int(options.act(options))
 
 
-def _parser(lang: str) -> argparse.ArgumentParser:
+def command_line(lang: str = "zh") -> argparse.ArgumentParser:
+    """All commands and their options."""
     say = saying(lang)
     parser = parser_of(
         "canteen-center", lang, "canteen-agent 的中心：接收与在线率", "Center of canteen-agent: intake and 在线率"
     )
-    version = say("显示版本并退出", "show the version and exit")
-    parser.add_argument("--version", action="version", version=f"canteen-center {__version__}", help=version)
+    papers(parser, lang, __version__)
+    parser.epilog = say(
+        "退出码：0 正常；1 发现问题；2 用法错误；130 被 Ctrl-C 中断",
+        "exit codes: 0 fine; 1 a problem was found; 2 misuse; 130 ended by Ctrl-C",
+    )
     bare = argparse.ArgumentParser(add_help=False)
     language(bare, lang)
     shared = argparse.ArgumentParser(add_help=False, parents=[bare])

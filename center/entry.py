@@ -3,7 +3,7 @@
 import sys
 
 from contract import __version__
-from contract.answering import ended, tell
+from contract.answering import INTERRUPTED, ended, tell
 from contract.command_line import wanted_lang
 from contract.language import saying
 
@@ -13,6 +13,8 @@ def main() -> int:
         return ended("canteen-center", _version, wanted_lang(None))
     try:
         from center.cli import main as run
+    except KeyboardInterrupt:  # it takes a second
+        return INTERRUPTED
     except ModuleNotFoundError as error:
         if str(error.name).partition(".")[0] in ("center", "contract"):
             raise

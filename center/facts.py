@@ -48,6 +48,7 @@ from contract.messages import (
     Heartbeat,
     HostHealth,
     Inventory,
+    ProgramHealth,
     Result,
     Will,
 )
@@ -266,7 +267,7 @@ class Facts:
         row = SessionRow(gateway, birth.session, heard_ms, now_ms)
         self._session(row._replace(version=tidy(birth.version), store=birth.store, boot=birth.boot))
         self.born.add((gateway, birth.session))
-        self._health(gateway, now_ms if heard_ms else 0, birth.clock, None)
+        self._health(gateway, now_ms if heard_ms else 0, clock=birth.clock)
         self.journals.give_up(gateway, birth.store, Gone(birth.oldest - 1, GONE, now_ms))
         self._acks[source.city, gateway, birth.store] = None
 
@@ -277,15 +278,15 @@ class Facts:
         one = stretch(beat, now_ms)
         self._beats[gateway].append(one)
         self._run((gateway, beat.store, beat.session, beat.boot), one.zero_ms, now_ms)
-        self._health(gateway, now_ms, beat.clock, beat.host)
+        self._health(gateway, now_ms, clock=beat.clock, host=beat.host, program=beat.program)
         if not self._is_born(gateway, beat.session):
             self._ask_for_birth(source, now_ms, REBIRTH_EVERY_MS)
         elif self.journals[gateway, beat.store].hole_before(beat.seq_high):
             self._ask_for_birth(source, now_ms, ANOTHER_REBIRTH_MS)
 
-    def _health(self, gateway: str, now_ms: int, clock: ClockHealth | None, host: HostHealth | None) -> None:
-        """The newest is kept; a birth that the broker had kept tells nothing new."""
-        for kind, told in (("clock", clock), ("host", host)):
+    def _health(self, gateway: str, now_ms: int, **health: ClockHealth | HostHealth | ProgramHealth | None) -> None:
+        """The newest of each kind is kept; a birth that the broker had kept tells nothing new."""
+        for kind, told in health.items():
             if told and now_ms:
                 self._documents.append(DocumentRow(gateway, kind, now_ms, msgspec.json.encode(told)))
 

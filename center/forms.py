@@ -16,6 +16,8 @@ from contract import answering
 from contract.text import COMPUTED
 
 BOM = "\ufeff"
+LOG = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+"""A line of a service's log, where the journal does not read it."""
 
 
 class Listing(NamedTuple):

@@ -74,7 +74,7 @@ def address(where: str) -> tuple[str, int]:
     host, _, port = where.rpartition(":")
     host = "127.0.0.1" if host == "localhost" else host.strip("[]")
     try:
-        fits = ipaddress.ip_address(host).is_loopback and port.isdecimal() and 0 <= int(port) < 65536
+        fits = ipaddress.ip_address(host).is_loopback and port.isascii() and port.isdecimal() and 0 <= int(port) < 65536
     except ValueError:
         fits = False
     if not fits:

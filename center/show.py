@@ -11,6 +11,7 @@ from center.rate import Count, local, percent
 from center.readings import NAMES, Name, Rule
 from center.report import Report, Row
 from contract.text import printable
+from contract.vocabulary import MARKS, Standing
 
 TEXTS = {
     "registered": ("应有点位", "registered"),
@@ -93,6 +94,13 @@ TEXTS = {
     "clock": ("时钟", "clock"),
     "disk": ("磁盘已用", "disk used"),
     "journal": ("日志", "journal"),
+    "configuration": ("配置", "configuration"),
+    "everywhere": ("全部", "all"),
+    "boxes": ("网关数", "gateways"),
+    "trial": ("试运行", "on trial"),
+    "kept": ("已通过", "passed"),
+    "rolled_back": ("被退回", "rolled back"),
+    "tried": ("被退回的版本", "tried"),
     "backed_up": ("已备份到 {0}：{1} MB，最后收到消息 {2}", "copied to {0}: {1} MB, last heard {2}"),
     "restored": ("已恢复 {0}：{1} MB，最后收到消息 {2}", "restored {0}: {1} MB, last heard {2}"),
     "kept_as": ("原数据库保留为 {0}", "the database of before is kept as {0}"),
@@ -164,17 +172,17 @@ TEXTS = {
     "SCORES": ("得分", "scores"),
     "SCORES_NOTHING": ("不得分", "scores 0"),
     "OPEN": ("未定", "open"),
-    "mark_met": ("√", "y"),
-    "mark_failed": ("×", "N"),
-    "mark_insufficient": ("?", "?"),
+    "mark_met": (MARKS[Standing.MET],) * 2,
+    "mark_failed": (MARKS[Standing.NOT_MET],) * 2,
+    "mark_insufficient": (MARKS[Standing.UNKNOWN],) * 2,
     "mark_nothing": ("无", "-"),
     "mark_not_due": ("·", "."),
     "mark_running": ("…", "~"),
     "mark_to_come": ("", ""),
     "mark_gone": ("删", "g"),
     "marks": (
-        "√ 达标  × 不达标  ? 证据不足（平台自身故障）  无 无考核对象  · 未到期限  … 未结束  删 原始记录已删除",
-        "y met  N failed  ? unclear (the center was away)  - nothing to assess  . not due  ~ running  g facts given up",
+        "✓ 达标  ✗ 不达标  ? 证据不足（平台自身故障）  无 无考核对象  · 未到期限  … 未结束  删 原始记录已删除",
+        "✓ met  ✗ failed  ? unclear (the center was away)  - nothing to assess  . not due  ~ running  g facts given up",
     ),
     "key": ("代码", "key"),
     "rows": ("行数", "rows"),
@@ -320,17 +328,6 @@ class Bar:
 
     def move(self, done: int, of: int) -> None:
         self._bar.update(self._task, completed=done, total=of)
-
-
-def lasted(ms: int, lang: str) -> str:
-    """A length of time for people: its two largest units, never rounded up."""
-    minutes = max(0, ms) // 60_000
-    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
-    if lang == "zh":
-        parts = (f"{days}天{hours}小时", f"{hours}小时{minutes}分", f"{minutes}分")
-    else:
-        parts = (f"{days} d {hours} h", f"{hours} h {minutes} min", f"{minutes} min")
-    return parts[0] if days else parts[1] if hours else parts[2]
 
 
 def minute(ms: int) -> str:

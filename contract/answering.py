@@ -3,17 +3,21 @@
 Every `main` goes through `ended`.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TextIO, TypeVar
 
+from contract import logs
 from contract.problems import ConfigError, Language, Told, Words, why
 from contract.text import visible
 
 T = TypeVar("T")
 MISUSE, INTERRUPTED = 2, 130
+_UNFIT = {errno.ENAMETOOLONG, errno.EACCES, errno.ELOOP, errno.ENOTDIR}
+"""A path that leads nowhere, whoever asks for it however often."""
 _UNWRITTEN = Words("the output cannot be written: {}", "无法输出：{}")
 
 
@@ -38,18 +42,21 @@ def ended(
         finally:
             _flush()
     except ConfigError as error:
-        tell(error.text(lang) if bare else f"{program}: {error.text(lang)}")
+        tell(error.text(lang) if bare else f"{program}: {error.text(lang)}", logs.ERROR)
         return unusable
     except Told as error:
-        tell(f"{program}: {error.text(lang)}")
+        tell(f"{program}: {error.text(lang)}", logs.ERROR)
         return MISUSE
     except BrokenPipeError:
         unwritten()
         return unread
-    except OSError:
-        if not (broken := unwritten()):
+    except OSError as error:
+        broken = unwritten()
+        if not broken and not (error.filename and error.errno in _UNFIT):
             raise
-        tell(f"{program}: {_UNWRITTEN.text(lang).format(why(broken).text(lang))}")
+        words = why(broken or error).text(lang)
+        said = _UNWRITTEN.text(lang).format(words) if broken else f"{os.fsdecode(error.filename)}: {words}"
+        tell(f"{program}: {said}", logs.ERROR)
         return MISUSE
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -57,11 +64,12 @@ def ended(
         sys.stdout, sys.stderr = kept
 
 
-def tell(text: str) -> None:
+def tell(text: str, priority: int = logs.WARNING) -> None:
     """To the person at the terminal, beside what a program reads. Where that cannot be written nobody can be told."""
     if sys.stderr:
+        shown = "\n".join(map(visible, text.split("\n")))
         with suppress(OSError):
-            sys.stderr.write("".join(f"{visible(line)}\n" for line in text.split("\n")))
+            sys.stderr.write(logs.marked(shown, priority) if logs.read_by_journal() else f"{shown}\n")
             sys.stderr.flush()
 
 

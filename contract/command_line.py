@@ -3,12 +3,19 @@
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NoReturn
 
+from contract import handbook
+from contract.answering import for_programs
 from contract.language import LANGUAGES, default_lang, saying
+from contract.problems import Told
 from contract.text import lines, visible
 
+MOST = 500
+"""Characters of a text that is typed."""
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Commands to a terminal; and halves of characters, which stand for bytes that are no UTF-8."""
 _EMPTY = "must not be empty"
 ERRORS = [
     (re.compile(pattern), chinese)
@@ -53,6 +60,29 @@ def language(parser: argparse.ArgumentParser, lang: str, default: Any = argparse
     parser.add_argument("--lang", choices=LANGUAGES, default=default, help=saying(lang)(zh, en))
 
 
+def papers(parser: argparse.ArgumentParser, lang: str, version: str) -> None:
+    """Options that print what else is made of the parser: its version, a manual page, completion for the shell."""
+    say = saying(lang)
+    for option, text, zh, en in (
+        ("--version", lambda: f"{parser.prog} {version}\n", "显示版本并退出", "show the version and exit"),
+        ("--manual", lambda: handbook.manual(parser, lang, version), "输出手册页（man）", "print a page for man"),
+        ("--completion", lambda: handbook.completion(parser), "输出 bash 的命令补全", "print completion for bash"),
+    ):
+        parser.add_argument(option, action=_Printed, text=text, help=say(zh, en))
+
+
+class _Printed(argparse.Action):
+    """Prints a text and ends."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, text: Callable[[], str], help: str) -> None:  # noqa: A002
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
+        self._text = text
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        for_programs(self._text())
+        parser.exit()
+
+
 class Parser(argparse.ArgumentParser):
     """Shows what was typed as it is, and not as commands to the terminal."""
 
@@ -60,10 +90,25 @@ class Parser(argparse.ArgumentParser):
         super().error(visible(message))
 
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
-        """An option that was typed and says nothing is a mistake: an empty variable of a script, for one."""
+        """An option that was typed and says nothing is a mistake: an empty variable of a script, for one.
+
+        So is a text that is no line of text: it would be kept, and shown to others.
+        """
         if action.option_strings and not all(text.strip() for text in arg_strings):
             raise argparse.ArgumentError(action, _EMPTY)
+        unfit = next(filter(_unfit, arg_strings), "") if action.type is None and action.nargs != argparse.PARSER else ""
+        if unfit:
+            name = action.option_strings[-1] if action.option_strings else action.metavar or action.dest
+            shown = visible(unfit[:MOST])
+            raise Told(
+                f"{name}: must be one line of at most {MOST} characters, in UTF-8, without control characters: {shown}",
+                f"{name}：应为一行 UTF-8 文本，最多 {MOST} 个字符，不含控制字符：{shown}",
+            )
         return super()._get_values(action, arg_strings)
+
+
+def _unfit(text: str) -> bool:
+    return len(text) > MOST or bool(_CONTROL.search(text))
 
 
 class Chinese(Parser):

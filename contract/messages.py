@@ -113,6 +113,41 @@ class HostHealth(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is wrong with the disk that the journal is on; "" = events are durable."""
 
 
+class ConfigHealth(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whether the configuration on the disk is the one that runs.
+
+    `mistakes`: how many it has, for which the last good one runs in its place; 0 = it runs. `en`, `zh`: the first, with
+    file, line and key. `since_ms`: since when the one that runs is in force, by the box's clock; 0 = not known.
+    """
+
+    mistakes: Annotated[int, Meta(ge=0)] = 0
+    en: Text = ""
+    zh: Text = ""
+    since_ms: UtcMs = 0
+
+
+class UpgradeHealth(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The last upgrade, from version `before` to version `to`.
+
+    `state`: "trial" while `to` runs and is compared with what `before` did, "kept" once it was as good, "rolled_back"
+    when `before` runs again; then why, in `en` and `zh`. `at_ms`: since when, by the box's clock.
+    """
+
+    state: Annotated[str, Meta(max_length=40)]
+    before: Annotated[str, Meta(max_length=80)]
+    to: Annotated[str, Meta(max_length=80)]
+    at_ms: UtcMs = 0
+    en: Text = ""
+    zh: Text = ""
+
+
+class ProgramHealth(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The agent's own state. `upgrade`: None = there was none since it was installed, or it cannot be read."""
+
+    config: ConfigHealth = ConfigHealth()
+    upgrade: UpgradeHealth | None = None
+
+
 class Heartbeat(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """I live, and I watched without interruption in [watching_since, settled_to).
 
@@ -132,6 +167,7 @@ class Heartbeat(Struct, frozen=True, kw_only=True, omit_defaults=True):
     unknown: tuple[Slot, ...] = ()
     clock: ClockHealth | None = None
     host: HostHealth | None = None
+    program: ProgramHealth | None = None
 
 
 # ---- up/ev: journaled events --------------------------------------------------------------------

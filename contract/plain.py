@@ -19,7 +19,13 @@ def open_plain(path: Path) -> BinaryIO:
         raise
 
 
+MOST = 64 * 1024 * 1024
+"""Bytes. What is larger is another file than was meant, and might be more than the memory of a box."""
+
+
 def read_plain(path: Path) -> bytes:
-    """All of it. Raises OSError as `open_plain` does."""
+    """All of it. Raises OSError as `open_plain` does: EFBIG for more than MOST."""
     with open_plain(path) as file:
+        if os.fstat(file.fileno()).st_size > MOST:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
         return file.read()

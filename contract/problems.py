@@ -41,6 +41,7 @@ _WHY = {
     errno.EEXIST: Words("there is a file of this name", "已有同名文件"),
     errno.ELOOP: Words("it is a link, or one that leads back to itself", "是符号链接，或链接指回自身"),
     errno.ENAMETOOLONG: Words("the name is too long", "文件名过长"),
+    errno.EFBIG: Words("it is far too large: is it the right file?", "文件过大，是不是选错了文件？"),
     errno.EROFS: Words("the disk can only be read", "磁盘为只读"),
     errno.ENOSPC: Words("the disk is full", "磁盘已满"),
     errno.EDQUOT: Words("the disk quota is used up", "磁盘配额已用完"),

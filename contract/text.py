@@ -69,3 +69,14 @@ def columns(text: str) -> int:
     import unicodedata  # a large table, for people alone: the daemon never asks for it
 
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def lasted(ms: int, lang: str) -> str:
+    """A length of time for people: its two largest units, never rounded up."""
+    minutes = max(0, ms) // 60_000
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if lang == "zh":
+        parts = (f"{days}天{hours}小时", f"{hours}小时{minutes}分", f"{minutes}分")
+    else:
+        parts = (f"{days} d {hours} h", f"{hours} h {minutes} min", f"{minutes} min")
+    return parts[0] if days else parts[1] if hours else parts[2]

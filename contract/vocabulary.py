@@ -56,6 +56,10 @@ class Standing(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+MARKS = {Standing.MET: "✓", Standing.NOT_MET: "✗", Standing.UNPROVEN: "△", Standing.UNKNOWN: "?"}
+"""The signs beside words everywhere, so that no colour is needed: in order, wrong, to look at, not known."""
+
+
 class Level(StrEnum):
     """How strong the evidence of a verdict is."""
 

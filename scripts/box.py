@@ -92,6 +92,7 @@ class Box:
                 self._pid = 0
         if self._process:
             self._process.wait(_STOP_S)
+        self._pid = 0
 
     def run(self, *command: str) -> str:
         """Both outputs of a command that root runs there."""

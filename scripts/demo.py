@@ -26,7 +26,7 @@ from rich.table import Table
 
 from contract.command_line import parser_of, wanted_lang
 from contract.language import saying
-from contract.vocabulary import Clause, Reason, Standing, name
+from contract.vocabulary import MARKS, Clause, Reason, Standing, name
 from scripts.past import DATABASE, DAYS
 from scripts.stage import GATEWAY, Canteen, Cast, Failed, free_port
 from simulator.faults import read_log
@@ -47,12 +47,8 @@ CAST = {
 """Persona -> kitchen zone, in Chinese and as it stands in the slot."""
 VICTIM = "cooking"
 PAST, PAGES, PAST_PAGES = "past", "pages", "past-pages"
-MARK = {
-    Standing.MET: "[green]✓[/]",
-    Standing.NOT_MET: "[red]✗[/]",
-    Standing.UNPROVEN: "[yellow]?[/]",
-    Standing.UNKNOWN: "[magenta]–[/]",
-}
+COLOURS = {Standing.MET: "green", Standing.NOT_MET: "red", Standing.UNPROVEN: "yellow", Standing.UNKNOWN: "magenta"}
+MARK = {standing: f"[{colour}]{MARKS[standing]}[/]" for standing, colour in COLOURS.items()}
 TEXT: dict[str, dict[str, Any]] = {
     "zh": {
         "title": "模拟食堂（{0}）",
@@ -65,9 +61,14 @@ TEXT: dict[str, dict[str, Any]] = {
         PAST_PAGES: "网页（重放的月份，链接只能用一次）：{0}",
         "off": "{0} 断电",
         "on": "{0} 恢复供电",
-        "legend": "✓ 符合  ✗ 不符合  ? 未证实  – 未知        Ctrl-C 结束",
+        "legend": "✓ 符合  ✗ 不符合  △ 未证实  ? 未知        Ctrl-C 结束",
         "ok": "通过：每台摄像机的判定均正确，中心的在线率与模拟器的记录一致（相差 {0} 毫秒，允许 {1} 毫秒）",
         "bad": "未通过：",
+        "judged": "{0}（{1}）：{2} 判为 {3}，应为 {4}",
+        "apart": "{0}：中心计在线 {1} 毫秒，模拟器的记录为 {2} 毫秒",
+        "ended": "{0} 意外结束：\n{1}",
+        PAST: "历史月份未能重放：\n{0}",
+        "kept": "已保留：{0}",
     },
     "en": {
         "title": "simulated canteen ({0})",
@@ -80,9 +81,14 @@ TEXT: dict[str, dict[str, Any]] = {
         PAST_PAGES: "pages (the month that was replayed; the link lets in once): {0}",
         "off": "{0} loses power",
         "on": "{0} has power again",
-        "legend": "✓ met  ✗ not met  ? unproven  – unknown        Ctrl-C ends",
+        "legend": "✓ met  ✗ not met  △ unproven  ? unknown        Ctrl-C ends",
         "ok": "passed: every camera judged right; center and simulator's log are {0} ms apart ({1} allowed)",
         "bad": "failed:",
+        "judged": "{0} ({1}): {2} is {3}, its persona demands {4}",
+        "apart": "{0}: the center says {1} ms online, the simulator's log {2} ms",
+        "ended": "the {0} ended:\n{1}",
+        PAST: "the past month could not be replayed:\n{0}",
+        "kept": "kept: {0}",
     },
 }
 
@@ -144,10 +150,12 @@ def pooled(rate: dict[str, Any]) -> Pooled:
 # ---- what is judged -----------------------------------------------------------------------------
 
 
-def complaints(canteen: Canteen, status: dict[str, Any], rate: dict[str, Any], at_ms: int) -> tuple[list[str], int]:
+def complaints(
+    canteen: Canteen, status: dict[str, Any], rate: dict[str, Any], at_ms: int, lang: str
+) -> tuple[list[str], int]:
     """Everything that is not as it must be, and the largest difference between center and simulator in ms."""
     found = [
-        f"{one.slot} ({one.persona}): {clause} is {got}, its persona demands {want}"
+        TEXT[lang]["judged"].format(one.slot, one.persona, clause, got, want)
         for one in canteen.cast
         for clause, want, got in judged(one, status)
         if want != got
@@ -160,7 +168,7 @@ def complaints(canteen: Canteen, status: dict[str, Any], rate: dict[str, Any], a
         told = rows[one.slot]["on_ms"]
         apart = max(apart, abs(told - truth))
         if abs(told - truth) > LOOK_S * 1000:
-            found.append(f"{one.slot}: the center says {told} ms online, the simulator's log {truth} ms")
+            found.append(TEXT[lang]["apart"].format(one.slot, told, truth))
     return found, apart
 
 
@@ -194,7 +202,8 @@ def play(canteen: Canteen, lang: str, seconds: float | None, console: Console) -
                     on_at = act(canteen, "none", text["on"], live, on_at, length, forever=seconds is None)
                 for title_, process in running.items():
                     if process.poll() is not None:
-                        raise Failed(f"the {title_} ended:\n{(canteen.folder / f'{title_}.log').read_text()[-2000:]}")
+                        said = (canteen.folder / f"{title_}.log").read_text()[-2000:]
+                        raise Failed(text["ended"].format(title_, said))
                 if past >= rate_due:
                     rate, rate_due = canteen.rate(), past + 3
                 if time.time() >= month_due:
@@ -202,7 +211,7 @@ def play(canteen: Canteen, lang: str, seconds: float | None, console: Console) -
                     running[PAGES] = stack.enter_context(served(canteen, PAGES, canteen.database))
                     unsaid.append(PAGES)
                 if month and month.poll() is not None:
-                    live.console.print(replayed(canteen, month), markup=False)
+                    live.console.print(replayed(canteen, month, lang), markup=False)
                     month = None
                     days = ("--days", str(canteen.folder / DAYS))
                     running[PAST_PAGES] = stack.enter_context(
@@ -216,7 +225,7 @@ def play(canteen: Canteen, lang: str, seconds: float | None, console: Console) -
                 time.sleep(0.5)
         code = end(canteen, lang, running, console, title)
         if month:
-            console.print(replayed(canteen, month), markup=False)
+            console.print(replayed(canteen, month, lang), markup=False)
         return code
 
 
@@ -238,12 +247,12 @@ def link(canteen: Canteen, title: str) -> str:
     return told[0] if told[1] and told[0].startswith("http://") else ""
 
 
-def replayed(canteen: Canteen, month: subprocess.Popen[bytes]) -> str:
+def replayed(canteen: Canteen, month: subprocess.Popen[bytes], lang: str) -> str:
     """What it printed, once it has ended. Raises Failed."""
     wrong = month.wait()
     told = (canteen.folder / f"{PAST}.log").read_text()
     if wrong:
-        raise Failed(f"the past month could not be replayed:\n{told[-2000:]}")
+        raise Failed(TEXT[lang][PAST].format(told[-2000:]))
     return told
 
 
@@ -262,7 +271,7 @@ def end(canteen: Canteen, lang: str, running: dict[str, subprocess.Popen[bytes]]
     time.sleep(1.5)
     rate = canteen.rate(at_ms)
     console.print(table(canteen, lang, status, rate, title))
-    found, apart = complaints(canteen, status, rate, at_ms)
+    found, apart = complaints(canteen, status, rate, at_ms, lang)
     if not found:
         console.print(TEXT[lang]["ok"].format(apart, LOOK_S * 1000), style="green")
         return 0
@@ -309,7 +318,7 @@ def main() -> int:
         return 130
     finally:
         if arguments.keep:
-            print(f"kept: {folder}", file=sys.stderr)
+            print(TEXT[arguments.lang]["kept"].format(folder), file=sys.stderr)
         else:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -11,16 +11,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from scripts import page
+from scripts import broken, page
 from scripts.box import USER, Box, Typed, debootstrap
 from scripts.site import UPLINK, Site
 from scripts.surroundings import BROKER, CAMERAS, GATEWAY, Surroundings
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_S = 300
+TRIAL_S = 60
+"""Of the upgrade that fails, instead of 15 minutes."""
 MAY_FIND = ("canteen-agent inspect", "canteen-agent status", "canteen-agent doctor")
 """Commands that end with 1 when they found something to say; it is looked at, not their code."""
 RESIDUE = re.compile(
@@ -105,6 +108,8 @@ class Trial:
                 _say(f"ACKNOWLEDGED after {(time.monotonic() - began) / 60:.1f} minutes of commands")
                 self._running()
         self._survives_a_bad_file()
+        if not self.offline:  # its wheel is the one that was bundled
+            self._survives_a_bad_version()
         if not self.deb:
             self._install_again()
         for command in uninstall:
@@ -194,7 +199,7 @@ class Trial:
 
     def _running(self) -> None:
         """The unit as systemd runs it: who it is, what its files may, and that the group can ask."""
-        pid = self.box.run("systemctl", "show", "canteen-agent", "-P", "MainPID").strip()
+        pid = self._pid()
         status = self.box.run("cat", f"/proc/{pid}/status")
         memory = re.search(r"VmRSS:\s+(\d+)", status)
         _say(f"the service: pid {pid}, {int(memory[1]) // 1024 if memory else 0} MB resident")
@@ -217,12 +222,63 @@ class Trial:
     def _survives_a_bad_file(self) -> None:
         """Not on the page as commands, but promised there: a bad file stops nothing and is told with its line."""
         self._type("echo 'lokk: 3' | sudo tee -a /etc/canteen-agent/agent.yaml >/dev/null")
+        self._type("sudo systemctl reload canteen-agent")
+        self._until(lambda: "agent.yaml:9: lokk" in self._status(), "the status tells of the bad file")
         self._type("sudo systemctl restart canteen-agent")
         self._type("sudo systemctl is-active canteen-agent")
-        told = self._type("sudo canteen-agent status").said
-        if "agent.yaml:9: lokk" not in told:
+        if "agent.yaml:9: lokk" not in self._type("sudo canteen-agent status").said:
             raise Failed("the status does not tell of the bad file")
-        self._type("sudo sed -i '$d' /etc/canteen-agent/agent.yaml && sudo systemctl restart canteen-agent")
+        pid = self._pid()
+        self._type("sudo sed -i '$d' /etc/canteen-agent/agent.yaml && sudo systemctl reload canteen-agent")
+        self._until(
+            lambda: "lokk" not in self._status() and "待确认事件 0" in self._status(), "the good file is taken over"
+        )
+        if self._pid() != pid:
+            raise Failed("a reload has changed the PID")
+
+    def _survives_a_bad_version(self) -> None:
+        """Nor this: a version that sees no camera is rolled back by itself, over a power cut, and says why."""
+        before, began = self.box.run("readlink", "/opt/canteen-agent/current"), time.monotonic()
+        self._type(self._bad_version())
+        self._until(lambda: "试运行" in self._status(), "the status tells of the trial")
+        _say("power off, power on")
+        self.box.stop()
+        self.box.start()
+        why = "升级前在线，现在不在线：cook-1"
+        self._until(lambda: why in self._status().replace("\n", ""), "the version before is back")
+        self._acknowledged()
+        if self.box.run("readlink", "/opt/canteen-agent/current") != before:
+            raise Failed("another version runs than before")
+        _say(f"ROLLED BACK after {(time.monotonic() - began) / 60:.1f} minutes")
+        told = self.around.versions()
+        if [(one["gateway"], one["to"], why in one["zh"]) for one in told["rolled_back"]] != [
+            (GATEWAY, broken.NEXT, True)
+        ]:
+            raise Failed(f"the center does not say that it was rolled back, and why: {told}")
+        print(self.box.run("journalctl", "-u", "canteen-agent-upgrade", "--no-pager", "-n", "12"))
+
+    def _bad_version(self) -> str:
+        """The command that installs it."""
+        home = self.box.root / "home" / USER
+        if self.deb:
+            shutil.move(broken.package(self.deb, self.folder), home / "broken.deb")
+            return f"sudo CANTEEN_TRIAL_S={TRIAL_S} apt-get -q install -y ~/broken.deb"
+        shutil.copytree(home / "canteen-agent", home / "broken", symlinks=True)
+        broken.spoil(home / "broken")
+        return f"cd ~/broken && sudo CANTEEN_TRIAL_S={TRIAL_S} ./scripts/install"
+
+    def _pid(self) -> str:
+        return self.box.run("systemctl", "show", "canteen-agent", "-P", "MainPID").strip()
+
+    def _status(self) -> str:
+        return self.box.type("sudo canteen-agent status").said
+
+    def _until(self, seen: Callable[[], bool], what: str) -> None:
+        end = time.monotonic() + PATIENCE_S
+        while not seen():
+            if time.monotonic() > end:
+                raise Failed(f"not seen: {what}: {self._status()}\n{self.box.run('journalctl', '-n', '40')}")
+            time.sleep(2)
 
     def _install_again(self) -> None:
         began = time.monotonic()

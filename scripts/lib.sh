@@ -4,7 +4,8 @@ set -euo pipefail
 self=$(readlink -f "$0")
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
-export LC_ALL="${LC_ALL:-C.UTF-8}"
+# UTF-8 and one order of sorting, whatever the locale is; the language of messages stays that of who calls (LANG).
+[ -n "${LC_ALL:-}" ] || export LC_CTYPE=C.UTF-8 LC_COLLATE=C.UTF-8
 venv="$root/.venv"
 
 # --help of any script: the comment it begins with, or what its program says where that is installed; nothing is done.
@@ -20,6 +21,14 @@ for argument in "$@"; do
 done
 
 say() { printf '%s\n' "$*" >&2; }
+
+# words CHINESE ENGLISH : the one that the locale asks for, as contract/language.py has it.
+words() {
+    case ${LC_ALL:-${LC_MESSAGES:-${LANG:-}}} in
+    en*) printf '%s' "$2" ;;
+    *) printf '%s' "$1" ;;
+    esac
+}
 
 fail() {
     say "error: $1"
@@ -57,10 +66,10 @@ apt_install() {
         fail "missing: $* - and this is not Debian or Ubuntu, so it cannot be installed here" "install it by hand, then run this again"
     [ "$(id -u)" = 0 ] || command -v sudo >/dev/null ||
         fail "missing: $* - installing needs root or sudo" "ask an administrator to run: apt-get install $*"
-    [ -n "${lists_read:-}" ] || quietly "Reading the package lists" as_root apt-get update -q ||
+    [ -n "${lists_read:-}" ] || quietly "$(words 读取软件源 "Reading the package lists")" as_root apt-get update -q ||
         fail "the Debian package lists cannot be read" "check the network and /etc/apt/sources.list"
     lists_read=yes
-    quietly "Installing $*" as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" ||
+    quietly "$(words "安装 $*" "Installing $*")" as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" ||
         fail "apt-get could not install: $*" "see the lines above"
 }
 
@@ -126,7 +135,8 @@ ensure_venv() {
     "$python" -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
     rm -f "$venv/.ready"
     [ -x "$venv/bin/python" ] && suits "$venv/bin/python" || { rm -rf "$venv" && "$python" -m venv "$venv"; }
-    quietly "Installing the Python packages into .venv (a few minutes the first time)" install_dev ||
+    quietly "$(words "在 .venv 中安装 Python 软件包（首次需几分钟）" \
+        "Installing the Python packages into .venv (a few minutes the first time)")" install_dev ||
         fail "pip could not install the packages" "see the lines above; the package index must be reachable"
     printf '%s' "$want" >"$venv/.ready"
 }

@@ -140,9 +140,11 @@ class Canteen:
 
     @contextmanager
     def process(self, title: str, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+        """One that ends with us, even where we are killed: nothing of a demonstration is left running."""
         log = self.folder / f"{title}.log"
+        bound = ("setpriv", "--pdeathsig", "TERM", *command)
         with log.open("wb") as out:
-            started = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+            started = subprocess.Popen(bound, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
         try:
             yield started
         finally:

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from contract.shipped import FOLDER
 from scripts.site import UPLINK, Site
@@ -154,6 +155,11 @@ class Surroundings:
         file.write_text("city,county,unit,kind,zone,slot,gateway,accepted_at\n" + "".join(rows), encoding="utf-8")
         words = ["registry", "import", str(file), "--database", str(self.database)]
         subprocess.run([tool("canteen-center"), *words], check=True, stdout=subprocess.DEVNULL)
+
+    def versions(self) -> Any:
+        """What `gateways --versions` says."""
+        words = [tool("canteen-center"), "gateways", "--versions", "--database", str(self.database), "--json"]
+        return json.loads(subprocess.run(words, capture_output=True, text=True, check=False).stdout)
 
     def agrees(self) -> bool:
         words = [tool("canteen-center"), "rate", "--database", str(self.database), "--level", "slot", "--json"]

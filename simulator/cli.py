@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _typed(arguments: Sequence[str] | None) -> int:
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     try:
         return int(options.act(options))
     except ValueError as error:
@@ -47,7 +47,7 @@ def _typed(arguments: Sequence[str] | None) -> int:
         raise Told(*both(f"{error.filename}: {why(error).en}" if error.filename else str(error))) from error
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
     parser = Parser(prog="canteen-sim", description="A canteen in a box: simulated ONVIF cameras.")
     parser.add_argument("--version", action="version", version=f"canteen-sim {__version__}")
     acts = parser.add_subparsers(required=True)

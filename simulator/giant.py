@@ -14,13 +14,13 @@ _MACROBLOCK = "00100" + "1" + "1" + "1"
 """Intra 16x16 predicted from the mean, chroma from the mean, no change of the quantiser, no coefficient."""
 
 
-def _ue(value: int) -> str:
+def ue(value: int) -> str:
     """Exp-Golomb code (9.1)."""
     bits = f"{value + 1:b}"
     return "0" * (len(bits) - 1) + bits
 
 
-def _nal(head: int, bits: str) -> bytes:
+def nal(head: int, bits: str) -> bytes:
     """A NAL unit with its stop bit and emulation prevention (7.4.1)."""
     bits += "1"
     bits += "0" * (-len(bits) % 8)
@@ -31,16 +31,16 @@ def _nal(head: int, bits: str) -> bytes:
 @cache
 def parameter_sets() -> tuple[bytes, bytes]:
     """SPS (Baseline, level 6.2, picture order type 2) and PPS (CAVLC)."""
-    size = _ue(_BLOCKS - 1) + _ue(_BLOCKS - 1)
-    sps = f"{66:08b}" + f"{0:08b}" + f"{62:08b}" + _ue(0) + _ue(0) + _ue(2) + _ue(1) + "0" + size + "1100"
-    pps = _ue(0) + _ue(0) + "00" + _ue(0) + _ue(0) + _ue(0) + "000" + _ue(0) + _ue(0) + _ue(0) + "100"
-    return _nal(0x67, sps), _nal(0x68, pps)
+    size = ue(_BLOCKS - 1) + ue(_BLOCKS - 1)
+    sps = f"{66:08b}" + f"{0:08b}" + f"{62:08b}" + ue(0) + ue(0) + ue(2) + ue(1) + "0" + size + "1100"
+    pps = ue(0) + ue(0) + "00" + ue(0) + ue(0) + ue(0) + "000" + ue(0) + ue(0) + ue(0) + "100"
+    return nal(0x67, sps), nal(0x68, pps)
 
 
 def nals() -> tuple[bytes, ...]:
     """The NAL units of one key picture, its parameter sets first."""
-    head = _ue(0) + _ue(7) + _ue(0) + "0000" + _ue(0) + "00" + _ue(0) + _ue(1)
-    return (*parameter_sets(), _nal(0x65, head + _MACROBLOCK * _BLOCKS**2))
+    head = ue(0) + ue(7) + ue(0) + "0000" + ue(0) + "00" + ue(0) + ue(1)
+    return (*parameter_sets(), nal(0x65, head + _MACROBLOCK * _BLOCKS**2))
 
 
 @cache

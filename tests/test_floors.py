@@ -28,6 +28,8 @@ FLOORS = {
     "examine": 3,
     "status": 3,
     "clock": 3,
+    "reload": 3,
+    "upgrade": 3,
     "loop": 3,
     "records": 3,
     "slot": 4,

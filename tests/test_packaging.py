@@ -35,7 +35,22 @@ def test_the_wheel_brings_no_package_but_ours(wheel):
     """Whatever else is installed beside it: the wheel holds agent, center, contract, simulator and no other name."""
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.split("/")[0] for name in archive.namelist()}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"agent", "center", "contract", "simulator"}
+    ours = {top for top in tops if not top.endswith((".dist-info", ".data"))}
+    assert ours == {"agent", "center", "contract", "simulator"}
+
+
+def test_the_documents_travel_with_the_wheel(wheel):
+    """As the units' Documentation= has them: below share/doc of wherever it is installed."""
+    with zipfile.ZipFile(wheel) as archive:
+        (data,) = {name.split("/")[0] for name in archive.namelist() if ".data/" in name}
+        docs = {
+            n.partition("/share/doc/canteen-agent/")[2] for n in archive.namelist() if n.startswith(f"{data}/data/")
+        }
+    assert docs == {str(one.relative_to(ROOT / "docs")) for one in (ROOT / "docs").rglob("*") if one.is_file()}
+    for unit in (ROOT / "systemd").glob("*.service"):
+        told = re.findall(r"file:/opt/[\w-]+/current/share/doc/canteen-agent/(\S+)", unit.read_text())
+        assert told, unit.name
+        assert docs.issuperset(told), unit.name
 
 
 def test_the_wheel_carries_each_file_of_config(wheel):

@@ -1,10 +1,14 @@
 """What the scripts say of themselves."""
 
 import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = sorted(
@@ -40,3 +44,24 @@ def test_the_demonstration_speaks_chinese_too() -> None:
         )
         assert done.returncode == 2
         assert said in done.stderr
+
+
+STAGED = """
+import sys, time
+from pathlib import Path
+from scripts.stage import Canteen
+stage = Canteen(Path(sys.argv[1]), [], accepted_after_s=1)
+with stage.process("sleeper", "sleep", "1000") as started:
+    print(started.pid, flush=True)
+    time.sleep(1000)
+"""
+
+
+def test_a_demonstration_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
+    """What it has started ends with it: broker, simulator, agent and center."""
+    with subprocess.Popen([sys.executable, "-c", STAGED, tmp_path], stdout=subprocess.PIPE, cwd=ROOT) as demo:
+        assert demo.stdout
+        child = Path("/proc", demo.stdout.readline().decode().strip())
+        until(lambda: (child / "comm").read_text() == "sleep\n")
+        demo.send_signal(signal.SIGKILL)
+    until(lambda: not child.exists() or "State:\tZ" in (child / "status").read_text())

@@ -9,11 +9,14 @@ import pytest
 FOLDER = Path(__file__).resolve().parent.parent / "systemd"
 UNIT, CENTER = FOLDER / "canteen-agent.service", FOLDER / "canteen-center.service"
 WEB, MESSAGES = FOLDER / "canteen-center-web.service", FOLDER / "canteen-center-messages.service"
-RENEWAL = FOLDER / "canteen-center-renewal.service"
+RENEWAL, UPGRADE = FOLDER / "canteen-center-renewal.service", FOLDER / "canteen-agent-upgrade.service"
 pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
 
-@pytest.fixture(params=[UNIT, CENTER, WEB, MESSAGES, RENEWAL], ids=["agent", "center", "web", "messages", "renewal"])
+@pytest.fixture(
+    params=[UNIT, UPGRADE, CENTER, WEB, MESSAGES, RENEWAL],
+    ids=["agent", "upgrade", "center", "web", "messages", "renewal"],
+)
 def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The unit with a program that exists on this machine, for systemd checks that it does."""
     lines = request.param.read_text().replace("\\\n", " ").splitlines()
@@ -65,3 +68,8 @@ def test_an_unusable_configuration_is_not_tried_for_ever() -> None:
     from agent.cli import EX_CONFIG
 
     assert f"RestartPreventExitStatus={EX_CONFIG}" in UNIT.read_text().splitlines()
+
+
+def test_a_new_configuration_is_taken_over_by_a_signal() -> None:
+    """`systemctl reload` sends what the agent reads its configuration again for."""
+    assert "ExecReload=/bin/kill -HUP $MAINPID" in UNIT.read_text().splitlines()

@@ -4,7 +4,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 
 from agent.acceptance.markup import Html, between, foreign, join, rows, tag
-from agent.acceptance.phrases import MARKS, Words
+from agent.acceptance.phrases import Words
 from agent.acceptance.proofs import basis
 from agent.acceptance.remarks import remarks
 from agent.acceptance.tasks import Inspection, advice
@@ -12,7 +12,7 @@ from agent.model import Camera, Evidence, NotSeen, Seen
 from contract.messages import Verdict
 from contract.policy import Policy
 from contract.text import tidy
-from contract.vocabulary import Availability, Clause, Reason, Rung, Standing, name
+from contract.vocabulary import MARKS, Availability, Clause, Reason, Rung, Standing, name
 
 MAX_JPEG_BYTES = 256 * 1024
 _JPEG = b"\xff\xd8\xff"

@@ -4,9 +4,6 @@ from msgspec import Struct
 
 from contract.vocabulary import Standing
 
-MARKS = {Standing.MET: "✓", Standing.NOT_MET: "✗", Standing.UNPROVEN: "△", Standing.UNKNOWN: "?"}
-"""A sign beside the word, so that no colour is needed."""
-
 
 class Words(Struct, frozen=True, kw_only=True):
     """The fixed words of the report in one language."""

@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from agent.acceptance.phrases import MARKS
 from contract.problems import Words, both
-from contract.vocabulary import Standing
+from contract.vocabulary import MARKS, Standing
 
 NOTHING = both("")
 

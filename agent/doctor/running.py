@@ -11,13 +11,16 @@ from agent import __version__, state_lock, status
 from agent.ask.attempt import boot_ms
 from agent.ask.box.clocks import boot_id
 from agent.doctor.rows import Area, Result, Row
-from agent.show import STALE_S
+from agent.show import STALE_S, in_force, upgrade_words
 from agent.status import Status
 from contract.messages import BROKEN_JSON
 from contract.problems import Words, both
 
 _START = Words("start it: sudo systemctl enable --now canteen-agent", "启动：sudo systemctl enable --now canteen-agent")
 _RESTART = Words("restart it: sudo systemctl restart canteen-agent", "重启：sudo systemctl restart canteen-agent")
+_RELOAD = Words(
+    "have it taken over: sudo systemctl reload canteen-agent", "使其生效：sudo systemctl reload canteen-agent"
+)
 _RIGHTS = Words("run this with sudo", "请用 sudo 运行")
 _WHAT = Words("", "")
 
@@ -72,7 +75,7 @@ def rows(running: Running, config: Path) -> list[Row]:
             f"在运行（PID {running.pid}），但 {old.zh} 没有写状态",
         )
         return [_row(Result.WRONG, stuck, _RESTART)]
-    found = [*_configuration(now, config)]
+    found = [*_configuration(now, config), *_upgrade(now)]
     if now.version != __version__:
         other = Words(
             f"version {now.version} runs, {__version__} is installed", f"运行的是 {now.version}，装的是 {__version__}"
@@ -83,13 +86,25 @@ def rows(running: Running, config: Path) -> list[Row]:
     return [_row(Result.FINE, Words(f"runs, PID {running.pid}", f"正在运行，PID {running.pid}"))]
 
 
+def _upgrade(now: Status) -> list[Row]:
+    if not now.upgrade or not (words := Words(*(upgrade_words(now.upgrade, lang) for lang in ("en", "zh")))).en:
+        return []
+    wait = now.upgrade.state == "trial"
+    again = "sudo /opt/canteen-agent/upgrade forget"
+    try_again = Words(f"to allow it once more: {again}", f"允许再试一次：{again}")
+    todo = Words("wait for its end", "请等待结束") if wait else try_again
+    return [_row(Result.WARNING, words, todo)]
+
+
 def _configuration(now: Status, config: Path) -> list[Row]:
     if now.config:
         bad = Words(
-            f"the new configuration is not used, the last good one runs: {now.config[0].en}",
-            f"新配置不可用，正按上一份可用的配置运行：{now.config[0].zh}",
+            f"the new configuration is not used, the last good one runs{in_force(now, 'en')}: {now.config[0].en}",
+            f"新配置不可用，正按上一份可用的配置运行{in_force(now, 'zh')}：{now.config[0].zh}",
         )
-        mend = Words("mend it, then restart the agent", "改正后重启程序")
+        mend = Words(
+            "mend it, then: sudo systemctl reload canteen-agent", "改正后：sudo systemctl reload canteen-agent"
+        )
         return [_row(Result.WRONG, bad, mend)]
     try:
         changed_ms = config.stat().st_mtime * 1000
@@ -97,7 +112,7 @@ def _configuration(now: Status, config: Path) -> list[Row]:
         return []
     if now.started_ms < changed_ms < time.time() * 1000:
         return [
-            _row(Result.WARNING, Words("the configuration was changed after its start", "启动后配置有改动"), _RESTART)
+            _row(Result.WARNING, Words("the configuration was changed after its start", "启动后配置有改动"), _RELOAD)
         ]
     return []
 

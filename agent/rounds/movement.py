@@ -86,10 +86,10 @@ class MovementTask(Round):
             )
         away = ptz.away(file)
         for name in back:
-            log.warning("%s: a movement was interrupted; the camera was put back", name)
+            log.warning("%s: a movement was interrupted; the camera was put back", name, extra={"slot": name})
             self._session.fault("a movement was interrupted; the camera was put back", name)
         for name in sorted(away.difference(self._away)):
-            log.warning("%s: a movement was interrupted; the camera is not back yet", name)
+            log.warning("%s: a movement was interrupted; the camera is not back yet", name, extra={"slot": name})
             told = "a movement was interrupted; the camera could not be put back yet"
             self._session.view_not_restored(name, told)
         self._away = away
@@ -133,7 +133,7 @@ class MovementTask(Round):
 
     def _move(self, slot: Slot, now_s: float) -> None:
         name, camera = slot.name, slot.camera
-        log.info("%s: moving it to see what it can do", name)
+        log.info("%s: moving it to see what it can do", name, extra={"slot": name})
         with self._slots.spared(name):
             (examined,) = examine(
                 [self._learnt.identified(camera)],
@@ -149,7 +149,7 @@ class MovementTask(Round):
         slot.learn(evidence.capabilities)
         slot.apply(evidence)
         if not evidence.movement.restored:
-            log.warning("%s: after the movement the view is not what it was", name)
+            log.warning("%s: after the movement the view is not what it was", name, extra={"slot": name})
             told = "after the movement the view is not what it was; turn the camera back by hand"
             self._session.view_not_restored(name, told)
         slot.apply(evidence.movement)

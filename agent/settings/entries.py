@@ -44,9 +44,12 @@ _THIS_NETWORK = ipaddress.IPv4Network("0.0.0.0/8")  # RFC 1122, 3.2.1.3
 
 def _subnet(text: str) -> str:
     try:
-        return str(ipaddress.IPv4Network(text, strict=False))
+        network = ipaddress.IPv4Network(text, strict=False)
     except ValueError:
         raise Unfit("subnet") from None
+    if network.is_multicast or network.is_reserved:
+        raise Unfit("subnet")
+    return str(network)
 
 
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -168,6 +171,7 @@ class BrokerEntry(Struct, frozen=True, kw_only=True):
     """One address of the MQTT broker."""
 
     host: Host
+    """A name, or an address."""
     port: Port = 8883
     """TCP port."""
     tls: TlsEntry | None = None
@@ -209,6 +213,7 @@ class PictureEntry(Struct, frozen=True, kw_only=True):
     """What each camera's picture looks like: decoded, measured and thrown away."""
 
     enabled: bool = True
+    """Whether it is checked at all."""
     interval: Annotated[Duration, Meta(ge=10)] = 300.0
     """Seconds from one round to the next."""
     deadline: Annotated[Duration, Meta(ge=5)] = 60.0
@@ -219,6 +224,7 @@ class MovementEntry(Struct, frozen=True, kw_only=True):
     """Proof by action: a camera with motors is turned, zoomed and focused, watched by its picture, and put back."""
 
     enabled: bool = False
+    """Whether cameras are moved: people see and hear it, so tell the canteen first."""
     window: DailyWindow = Window(2 * 3600, 4 * 3600)
     """Shanghai time; no movement begins that could not end in it."""
     interval: Annotated[Duration, Meta(ge=86400)] = 2592000.0
@@ -233,6 +239,7 @@ class DiscoveryEntry(Struct, frozen=True, kw_only=True):
     """Looking for cameras by WS-Discovery."""
 
     enabled: bool = True
+    """Whether they are looked for: one that got another address is found so."""
     interfaces: tuple[Interface, ...] = ()
     """Names or addresses; empty = every suitable one."""
     subnets: tuple[Subnet, ...] = ()
@@ -255,23 +262,29 @@ class CredentialEntry(Struct, frozen=True, kw_only=True):
     """A login that cameras refer to by name."""
 
     user: Annotated[Text, Meta(min_length=1)]
+    """Its name at the camera; one that may only read is best."""
     password: Password
+    """Where its password is kept."""
 
 
 class IdentityEntry(Struct, frozen=True, kw_only=True):
     """Who the device is, as far as known; "" = not known."""
 
     mac: Mac = ""
+    """Of the network interface."""
     epr: Text = ""
     """WS-Discovery endpoint reference, such as urn:uuid:…"""
     serial: Text = ""
+    """As the device tells it."""
 
 
 class RecorderEntry(Struct, frozen=True, kw_only=True):
     """The channel of a recorder that shows the same camera: a witness where the camera itself has no room for us."""
 
     address: Address
+    """Of the recorder, not of the camera."""
     rtsp_port: Port = 554
+    """TCP port."""
     stream_path: Annotated[UrlPath, Meta(min_length=1)]
     """Path and query of the channel's RTSP URL."""
     credentials: Label | None = None
@@ -284,16 +297,23 @@ class CameraEntry(Struct, frozen=True, kw_only=True):
     slot: Annotated[Slot, form(_NAME)]
     """Id of the position in the center's registry."""
     address: Address
+    """Where it stands now; the enrolled device is found again where it has got another."""
     name: Text = ""
+    """For people."""
     zone: Text = ""
+    """Place in the kitchen, for people."""
     onvif_port: Port = 80
+    """TCP port of ONVIF."""
     rtsp_port: Port = 554
+    """TCP port of the stream."""
     onvif_path: UrlPath = "/onvif/device_service"
+    """Path of the ONVIF device service."""
     stream_path: UrlPath = ""
     """Path and query of the RTSP URL; "" = ask ONVIF."""
     channel: Text = ""
     """Video source or profile token, where one address carries many cameras."""
     tls: Literal["off", "verify", "pin"] = "off"
+    """How ONVIF is spoken: without TLS; with a certificate that an authority has signed; with this very certificate."""
     tls_pin: Fingerprint = ""
     """SHA-256 of the camera's certificate, for tls: pin."""
     credentials: Label | None = None
@@ -313,12 +333,14 @@ class LogEntry(Struct, frozen=True, kw_only=True):
     """`log:`, how much is written into the log."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is written; debug tells every look."""
 
 
 class MetricsEntry(Struct, frozen=True, kw_only=True):
     """`metrics:`, figures for a Prometheus on this box: http://127.0.0.1:PORT/metrics."""
 
     port: Port
+    """TCP port on loopback."""
 
 
 class File(Struct, frozen=True, kw_only=True):
@@ -330,6 +352,7 @@ class File(Struct, frozen=True, kw_only=True):
     keepalive: Annotated[Duration, Meta(ge=5, le=600)] = 60.0
     """Seconds of MQTT silence after which the line counts as dead (times 1.5)."""
     state_dir: FilePath = STATE_DIR
+    """Folder of journal and status; of one agent alone."""
     policy: Annotated[Text, Meta(min_length=1)] = "henan-2021-45"
     """Name of a shipped policy, or the path of a file."""
     look: LookEntry = LookEntry()

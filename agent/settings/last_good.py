@@ -48,6 +48,14 @@ def keep(folder: Path, good: LastGood) -> None:
         log.warning("the configuration cannot be kept in %s: %s", folder, error.strerror or error)
 
 
+def since_s(folder: Path) -> float | None:
+    """Since when the kept one is in force, UTC s by the box's clock of then; None where none can be seen."""
+    try:
+        return (folder / NAME).lstat().st_mtime
+    except OSError:
+        return None
+
+
 def recall(folder: Path, source: Path) -> tuple[LastGood, os.stat_result] | None:
     """What was kept in `folder` of this very agent.yaml, and the status of the file it is kept in."""
     file = folder / NAME

@@ -69,6 +69,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     metrics: entries.MetricsEntry | None = None
     problems: tuple[Problem, ...] = ()
     """What is wrong with the agent.yaml in place of which this last good one runs; empty = this is that file."""
+    source: Path = Path()
+    """The agent.yaml."""
+    good_since_s: float | None = None
+    """Since when this configuration is in force, UTC s by the box's clock of then; None where it is not kept."""
 
 
 def load(path: Path, *, secrets: bool = True) -> Settings:
@@ -106,6 +110,7 @@ def load_or_last_good(path: Path) -> Settings:
     else:  # also where it is sought when the file is gone, with what it said of state_dir
         for folder in {loaded.state_dir, *_given(path)}:
             last_good.keep(folder, loading.good())
+        return structs.replace(loaded, good_since_s=last_good.since_s(loaded.state_dir))
     return loaded
 
 
@@ -117,7 +122,7 @@ def _last_good(path: Path, error: ConfigError) -> Settings:
         with suppress(ConfigError):
             found = strict_yaml.find(good.text, entries.File, source=str(path))
             loaded = _Loading(path, good.text, status, found, good=good).settings(secrets=True)
-            return structs.replace(loaded, problems=tuple(error.problems))
+            return structs.replace(loaded, problems=tuple(error.problems), good_since_s=status.st_mtime)
     raise error
 
 
@@ -310,6 +315,7 @@ class _Loading:
             },
             log=file.log,
             metrics=file.metrics,
+            source=self._path,
         )
 
     def _brokers(self, file: entries.File) -> Iterator[Broker]:

@@ -7,14 +7,14 @@ from pathlib import Path
 from msgspec import structs
 
 from agent.files import write_atomically
-from agent.model import DiscoveredDevice, VideoSource, own_profiles, values
+from agent.model import DiscoveredDevice, NotSeen, own_profiles, values
 from agent.settings import entries
 from agent.setup.dialogue import Dialogue
 from agent.setup.keeping import Logins
 from agent.setup.looking import known_as
 from agent.setup.opening import Opening
 from agent.setup.plan import Keeper, Position, of_device
-from agent.setup.trying import Outcome, Trials, Tried
+from agent.setup.trying import Outcome, Trials, Tried, channels
 from contract.messages import SLOT_PATTERN
 from contract.problems import Told, why
 
@@ -67,30 +67,28 @@ class Walk:
     # ---- positions ------------------------------------------------------------------------------
 
     def _positions(self, position: Position, tried: Tried) -> list[Position]:
-        sources = values(tried.evidence.capabilities.sources)
-        if len(sources) < 2:
+        sources = channels(tried.evidence.capabilities)
+        if isinstance(sources, NotSeen) or len(sources) < 2:
             self._picture(position, tried)
             return [self._placed(position, ())]
         positions: list[Position] = []
         for source in self._channels(sources, tried):
-            channel = structs.replace(position, channel=source.token)
+            channel = structs.replace(position, channel=source)
             name = self._logins.known.get(position.login)
-            seen = self._trials.once(channel.camera(name, slot=f"{position.slot}-{source.token}"[:64]))
-            self._talk.line(
-                f"{'✓' if seen.outcome is Outcome.OPEN else '✗'} {source.token} {seen.why}".rstrip(), indent=2
-            )
+            seen = self._trials.once(channel.camera(name, slot=f"{position.slot}-{source}"[:64]))
+            self._talk.line(f"{'✓' if seen.outcome is Outcome.OPEN else '✗'} {source} {seen.why}".rstrip(), indent=2)
             self._picture(channel, seen)
             positions.append(self._placed(self._logins.learnt(channel, position.login, seen.evidence), positions))
         return positions
 
-    def _channels(self, sources: Sequence[VideoSource], tried: Tried) -> list[VideoSource]:
+    def _channels(self, sources: Sequence[str], tried: Tried) -> list[str]:
         self._talk.tell(f"这台设备有 {len(sources)} 个通道：", f"this device has {len(sources)} channels:")
         profiles = values(tried.evidence.capabilities.profiles)
         for number, source in enumerate(sources, 1):
-            names = ", ".join(dict.fromkeys(one.name for one in own_profiles(profiles, source.token) if one.name))
-            self._talk.line(f"{number}) {source.token}  {names}", indent=2)
+            names = ", ".join(dict.fromkeys(one.name for one in own_profiles(profiles, source) if one.name))
+            self._talk.line(f"{number}) {source}  {names}", indent=2)
 
-        def read(typed: str) -> list[VideoSource]:
+        def read(typed: str) -> list[str]:
             numbers = re.findall(r"\d{1,9}", typed)
             if typed.strip().lower() in ("all", "全部"):
                 return list(sources)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.model import Credentials, DiscoveredDevice, values
+from agent.model import Credentials, DiscoveredDevice
 from agent.setup import answers as answering
 from agent.setup import final, looking
 from agent.setup.answers import Answers, CameraAnswer
@@ -106,19 +106,14 @@ class _Wanted:
     def accept(self, looked: Looked) -> None:
         """Raises ConfigError unless every camera can be opened, or at least answers, and was checked."""
         for key, camera, one, tried in zip(self._names, self.cameras, *looked, strict=True):
-            tokens = [source.token for source in values(one.evidence.capabilities.sources)]
             match tried.outcome:
                 case Outcome.TLS:
                     self._report(key, *looking.pin_wanted(one.camera))
                 case Outcome.REFUSED | Outcome.GONE | Outcome.HOSTILE | Outcome.UNCHECKED:
                     self._report(key, tried.why, tried.why)
-                case _ if len(tokens) > 1 and not camera.channel:
-                    names = ", ".join(tokens)
-                    self._report(
-                        key,
-                        f"it has several channels, name one as channel: {names}",
-                        f"它有多个通道，请写明 channel：{names}",
-                    )
+                case _ if not camera.channel:
+                    if wanted := self._box.trials.channel_wanted(one.camera, one.evidence.capabilities):
+                        self._report(key, *wanted)
         self._stop()
 
     # ---- what is wrong --------------------------------------------------------------------------

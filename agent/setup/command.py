@@ -9,6 +9,7 @@ from agent.setup import automatic, replacing, walking
 from agent.setup.answers import Looking
 from agent.setup.box import Box
 from agent.setup.dialogue import Dialogue
+from agent.setup.looking import asked_one_by_one
 from contract import strict_yaml
 from contract.problems import Told
 
@@ -51,6 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _looking(arguments: argparse.Namespace) -> Looking:
-    """What the options say, read as strictly as a file. Raises ConfigError."""
-    said = {"interfaces": arguments.interface, "subnets": arguments.subnet, "loopback": arguments.loopback}
-    return strict_yaml.load(json.dumps(said), Looking, source="setup")
+    """What the options say, read as strictly as a file, and before anything is done. Raises ConfigError, Told."""
+    names = strict_yaml.load(json.dumps({"interfaces": arguments.interface}), Looking, source="--interface")
+    networks = strict_yaml.load(json.dumps({"subnets": arguments.subnet}), Looking, source="--subnet")
+    looking = Looking(interfaces=names.interfaces, subnets=networks.subnets, loopback=arguments.loopback)
+    asked_one_by_one(looking)
+    return looking

@@ -12,7 +12,7 @@ from agent.model import Credentials
 from agent.settings import entries, secret
 from contract import shipped, strict_yaml
 from contract.plain import read_plain
-from contract.problems import Unfit
+from contract.problems import Unfit, unreadable
 
 
 class Existing(Struct, frozen=True, kw_only=True):
@@ -43,8 +43,12 @@ def text_of(config: Path) -> str | None:
 
 def read(config: Path) -> Existing | None:
     """The file, or None where there is none yet. Raises ConfigError with all that is wrong with it."""
-    if not config.exists():
+    try:
+        config.stat()
+    except FileNotFoundError:
         return None
+    except OSError as error:
+        raise unreadable(str(config), error) from None
     found = settings.load(config, secrets=False)
     text = text_of(config) or ""
     file = strict_yaml.load(text, entries.File, source=str(config))

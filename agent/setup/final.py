@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from agent import show
 from agent.acceptance import Inspection, Report
-from agent.acceptance.phrases import MARKS
 from agent.ask.box import clocks
 from agent.decide.judge import judge
 from agent.examine import STEPS, Examined, examine
@@ -15,7 +14,7 @@ from agent.setup.dialogue import Dialogue
 from agent.setup.trying import Outcome, Trials, Tried, read
 from contract.policy import Policy
 from contract.problems import why
-from contract.vocabulary import Clause, Standing, name
+from contract.vocabulary import MARKS, Clause, Standing, name
 
 DEADLINE_S = 60.0
 
@@ -58,7 +57,7 @@ def _say(one: Inspection, tried: Tried, talk: Dialogue) -> None:
     """Slot, address, and each clause with its sign; below it why it cannot be opened."""
     camera = one.camera
     online = next(verdict for verdict in one.verdicts if verdict.clause is Clause.ONLINE)
-    sign = MARKS[online.standing] if online.standing is Standing.MET else "✗"
+    sign = MARKS[online.standing] if online.standing is Standing.MET else MARKS[Standing.NOT_MET]
     talk.line(f"{sign} {camera.slot}  {camera.name}  {camera.address}")
     if tried.why:
         talk.line(tried.why, indent=4)

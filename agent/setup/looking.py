@@ -33,17 +33,23 @@ def look(looking: Looking, talk: Dialogue, *, known: Sequence[str] = ()) -> tupl
         duration_s=looking.duration,
         loopback=looking.loopback,
     )
-    size = sum(IPv4Network(subnet).num_addresses for subnet in looking.subnets)
-    if size > MAX_TARGETS:
-        raise Told(
-            f"the subnets have {size} addresses, more than the {MAX_TARGETS} asked one by one: name smaller ones",
-            f"网段共 {size} 个地址，超过逐个询问的上限 {MAX_TARGETS} 个：请填写较小的网段",
-        )
+    size = asked_one_by_one(looking)
     talk.tell("正在寻找摄像机…", "looking for cameras ...")
     found = _with_bar(lambda: discovery.probe(options, known=known), looking.duration + size / UNICAST_PER_S, talk)
     for note in found.notes:
         talk.line(f"! {causes.note(note, talk.lang)}", indent=2)
     return tuple(sorted((*found.found, *found.announced), key=lambda one: IPv4Address(one.address)))
+
+
+def asked_one_by_one(looking: Looking) -> int:
+    """How many addresses. Raises Told for more than are asked in a round."""
+    size = sum(IPv4Network(subnet).num_addresses for subnet in looking.subnets)
+    if size > MAX_TARGETS:
+        raise Told(
+            f"--subnet: {size} addresses, more than the {MAX_TARGETS} that are asked one by one: name smaller networks",
+            f"--subnet：共 {size} 个地址，超过逐个询问的上限 {MAX_TARGETS} 个：请填写较小的网段",
+        )
+    return size
 
 
 def _with_bar(work: Callable[[], discovery.Round], seconds: float, talk: Dialogue) -> discovery.Round:

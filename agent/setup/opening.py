@@ -6,17 +6,20 @@ from enum import Enum
 
 from msgspec import structs
 
-from agent.model import Credentials
+from agent.model import Credentials, NotSeen
 from agent.settings import entries, secret
 from agent.setup.dialogue import Dialogue
 from agent.setup.keeping import Logins
 from agent.setup.looking import pin
 from agent.setup.plan import Keeper, Position
-from agent.setup.trying import Outcome, Trials, Tried
+from agent.setup.trying import Outcome, Trials, Tried, channels, why
 from contract.problems import Told, Unfit
 
 FEW_TRIES = 2
-"""After so many refused logins at one camera it is left out by default: its owner's account may lock."""
+"""After so many refused logins at one camera a person is warned: its owner's account may lock."""
+
+FEW_LOOKS = 3
+"""After so many looks at one whose channels cannot be asked for it is left out by default."""
 
 
 class Way(Enum):
@@ -24,6 +27,14 @@ class Way(Enum):
 
     ANOTHER = "another"
     NONE = "none"
+    SKIP = "skip"
+
+
+class Wish(Enum):
+    """What a person wants to do about a camera that was asked."""
+
+    AGAIN = "again"
+    TAKE = "take"
     SKIP = "skip"
 
 
@@ -42,14 +53,13 @@ class Opening:
         `prefer`: name of the login that is offered first.
         """
         refused: list[Credentials | None] = []
+        looks = 0
         login = self._asked_login(position, refused, prefer)
         while not isinstance(login, Way) or login is Way.NONE:
             credentials = None if isinstance(login, Way) else login
             self._talk.tell("正在登录并查看…", "logging in and looking ...", indent=2)
             tried = self._trials.once(position.camera(credentials))
             match tried.outcome:
-                case Outcome.OPEN:
-                    return self._worked(position, credentials, tried)
                 case Outcome.TLS:
                     if not (pinned := self._pinned(position)):
                         return None
@@ -60,10 +70,11 @@ class Opening:
                     refused.append(credentials)
                     login = self._asked_login(position, refused, prefer)
                 case _:
-                    self._talk.line(f"✗ {tried.why}", indent=2)
-                    if self._as_it_is(tried):
+                    looks += 1
+                    wish = self._wish(tried, looks)
+                    if wish is Wish.TAKE:
                         return self._worked(position, credentials, tried)
-                    if not self._again():
+                    if wish is Wish.SKIP:
                         return None
         return None
 
@@ -86,14 +97,20 @@ class Opening:
             word("跳过这台摄像机", "leave this camera out"),
         ]
         first = prefer if prefer in known else self._last
-        default = [*known].index(first) if first in known else len(known)
         if len(refused) >= FEW_TRIES:
-            default = len(options) - 1
+            times, out = len(refused), len(options)
+            self._talk.tell(
+                f"! 已有 {times} 次登录被拒绝，再错可能锁住摄像机的账号。不确定时请输入 {out}（跳过）。",
+                f"! {times} logins were refused here: more may lock the camera's account."
+                f" Unless you are sure, type {out} (leave it out).",
+                indent=2,
+            )
         place = self._talk.choose(
             f"用哪个账号登录 {position.address}？",
             f"which login for {position.address}?",
             options,
-            default=default,
+            # the same question has the same default each time: else what a hand types by habit, a password, is seen
+            default=[*known].index(first) if first in known else len(known),
             explain=(
                 "所选账号只试一次。连续试错会锁住摄像机的账号；请用只读的 ONVIF 用户。",
                 "The one that you choose is tried once. Wrong ones, one after the other, lock the camera's account;"
@@ -103,17 +120,20 @@ class Opening:
         if place < len(known):
             return [*known.values()][place]
         way = (Way.ANOTHER, Way.NONE, Way.SKIP)[place - len(known)]
-        return self._typed_login() if way is Way.ANOTHER else way
+        if way is not Way.ANOTHER:
+            return way
+        return self._typed_login() or self._asked_login(position, refused, prefer)
 
-    def _typed_login(self) -> Credentials:
-        def user(typed: str) -> str:
-            if not typed:
-                raise Unfit("blank")
-            return entries.one_line(typed)
-
+    def _typed_login(self) -> Credentials | None:
+        """None = no user was typed: back."""
         name = self._talk.ask(
-            "用户名", "user", read=user, explain=("摄像机里添加的 ONVIF 用户。", "The ONVIF user of the camera.")
+            "用户名（直接回车返回）",
+            "user (Enter: back)",
+            read=lambda typed: entries.one_line(typed) if typed else "",
+            explain=("摄像机里添加的 ONVIF 用户。", "The ONVIF user of the camera."),
         )
+        if not name:
+            return None
         word = self._talk.secret("密码（不显示）", "password (not shown)", read=password)
         return Credentials(name, word)
 
@@ -137,6 +157,41 @@ class Opening:
             ),
         )
         return structs.replace(position, onvif_port=port, tls_pin=fingerprint) if agreed else None
+
+    def _wish(self, tried: Tried, looks: int) -> Wish:
+        """`looks`: how often it was asked by now."""
+        if tried.outcome is not Outcome.OPEN:
+            self._talk.line(f"✗ {tried.why}", indent=2)
+            if not self._as_it_is(tried):
+                return Wish.AGAIN if self._again() else Wish.SKIP
+        told = channels(tried.evidence.capabilities)
+        return self._uncounted(told, looks) if isinstance(told, NotSeen) else Wish.TAKE
+
+    def _uncounted(self, told: NotSeen, looks: int) -> Wish:
+        """Nobody knows how many channels it has: never one by default."""
+        reason = why(told, self._talk.lang)
+        self._talk.tell(
+            f"✗ 没有问到它的通道：{reason}。录像机有多个通道。",
+            f"✗ could not ask for its channels: {reason}. A recorder has several.",
+            indent=2,
+        )
+        word = self._talk.word
+        options = {
+            Wish.AGAIN: word("再问一次", "ask again"),
+            Wish.TAKE: word("它只有一个画面，照样设置", "it has one picture: set it up"),
+            Wish.SKIP: word("跳过这台摄像机", "leave this camera out"),
+        }
+        place = self._talk.choose(
+            "怎么办？",
+            "what now?",
+            [*options.values()],
+            default=0 if looks < FEW_LOOKS else len(options) - 1,
+            explain=(
+                "摄像机只有一个画面；录像机请再问一次，或先检查它是否正忙。",
+                "A camera has one picture. Ask a recorder again, or see first what keeps it busy.",
+            ),
+        )
+        return [*options][place]
 
     def _as_it_is(self, tried: Tried) -> bool:
         if tried.outcome is not Outcome.ODD:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from agent.model import DiscoveredDevice, values
+from agent.model import DiscoveredDevice, NotSeen
 from agent.setup import answers as answering
 from agent.setup import final, looking, writing
 from agent.setup.answers import Answers, Looking
@@ -16,9 +16,9 @@ from agent.setup.keeping import Logins
 from agent.setup.looking import known_as
 from agent.setup.opening import Opening
 from agent.setup.plan import Login, Position, of_device
-from agent.setup.trying import Outcome
+from agent.setup.trying import Outcome, channels
 from agent.setup.walking import WAIT_S
-from contract.problems import ConfigError, Problem, Told, Unfit, both
+from contract.problems import ConfigError, Problem, Told, Unfit, Words, both
 
 DEVICE_KEYS = (
     *("onvif_port", "rtsp_port", "onvif_path", "stream_path", "channel", "tls", "tls_pin"),
@@ -96,12 +96,10 @@ def _asked(box: Box, before: Existing, slot: str, asked: Looking, logins: Logins
     if not opened:
         return None
     position, tried = opened
-    channels = [one.token for one in values(tried.evidence.capabilities.sources)]
-    if len(channels) > 1:
-        which = talk.choose(
-            "哪个通道？", "which channel?", channels, explain=("录像机的通道。", "A recorder's channel.")
-        )
-        position = structs.replace(position, channel=channels[which])
+    tokens = channels(tried.evidence.capabilities)
+    if not isinstance(tokens, NotSeen) and len(tokens) > 1:
+        which = talk.choose("哪个通道？", "which channel?", tokens, explain=("录像机的通道。", "A recorder's channel."))
+        position = structs.replace(position, channel=tokens[which])
     final.look(box.cameras(logins, [position]), box.trials, box.policy, talk)
     return _identified(structs.replace(position, slot=slot), found[place])
 
@@ -140,9 +138,15 @@ def _answered(box: Box, before: Existing, slot: str, logins: Logins, answers: An
     (tried,), (one,) = looked.tried, looked.inspections
     if tried.outcome not in (Outcome.OPEN, Outcome.ODD):
         why = looking.pin_wanted(one.camera) if tried.outcome is Outcome.TLS else both(tried.why)
-        raise Told(f"{device.address}: {why.en}. Nothing was changed", f"{device.address}：{why.zh}。未做任何改动")
+        raise _unchanged(device, why)
+    if not wanted.channel and (missing := box.trials.channel_wanted(one.camera, one.evidence.capabilities)):
+        raise _unchanged(device, missing)
     name = logins.keep(credentials, wish=wanted.login or "camera") if credentials else ""
     return _identified(structs.replace(logins.learnt(position, name, one.evidence), slot=slot), device)
+
+
+def _unchanged(device: DiscoveredDevice, why: Words) -> Told:
+    return Told(f"{device.address}: {why.en}. Nothing was changed", f"{device.address}：{why.zh}。未做任何改动")
 
 
 def _agreed(box: Box) -> bool:

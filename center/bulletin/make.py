@@ -150,7 +150,8 @@ def about(folder: Path) -> dict[str, Any] | None:
     return told if isinstance(told, dict) else None
 
 
-def _may_stand(out: Path, stated: Stated) -> None:
+def free_for(out: Path, month: str) -> dict[str, Any] | None:
+    """What the bulletin that stands there states, None where none does. Raises In where something else stands."""
     before = about(out)
     if before is None:
         if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
@@ -158,13 +159,18 @@ def _may_stand(out: Path, stated: Stated) -> None:
                 f"--out {out}: something else is there: name a folder that is empty or not there",
                 f"--out {out}：该处已有其他内容，请指定空文件夹或尚不存在的文件夹",
             )
-        return
-    if before.get("month") != stated.month:
+        return None
+    if before.get("month") != month:
         raise In(
             f"--out {out}: the bulletin of {before.get('month')} is there: a month has a folder of its own",
             f"--out {out}：其中是 {before.get('month')} 的通报，每月请用各自的文件夹",
         )
-    kept = -1 if before.get("revision") is None else int(before["revision"])
+    return before
+
+
+def _may_stand(out: Path, stated: Stated) -> None:
+    before = free_for(out, stated.month)
+    kept = -1 if before is None or before.get("revision") is None else int(before["revision"])
     if kept > (-1 if stated.revision is None else stated.revision):
         raise In(
             f"--out {out}: revision {kept} is there, and what is asked for is before it: name its folder (--days)",

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from center.show import lasted, word
+from center.show import word
 from contract.policy import Policy
-from contract.text import tidy
+from contract.text import lasted, tidy
 
 NAME_LIMIT = 120
 READINGS = ("time", "days", "spot")

@@ -1,6 +1,7 @@
 """canteen-center assessment: coverage, deciding rate and verdict of a month, or whether a year's item scores."""
 
 import argparse
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -130,7 +131,7 @@ def _exact(rows: Sequence[Assessed]) -> Listing:
 
 
 def _of_year(options: argparse.Namespace, store: Store, policy: Policy) -> int:
-    if not (options.year.isdecimal() and len(options.year) == 4 and 1970 <= int(options.year) < 2100):
+    if not (re.fullmatch("[0-9]{4}", options.year) and 1970 <= int(options.year) < 2100):
         raise Misuse(f"--year {options.year} is no year, such as 2026", f"--year {options.year} 不是年份，例如 2026")
     names = [f"{options.year}-{number:02d}" for number in range(1, 13)]
     if month_span(names[0])[0] >= now_ms():

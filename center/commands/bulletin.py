@@ -69,6 +69,7 @@ def _make(options: argparse.Namespace) -> int:
             f"--month {name} is not over: assessment tells how it stands so far",
             f"--month {name} 尚未结束：当前情况见 assessment",
         )
+    bulletin.free_for(options.out, name)  # before anything is worked out
     if options.pdf:
         pdf.program()
         if not docx.available():

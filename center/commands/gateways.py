@@ -2,23 +2,33 @@
 
 import argparse
 
+from center import versions
 from center.arguments import Making, now_ms, rules
-from center.boxes import STATES, Box, as_json, boxes, clock_words, disk_words, journal_words
+from center.boxes import STATES, Box, as_json, boxes, clock_words, config_words, disk_words, journal_words
 from center.commands import FINE, PROBLEM
 from center.forms import Listing, tell
 from center.registry.cells import written
-from center.show import lasted, word
+from center.show import minute, word
 from center.store import Store
+from contract.messages import UpgradeHealth
+from contract.text import lasted, tidy
 
 COLUMNS = ("gateway", "place", "state", "heard", "version", "clock", "disk", "journal")
+NOTES = ("configuration",)
+"""Too long for a column: in CSV they are some, in a table lines below it."""
 
 
 def add(making: Making) -> None:
     zh, en = (
-        "网关：版本、最近上报、时钟、磁盘、日志",
-        "gateways: version, last heard, clock, disk, journal; dark ones first",
+        "网关：版本、最近上报、时钟、磁盘、日志、配置",
+        "gateways: version, last heard, clock, disk, journal, configuration; dark ones first",
     )
     gateways = making.command("gateways", _gateways, zh, en)
+    zh, en = (
+        "按地区统计各版本、试运行和退回情况",
+        "versions by region: on trial, passed, rolled back, and why",
+    )
+    gateways.add_argument("--versions", action="store_true", help=making.say(zh, en))
     making.policy(gateways)
     making.forms(gateways)
 
@@ -29,11 +39,36 @@ def _gateways(options: argparse.Namespace) -> int:
     with store.read() as reader:
         found = boxes(reader, at_ms, its_rules)
     store.close()
+    if options.versions:
+        return _versions(options, found)
     rows = [_cells(box, at_ms, lang, exact=options.csv) for box in found]
-    listing = Listing(COLUMNS, rows, ("disk",), ("state", "heard", "version"))
+    columns = COLUMNS + NOTES if options.csv else COLUMNS
+    listing = Listing(columns, rows, ("disk",), ("state", "heard", "version"))
+    back = versions.rolled_back(found)
+    mistaken = [(box, box.mistaken) for box in found if box.mistaken]
+    lines = [f"{box.gateway}: {config_words(config, at_ms, lang)}" for box, config in mistaken]
+    lines += [f"{box.gateway}: {tidy(last.to)} {word('rolled_back', lang)}: {_why(last, lang)}" for box, last in back]
     counts = "  ".join(f"{word(state, lang)} {sum(box.state == state for box in found)}" for state in STATES)
-    tell(options, lambda: as_json(found), listing, lines=[counts])
-    return PROBLEM if any(box.state in ("silent", "left") for box in found) else FINE
+    tell(options, lambda: as_json(found), listing, lines=[counts, *lines])
+    return PROBLEM if mistaken or any(box.state in ("silent", "left") for box in found) else FINE
+
+
+def _versions(options: argparse.Namespace, found: list[Box]) -> int:
+    lang, back = options.lang, versions.rolled_back(found)
+    every = word("everywhere", lang)
+    lines = [(one.place or every, one.version or "-", *map(str, one.counts)) for one in versions.counted(found)]
+    counts = Listing(("place", "version", *versions.Count._fields), lines, versions.Count._fields, ("version",))
+    reasons = [
+        (box.gateway, box.place, last.to, box.version, minute(last.at_ms) if last.at_ms else "-", _why(last, lang))
+        for box, last in back
+    ]
+    listed = [Listing(("gateway", "place", "tried", "version", "at", "reason"), reasons)] if reasons else []
+    tell(options, lambda: versions.as_json(found), counts, *listed)
+    return PROBLEM if back else FINE
+
+
+def _why(last: UpgradeHealth, lang: str) -> str:
+    return tidy(last.zh if lang == "zh" else last.en)
 
 
 def _cells(box: Box, at_ms: int, lang: str, *, exact: bool) -> tuple[str, ...]:
@@ -42,4 +77,5 @@ def _cells(box: Box, at_ms: int, lang: str, *, exact: bool) -> tuple[str, ...]:
         heard = written(box.heard_ms) if exact else lasted(at_ms - box.heard_ms, lang)
     state = word(box.state, lang)
     health = clock_words(box.clock, lang), disk_words(box.host), journal_words(box, lang)
-    return (box.gateway, box.place, state, heard, box.version or "-", *health)
+    notes = (config_words(box.mistaken, at_ms, lang) if box.mistaken else "",) if exact else ()
+    return (box.gateway, box.place, state, heard, box.version or "-", *health, *notes)

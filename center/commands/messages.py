@@ -1,8 +1,6 @@
 """canteen-center messages: what was told to whom, the process that tells it, and the word that somebody sees to it."""
 
 import argparse
-import logging
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from center.absent import place
 from center.arguments import Making, Misuse, loaded, moment, now_ms, rules
 from center.commands import FINE, PROBLEM
 from center.commands.serve import opened
-from center.forms import Listing, answer, err, out, tell
+from center.forms import LOG, Listing, answer, err, out, tell
 from center.messages import words
 from center.messages.building import doors
 from center.messages.doors.door import Delivered, Door, Message
@@ -22,6 +20,7 @@ from center.registry.tree import Tree
 from center.show import minute, word
 from center.store import Store
 from center.store.outbox import Case, Post
+from contract import logs
 from contract.stopping import on_signals
 
 DAY_MS = 86_400_000
@@ -84,7 +83,7 @@ def _run(options: argparse.Namespace) -> int:
     from center.messages.sender import Sender
     from center.messages.service import Service
 
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.begin("INFO", LOG)
     if not LEAST_S <= options.every <= MOST_S:
         raise Misuse(
             f"--every {options.every:g} must be {LEAST_S:g} to {MOST_S:g} seconds",

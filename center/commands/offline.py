@@ -2,14 +2,15 @@
 
 import argparse
 
-from center.absent import STATES, absent, as_json, cause_words
+from center.absent import BUCKETS, STATES, absent, as_json, cause_words
 from center.arguments import Making, locality, now_ms, rules
 from center.commands import FINE, PROBLEM
 from center.forms import Listing, tell
 from center.registry.cells import written
 from center.registry.tree import Tree
-from center.show import lasted, word
+from center.show import word
 from center.store import Store
+from contract.text import lasted
 
 EXACT = (
     *("place", "unit_id", "unit", "position", "zone", "state", "since", "reason"),
@@ -29,6 +30,11 @@ def add(making: Making) -> None:
     offline.add_argument("--county", default="", metavar="CODE|NAME", help=county)
     state = say("只看该状态；可重复填写", "only in this state; may be repeated")
     offline.add_argument("--state", action="append", default=[], choices=STATES, help=state)
+    bucket = say(
+        "只看：离线、在线未推流、满 3 天、曾在线",
+        "only: told offline, there without a stream, 3 days and more, once online",
+    )
+    offline.add_argument("--bucket", default="", choices=BUCKETS, help=bucket)
     making.policy(offline)
     making.forms(offline)
 
@@ -41,7 +47,12 @@ def _offline(options: argparse.Namespace) -> int:
         every = absent(reader, at_ms, its_rules, within)
     store.close()
     rows: list[tuple[str, ...]]
-    found = [one for one in every if not options.state or one.state in options.state]
+    found = [
+        one
+        for one in every
+        if (not options.state or one.state in options.state)
+        and (not options.bucket or one.lies_in(options.bucket, at_ms))
+    ]
     if options.csv:
         rows = [
             (

@@ -15,9 +15,10 @@ from center.outside.opinions import take_over
 from center.registry.command import say_unfit
 from center.registry.problems import Findings, Unfit
 from center.registry.words import said, sentence
-from center.show import lasted, word
+from center.show import word
 from center.store import Store
 from contract.problems import unreadable
+from contract.text import lasted
 
 MINUTE_MS = 60_000
 

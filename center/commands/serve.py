@@ -2,17 +2,15 @@
 
 import argparse
 import gc
-import logging
 import math
 import re
-import sys
 import threading
 import time
 
 from center.arguments import Making, Misuse, broker_options, now_ms, rules
 from center.cities import Cities, Serving
 from center.commands import FINE, PROBLEM
-from center.forms import err, out
+from center.forms import LOG, err, out
 from center.intake import Intake
 from center.line import Options
 from center.measures import measures
@@ -21,6 +19,7 @@ from center.rate import Rules
 from center.report import standing
 from center.show import now
 from center.store import Store, Unavailable, Unready, shared
+from contract import logs
 from contract.messages import CITY_PATTERN
 from contract.problems import Language, Words
 from contract.stopping import on_signals
@@ -53,7 +52,7 @@ def add(making: Making) -> None:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.begin("INFO", LOG)
     its_rules = rules(options.policy)
     if options.metrics:
         address(options.metrics)

@@ -4,21 +4,20 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from center.arguments import Making, Misuse, now_ms, policy_of, rules_of
+from center.arguments import Making, Misuse, locality, now_ms, policy_of, rules_of
 from center.commands import FINE, PROBLEM
 from center.commands.opinion import taken
 from center.forms import Listing, tell
 from center.outside.agreement import printed
-from center.outside.spots import Agreement, Refused, agreement, draw, enter
+from center.outside.spots import DAY_MS, Agreement, Refused, agreement, enter, judge, make, named, usual
 from center.rate import SHANGHAI, Rules, local, moment_ms, percent
 from center.registry.cells import written
 from center.registry.command import somebody
+from center.registry.tree import Tree
 from center.show import word
 from center.store import Reader, Store
 from center.store.outside import Draw, Drawn
 
-DAY_MS = 86_400_000
-MOST = 10_000
 COLUMNS = ("number", "position", "place", "unit", "zone", "at", "result", "note")
 
 
@@ -33,6 +32,8 @@ def add(making: Making) -> None:
         ("to", "时段止；默认其后 7 日", "its end; default: seven days later"),
     ):
         act.add_argument(f"--{name}", default="", dest=f"{name}_", metavar="TIME", help=say(zh, en))
+    only = say("只抽该市、县（代码或名称）", "only of this city or county (code or name)")
+    act.add_argument("--county", default="", metavar="CODE|NAME", help=only)
     making.person(act)
     making.policy(act)
     fill = making.command("enter", _enter, "填报结果，全部或全不", "enter results, all or nothing")
@@ -48,46 +49,25 @@ def add(making: Making) -> None:
 
 
 def _draw(options: argparse.Namespace) -> int:
-    at_ms = now_ms()
-    asked = Draw(*_seed(options), *_period(options, at_ms), options.n, at_ms, options.by or somebody())
-    if not 1 <= options.n <= MOST:
-        raise Misuse(f"--n {options.n} must be 1 to {MOST}", f"--n {options.n} 须为 1 至 {MOST}")
+    at_ms, rules = now_ms(), rules_of(policy_of(options.policy))
+    period = _period(options, at_ms)
     store = Store(options.database, create=False)
     try:
         with store.read() as reader:
-            if any(one.seed == asked.seed for one in reader.draws()):
-                raise Misuse(
-                    f"--seed {asked.seed} was drawn by before: spot-check show has it; a new draw takes a new seed",
-                    f"--seed {asked.seed} 已抽取过：见 spot-check show；重新抽取请用新的种子",
-                )
-            rows = draw(reader, asked, rules_of(policy_of(options.policy)))
-        with store.write() as tx:
-            tx.add_draw(asked, rows)
+            tree = Tree(reader.regions())
+        region = locality(tree, "--county", options.county, at_ms) if options.county else ""
+        asked = Draw(named(options.seed, region), *period, options.n, at_ms, options.by or somebody(), region)
+        judge(asked)
+        rows = make(store, asked, rules)
     finally:
         store.close()
     tell(options, lambda: {"draw": asked._asdict(), "rows": [row._asdict() for row in rows]}, _listing(rows, options))
     return FINE
 
 
-def _seed(options: argparse.Namespace) -> tuple[str]:
-    text = " ".join(options.seed.split())
-    if not text or len(text) > 200 or not text.isprintable():
-        raise Misuse("--seed must be 1 to 200 printable characters", "--seed 须为 1 至 200 个可显示字符")
-    return (text,)
-
-
 def _period(options: argparse.Namespace, at_ms: int) -> tuple[int, int]:
-    midnight = (at_ms + 8 * 3_600_000) // DAY_MS * DAY_MS - 8 * 3_600_000
-    begin = _moment("--from", options.from_) if options.from_ else midnight + DAY_MS
-    end = _moment("--to", options.to_) if options.to_ else begin + 7 * DAY_MS
-    if not begin < end <= begin + 366 * DAY_MS:
-        raise Misuse("--from must lie before --to, at most a year", "--from 须早于 --to，相隔不超过一年")
-    if begin <= at_ms:
-        raise Misuse(
-            f"--from {options.from_} has passed: a draw is made and published before its period",
-            f"--from {options.from_} 已过：抽取须在时段开始前完成并公布",
-        )
-    return begin, end
+    begin = _moment("--from", options.from_) if options.from_ else usual(at_ms)[0]
+    return begin, _moment("--to", options.to_) if options.to_ else begin + 7 * DAY_MS
 
 
 def _moment(option: str, text: str) -> int:
@@ -115,12 +95,12 @@ def _listing(rows: list[Drawn], options: argparse.Namespace) -> Listing:
 def _enter(options: argparse.Namespace) -> int:
     by = options.by or somebody()
     return taken(
-        options, "entered", lambda store, found: enter(store, *_seed(options), options.file, by, now_ms(), found)
+        options, "entered", lambda store, found: enter(store, named(options.seed), options.file, by, now_ms(), found)
     )
 
 
 def _show(options: argparse.Namespace) -> int:
-    seed, *_ = _seed(options)
+    seed = named(options.seed)
     store = Store(options.database, create=False)
     try:
         with store.read() as reader:
@@ -156,9 +136,9 @@ def _lines(asked: Draw, found: Agreement, lang: str) -> list[str]:
 
 
 def of_month(reader: Reader, span: tuple[int, int], rules: Rules) -> list[dict[str, Any]]:
-    """For a bulletin: what was drawn in time of this month's instants, by seed."""
+    """For a bulletin: what was drawn in time of this month's instants, of all the province, by seed."""
     found = []
-    for one in (one for one in reader.draws() if not one.late):
+    for one in (one for one in reader.draws() if not one.late and not one.region):
         rows = [row for row in reader.drawn(one.seed) if span[0] <= row.at_ms < span[1]]
         if rows:
             found.append({"seed": one.seed, **as_json(agreement(reader, rows, rules))})

@@ -242,6 +242,8 @@ def _log(options: argparse.Namespace) -> int:
     store = Store(options.database, create=False)
     with store.read() as reader:
         found = reader.web_acts(MOST, options.name)
+        if options.name and not found:  # names that nobody has are in it too: of logins that failed
+            _known(reader, options.name)
     store.close()
     rows = [(minute(one.at_ms), one.account, one.address, one.act, one.what, one.outcome) for one in found]
     zh, en = ("时间", "账号", "地址", "动作", "内容", "结果"), ("when", "account", "address", "act", "what", "outcome")

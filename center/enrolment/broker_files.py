@@ -15,7 +15,7 @@ from center.placing import beside, make_folder
 from center.store import Reader
 from center.store.enrolled import Enrolment
 from contract.plain import read_plain
-from contract.problems import Told, unreadable, why
+from contract.problems import Told, Words, why
 from contract.shipped import FOLDER
 from contract.topics import down, up
 
@@ -73,20 +73,22 @@ def _replace(path: Path, text: str) -> None:
 
 def reload(pid_file: Path) -> None:
     """SIGHUP to the mosquitto whose number stands there. Raises Untold."""
+    reason = Words("no mosquitto runs under the number in it", "其中不是正在运行的 mosquitto 的进程号")
     try:
-        pid = int(read_plain(pid_file).decode("ascii"))
-        if "mosquitto" not in Path(f"/proc/{pid}/comm").read_text():
-            raise ProcessLookupError
-        os.kill(pid, signal.SIGHUP)
-    except (ValueError, ProcessLookupError) as error:
-        raise Untold(
-            f"--pid-file {pid_file}: no mosquitto runs under its number; tell it yourself: {RELOAD}",
-            f"--pid-file {pid_file}：其中的进程号不是正在运行的 mosquitto；请自行执行 {RELOAD}",
-        ) from error
-    except FileNotFoundError as error:
-        raise unreadable(str(pid_file), error) from error
+        number = read_plain(pid_file).decode("ascii", "replace").strip()
+        if number.isdecimal() and _is_mosquitto(number):
+            os.kill(int(number), signal.SIGHUP)
+            return
     except OSError as error:
-        words = why(error)
-        raise Untold(
-            f"--pid-file {pid_file}: {words.en}: {RELOAD}", f"--pid-file {pid_file}：{words.zh}：{RELOAD}"
-        ) from error
+        reason = why(error)
+    raise Untold(
+        f"--pid-file {pid_file}: {reason.en}. All is written, but mosquitto does not know: run {RELOAD}",
+        f"--pid-file {pid_file}：{reason.zh}。文件均已写好，但 mosquitto 尚未读取，请执行：{RELOAD}",
+    )
+
+
+def _is_mosquitto(number: str) -> bool:
+    try:
+        return "mosquitto" in Path(f"/proc/{number}/comm").read_text()
+    except OSError:
+        return False

@@ -1,8 +1,6 @@
 """What canteen-center gateway does: bundles for boxes, revocation, who is enrolled, renewal."""
 
 import argparse
-import logging
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,13 +16,15 @@ from center.enrolment.bundle import Door
 from center.enrolment.enrolling import Order, enroll, finish, standing
 from center.enrolment.listing import STATES, Held, listed
 from center.enrolment.renewing import Renewing
-from center.forms import Listing, err, out, tell
+from center.forms import LOG, Listing, err, out, tell
 from center.placing import alone, make_folder, placed
 from center.registry.command import somebody
 from center.registry.tree import Tree
 from center.show import minute, word
 from center.store import Reader, Store
 from center.store.enrolled import Box, Enrolment
+from contract import logs
+from contract.language import saying
 from contract.plain import read_plain
 from contract.problems import unreadable
 from contract.stopping import on_signals
@@ -73,12 +73,17 @@ def enrolled(options: argparse.Namespace) -> int:
 
 
 def _say_done(options: argparse.Namespace, done: int, skipped: int, lang: str) -> None:
-    if lang == "zh":
-        out(f"{options.out}：发放 {done} 个" + (f"，已有证书的 {skipped} 个未重发" if skipped else ""))
-        out("每个文件都含有私钥：只交给对应的设备，装好后删除")
-    else:
-        out(f"{options.out}: {done} bundles" + (f"; {skipped} have a certificate already" if skipped else ""))
-        out("each holds a private key: give it to its box alone, and delete it once it is set up")
+    zh, en = f"{options.out}：发放 {done} 个", f"{options.out}: {done} bundles"
+    if skipped:
+        zh, en = f"{zh}，已有证书的 {skipped} 个未重发", f"{en}; {skipped} have a certificate already"
+    say = saying(lang)
+    out(say(zh, en))
+    out(
+        say(
+            "每个文件都含有私钥：只交给对应的设备，装好后删除",
+            "each holds a private key: give it to its box alone, and delete it once it is set up",
+        )
+    )
 
 
 def _valid_days(days: int) -> None:
@@ -218,7 +223,7 @@ def _word(state: str) -> str:
 
 
 def answering(options: argparse.Namespace) -> int:
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.begin("INFO", LOG)
     _valid_days(options.days)
     authority = authorities.load(options.authority)
     how = broker_options(options, options.username or "center-renewal")

@@ -11,10 +11,10 @@ import msgspec
 
 from center.absent import cause_words
 from center.rate import local
-from center.show import lasted, minute, word
+from center.show import minute, word
 from center.store.outbox import FIRST, RECOVERY, REMINDER, Case
 from contract.language import saying
-from contract.text import tidy
+from contract.text import lasted, tidy
 
 LINES = 5
 """Causes of a case that are named one by one, and cases of a message."""

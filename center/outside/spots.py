@@ -11,16 +11,17 @@ from typing import NamedTuple
 from center.intervals import Intervals, Span, holding
 from center.model import Piece
 from center.outside.agreement import Bound, clopper_pearson
-from center.outside.rows import Column, read
+from center.outside.rows import Column, Listed, read
 from center.rate import Rules, lit, state_at
-from center.registry import cells
+from center.registry import cells, problems
 from center.registry.problems import Findings, Wrong
+from center.registry.tree import Tree
 from center.report import When, in_service, told
 from center.store import Reader, Store
 from center.store.outside import Draw, Drawn
-from contract.problems import Told
+from contract.problems import Told, Words
 
-MINUTE_MS = 60_000
+MINUTE_MS, DAY_MS = 60_000, 86_400_000
 TRIES = 1000
 """For each one that is drawn: so many hit a moment at which nothing is assessed."""
 OPENED, NOT_OPENED, NOT_TRIED = "opened", "not_opened", "not_tried"
@@ -36,14 +37,83 @@ class Refused(Told):
     """A draw that cannot be made or entered as asked."""
 
 
+class Labels(NamedTuple):
+    """What the parts of a draw are called where it is asked for."""
+
+    seed: Words
+    n: Words
+    begin: Words
+    end: Words
+
+
+MOST, MOST_SEED = 10_000, 200
+OPTIONS = Labels(*(Words(name, name) for name in ("--seed", "--n", "--from", "--to")))
+
+
+def named(seed: str, region: str = "", label: Words = OPTIONS.seed) -> str:
+    """The seed as a draw goes by it: of a region its code stands before, so that two regions may take the same.
+
+    Raises Refused.
+    """
+    text = " ".join(seed.split())
+    if not text or len(text) > MOST_SEED or not text.isprintable():
+        raise Refused(
+            f"{label.en} must be 1 to {MOST_SEED} printable characters",
+            f"{label.zh} 须为 1 至 {MOST_SEED} 个可显示字符",
+        )
+    return f"{region} {text}".strip()
+
+
+def judge(asked: Draw, labels: Labels = OPTIONS) -> None:
+    """Raises Refused for a draw that cannot be."""
+    _, n, begin, end = labels
+    if not 1 <= asked.n <= MOST:
+        raise Refused(f"{n.en} {asked.n} must be 1 to {MOST}", f"{n.zh} {asked.n} 须为 1 至 {MOST}")
+    if not asked.from_ms < asked.to_ms <= asked.from_ms + 366 * DAY_MS:
+        raise Refused(
+            f"{begin.en} must lie before {end.en}, at most a year", f"{begin.zh} 须早于 {end.zh}，相隔不超过一年"
+        )
+    if asked.late:
+        at = cells.written(asked.from_ms)
+        raise Refused(
+            f"{begin.en} {at} has passed: a draw is made and published before its period",
+            f"{begin.zh} {at} 已过：抽取须在时段开始前完成并公布",
+        )
+
+
+def usual(at_ms: int) -> Span:
+    """The period of a draw that names none: seven days from tomorrow's local midnight on."""
+    midnight = (at_ms + 8 * 3_600_000) // DAY_MS * DAY_MS - 8 * 3_600_000
+    return midnight + DAY_MS, midnight + 8 * DAY_MS
+
+
+def make(store: Store, asked: Draw, rules: Rules) -> list[Drawn]:
+    """Draws, and keeps it: a seed is used once. Raises Gap, Refused."""
+    with store.read() as reader:
+        rows = draw(reader, asked, rules)
+    with store.write() as tx:
+        if not tx.add_draw(asked, rows):
+            raise Refused(
+                f"the seed {asked.seed} was drawn by before: a new draw takes a new seed",
+                f"种子 {asked.seed} 已抽取过：重新抽取请用新的种子",
+            )
+    return rows
+
+
 def draw(reader: Reader, asked: Draw, rules: Rules) -> list[Drawn]:
-    """Each number: a position, any of those assessed in the period, and one of its whole minutes. Raises Gap, Refused.
+    """Each number: a position, any of those assessed in the period (in the region), and one of its whole minutes.
+    Raises Gap, Refused.
 
     Number i of a seed tries sha256("SEED/i/0"), "SEED/i/1" …: the first 8 bytes choose the position, by its id in
     order, the next 8 the minute, until one is assessed then.
     """
     span = (asked.from_ms, asked.to_ms)
-    places = sorted((its for its in in_service(reader, When("", span, span[1], live=False), rules) if its), key=_id)
+    tree = Tree(reader.regions())
+    every = (
+        [part for part in its if not asked.region or asked.region in tree.chain(part[0].region)]
+        for its in in_service(reader, When("", span, span[1], live=False), rules)
+    )
+    places = sorted((its for its in every if its), key=_id)
     if not places:
         raise Refused("nothing is assessed in that period: nothing can be drawn", "该时段没有考核的点位，无从抽取")
     return [_one(asked, number, places, span) for number in range(1, asked.n + 1)]
@@ -146,6 +216,32 @@ def enter(store: Store, seed: str, file: Path, person: str, now_ms: int, finding
     """(entered now, entered before). All or nothing; what is entered stays. Raises Unfit, Refused, OSError."""
     listed = read(file, COLUMNS, findings)
     findings.judge()
+    now, before = enter_rows(store, seed, listed, person, now_ms, findings)
+    if not now and not before:
+        raise Refused(
+            f"{file}: no result is filled in: write opened, not opened or not tried into its column result",
+            f"{file}：没有填写任何结果，请在“结果”列填写 能打开、打不开 或 未试",
+        )
+    return now, before
+
+
+def typed(rows: Sequence[tuple[int, str, str, str]], findings: Findings) -> list[Listed]:
+    """(number, position, result, note) as a person typed them. Raises Unfit."""
+    listed = []
+    for number, position, result, note in rows:
+        try:
+            values = {"number": number, "position": position, "result": _result(result)}
+            listed.append(Listed(problems.Place("", number), values | {"note": COLUMNS["note"].parse(note)}))
+        except Wrong as wrong:
+            findings.wrong(problems.Place("", number), wrong.name, "note", *wrong.words)
+    findings.judge()
+    return listed
+
+
+def enter_rows(
+    store: Store, seed: str, listed: Sequence[Listed], person: str, now_ms: int, findings: Findings
+) -> tuple[int, int]:
+    """As `enter`."""
     with store.write() as tx:
         by_number = {row.number: row for row in tx.drawn(seed)}
         if not by_number:
@@ -173,10 +269,5 @@ def enter(store: Store, seed: str, file: Path, person: str, now_ms: int, finding
                     result=result, note=one.values["note"] or "", person=person, entered_ms=now_ms
                 )
         findings.judge()
-        if not rows and not before:
-            raise Refused(
-                f"{file}: no result is filled in: write opened, not opened or not tried into its column result",
-                f"{file}：没有填写任何结果，请在“结果”列填写 能打开、打不开 或 未试",
-            )
         tx.enter(list(rows.values()))
     return len(rows), before

@@ -37,7 +37,8 @@ def add(making: Making) -> None:
     template = making.command(
         "template", _template, "空白工作簿，供填写", "an empty workbook to fill in", database=False
     )
-    template.add_argument("out", type=Path, metavar="FILE.xlsx")
+    where = say("写到哪里；不覆盖已有的文件", "where to write it; over no file that is there")
+    template.add_argument("out", type=Path, metavar="FILE.xlsx", help=where)
     _policy_arguments(making, template)
     making.forms(template)
     for name, zh, en in (

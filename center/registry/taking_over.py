@@ -1,7 +1,7 @@
 """Takes sheets over into the registry: all of it or nothing, every change on record with the person who made it."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 from center.rate import local
@@ -62,8 +62,20 @@ def quiet(done: int, of: int) -> None:
     """Shows no progress."""
 
 
-def take_over(store: Store, files: Sequence[File], order: Order, progress: Progress = quiet) -> Summary:
-    """Registers what the files say; the same files again change nothing. Raises Unfit."""
+def nothing_more(_: Registrar) -> None:
+    """Writes nothing beside the registry."""
+
+
+def take_over(
+    store: Store,
+    files: Sequence[File],
+    order: Order,
+    progress: Progress = quiet,
+    also: Callable[[Registrar], None] = nothing_more,
+) -> Summary:
+    """Registers what the files say; the same files again change nothing. `also`: what is written in the same
+    transaction, once all of it is fit. Raises Unfit, and what `also` raises.
+    """
     findings = Findings()
     with store.registrar() as registrar:
         with registrar.staging():
@@ -75,6 +87,7 @@ def take_over(store: Store, files: Sequence[File], order: Order, progress: Progr
                 _write(registrar, files, order, findings, summary)
                 if not order.keep:
                     raise _Undo
+                also(registrar)
         except _Undo:
             pass
     return summary

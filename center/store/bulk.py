@@ -12,15 +12,16 @@ Row = tuple[Any, ...]
 _ARRAY = {sa.Text: "text[]", sa.BigInteger: "bigint[]", sa.LargeBinary: "bytea[]"}
 
 
-def insert(connection: Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[Row], then: str) -> None:
-    """`then`: what to do with a row that is there, as it stands after ON CONFLICT. No two rows may have one key."""
+def insert(connection: Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[Row], then: str) -> int:
+    """How many were written. `then`: what to do with a row that is there, as it stands after ON CONFLICT. No two rows
+    may have one key.
+    """
     if not rows:
-        return
+        return 0
     statement = _insert(connection.dialect.name, table, tuple(columns), then)
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(statement, list(rows))
-    else:
-        connection.exec_driver_sql(statement, _columns(rows))
+        return connection.exec_driver_sql(statement, list(rows)).rowcount
+    return connection.exec_driver_sql(statement, _columns(rows)).rowcount
 
 
 def _columns(rows: Sequence[Sequence[Any]]) -> tuple[str, ...]:

@@ -76,6 +76,12 @@ class Cameras:
         chosen = sa.select(*(e[name] for name in Exclusion._fields)).where(mine).order_by(e.from_ms)
         return [Exclusion(*row) for row in self._c.execute(chosen)]
 
+    def left_out(self, at_ms: int) -> dict[str, int]:
+        """Position -> until when it is left out, of those that are at this moment."""
+        e = exclusions.c
+        chosen = sa.select(e.position, e.to_ms).where((e.from_ms <= at_ms) & (e.to_ms > at_ms))
+        return {position: to_ms for position, to_ms in self._c.execute(chosen)}  # noqa: C416
+
     def told_of(self, slots: Sequence[tuple[str, str]], kinds: Sequence[str], most: int) -> list[ToldEvent]:
         """Events of these kinds of these (gateway, slot), the last received first."""
         e = events.c

@@ -1,5 +1,7 @@
 """The database by URL or path, and its transactions."""
 
+import errno
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from center.store.seats import HURRY, Seats
 from center.store.sole import Sole
 from center.store.trouble import said
 from center.store.writer import Writer
+from contract.problems import why
 
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 """Scheme of the URL -> dialect and driver; psycopg is used through SQLAlchemy only."""
@@ -131,9 +134,18 @@ def address(where: str) -> sa.URL:
 
 def _check_file(where: str, file: Path, *, create: bool) -> None:
     """Before SQLite opens it, which would write a first page into an empty file, and wait at a pipe."""
-    if file.exists() and not file.is_file():
-        raise Unavailable(f"{where}: it is not a regular file", f"{where}：不是普通文件")
-    if not create and not (file.exists() and file.stat().st_size):
+    size = 0
+    try:
+        there = file.stat()
+        size = there.st_size
+        if not stat.S_ISREG(there.st_mode):
+            raise IsADirectoryError(errno.EISDIR, "")
+    except FileNotFoundError:
+        pass
+    except OSError as error:  # nothing that comes by itself
+        words = why(error)
+        raise Unavailable(f"{where}: {words.en}", f"{where}：{words.zh}") from error
+    if not create and not size:
         raise Absent(f"{where}: no such database", f"{where}：没有这个数据库")
 
 

@@ -36,17 +36,26 @@ SELECT p.position, p.zone, p.unit, p.since_ms, u.name, u.region, u.contact, u.te
   AND NOT coalesce(s.state = 'online' AND g.received_ms >= :since AND g.state <> 'left' AND g.session = s.session, {no})
 """
 )
+_PLACES = (
+    """
+SELECT p.position, p.zone, coalesce(p.gb_id, ''), p.unit, coalesce(u.name, ''), coalesce(u.kind, ''),
+       coalesce(u.region, ''), coalesce(b.gateway, ''), coalesce(b.slot, ''), coalesce(g.received_ms, 0)
+"""
+    + IN_SERVICE
+    + "ORDER BY p.position"
+)
 _GATEWAYS = """
 SELECT a.gateway, a.city, a.revoked_ms, coalesce(g.session, ''), coalesce(g.state, ''), coalesce(g.received_ms, 0),
        coalesce(s.version, ''), coalesce(s.store, ''), coalesce(j.acked, 0),
        (SELECT max(b.seq_high) FROM beats b WHERE b.gateway = a.gateway AND b.store = s.store),
-       c.payload, h.payload
+       c.payload, h.payload, p.payload
 FROM gateways a
 LEFT JOIN standing g ON g.gateway = a.gateway AND g.slot = ''
 LEFT JOIN sessions s ON s.gateway = a.gateway AND s.session = g.session
 LEFT JOIN journals j ON j.gateway = a.gateway AND j.store = s.store
 LEFT JOIN documents c ON c.gateway = a.gateway AND c.kind = 'clock'
 LEFT JOIN documents h ON h.gateway = a.gateway AND h.kind = 'host'
+LEFT JOIN documents p ON p.gateway = a.gateway AND p.kind = 'program'
 WHERE a.since_ms = (SELECT max(x.since_ms) FROM gateways x WHERE x.gateway = a.gateway AND x.since_ms <= :now)
 ORDER BY a.gateway
 """
@@ -109,6 +118,21 @@ class UnitRow(NamedTuple):
     positions: int
 
 
+class PlaceRow(NamedTuple):
+    """A position in service. `heard_ms`: the last sign of life of its gateway, 0 for never."""
+
+    position: str
+    zone: str
+    gb_id: str
+    unit: str
+    unit_name: str
+    kind: str
+    region: str
+    gateway: str
+    slot: str
+    heard_ms: int
+
+
 class GatewayRow(NamedTuple):
     """A registered gateway. `acked`, `seq_high`: of the journal of its running session; payloads None: never told."""
 
@@ -124,6 +148,7 @@ class GatewayRow(NamedTuple):
     seq_high: int | None
     clock: bytes | None
     host: bytes | None
+    program: bytes | None
 
 
 class Move(NamedTuple):
@@ -149,6 +174,15 @@ class ToldRow(NamedTuple):
     payload: bytes
 
 
+def _of_kinds(text: str, kinds: Iterable[str], **parameters: object) -> tuple[sa.TextClause, dict[str, object]]:
+    """A statement with `{kinds}` in it, of these kinds of unit (none: of all)."""
+    chosen = sorted(kinds)
+    asked = sa.text(text.replace("{kinds}", "AND u.kind IN :kinds" if chosen else ""))
+    if not chosen:
+        return asked, parameters
+    return asked.bindparams(sa.bindparam("kinds", expanding=True)), parameters | {"kinds": chosen}
+
+
 class Lists:
     """A part of the Reader."""
 
@@ -156,25 +190,20 @@ class Lists:
 
     def absent(self, now_ms: int, alive_since_ms: int, kinds: Iterable[str]) -> Iterator[AbsentRow]:
         """Positions of these kinds of unit (none: of all) in service now, but those that stand as online."""
-        chosen = sorted(kinds)
         no = "false" if self._c.dialect.name == "postgresql" else "0"
-        asked = sa.text(_ABSENT.format(kinds="AND u.kind IN :kinds" if chosen else "", no=no))
-        parameters: dict[str, object] = {"now": now_ms, "since": alive_since_ms}
-        if chosen:
-            asked = asked.bindparams(sa.bindparam("kinds", expanding=True))
-            parameters["kinds"] = chosen
+        asked, parameters = _of_kinds(_ABSENT.replace("{no}", no), kinds, now=now_ms, since=alive_since_ms)
         with self._c.execute(asked.execution_options(yield_per=5000), parameters) as rows:
             yield from (AbsentRow(*row) for row in rows)
 
+    def places_now(self, now_ms: int, kinds: Iterable[str]) -> Iterator[PlaceRow]:
+        """Positions of these kinds of unit (none: of all) in service now, by their id."""
+        asked, parameters = _of_kinds(_PLACES, kinds, now=now_ms)
+        with self._c.execute(asked.execution_options(yield_per=5000), parameters) as rows:
+            yield from (PlaceRow(*row) for row in rows)
+
     def units_now(self, now_ms: int, kinds: Iterable[str]) -> list[UnitRow]:
         """Every unit of these kinds (none: of all) that is registered now, by its id."""
-        chosen = sorted(kinds)
-        asked = sa.text(_UNITS.format(kinds="AND u.kind IN :kinds" if chosen else ""))
-        parameters: dict[str, object] = {"now": now_ms}
-        if chosen:
-            asked = asked.bindparams(sa.bindparam("kinds", expanding=True))
-            parameters["kinds"] = chosen
-        return [UnitRow(*row) for row in self._c.execute(asked, parameters)]
+        return [UnitRow(*row) for row in self._c.execute(*_of_kinds(_UNITS, kinds, now=now_ms))]
 
     def boxes(self, now_ms: int) -> list[GatewayRow]:
         """Every gateway that is registered, by its id."""

@@ -8,7 +8,7 @@ import logging
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from center.store import causes, outbox, people, registered  # noqa: F401  # their tables are made with the others
+from center.store import causes, outbox, people, registered, requests  # noqa: F401  # their tables are made with the others
 from center.store.schema import HEAD, meta, settings, version
 from contract.problems import Told, Words
 

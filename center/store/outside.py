@@ -26,7 +26,9 @@ class Opinion(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """`seed`: published before; of [from_ms, to_ms) `n` were drawn, at `at_ms`, by this person."""
+    """`seed`: published before; of [from_ms, to_ms) `n` were drawn, at `at_ms`, by this person; `region`: of that one
+    alone, "" of all.
+    """
 
     seed: str
     from_ms: int
@@ -34,6 +36,7 @@ class Draw(NamedTuple):
     n: int
     at_ms: int
     person: str
+    region: str = ""
 
     @property
     def late(self) -> bool:
@@ -102,6 +105,11 @@ class Outside:
         """By their time."""
         return [Draw(*row) for row in self._c.execute(sa.select(draws).order_by(draws.c.at_ms, draws.c.seed))]
 
+    def entered_of(self) -> dict[str, int]:
+        """Seed -> how many of its draw have a result."""
+        counted = sa.select(drawn.c.seed, sa.func.count()).where(drawn.c.result != "").group_by(drawn.c.seed)
+        return {seed: number for seed, number in self._c.execute(counted)}  # noqa: C416
+
     def drawn(self, seed: str) -> list[Drawn]:
         chosen = sa.select(drawn).where(drawn.c.seed == seed).order_by(drawn.c.number)
         return [Drawn(*row) for row in self._c.execute(chosen)]
@@ -115,9 +123,12 @@ class Entering:
     def add_opinions(self, rows: Sequence[Opinion]) -> None:
         bulk.insert(self._c, opinions, Opinion._fields, rows, "DO NOTHING")
 
-    def add_draw(self, draw: Draw, rows: Sequence[Drawn]) -> None:
-        bulk.insert(self._c, draws, Draw._fields, [draw], "DO NOTHING")
+    def add_draw(self, draw: Draw, rows: Sequence[Drawn]) -> bool:
+        """False where there is a draw of this seed: then nothing is kept."""
+        if not bulk.insert(self._c, draws, Draw._fields, [draw], "DO NOTHING"):
+            return False
         bulk.insert(self._c, drawn, Drawn._fields, rows, "DO NOTHING")
+        return True
 
     def enter(self, rows: Sequence[Drawn]) -> None:
         """Results of what was drawn."""

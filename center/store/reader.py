@@ -35,6 +35,7 @@ from center.store.registered import (
     regions,
     units,
 )
+from center.store.requests import Asked
 from center.store.schema import (
     OWN,
     anchors,
@@ -91,7 +92,7 @@ ORDER BY coalesce(a.generation, -1), r.gateway
 """
 
 
-class Reader(Lists, Outside, Finding, Posted, Enrolled, People, Cameras):
+class Reader(Lists, Outside, Finding, Posted, Enrolled, People, Cameras, Asked):
     """Reads what the center holds, within one transaction."""
 
     def __init__(self, connection: Connection) -> None:

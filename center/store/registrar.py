@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from center.store.reader import Reader
 from center.store.registered import PLACES, TABLES, audit
+from center.store.requests import Deciding
 from center.store.schema import imports
 
 REGISTRY_LOCK = 4_191
@@ -68,7 +69,7 @@ def _next(name: str) -> sa.Table:
     return sa.Table(f"next_{name}", _staged, *columns, *where, prefixes=["TEMPORARY"], sqlite_with_rowid=False)
 
 
-class Registrar(Reader):
+class Registrar(Reader, Deciding):
     """`stage` first, outside of any lock; then, in one transaction, the rest."""
 
     def __init__(self, connection: Connection) -> None:

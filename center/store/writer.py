@@ -28,6 +28,7 @@ from center.store.outbox import Posting
 from center.store.outside import Entering
 from center.store.people import Admitting
 from center.store.reader import Copy, Reader
+from center.store.requests import Deciding
 from center.store.schema import (
     OWN,
     anchors,
@@ -56,7 +57,7 @@ QUARANTINE_BYTES = 4096
 _SEQ = ("gateway", "store", "seq")
 
 
-class Writer(Reader, Entering, Keeping, Posting, Enrolling, Admitting):
+class Writer(Reader, Entering, Keeping, Posting, Enrolling, Admitting, Deciding):
     """Writes what has arrived, within one transaction."""
 
     def _put(self, table: sa.Table, columns: Sequence[str], rows: Sequence[bulk.Row], then: str) -> None:

@@ -10,9 +10,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from center.absent import cause_words
+from center.daily import Day, as_csv, as_json, day, iso
 from center.rate import Count, local, percent
+from center.web.admission import network
 from center.web.cells import readings
 from center.web.children import children
+from center.web.exports import KINDS
 from center.web.moment import counted
 from center.web.places import inside
 from center.web.shelf import Figures
@@ -67,7 +70,9 @@ class Places(Struct, frozen=True):
 
 
 class Absence(Struct, frozen=True):
-    """A position that is not online. `since`: ISO 8601; `cause`: a word, `cause_words`: for people."""
+    """A position that is not online. `since`: ISO 8601; `cause`: a word, `cause_words`: for people; `level`: the rung
+    that its last look reached; `once`: whether it was ever online.
+    """
 
     position: str
     zone: str
@@ -82,6 +87,8 @@ class Absence(Struct, frozen=True):
     telephone: str
     gateway: str
     slot: str
+    level: str
+    once: bool
 
 
 class Absences(Struct, frozen=True):
@@ -128,12 +135,12 @@ def places(request: Request) -> Response:
     built = isinstance(figures, Figures)
     return _answered(
         Places(
-            _iso(visit.now.at_ms),
+            iso(visit.now.at_ms),
             code,
             visit.month,
             "final" if final else "provisional" if built else "missing",
             final.number if final else None,
-            _iso(figures.until_ms) if isinstance(figures, Figures) else None,
+            iso(figures.until_ms) if isinstance(figures, Figures) else None,
             "" if isinstance(figures, Figures) else figures.command,
             visit.site.rule.deciding,
             rows,
@@ -145,7 +152,7 @@ def absences(request: Request) -> Response:
     visit = Visit(request)
     code = _region(visit)
     found = [_absence(one, visit.lang) for one in visit.now.absent_in(code)]
-    return _answered(Absences(_iso(visit.now.at_ms), Standing(*visit.now.standing(code)), found))
+    return _answered(Absences(iso(visit.now.at_ms), Standing(*visit.now.standing(code)), found))
 
 
 def unit(request: Request) -> Response:
@@ -154,8 +161,23 @@ def unit(request: Request) -> Response:
     mine = visit.now.absent_at(found.unit)
     count: Count = counted([found], mine)
     told = [_absence(one, visit.lang) for one in mine]
-    at = _iso(visit.now.at_ms)
+    at = iso(visit.now.at_ms)
     return _answered(UnitAnswer(at, found.unit, found.name, found.region, Standing(*count), told))
+
+
+def standing(request: Request) -> Response:
+    """The daily file; who takes it away is on record."""
+    visit = Visit(request)
+    code = _region(visit)
+    form = visit.choice("form", "json", "csv")
+    now, site = visit.now, visit.site
+    with site.store.read() as reader:
+        told = day(reader, now.at_ms, site.rules, now.absent_in(code), code)
+    site.admission.note(visit.account.name, network(visit.visitor.address), "export", visit.again())
+    if form == "csv":
+        name = f'attachment; filename="standing-{code}-{local(now.at_ms):%Y%m%d}.csv"'
+        return Response(as_csv(told), media_type=KINDS["csv"], headers={"content-disposition": name})
+    return Response(as_json(told), media_type="application/json")
 
 
 def document(request: Request) -> Response:
@@ -172,15 +194,11 @@ def _region(visit: Visit) -> str:
 
 def _absence(one: Any, lang: str) -> Absence:
     told = {name: getattr(one, name) for name in Absence.__struct_fields__ if name not in ("since", "cause_words")}
-    return Absence(**told, since=_iso(one.since_ms), cause_words=cause_words(one.cause, lang))
+    return Absence(**told, since=iso(one.since_ms), cause_words=cause_words(one.cause, lang))
 
 
 def _share(numerator: int, denominator: int) -> Share:
     return Share(numerator, denominator, percent(numerator, denominator))
-
-
-def _iso(ms: int) -> str:
-    return local(ms).isoformat()
 
 
 def _answered(told: Struct) -> Response:
@@ -196,6 +214,11 @@ ANSWERS: dict[str, tuple[type[Struct], str, dict[str, str]]] = {
         {"month": "YYYY-MM, none to come; default: the running one", "kind": "kind of unit; default: all"},
     ),
     "/api/v1/absences/{code}": (Absences, "Positions of a region that are not online now, as `offline --json`", {}),
+    "/api/v1/standing/{code}": (
+        Day,
+        "How every position of a region stands, as `standing --json`",
+        {"form": "json (default), or csv: the same rows as a file"},
+    ),
     "/api/v1/units/{unit}": (UnitAnswer, "One unit as it stands now", {}),
 }
 """Path -> what it answers, what it is, its query parameters."""
@@ -211,6 +234,7 @@ ROUTES = [
     Route("/api/v1/openapi.json", document),
     Route("/api/v1/places/{code}", places),
     Route("/api/v1/absences/{code}", absences),
+    Route("/api/v1/standing/{code}", standing),
     Route("/api/v1/units/{unit:path}", unit),
 ]
 
@@ -218,6 +242,7 @@ ROUTES = [
 def openapi(kinds: Sequence[str]) -> dict[str, Any]:
     """OpenAPI 3.1. `kinds`: of unit, that are counted."""
     limits: dict[str, dict[str, Any]] = {
+        "form": {"enum": ["json", "csv"]},
         "month": {"pattern": "^([0-9]{4}-(0[1-9]|1[0-2]))?$"},
         "kind": {"enum": ["", *kinds]},
     }
@@ -232,6 +257,8 @@ def openapi(kinds: Sequence[str]) -> dict[str, Any]:
             limited = {"type": "string", **limits.get(query, {})}
             asked.append({"name": query, "in": "query", "description": words, "schema": limited})
         answers: dict[str, Any] = {"200": {"description": "OK", "content": {"application/json": {"schema": ref}}}}
+        if "form" in queries:
+            answers["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
         for status, why in WRONG.items():
             answers[status] = {"description": why, **wrong}
         paths[path] = {"get": {"summary": summary, "parameters": asked, "responses": answers}}

@@ -9,6 +9,7 @@ from starlette.routing import Route
 from center.web import api
 from center.web.absences import absences
 from center.web.cameras import camera
+from center.web.checks import checks
 from center.web.definitions import definitions
 from center.web.entrance import link, login, logout
 from center.web.errors import on_fault, on_http, on_told
@@ -17,6 +18,7 @@ from center.web.places import first, place
 from center.web.render import STYLE
 from center.web.sheets import sheet
 from center.web.site import Site
+from center.web.stops import in_region, of_unit
 from center.web.units import unit_page
 from contract.problems import Told
 
@@ -35,6 +37,9 @@ ROUTES = [
     Route("/now/{code}", absences),
     Route("/units/{unit:path}", unit_page),
     Route("/sheets/{unit:path}", sheet),
+    Route("/stops/{unit:path}", of_unit, methods=["GET", "POST"]),
+    Route("/requests/{code}", in_region),
+    Route("/checks/{code}", checks, methods=["GET", "POST"]),
     Route("/positions/{position:path}", camera),
     Route("/definitions", definitions),
     *api.ROUTES,

@@ -1,5 +1,6 @@
 """摄像机，一机一档: position, bindings, identity, ladder, verdicts with their evidence, its time, its events."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,17 +13,18 @@ from center.readings import DAY_MS
 from center.show import minute, word
 from center.store import Reader
 from center.store.cameras import Exclusion
+from center.store.requests import APPROVED
 from center.web import lifeline, strips
 from center.web.absences import heard
 from center.web.answers import listed, table_page
 from center.web.crumbs import ending, region_crumbs
 from center.web.site import Visit, nothing
-from center.web.story import IDENTITY, KINDS, story
+from center.web.story import IDENTITY, KINDS, faults, story
 from center.web.tables import Cell, Column
 from center.web.times import row_of, times_of
 from contract.messages import BROKEN_JSON, Capability, Inventory, InventorySlot, Verdict
 from contract.reasons import explain
-from contract.vocabulary import Rung, name
+from contract.vocabulary import Clause, Rung, Standing, name
 
 
 def camera(request: Request) -> Response:
@@ -44,6 +46,7 @@ def camera(request: Request) -> Response:
         spans = ((now.at_ms - DAY_MS, now.at_ms), visit.say("最近 24 小时", "the last 24 hours")), (month, visit.month)
         times = [times_of(reader, visit, [found], span, title)[position] for span, title in spans]
         planned = reader.exclusions_of(position, month)
+        wrong = [name for *_, name in faults(reader, found.bounds, (now.at_ms - 1, now.at_ms), visit.lang)]
     zone = found.pieces[-1].zone or position
     columns = [
         Column("at", word("when", visit.lang)),
@@ -72,6 +75,7 @@ def camera(request: Request) -> Response:
         unit=unit,
         position=found,
         absent=absent,
+        sound=_sound(visit, wrong, verdicts, known=absent is None or absent.state == "offline"),
         cause=cause_words(absent.cause, visit.lang) if absent else "",
         stands=stands,
         rung=name(Rung(stands.level), visit.lang) if stands and stands.level in set(Rung) else "",
@@ -81,11 +85,32 @@ def camera(request: Request) -> Response:
         kinds=KINDS,
         verdicts=[_verdict(one, visit.lang) for one in verdicts],
         times=times,
+        stops=[stop.words(visit.lang) for stop in times[-1].stops if stop.state != APPROVED],
         planned=[_planned(one, visit) for one in planned],
         patterns=strips.PATTERNS,
         legend=_legend(visit.lang),
         row_of=lambda one: row_of(one, visit.lang),
     )
+
+
+def _sound(visit: Visit, wrong: Sequence[str], verdicts: Sequence[Verdict], *, known: bool) -> str:
+    """完好: picture and functions, beside 在线 and never inside it. `wrong`: faults of the picture that last."""
+    say = visit.say
+    failed = [
+        name(one.clause, visit.lang)
+        for one in verdicts
+        if one.standing is Standing.NOT_MET and one.clause != Clause.ONLINE
+    ]
+    picture = (
+        say("、", ", ").join(wrong)
+        if wrong
+        else say("未报异常", "no fault told")
+        if known
+        else word("unknown", visit.lang)
+    )
+    functions = say("、", ", ").join(failed) + say(" 不符合", ": not met") if failed else ""
+    functions = functions or (say("没有不符合的", "none not met") if verdicts else say("未核验", "not inspected"))
+    return say(f"画面 {picture} · 功能 {functions}", f"picture {picture} · functions {functions}")
 
 
 def _legend(lang: str) -> list[tuple[str, str, str]]:

@@ -9,7 +9,8 @@ from center.readings import NAMES, Name
 from center.show import failing_first, word
 from center.web.tables import Cell
 from contract.reasons import advice
-from contract.vocabulary import Clause
+from contract.vocabulary import MARKS as SIGNS
+from contract.vocabulary import Clause, Standing
 
 VERDICTS = ("WOULD_SCORE_ZERO", "INSUFFICIENT", "PASSES", "NOT_ASSESSED")
 """The failing first."""
@@ -85,7 +86,7 @@ def standing(count: Count, lang: str) -> Cell:
     if not count.registered:
         return Cell(word("no_position", lang), 2, mark="doubt")
     mark = "good" if count.online == count.registered else "bad" if count.offline else "doubt"
-    sign = "●" if mark == "good" else "✖" if mark == "bad" else "?"
+    sign = "●" if mark == "good" else SIGNS[Standing.NOT_MET] if mark == "bad" else SIGNS[Standing.UNKNOWN]
     return Cell(f"{sign} {count.online}/{count.registered}", Fraction(count.online, count.registered), mark=mark)
 
 

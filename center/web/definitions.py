@@ -50,6 +50,23 @@ TEXTS: dict[str, tuple[tuple[str, str], tuple[str, str], tuple[str, str]]] = {
         ("—", "—"),
         ("超过“失联判定”时长的以灰色和文字标出", "greyed and told in words where longer than the policy's silence"),
     ),
+    "excluded": (
+        ("已批准的时段", "the time that was approved"),
+        ("—", "—"),
+        (
+            "分子、分母都不计；待审批、未批准、仅告知的停机照常计入。上限和时限见下方“办法的取值”",
+            "left out of numerator and denominator; what is open, refused or only announced counts as ever. Its caps "
+            "stand below, among the values of the policy",
+        ),
+    ),
+    "agreement": (
+        ("人工结果与计算相同的抽查", "checks of which a person saw what was computed"),
+        ("已试、且计算为在线或离线的抽查", "checks that were tried, and computed as online or offline"),
+        (
+            "区间为 Clopper-Pearson 精确区间，置信度 95%，向外取整；样本少时区间宽",
+            "the bound is Clopper and Pearson's exact one at 95 %, rounded outwards; few checks leave it wide",
+        ),
+    ),
     "coverage": (
         ("全部应设场所都被覆盖的应建单位", "obligated units of which every required zone is covered"),
         ("全部应建单位", "all obligated units"),
@@ -101,7 +118,12 @@ TEXTS: dict[str, tuple[tuple[str, str], tuple[str, str], tuple[str, str]]] = {
 def definitions(request: Request) -> Response:
     visit = Visit(request)
     pick = visit.lang == "en"
-    own = {"change": ("较上月", "change"), "heard": ("最近上报", "last heard")}
+    own = {
+        "change": ("较上月", "change"),
+        "heard": ("最近上报", "last heard"),
+        "excluded": ("剔除", "exclusions"),
+        "agreement": ("抽查一致率", "agreement of spot checks"),
+    }
     sections = []
     for name, texts in TEXTS.items():
         if name in own:

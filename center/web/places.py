@@ -12,17 +12,21 @@ from center.days.engine import Assessed
 from center.rate import local, month_of, month_span
 from center.readings import NAMES
 from center.registry.tree import Region
-from center.show import lasted, word
+from center.show import word
 from center.store.lists import UnitRow
 from center.web import cells
 from center.web.answers import listed, table_page
+from center.web.checks import ROLES
 from center.web.children import by_code, children
 from center.web.crumbs import ending, region_crumbs
 from center.web.moment import counted
 from center.web.shelf import Figures, Missing
 from center.web.site import Visit, nothing
+from center.web.stops import waiting_in
 from center.web.summary import Place, cards, total
 from center.web.tables import Cell, Column, Rows
+from center.web.trend import trend
+from contract.text import lasted
 
 
 def first(request: Request) -> Response:
@@ -67,6 +71,9 @@ def place(request: Request) -> Response:
         state=_state(visit, figures),
         kinds=_kinds(visit),
         months=_months(visit),
+        waiting=waiting_in(visit, code),
+        trend=trend(visit, region, kind, figures),
+        checks=visit.account.role in ROLES,
         whole=bool(own) or level == "unit",
         word_of_unit=visit.say("单位", "units") if level == "unit" else visit.say("地区", "places"),
     )

@@ -11,8 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
-from center.show import lasted, minute, word
-from contract.text import printable
+from center.show import minute, word
+from contract.text import lasted, printable
 
 HOME = Path(__file__).parent
 STYLE = (HOME / "style.css").read_bytes()

@@ -1,15 +1,16 @@
 """The pages on a port. Only here is uvicorn known."""
 
 import asyncio
-import logging
 import socket
 import threading
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from center.forms import LOG
 from center.web.app import app_of
 from center.web.site import Site
+from contract import logs
 from contract.problems import Told, why
 from contract.stopping import on_signals
 
@@ -83,7 +84,7 @@ def server_of(site: Site) -> uvicorn.Server:
 
 def serve(site: Site, listening: socket.socket) -> bool:
     """Until SIGTERM or SIGINT; False where it ended by itself."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.begin("WARNING", LOG)
     stop = on_signals(threading.Event())
     server = server_of(site)
     # in a thread: in the main one uvicorn would end the process by the signal, and nothing would be closed

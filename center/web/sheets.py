@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from center.intervals import Span
 from center.rate import SHANGHAI, local, to_ms
-from center.show import lasted, word
+from center.show import word
 from center.web import lifeline
 from center.web.crumbs import ending, region_crumbs
 from center.web.moment import counted
@@ -16,6 +16,7 @@ from center.web.render import page
 from center.web.site import Visit, Wrongly
 from center.web.times import Time, times_of
 from center.web.units import lead, unit_seen
+from contract.text import lasted
 
 PERIODS = {
     "day": ("日管控", "Daily check", "食品安全员", "food safety officer"),

@@ -71,6 +71,7 @@ class Shelf:
         self._days = days
         self._policied = policied
         self._kept: dict[str, Kept] = {}
+        self._finals: dict[str, tuple[Stamp, Final | None]] = {}
         self._read: set[str] = set()
         self._lock = threading.Lock()
         self._reader = ThreadPoolExecutor(1, "figures")
@@ -98,6 +99,19 @@ class Shelf:
         if before:
             return before.found
         return Missing(Words("the figures are being read: look again in a minute", "数字正在读取，请一分钟后刷新"))
+
+    def final(self, name: str) -> Final | None:
+        """A month's document, with its rows above the units; None where it is not final, or not by this policy."""
+        stamp = _stamp(self._days / name) if self._days else ()
+        before = self._finals.get(name)
+        if before is None or before[0] != stamp:
+            try:
+                found = newest(self._days / name) if self._days and stamp else None
+            except Told:  # damaged: whoever asks for that month is told so
+                found = None
+            mine = found if found and found.policy == self._policied.digest else None
+            before = self._finals[name] = (stamp, mine)
+        return before[1]
 
     def close(self) -> None:
         self._reader.shutdown(cancel_futures=True)

@@ -6,10 +6,14 @@ from markupsafe import Markup
 
 from center.intervals import Span
 from center.rate import local
-from center.show import lasted
 from center.web.lifeline import NAMES, Piece
+from contract.text import lasted
 
-HEIGHT, TICKS = 26, 16
+Mark = tuple[int, int, str]
+"""(begin, end, name)."""
+
+HEIGHT, TICKS, LANE = 26, 16, 10
+EDGES = {"picture": "#5b2a86", "planned": "#0b57a4"}
 LEAST_LETTER = 3.0
 """Percent of the width from which on a span has room for its letter."""
 
@@ -32,10 +36,21 @@ PATTERNS = Markup(
 """Once in a page, before its strips."""
 
 
-def strip(found: Sequence[Piece], faults: Sequence[tuple[int, int, str]], span: Span, lang: str, title: str) -> Markup:
-    """`faults`: (begin, end, name) of the picture, drawn below. `span`: the whole width; the future stays empty."""
-    below = HEIGHT + 10 if faults else HEIGHT
-    parts = [*_rects(found, span, lang), *_faults(faults, span), *_ticks(span, below + TICKS - 3)]
+def strip(
+    found: Sequence[Piece],
+    faults: Sequence[Mark],
+    span: Span,
+    lang: str,
+    title: str,
+    stops: Sequence[Mark] = (),
+) -> Markup:
+    """`faults` of the picture, and below them planned `stops`, which reach into what is to come; of all else that
+    stays empty. `span`: the whole width.
+    """
+    lanes = [(name, marks) for name, marks in (("picture", faults), ("planned", stops)) if marks]
+    below = HEIGHT + LANE * len(lanes)
+    drawn = [one for number, lane in enumerate(lanes) for one in _lane(*lane, span, HEIGHT + 1 + LANE * number)]
+    parts = [*_rects(found, span, lang), *drawn, *_ticks(span, below + TICKS - 3)]
     body = Markup("").join(parts)
     return Markup(
         '<svg class="strip" width="100%" height="{}" role="img" aria-label="{}">'
@@ -60,13 +75,13 @@ def _rects(found: Sequence[Piece], span: Span, lang: str) -> Iterator[Markup]:
             ).format(x + width / 2, HEIGHT - 8, letter)
 
 
-def _faults(faults: Sequence[tuple[int, int, str]], span: Span) -> Iterator[Markup]:
-    for begin, end, name in faults:
+def _lane(pattern: str, marks: Sequence[Mark], span: Span, y: int) -> Iterator[Markup]:
+    for begin, end, name in marks:
         x, width = _place(begin, end, span)
         yield Markup(
-            '<rect x="{:.3f}%" y="{}" width="{:.3f}%" height="8" fill="url(#p-picture)" stroke="#5b2a86" '
+            '<rect x="{:.3f}%" y="{}" width="{:.3f}%" height="8" fill="url(#p-{})" stroke="{}" '
             'stroke-width=".5"><title>{}</title></rect>'
-        ).format(x, HEIGHT + 1, max(width, 0.3), name)
+        ).format(x, y, max(width, 0.3), pattern, EDGES[pattern], name)
 
 
 def _ticks(span: Span, y: int) -> Iterator[Markup]:

@@ -9,24 +9,27 @@ from center.model import Position
 from center.rate import local, month_of, month_span
 from center.readings import DAY_MS
 from center.report import When, lives
-from center.show import lasted, minute
+from center.show import minute
 from center.store import Reader
 from center.web import lifeline, strips
 from center.web.lifeline import Piece
+from center.web.planned import Stop, stops
 from center.web.site import Visit
 from center.web.story import faults
+from contract.text import lasted
 
 MINUTE_MS = 60_000
 
 
 class Time(NamedTuple):
-    """One span. `sums`: (state, length). `trouble`: why there is none."""
+    """One span. `sums`: (state, length). `trouble`: why there is none. `stops`: planned within it, also to come."""
 
     title: str
     pieces: list[Piece]
     strip: Any
     sums: list[tuple[str, str]]
     trouble: str = ""
+    stops: Sequence[Stop] = ()
 
 
 def times_of(reader: Reader, visit: Visit, positions: Sequence[Position], span: Span, title: str) -> dict[str, Time]:
@@ -43,7 +46,7 @@ def times_of(reader: Reader, visit: Visit, positions: Sequence[Position], span: 
         every = list(lives(reader, When("", (begin, until), until, live=False), visit.site.rules, names))
     except Gap as gap:
         return dict.fromkeys(names, Time(title, [], "", [], visit.say(gap.words.zh, gap.words.en)))
-    found = {}
+    found, planned = {}, stops(reader, positions, span)
     for one in every:
         its = one.position
         excluded = reader.exclusions_of(its.position, span)
@@ -52,7 +55,9 @@ def times_of(reader: Reader, visit: Visit, positions: Sequence[Position], span: 
         sums = [
             (lifeline.NAMES[state][lang == "en"], lasted(ms, lang)) for state, ms in lifeline.sums(pieces).items() if ms
         ]
-        found[its.position] = Time(title, pieces, strips.strip(pieces, wrong, span, lang, title), sums)
+        mine = planned[its.position]
+        marks = [(stop.begin, stop.end, stop.words(lang)) for stop in mine]
+        found[its.position] = Time(title, pieces, strips.strip(pieces, wrong, span, lang, title, marks), sums, "", mine)
     return found
 
 

@@ -9,17 +9,22 @@ from starlette.responses import Response
 from center.absent import Absent, cause_words
 from center.rate import Count, percent
 from center.readings import DAY_MS, NAMES
-from center.show import lasted, word
+from center.show import word
 from center.store.lists import UnitRow
 from center.web import cells, lifeline, strips
 from center.web.absences import heard
 from center.web.answers import listed, table_page
 from center.web.crumbs import ending, region_crumbs
 from center.web.moment import causes, counted
+from center.web.planned import words_of
 from center.web.shelf import Figures, Missing
 from center.web.site import Visit, nothing
 from center.web.tables import Cell, Column
 from center.web.times import times_of
+from contract.text import lasted
+from contract.vocabulary import MARKS, Standing
+
+COMING_MS = 31 * DAY_MS
 
 
 class Lead(NamedTuple):
@@ -51,6 +56,7 @@ def unit_page(request: Request) -> Response:
         times = times_of(
             reader, visit, positions, (now.at_ms - DAY_MS, now.at_ms), say("最近 24 小时", "last 24 hours")
         )
+        coming = reader.stops_of([unit.unit], (now.at_ms, now.at_ms + COMING_MS))
         places = {one.position: one.heard_at(now.at_ms) for one in positions}
     deciding = visit.site.rule.deciding
     columns = [
@@ -93,6 +99,7 @@ def unit_page(request: Request) -> Response:
         missing=figures if isinstance(figures, Missing) else None,
         shares=_shares(visit, figures, unit),
         strips=[(position, zone or position, times[position]) for position, zone in names if position in times],
+        coming=[words_of(one, dict(names), lang) for one in coming],
         patterns=strips.PATTERNS,
         legend=[(its[2 + (lang == "en")], its[lang == "en"]) for its in lifeline.NAMES.values()],
     )
@@ -113,7 +120,7 @@ def lead(visit: Visit, count: Count, absents: Sequence[Absent]) -> Lead:
         for one in causes(absents)
     ]
     first = causes(absents)[0].first
-    sign = "✖" if count.offline else "?"
+    sign = MARKS[Standing.NOT_MET] if count.offline else MARKS[Standing.UNKNOWN]
     return Lead(False, f"{sign} {lines[0]}", cells.to_do(first.cause, lang), tuple(lines[1:]))
 
 

@@ -128,7 +128,7 @@ def standing(**more: Any) -> CameraStatus:
 PAUSED = LoginStatus(since_ms=AT_MS, until_ms=AT_MS + 1_800_000, attempts_left=None)
 
 
-def shown(cameras: Sequence[CameraStatus], lang: str, capsys: pytest.CaptureFixture[str]) -> str:
+def shown(cameras: Sequence[CameraStatus], lang: str, capsys: pytest.CaptureFixture[str], age_s: float = 0.0) -> str:
     now = Status(
         pid=1,
         version="1",
@@ -147,7 +147,7 @@ def shown(cameras: Sequence[CameraStatus], lang: str, capsys: pytest.CaptureFixt
         discovery=DiscoveryStatus(),
         cameras=tuple(cameras),
     )
-    status(now, 0.0, lang)
+    status(now, age_s, lang)
     return capsys.readouterr().out
 
 
@@ -170,6 +170,39 @@ def test_80_columns_break_no_word(
         "en": "stove wash-02 192.168.100.164 --login-now inspect identity: reachable capability configuration restart",
     }
     assert [word for word in words[lang].split() if not re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text)] == []
+
+
+def test_what_fails_comes_first_with_since_when_and_how_long(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Offline, unknown, online with a bad picture, online: each with its sign, and 80 columns hold it."""
+    monkeypatch.setenv("COLUMNS", "80")
+    good = {"availability": Availability.ONLINE, "reason": None, "detail": ""}
+    cameras = [
+        standing(slot="sound", **good, picture=PictureStatus(sound=True)),
+        standing(slot="faulty", **good, picture=PictureStatus(sound=False)),
+        standing(slot="paused"),
+        standing(slot="gone", availability=Availability.OFFLINE, since_ms=AT_MS - 90_000_000),
+    ]
+    for lang, length in (("zh", "1天1小时"), ("en", "1 d 1 h")):
+        lines = shown(cameras, lang, capsys).splitlines()
+        rows = [line for line in lines if line.startswith(("sound ", "faulty ", "paused ", "gone "))][:4]
+        assert [row.split()[0] for row in rows] == ["gone", "paused", "faulty", "sound"]
+        assert [sign for row in rows for sign in "✗?△✓" if sign in row] == list("✗?△✓")
+        assert "01-14 15:00" in rows[0]
+        assert length.replace(" ", "") in "".join(lines).replace(" ", "")
+
+
+def test_what_is_old_is_gray(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """No colour says that a camera is online while nobody knows."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    camera = standing(availability=Availability.ONLINE, reason=None, detail="")
+    green, gray = "\x1b[32m", "\x1b[90m"
+    assert green in shown([camera], "zh", capsys)
+    old = shown([camera], "zh", capsys, age_s=60.0)
+    assert green not in old
+    assert gray in old
 
 
 def test_a_pause_is_the_cause_while_it_lasts(capsys: pytest.CaptureFixture[str]) -> None:

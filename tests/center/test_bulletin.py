@@ -201,7 +201,8 @@ def test_where_a_bulletin_must_not_stand(database: str, tmp_path: Path, capsys: 
     publish(capsys, database, tmp_path / "b")
     kept = files(tmp_path / "b")
     ask = ("--database", database, "--lang", "en", "--out")
-    assert "something else is there" in run(capsys, 2, *ask, str(tmp_path / "full"), "--month", MONTH)
+    early = ("--database", str(tmp_path / "none.db"), *ask[2:])  # before anything is opened or worked out
+    assert "something else is there" in run(capsys, 2, *early, str(tmp_path / "full"), "--month", MONTH)
     assert "something else is there" in run(capsys, 2, *ask, str(tmp_path / "file"), "--month", MONTH)
     assert f"the bulletin of {MONTH} is there" in run(capsys, 2, *ask, str(tmp_path / "b"), "--month", "2024-05")
     assert "there is a file of this name" in run(capsys, 2, *ask, str(tmp_path / "file" / "b"), "--month", MONTH)

@@ -14,7 +14,16 @@ from center.cli import main
 from center.rate import local
 from center.record import Recorder
 from center.store import Store
-from contract.messages import ClockHealth, Goodbye, Heartbeat, HostHealth, encode
+from contract.messages import (
+    ClockHealth,
+    ConfigHealth,
+    Goodbye,
+    Heartbeat,
+    HostHealth,
+    ProgramHealth,
+    UpgradeHealth,
+    encode,
+)
 from tests.center.filled import filled
 from tests.center.letters import anchor, birth, event, events, letter, moved
 
@@ -65,10 +74,20 @@ class Province:
         )
         store.close()
 
-    def beat(self, gateway: str, at: int, *, seq_high: int = 1, session: str = "s1", host: bool = False) -> Any:
+    def beat(
+        self,
+        gateway: str,
+        at: int,
+        *,
+        seq_high: int = 1,
+        session: str = "s1",
+        host: bool = False,
+        program: ProgramHealth | None = None,
+    ) -> Any:
         health: dict[str, Any] = {"clock": ClockHealth(synced=True, source="ntp", err_ms=12)}
         if host:
             health["host"] = HostHealth(cpu_ratio=0.1, memory_ratio=0.2, disk_ratio=0.41)
+        health["program"] = program
         told = at - self.begin
         message = Heartbeat(
             boot="b1",
@@ -185,6 +204,50 @@ def test_gateways_dark_ones_first(province: Province, capsys: pytest.CaptureFixt
     assert "±12 ms,41%,1 to come" in out
 
 
+def test_a_configuration_that_a_gateway_cannot_use_is_told(
+    province: Province, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its first mistake with file and line, how many there are, and how long the last good one has been in force."""
+    since = province.now - 26 * HOUR
+    bad = ConfigHealth(mistakes=2, en="agent.yaml:9: lokk: unknown", zh="agent.yaml:9: lokk: 未知", since_ms=since)
+    province.tell(province.beat("zz-0001", province.now - 10_000, seq_high=9, program=ProgramHealth(config=bad)))
+    words = ("gateways", "--database", province.database)
+    made = json.loads(asked(capsys, 1, *words, "--json"))
+    told = next(one for one in made if one["gateway"] == "zz-0001")["program"]["config"]
+    assert (told["mistakes"], told["since_ms"]) == (2, since)
+    out = asked(capsys, 1, *words, "--lang", "zh")
+    assert "zz-0001: 新配置不可用，按上一份运行，已生效 1天2小时：agent.yaml:9: lokk: 未知（另有 1 处）" in out
+    assert "agent.yaml:9: lokk: unknown (1 more)" in asked(capsys, 1, *words, "--lang", "en", "--csv")
+    province.tell(province.beat("zz-0001", province.now, seq_high=9, program=ProgramHealth()))
+    assert "lokk" not in asked(capsys, 1, *words, "--lang", "zh")
+
+
+def test_versions_are_counted_by_region(province: Province, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of all and of each region: how many run a version, are on trial, have passed; which were rolled back, why."""
+    words = ("gateways", "--versions", "--database", province.database)
+
+    def tell(state: str, **more: str) -> None:
+        last = UpgradeHealth(state=state, at_ms=province.now - HOUR, **more)
+        program = ProgramHealth(upgrade=last)
+        province.tell(province.beat("zz-0001", province.now, seq_high=9, program=program))
+
+    tell("rolled_back", before="1", to="2", en="online before, and not now: k1", zh="升级前在线，现在不在线：k1")
+    made = json.loads(asked(capsys, 1, *words, "--json"))
+    one = next(one for one in made["versions"] if (one["city"], one["version"]) == ("4101", "1"))
+    assert (one["place"], one["boxes"], one["alive"], one["rolled_back"]) == ("郑州市", 1, 1, 1)
+    assert [one["boxes"] for one in made["versions"] if not one["city"]] == [3, 1]
+    assert [(one["gateway"], one["version"], one["to"]) for one in made["rolled_back"]] == [("zz-0001", "1", "2")]
+    assert "升级前在线，现在不在线：k1" in asked(capsys, 1, *words, "--lang", "zh", "--csv")
+    assert "online before, and not now: k1" in asked(capsys, 1, *words, "--lang", "en", "--csv")
+    for state, counted in (("trial", (1, 0)), ("kept", (0, 1))):
+        tell(state, before="0", to="1")
+        made = json.loads(asked(capsys, 0, *words, "--json"))
+        one = next(one for one in made["versions"] if (one["city"], one["version"]) == ("4101", "1"))
+        assert (one["trial"], one["kept"]) == counted
+    tell("kept", before="1", to="2")  # of another version than the one that runs
+    assert not any(one["kept"] for one in json.loads(asked(capsys, 0, *words, "--json"))["versions"])
+
+
 def test_alarms_have_their_code_in_a_column(province: Province, capsys: pytest.CaptureFixture[str]) -> None:
     """What gateways tell and what the center finds, the newest first; of one code or of the last days only."""
     words = ("alarms", "--database", province.database, "--json")
@@ -210,6 +273,7 @@ def test_a_position_bound_to_no_gateway_counts_in_full(province: Province, capsy
 LISTS = (
     ("offline",),
     ("gateways",),
+    ("gateways", "--versions"),
     ("alarms",),
     ("quarantine",),
     ("rate", "--level", "unit"),

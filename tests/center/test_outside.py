@@ -289,7 +289,7 @@ def test_wrong_results_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture
         (("--n", "5", "--from", "2024-07-01", "--to", "2099-01-01"), "--from must lie before --to, at most a year"),
         (
             ("--n", "5", "--from", "2024-06-30T22:00"),
-            "--from 2024-06-30T22:00 has passed: a draw is made and published",
+            "--from 2024-06-30 22:00 has passed: a draw is made and published",
         ),
     ],
 )

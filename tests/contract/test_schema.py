@@ -105,6 +105,18 @@ def test_messages_fit_their_schema_and_spoilt_ones_do_not(name: str, payload: by
             assert not valid({k: v for k, v in value.items() if k != field}, schema, schema)
 
 
+def test_an_older_and_a_newer_agent_are_understood() -> None:
+    """After an upgrade, or a way back: a heartbeat without new fields is whole, fields of tomorrow are ignored."""
+    payload = dict(INSTANCES)["heartbeat"]
+    told = msgspec.json.decode(payload)
+    assert "program" not in told
+    program = {"config": {"mistakes": 1, "novelty": 1}, "upgrade": {"state": "new", "before": "1", "to": "2", "x": []}}
+    newer = msgspec.json.decode(msgspec.json.encode(told | {"program": program, "novelty": {}}), type=m.Heartbeat)
+    assert newer.program
+    assert (newer.program.config.mistakes, newer.program.upgrade.to) == (1, "2")
+    assert msgspec.structs.replace(newer, program=None) == msgspec.json.decode(payload, type=m.Heartbeat)
+
+
 def test_every_message_has_a_schema_and_a_channel() -> None:
     """One channel and one schema for every topic of the contract; every reference of the AsyncAPI document resolves."""
     made = documents()

@@ -250,4 +250,5 @@ def _tell(camera: Camera, waited_s: float) -> None:
         if waited_s < _LONG_S or now - _told.get(camera.address, -_TELL_S) < _TELL_S:
             return
         _told[camera.address] = now
-    log.warning("%s: looks wait %.0f s for each other there; its slots are looked at less often", camera.slot, waited_s)
+    said = "%s: looks wait %.0f s for each other there; its slots are looked at less often"
+    log.warning(said, camera.slot, waited_s, extra={"slot": camera.slot})

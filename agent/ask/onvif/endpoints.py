@@ -29,7 +29,7 @@ _WELL_KNOWN = {
     "deviceio": ("/onvif/deviceIO_service", "/onvif/DeviceIO", "/onvif/services"),
 }
 """Paths met in the field, to be tried when the claimed one is empty, junk or dead."""
-_AUTHORITY = re.compile(r"(?:[^@]*@)?(?P<host>\[[^\]]*\]|[^:]*)(?P<ports>(?::\d{1,5})*)")
+_AUTHORITY = re.compile(r"(?:.*@)?(?P<host>\[[^\]]*\]|[^:]*)(?P<ports>(?::\d{1,5})*)")
 
 
 def services(camera: Camera, lists: Iterable[tuple[str, tuple[Claim, ...]]]) -> tuple[Service, ...]:
@@ -138,11 +138,14 @@ def _parts(url: str) -> tuple[str, str, tuple[int, ...], str]:
     except ValueError:
         return "", "", (), ""
     match = _AUTHORITY.fullmatch(parts.netloc)
+    if not match and "@" in url:  # the password has a slash, or the like, in it
+        return _parts(f"{url.partition('://')[0]}://{url.rpartition('@')[2]}")
     if not match or not match["host"]:
         return "", "", (), ""
     ports = dict.fromkeys(int(port) for port in match["ports"].split(":") if port)
     named = parts.path or ("/" if parts.query else "")  # rtsp://192.168.1.64?channel=1
-    path = quote(named + (f"?{parts.query}" if parts.query else ""), safe=_SAFE)
+    named += (f"?{parts.query}" if parts.query else "") + (f"#{parts.fragment}" if parts.fragment else "")
+    path = quote(named, safe=_SAFE)
     return (
         parts.scheme,
         tidy(match["host"].strip("[]"), 80),

@@ -17,8 +17,8 @@ NONE, WSSE, WSSE_BOX_TIME, WSSE_LOCAL_TIME, DIGEST = "none", "wsse", "wsse-box-t
 WSSE_SOAP11, WSSE_NO_ACTION = "wsse-soap11", "wsse-no-action"
 """The token in another dialect, for a camera that answers it by neither yes nor no."""
 DIALECTS = {WSSE_SOAP11: Dialect.SOAP11, WSSE_NO_ACTION: Dialect.NO_ACTION}
-_OTHER_TIME_S = ((7 * 3600, 9 * 3600), (3000, 4200), (-4200, -3000))
-"""A clock so far off has China's local time, or summer time, in its UTCDateTime: logins may be checked against UTC."""
+_OTHER_TIME_S = ((24_600, 33_000), (3000, 4200), (-4200, -3000))
+"""A clock so far off has local time (UTC+7 to +9) or summer time in its UTCDateTime; it may check logins in UTC."""
 _MAX_ROLE_REFUSALS = 3
 _MAX_UNCLEAR = 4
 """Logins answered by neither yes nor no (an empty HTTP 500, say) before they stop: the camera may be counting them."""

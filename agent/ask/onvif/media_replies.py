@@ -55,7 +55,8 @@ _KNOWN = frozenset(_NAMES.values())
 
 def services(reply: Node) -> tuple[Claim, ...]:
     """GetServices: the ONVIF services among those listed."""
-    named = ((_NAMES.get(text(node, "Namespace")), text(node, "XAddr")) for node in listed(reply, "Service"))
+    read = ((text(node, "Namespace").rstrip("/"), text(node, "XAddr")) for node in listed(reply, "Service"))
+    named = ((_NAMES.get(namespace), xaddr) for namespace, xaddr in read)
     return tuple(Claim(name, xaddr) for name, xaddr in named if name)
 
 

@@ -23,6 +23,7 @@ from numpy import fft
 from numpy.typing import NDArray
 
 from agent.ask.picture import against, measure
+from agent.ask.rtsp.interlaced import as_frames
 
 Frame = NDArray[np.uint8]
 MAX_PX = 36_000_000
@@ -85,7 +86,7 @@ def decode(codec: str, data: bytes, pictures: int) -> DecodedTake:
 
 
 def _film(codec: str, data: bytes, pictures: int) -> DecodedTake:
-    film = _opened(codec, data)
+    film = _opened(codec, as_frames(codec, data))
     width, height = int(film.get(cv2.CAP_PROP_FRAME_WIDTH)), int(film.get(cv2.CAP_PROP_FRAME_HEIGHT))
     _check_size(width, height)
     shown = list(_retrieved(film, _evenly(min(pictures, max(EFFORT_PX // (width * height), 2)))))

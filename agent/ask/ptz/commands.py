@@ -98,6 +98,8 @@ class PtzClient:
         self._lock = threading.Lock()
         self._over = False
         self._timeouts = True
+        self.moved = False
+        """Whether head or zoom was told to move since it was last seen to be back."""
         self.snapshots = Permit()
         """Leave to log in for snapshots: one for all that are fetched during this movement."""
 
@@ -144,6 +146,7 @@ class PtzClient:
 
     def _move(self, velocity: Mapping[str, Any]) -> None:
         arguments = {"ProfileToken": self._token, "Velocity": velocity}
+        self.moved = True
         if self._timeouts:
             try:
                 self._order("ptz", "ContinuousMove", {**arguments, "Timeout": timedelta(seconds=TIMEOUT_S)})

@@ -57,12 +57,15 @@ class RestorePath:
 
     def _back(self) -> bool:
         settle(self._finder, self._ptz, self._faults)
-        returned = self._is_before(self._finder.look())
-        for way in self._ways():
+        ways = self._ways()
+        # in a room that repeats itself a head that was turned sees the view before at places where it never stood
+        returned = not (ways and self._ptz.moved) and self._is_before(self._finder.look())
+        for way in ways:
             if returned:
                 break
             quietly(way)
             returned = self._arrives()
+        self._ptz.moved = self._ptz.moved and not returned
         return returned and self._in_focus()
 
     def forget(self) -> None:
@@ -83,15 +86,15 @@ class RestorePath:
         return self._intent.position if self._ptz.motors.positions else None
 
     def _arrives(self) -> bool:
-        """Whether the view becomes the view before; watched until it does, or the head stands."""
-        until_s, last = time.monotonic() + TRAVEL_S, self._finder.look()
-        stood_s = time.monotonic()
+        """Whether the view becomes the view before, once the head has had time to begin; watched until then."""
+        sent_s = stood_s = time.monotonic()
+        until_s, last = sent_s + TRAVEL_S, self._finder.look()
         while time.monotonic() < until_s:
             now = self._finder.look()
             found = self._finder.overlay.match(last.view, now.view)
             if found is None or found.moved > STILL:
                 stood_s = now.at_s
-            elif self._is_before(now):
+            elif now.at_s > sent_s + DELAY_S and self._is_before(now):
                 return True
             elif now.at_s - stood_s > ARRIVED_S:
                 return False

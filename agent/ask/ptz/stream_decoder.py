@@ -13,6 +13,8 @@ from typing import cast
 import cv2
 import numpy as np
 
+from agent.ask.rtsp.interlaced import as_frames
+
 DEMUXERS = {"H264": "h264", "H265": "hevc"}
 _OPTIONS = "input_format;{}|protocol_whitelist;none|fpsprobesize;0|probesize;32"
 """As in the decoder of picture checks: the demuxer is named, no protocol may be opened, nothing is sought."""
@@ -25,7 +27,9 @@ def last(codec: str, film: bytes) -> bytes:
     """The last picture as a JPEG; b"" where none comes out."""
     os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = _OPTIONS.format(DEMUXERS[codec])
     capture = cv2.VideoCapture()
-    source = cast("cv2.IStreamReader", io.BytesIO(film))  # what its stub calls so is any io.BufferedIOBase
+    source = cast(
+        "cv2.IStreamReader", io.BytesIO(as_frames(codec, film))
+    )  # what its stub calls so is any io.BufferedIOBase
     if not capture.open(source, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1]):
         return b""
     frame = None

@@ -3,7 +3,7 @@
 Pure.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from agent.ask.rtsp import nal
@@ -44,6 +44,10 @@ class _Codec(NamedTuple):
     def kind(self, unit: bytes) -> int:
         return unit[0] >> self.shift & self.mask
 
+    def stream_of(self, sets: Iterable[bytes]) -> bytes:
+        """Parameter sets as Annex B, each behind those that it refers to: descriptions name them in any order."""
+        return _annex_b(sorted(sets, key=self.kind))
+
     def header(self, indicator: bytes, fragment: int) -> bytes:
         """The header of the unit that came in fragments: the indicator with the type of the fragment's own header."""
         kept = indicator[0] & ~(self.mask << self.shift)
@@ -61,7 +65,7 @@ _CODECS = {
         slices=6,
         sets=frozenset({7, 8}),
         keys=frozenset({5}),
-        leads=frozenset({6, 7, 8, 9, *range(14, 19)}),
+        leads=frozenset({6, 7, 8, 9, *range(15, 19)}),
         remarks=6,
     ),
     "H265": _Codec(
@@ -79,7 +83,8 @@ _CODECS = {
     ),
 }
 """STAP-A and FU-A (RFC 6184, 5.2), AP and FU (RFC 7798, 4.4); the other forms need an interleaving nobody offers.
-Keyframes: IDR (H.264, table 7-1), IRAP (H.265, table 7-1). What leads a picture: H.264, 7.4.1.2.3; H.265, 7.4.2.4.4."""
+Keyframes: IDR (H.264, table 7-1), IRAP (H.265, table 7-1). What leads a picture: H.264, 7.4.1.2.3; H.265,
+7.4.2.4.4; not the prefix (14) that scalable H.264 puts before each slice."""
 CODECS = frozenset(_CODECS)
 
 
@@ -91,6 +96,38 @@ class Take(NamedTuple):
 
     data: bytes
     times: tuple[float, ...]
+
+
+class _Fields:
+    """Tells the two fields of an interlaced frame, which H.264 may send as pictures of their own, from two frames.
+
+    `half`: the first field of a frame whose other one has not come yet.
+    """
+
+    def __init__(self, codec: _Codec) -> None:
+        self.half: nal.Field | None = None
+        self._codec = codec
+        self._sequence: nal.Sequence | None = None
+
+    def learn(self, units: Iterable[bytes]) -> None:
+        """Parameter sets are among these units."""
+        if self._codec.name == "H264":
+            for unit in units:
+                self._sequence = nal.sequence(unit) or self._sequence
+
+    def completed_by(self, units: Sequence[bytes]) -> bool:
+        """Whether the picture of these units is the other field of the frame that was begun."""
+        before, self.half = self.half, self._of(units)
+        if not (before and self.half and before == self.half._replace(parity=1 - self.half.parity)):
+            return False
+        self.half = None
+        return True
+
+    def _of(self, units: Sequence[bytes]) -> nal.Field | None:
+        slices = (unit for unit in units if 0 < self._codec.kind(unit) < self._codec.slices)
+        if not self._sequence or not self._sequence.has_fields or not (first := next(slices, b"")):
+            return None
+        return nal.field(first, self._sequence)
 
 
 class Reel:
@@ -108,6 +145,8 @@ class Reel:
         self._room = cap
         self._head_s = head_s
         self._sets = dict.fromkeys(unit for unit in parameter_sets if unit)
+        self._fields = _Fields(self._codec)
+        self._fields.learn(self._sets)
         self._head: list[bytes] = []
         self._times: list[float] = []
         self._second: Take | None = None
@@ -123,20 +162,26 @@ class Reel:
     @property
     def begun(self) -> bool:
         """Whether there is a whole picture."""
-        return len(self._head) > self._recovers_after
+        return self._frames > self._recovers_after
+
+    @property
+    def _frames(self) -> int:
+        """Pictures of the head; not the last one where its other field has not come."""
+        return len(self._head) - (self._second is None and self._fields.half is not None)
 
     @property
     def done(self) -> bool:
         """Whether nothing more is wanted."""
-        return self.full or self._second is not None
+        return self.full or (self._second is not None and not self._fields.half)
 
     @property
     def takes(self) -> tuple[Take, ...]:
         """The head, and the keyframe after it if it came; none before the first whole picture."""
         if not self._head:
             return ()
-        head = Take(b"".join(self._head), tuple(self._times))
-        return (head, self._second) if self._second else (head,)
+        whole = max(self._frames, 1)
+        head = Take(b"".join(self._head[:whole]), tuple(self._times[:whole]))
+        return (head, self._second) if self._second and not self._fields.half else (head,)
 
     def add(self, packet: Packet, at_s: float = 0.0) -> None:
         """The next packet of the track, arrived at `at_s` of any clock.
@@ -187,24 +232,23 @@ class Reel:
         """Whether a decoder may begin with what this unit belongs to."""
         if kind in self._codec.keys:
             return True
-        if self._codec.name != "H264":
-            return False
         if kind == self._codec.remarks:
-            return nal.recovery(unit) is not None
+            return nal.recovery(self._codec.name, unit) is not None
         waited_s = self._arrived_s - (self._since_s or 0.0)
-        return kind == 1 and waited_s >= PLAIN_INTRA_S and nal.begins_picture("H264", unit) and nal.is_intra(unit)
+        plain = self._codec.name == "H264" and kind == 1 and nal.begins_picture("H264", unit)
+        return plain and waited_s >= PLAIN_INTRA_S and nal.is_intra(unit)
 
     def _recovery(self) -> int | None:
         """Of the open picture: after how many more it is right. 0 = at once; None = never by itself."""
         if any(self._codec.kind(unit) in self._codec.keys for unit in self._open):
             return 0
-        if self._codec.name != "H264":
-            return None
-        remarks = (nal.recovery(unit) for unit in self._open if self._codec.kind(unit) == self._codec.remarks)
+        name = self._codec.name
+        remarks = (nal.recovery(name, unit) for unit in self._open if self._codec.kind(unit) == self._codec.remarks)
         return next((after for after in remarks if after is not None), None)
 
     def _remember(self, unit: bytes) -> None:
         """The newest last, for it replaces an older set of the same number."""
+        self._fields.learn([unit])
         self._sets.pop(unit, None)
         self._sets[unit] = None
         if len(self._sets) > MAX_SETS:
@@ -212,21 +256,35 @@ class Reel:
 
     def _close(self) -> None:
         """Keep the open picture, or drop it. Parameter sets and remarks alone are none."""
-        kinds, recovery = {self._codec.kind(unit) for unit in self._open}, self._recovery()
-        picture, self._open = _annex_b(self._open), []
-        if self.done or not any(kind < self._codec.slices for kind in kinds):
+        units, recovery, begun, self._open = self._open, self._recovery(), self.begun, []
+        picture = _annex_b(units)
+        if self.done or not any(self._codec.kind(unit) < self._codec.slices for unit in units):
+            return
+        if self._fields.completed_by(units):
+            self._join(picture)
+            return
+        if self._second:  # its other field was lost
+            self._fields.half = None
             return
         self._pass_time()
         if not self._head:
-            picture = _annex_b(self._sets) + picture
+            picture = self._codec.stream_of(self._sets) + picture
             self._recovers_after = min(recovery or 0, MAX_RECOVERY)
-        if not self.begun or self._now_s < self._head_s:
+        if not begun or self._now_s < self._head_s:
             self._head.append(picture)
             self._times.append(self._now_s)
         elif recovery == 0:
-            self._second = Take(_annex_b(self._sets) + picture, (self._now_s,))
+            self._second = Take(self._codec.stream_of(self._sets) + picture, (self._now_s,))
         else:
             self._room += len(picture)
+            self._fields.half = None
+
+    def _join(self, field: bytes) -> None:
+        """The other field of the picture that was kept last."""
+        if self._second:
+            self._second = self._second._replace(data=self._second.data + field)
+        else:
+            self._head[-1] += field
 
     def _pass_time(self) -> None:
         """Timestamps wrap around, and go back and forth where pictures are sent in another order than shown.
@@ -254,6 +312,8 @@ class Latest:
         self._codec, self._cap = _CODECS[codec], cap
         self._units = _Units(self._codec)
         self._sets = dict.fromkeys(unit for unit in parameter_sets if unit)
+        self._fields = _Fields(self._codec)
+        self._fields.learn(self._sets)
         self._open: list[bytes] = []
         self._stamp = 0
         self.data = b""
@@ -272,17 +332,18 @@ class Latest:
     def _close(self) -> bool:
         units, self._open = [part for whole in self._open for part in nal.parted(whole)], []
         kinds = {self._codec.kind(unit) for unit in units}
+        self._fields.learn(units)
         self._sets.update(dict.fromkeys(unit for unit in units if self._codec.kind(unit) in self._codec.sets))
         while len(self._sets) > MAX_SETS:
             del self._sets[next(iter(self._sets))]
         if not any(kind < self._codec.slices for kind in kinds):
             return False
-        if kinds & self._codec.keys:
-            self.data = _annex_b([*self._sets, *units])
-        elif self.data:
-            self.data += _annex_b(units)
+        if self._fields.completed_by(units) or not kinds & self._codec.keys:
+            self.data += _annex_b(units) if self.data else b""
+        else:
+            self.data = self._codec.stream_of(self._sets) + _annex_b(units)
         self.data = self.data if len(self.data) <= self._cap else b""
-        return bool(self.data)
+        return bool(self.data) and not self._fields.half
 
 
 class _Units:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from agent import settings
 from agent.cli import main
@@ -13,6 +14,7 @@ from agent.setup.box import Box
 from agent.setup.dialogue import Dialogue
 from contract.problems import Told
 from scripts.stage import tool
+from simulator.persona import personas
 from tests.agent.setup.house import House, house, members, packed, spec
 
 
@@ -150,6 +152,26 @@ def test_channels_of_a_recorder(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert built.setup(str(built.bundle), "--answers", str(answers)) == 0
         assert [one.channel for one in settings.load(built.config).cameras] == tokens
         assert built.refused("nvr") == 0
+
+
+@pytest.mark.parametrize(
+    ("silent", "said"),
+    [
+        (["GetVideoSources", "GetProfiles"], "could not ask for its channels: device busy"),
+        (["GetVideoSources"], "several channels, name one as channel: VideoSourceToken001, VideoSourceToken002"),
+    ],
+)
+def test_channels_that_do_not_come_are_not_one(
+    silent: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A recorder that hangs up at the question is asked once more; what its profiles name counts too."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "own"))
+    refuses = {f"media.{operation}": "close" for operation in silent}
+    monkeypatch.setitem(personas(), "nvr-mute", structs.replace(personas()["nvr-2-channels"], refuses=refuses))
+    with house(tmp_path, spec("nvr", "nvr-mute")) as built:
+        assert built.setup(str(built.bundle), "--answers", str(built.answers("nvr"))) == 2
+        assert said in capsys.readouterr().err
+        assert not built.config.exists()
 
 
 @pytest.mark.parametrize(

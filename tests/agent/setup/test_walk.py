@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from agent import settings
 from contract.text import columns
+from simulator.persona import personas
 from tests.agent.setup.house import PASSWORD, House, house, spec
 from tests.agent.setup.terminal import Rule, Terminal
 
@@ -102,6 +104,48 @@ def test_a_refused_login_is_asked_about_again(tmp_path: Path) -> None:
         state = "".join(one.read_text() for one in built.state.iterdir() if one.is_file())
         assert WRONG not in state + said
         assert PASSWORD not in state + said
+
+
+def test_a_hand_that_types_by_habit_shows_no_password(tmp_path: Path) -> None:
+    """Enter, user, password, four times: each password goes where it is not seen; then nothing typed is the way out."""
+    with house(tmp_path, spec("stove", "dahua-bullet")) as built:
+        typed = iter([word for number in range(4) for word in ("", "admin", f"{WRONG}-{number}")])
+        address = re.escape(built.canteen.camera("stove").address)
+        with Terminal(*words(built, str(built.bundle)), XDG_STATE_HOME=str(tmp_path / "own")) as terminal:
+            while (question := terminal.question()) is not None:
+                leaves = next((number for number in re.findall(r"(\d)\) leave this camera out", question)), "")
+                habit = re.search(r"which login|\nuser |password \(not shown\)", question)
+                answer = next(typed, leaves) if habit else ""
+                if not habit:
+                    answer = "y" if re.search(rf"(?s){address}\D.*set this camera up", question) else "n"
+                    answer = "" if "camera missing" in question else answer
+                terminal.type(answer + "\n")
+            said = terminal.said
+        assert said.count("the camera refuses the login") == 4, said
+        assert "4 logins were refused here" in " ".join(said.split())
+        assert WRONG not in said
+
+
+def test_a_recorder_whose_channels_do_not_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is said, and they are asked for again; it is never one camera because of it."""
+    nvr = personas()["nvr-2-channels"]
+    refuses = dict.fromkeys(("media.GetVideoSources", "media.GetProfiles"), "close")
+    monkeypatch.setitem(personas(), "nvr-mute", structs.replace(nvr, refuses=refuses))
+    with house(tmp_path, spec("nvr", "nvr-mute")) as built:
+        address = re.escape(built.canteen.camera("nvr").address)
+        first: list[Rule] = [
+            (rf"(?s){address}\D.*set this camera up", "y"),
+            ("set this camera up", "n"),
+            ("camera missing", ""),
+            ("Set it up all the same", "y"),
+            *LOGIN,
+        ]
+        with Terminal(*words(built, str(built.bundle)), XDG_STATE_HOME=str(tmp_path / "own")) as terminal:
+            assert terminal.answer(first) == 1
+            said = " ".join(terminal.said.split())
+        assert said.count("could not ask for its channels: device busy") == 3, said
+        assert "position id" not in said
+        assert not built.config.exists()
 
 
 STOPS = [

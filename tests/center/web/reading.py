@@ -29,8 +29,9 @@ EVIL = "<script>alert(1)</script>\"' onerror=x \u202egnp.exe"
 TAGS = frozenset(
     re.findall(
         r"\w+",
-        "html head meta title link body header nav div main h1 h2 p a b small span strong form input label button table"
-        " thead tbody tr th td section dl dt dd code ul li details summary svg defs pattern rect circle path text",
+        "html head meta title link body header nav div main h1 h2 p a b small span strong form input label button"
+        " select option table thead tbody tr th td section dl dt dd code ul li details summary svg defs pattern rect"
+        " circle path text",
     )
 )
 

@@ -95,6 +95,7 @@ def test_everything_told_of_a_camera_stands_in_its_file(told: Province) -> None:
     assert "192.168.1.63 → 192.168.1.64" in words
     assert "变焦: 符合 → 不符合" in words
     assert words.count("模糊（持续中）") == 1
+    assert re.search(r"完好: 画面 \S+ · 功能 360°旋转 不符合", words)
     assert "装修" in words
     assert "赵敏" in words
     assert "jitter" not in words

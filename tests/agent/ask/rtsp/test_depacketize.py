@@ -2,13 +2,15 @@
 
 import base64
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.ask.picture.decoder import decode
 from agent.ask.rtsp import rtp, sdp
 from agent.ask.rtsp.depacketize import CODECS, Latest, Reel
 from agent.ask.rtsp.rtp import Packet
-from tests.agent.ask.rtsp import players
+from tests.agent.ask.rtsp import fields, players
 
 START = b"\0\0\0\1"
 REMARKS = (0x06, 0x4E)  # SEI of H.264 and H.265: nothing to decode, left out before the first keyframe
@@ -205,3 +207,32 @@ def test_units_in_annex_b_inside_rtp_are_read() -> None:
     pictures = [list(picture) for picture in players.clip(320, 240)]
     glued = [[START.join(picture)] for picture in pictures]
     assert shown(glued).takes[0].data[-500:] == shown(pictures).takes[0].data[-500:]
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.02])
+def test_the_two_fields_of_a_frame_are_one_picture(after_s: float) -> None:
+    """Sent as pictures of their own, of one time or two: none is shown, or counted, without the other."""
+    sent = [
+        ((number // 2) / 10 + number % 2 * after_s, unit)
+        for number, field in enumerate(fields.film(frames=14, gop=12))
+        for unit in field
+    ]
+    first_half = feed(reel(cap=1_000_000), *sent[:3])
+    assert not first_half.begun
+    assert feed(reel(cap=1_000_000), *sent[:4]).begun
+    whole = feed(reel(cap=1_000_000), *sent)
+    assert [round(at, 1) for at in whole.takes[0].times] == [n / 10 for n in range(10)]
+    assert whole.takes[0].data.count(START) == 2 + 2 * 10
+    assert whole.takes[1].data.count(START) == 2 + 2 + 2
+    newest = Latest("H264", (), cap=1_000_000)
+    news = [newest.add(Packet(96, n, round(at * 90_000), unit, marker=True)) for n, (at, unit) in enumerate(sent)]
+    assert sum(news) == 14
+    assert decode("H264", whole.takes[0].data, 10).indices == [0, 3, 6, 9]
+    assert decode("H264", whole.takes[1].data, 1).first.shape[:2] == (fields.HEIGHT, fields.WIDTH)
+
+
+def test_a_prefix_before_each_slice_parts_no_picture() -> None:
+    """Scalable H.264 has one (14) before every slice of the base layer."""
+    prefix, later = b"\x6e\x80\x00\x07", b"\x41\x40later"  # a slice that is not the first of its picture
+    one = feed(reel(), *((0, unit) for unit in (SPS, prefix, b"\x65\x80idr", prefix, later)), (0.1, b"\x41\x80next"))
+    assert one.takes[0].times == (0.0, 0.1)

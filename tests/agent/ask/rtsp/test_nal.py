@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.ask.rtsp import nal
+from agent.ask.rtsp.interlaced import as_frames
 from tests.agent.ask.rtsp import players
 
 SETS = {"H264": 7, "H265": 33}
@@ -46,7 +47,7 @@ def encoded(options: str) -> list[list[bytes]]:
 )
 def test_recovery_points_of_streams_without_idr(options: str, after: int) -> None:
     """Open groups recover at once, intra refresh after some pictures; streams of IDRs have no such point but there."""
-    points = [nal.recovery(unit) for picture in encoded(options)[1:] for unit in picture if unit[0] & 0x1F == 6]
+    points = [nal.recovery("H264", unit) for picture in encoded(options)[1:] for unit in picture if unit[0] & 0x1F == 6]
     assert {point for point in points if point is not None} == {after}
 
 
@@ -70,5 +71,8 @@ def test_any_bytes(codec: str, unit: bytes) -> None:
     nal.size(codec, bytes([0x67 if codec == "H264" else 0x42]) + unit)
     nal.begins_picture(codec, unit)
     nal.is_intra(unit)
-    nal.recovery(b"\x06\x06" + unit)
+    nal.recovery(codec, b"\x06\x06" + unit)
+    nal.untimed(codec, b"\x06\x06" + unit)
+    nal.with_timing(b"\x67" + unit)
+    as_frames(codec, b"\0\0\1\x67" + unit)
     list(nal.parted(unit))
