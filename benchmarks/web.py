@@ -143,7 +143,7 @@ def _name(g: int) -> str:
 
 
 def _fill(database: str, counties: Sequence[tuple[str, str]], gateways: int, begin_ms: int) -> None:
-    """Registry, and what each gateway told within the last two hours."""
+    """Registry, and what each gateway told within the last two hours; the lively ones were heard just now."""
     Store(database).close()
     engine = sa.create_engine(address(database))
     with engine.begin() as there:
@@ -157,20 +157,22 @@ def _fill(database: str, counties: Sequence[tuple[str, str]], gateways: int, beg
     for first in range(0, gateways, 250):
         told = [one for g in range(first, min(gateways, first + 250)) for one in _told(g, counties, begin_ms)]
         recorder.record(told)
-    with store.write() as tx:
-        tx.put_uptime(begin_ms, now_ms())
-    store.close()
     with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as there:
         there.execute(sa.text("VACUUM ANALYZE"))  # as a database that has been at work for a while
     engine.dispose()
+    for first in range(0, gateways, 1000):
+        now, lively = now_ms(), [g for g in range(first, min(gateways, first + 1000)) if not _is_silent(g)]
+        recorder.record([_heard(g, counties, begin_ms, now - begin_ms) for g in lively])
+    with store.write() as tx:
+        tx.put_uptime(begin_ms, now_ms())
+    store.close()
 
 
 def _told(g: int, counties: Sequence[tuple[str, str]], begin_ms: int) -> Iterator[Incoming]:
-    """Birth, its journal, and a heartbeat of now, or of an hour ago."""
-    city = counties[g % len(counties)][1]
+    """Birth, its journal, and a heartbeat of an hour ago."""
 
     def sent(leaf: str, told: dict[str, Any], at: int) -> Incoming:
-        return Incoming(topics.up(city, _name(g), leaf), json.dumps(told).encode(), False, begin_ms + at + 500)
+        return _sent(g, counties, leaf, told, begin_ms + at)
 
     clock = {"clock": {"synced": True}, "inventory_hash": "", "oldest": 1}
     yield sent("state", _of_run({"state": "online", "gateway": _name(g), "version": "1"} | clock), 0)
@@ -180,8 +182,16 @@ def _told(g: int, counties: Sequence[tuple[str, str]], begin_ms: int) -> Iterato
     if off := _off(g):
         rows = [_moved(2 + SLOTS + n, HOUR_MS, slot, "offline") for n, slot in enumerate(off)]
         yield sent("ev", {"store": "j", "events": [_of_boot(row) for row in rows]}, HOUR_MS)
-    at = HOUR_MS if _is_silent(g) else PAST_MS
-    yield sent("hb", _beat(_seq(g), at, off), at)
+    yield _heard(g, counties, begin_ms, HOUR_MS)
+
+
+def _heard(g: int, counties: Sequence[tuple[str, str]], begin_ms: int, at: int) -> Incoming:
+    return _sent(g, counties, "hb", _beat(_seq(g), at, _off(g)), begin_ms + at)
+
+
+def _sent(g: int, counties: Sequence[tuple[str, str]], leaf: str, told: dict[str, Any], at_ms: int) -> Incoming:
+    city = counties[g % len(counties)][1]
+    return Incoming(topics.up(city, _name(g), leaf), json.dumps(told).encode(), False, at_ms + 500)
 
 
 def _moved(seq: int, at: int, slot: str, to: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ DOCUMENT = schemathesis.openapi.from_dict(openapi([kind.id for kind in policy_of
 
 @pytest.mark.parametrize("known", [True, False])
 @DOCUMENT.parametrize()
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_one_of_the_document(case, known: bool, served: Served) -> None:
     """Of places that are there, and of any: no fault of the server, only statuses, shapes and headers that the document
     names; what it does not allow is refused, also without a token and by another method.
