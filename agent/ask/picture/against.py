@@ -145,15 +145,15 @@ def replaced(now: Floats, then: Floats) -> dict[str, float]:
 _SIDES = (0.5, 0.6, 0.7, 0.8, 0.9)
 """Shares of the view, from one side on, that are looked at for one texture."""
 _TEXTURE, _EVEN, _COARSE = 3.0, 2.5, 0.55
-"""Deviation in a tile, levels, from which on there is a texture; what counts as 1 of how tiles differ in it, and of what is
-coarser than it."""
+"""Deviation in a tile, levels, from which on there is a texture; what counts as 1 of how tiles differ in that, and of
+how their levels do."""
 
 
 def uneven(view: Floats) -> float | None:
     """How far the view, or the most even side of it (half or more), is from showing one texture all over.
 
     By how much its tiles differ in structure, and in level but for a shade that goes evenly across. A cloth before the
-    lens has 0.5 to 1, a room seldom less than 1.2: there things of all sizes stand beside each other. None where no
+    lens has 0.5 to 1, a room seldom less: there things of all sizes stand beside each other. None where no
     side has a texture.
     """
     tiles = _tiles(view)
