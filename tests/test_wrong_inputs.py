@@ -49,6 +49,7 @@ RIGHT = {
     "canteen-agent status": "--config={config}",
     "canteen-center serve": f"{DB} --broker=127.0.0.1:1 --username=c",
     "canteen-center offline": DB,
+    "canteen-center standing": DB,
     "canteen-center gateways": DB,
     "canteen-center alarms": DB,
     "canteen-center messages run": f"{DB} --rules={{rules}}",
