@@ -40,7 +40,7 @@ ERRORS = [
 def wanted_lang(arguments: Sequence[str] | None) -> Literal["zh", "en"]:
     """What `--lang` says, else the locale: help is printed before arguments are understood."""
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    early.add_argument("--lang")
+    early.add_argument("--lang", choices=LANGUAGES)
     found = argparse.Namespace(lang="")  # keeps what was understood before a mistake
     with suppress(argparse.ArgumentError, SystemExit):
         early.parse_known_args(arguments, found)
