@@ -152,11 +152,11 @@ class _Words:
 
 
 def _table(*heads: str, whole: Sequence[int] = (), style: str = "") -> "Table":
-    """`whole`: numbers of columns that are never broken."""
+    """`whole`: numbers of columns that are never broken; `style`: of each row."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), style=style)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), row_styles=[style])
     for number, head in enumerate(heads):
         table.add_column(_Words(head), overflow="fold", no_wrap=number in whole)  # nothing may be cut off
     return table

@@ -82,7 +82,7 @@ class Supervisor:
         if stopping.is_set():
             self._notifier.say("STOPPING=1", "STATUS=stopping")
         else:
-            self._notifier.say("RELOADING=1", "STATUS=taking over a new configuration")
+            self._notifier.say("RELOADING=1", "STATUS=reloading")
 
     def round(self) -> None:
         """Do every part that is due. If one fails the others go on, but the watchdog is not told that we live."""

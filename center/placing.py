@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +22,14 @@ class Unplaced(Told):
 def folder(path: Path, option: str = "", *, there: bool = False) -> None:
     """Raises Unplaced for what is no folder; `there`: also for one that is not there yet."""
     named = f"{option} {path}".strip()
-    if path.is_dir():
-        return
+    try:
+        if stat.S_ISDIR(path.stat().st_mode):
+            return
+    except FileNotFoundError:
+        pass
+    except OSError as error:  # none can ever be there
+        words = why(error)
+        raise Unplaced(f"{named}: {words.en}: name another place", f"{named}：{words.zh}；请换一个位置") from error
     if os.path.lexists(path):
         raise Unplaced(f"{named}: it is no folder: name one", f"{named}：不是文件夹，请指定文件夹")
     if there:

@@ -4,6 +4,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Literal, NoReturn
 
 from contract import handbook
@@ -39,12 +40,11 @@ ERRORS = [
 def wanted_lang(arguments: Sequence[str] | None) -> Literal["zh", "en"]:
     """What `--lang` says, else the locale: help is printed before arguments are understood."""
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    early.add_argument("--lang", default="")
-    try:
-        told = early.parse_known_args(arguments)[0].lang
-    except (argparse.ArgumentError, SystemExit):
-        told = ""
-    return "zh" if told == "zh" else "en" if told == "en" else default_lang()
+    early.add_argument("--lang")
+    found = argparse.Namespace(lang="")  # keeps what was understood before a mistake
+    with suppress(argparse.ArgumentError, SystemExit):
+        early.parse_known_args(arguments, found)
+    return "zh" if found.lang == "zh" else "en" if found.lang == "en" else default_lang()
 
 
 def parser_of(program: str, lang: str, zh: str, en: str) -> argparse.ArgumentParser:

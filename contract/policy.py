@@ -229,6 +229,8 @@ class PictureRules(Strict, frozen=True, kw_only=True):
     replaced_ratio: Threshold
     patch: Threshold
     elsewhere: Threshold
+    uneven: Threshold
+    near_edge_px: Threshold
     bare_ratio: Threshold
     plain_ratio: Threshold
     jitter_px: Threshold

@@ -56,5 +56,5 @@ def _looking(arguments: argparse.Namespace) -> Looking:
     names = strict_yaml.load(json.dumps({"interfaces": arguments.interface}), Looking, source="--interface")
     networks = strict_yaml.load(json.dumps({"subnets": arguments.subnet}), Looking, source="--subnet")
     looking = Looking(interfaces=names.interfaces, subnets=networks.subnets, loopback=arguments.loopback)
-    asked_one_by_one(looking)
+    asked_one_by_one(looking, "--subnet")
     return looking

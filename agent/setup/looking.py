@@ -41,13 +41,13 @@ def look(looking: Looking, talk: Dialogue, *, known: Sequence[str] = ()) -> tupl
     return tuple(sorted((*found.found, *found.announced), key=lambda one: IPv4Address(one.address)))
 
 
-def asked_one_by_one(looking: Looking) -> int:
-    """How many addresses. Raises Told for more than are asked in a round."""
+def asked_one_by_one(looking: Looking, where: str = "discovery.subnets") -> int:
+    """How many addresses. `where`: their networks stand. Raises Told for more than are asked in a round."""
     size = sum(IPv4Network(subnet).num_addresses for subnet in looking.subnets)
     if size > MAX_TARGETS:
         raise Told(
-            f"--subnet: {size} addresses, more than the {MAX_TARGETS} that are asked one by one: name smaller networks",
-            f"--subnet：共 {size} 个地址，超过逐个询问的上限 {MAX_TARGETS} 个：请填写较小的网段",
+            f"{where}: {size} addresses, more than the {MAX_TARGETS} that are asked one by one: name smaller ones",
+            f"{where}：共 {size} 个地址，超过逐个询问的上限 {MAX_TARGETS} 个：请填写较小的网段",
         )
     return size
 

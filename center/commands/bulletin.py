@@ -18,6 +18,7 @@ from center.days.engine import assess, month, settings
 from center.days.final import late
 from center.days.months import Month, laid
 from center.forms import Listing, tell
+from center.placing import make_folder
 from center.rate import month_span
 from center.show import word
 from center.store import Store
@@ -70,6 +71,7 @@ def _make(options: argparse.Namespace) -> int:
             f"--month {name} 尚未结束：当前情况见 assessment",
         )
     bulletin.free_for(options.out, name)  # before anything is worked out
+    make_folder(options.out.parent, "--out")
     if options.pdf:
         pdf.program()
         if not docx.available():

@@ -37,6 +37,8 @@ def back_up(where: str, out: Path) -> Copy:
     source = _file(where)
     if not source.exists():
         raise Unavailable(f"{source}: no such database", f"{source}：没有这个数据库")
+    if not source.is_file():  # SQLite would wait at a pipe
+        raise Unavailable(*_line(source, why(OSError(errno.EISDIR, ""))))
     if out.exists() and out.samefile(source):
         raise Unavailable(f"{out} is the database itself: name another file", f"{out} 就是数据库本身：请换一个文件名")
     if os.path.lexists(out):

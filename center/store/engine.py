@@ -120,14 +120,14 @@ def address(where: str) -> sa.URL:
         ) from error
     if url.password is not None or "password" in url.query:
         raise Unavailable(
-            "a password in the database URL is there for all to read: put it into ~/.pgpass (PGPASSFILE)",
-            "数据库 URL 中的口令人人可见：请写入 ~/.pgpass（PGPASSFILE）",
+            "--database: a password in the URL is there for all to read: put it into ~/.pgpass (PGPASSFILE)",
+            "--database：URL 中的口令人人可见，请写入 ~/.pgpass（PGPASSFILE）",
         )
     if url.drivername not in DRIVERS:
         known = ", ".join(DRIVERS)
         raise Unavailable(
-            f"{url.drivername}: no such kind of database; known are {known}",
-            f"{url.drivername}：没有这种数据库；可用的有 {known}",
+            f"--database {url.drivername}: no such kind of database; known are {known}",
+            f"--database {url.drivername}：没有这种数据库；可用的有 {known}",
         )
     return url.set(drivername=DRIVERS[url.drivername])
 

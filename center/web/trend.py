@@ -53,7 +53,7 @@ def trend(visit: Visit, region: Region, kind: str, figures: Figures | Missing) -
             number = None if final is None else final.number
             rows = final.rows if final else ()
             row = next((one for one in rows if (one.level, one.key, one.kind) == (level, region.code, kind)), None)
-            state = _state(visit, number) if final else visit.say("未定稿", "not final")
+            state = _state(visit, number) if final else visit.say("无按本办法的定稿", "not final by this policy")
         bars.append(_bar(visit, name, row, state))
     known = [bar.share for bar in bars if bar.share is not None]
     if not known:

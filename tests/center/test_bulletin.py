@@ -205,7 +205,7 @@ def test_where_a_bulletin_must_not_stand(database: str, tmp_path: Path, capsys: 
     assert "something else is there" in run(capsys, 2, *early, str(tmp_path / "full"), "--month", MONTH)
     assert "something else is there" in run(capsys, 2, *ask, str(tmp_path / "file"), "--month", MONTH)
     assert f"the bulletin of {MONTH} is there" in run(capsys, 2, *ask, str(tmp_path / "b"), "--month", "2024-05")
-    assert "there is a file of this name" in run(capsys, 2, *ask, str(tmp_path / "file" / "b"), "--month", MONTH)
+    assert "it is no folder" in run(capsys, 2, *early, str(tmp_path / "file" / "b"), "--month", MONTH)
     assert "--out is needed" in run(capsys, 2, "--database", database, "--month", MONTH, "--lang", "en")
     assert "no bulletin is there" in run(capsys, 2, "verify", str(tmp_path / "full"), "--lang", "en")
     assert "has not begun" in run(capsys, 2, *ask, str(tmp_path / "n"), "--month", "2099-01")

@@ -71,11 +71,11 @@ def compared(frame: Frame, usual: Usual, metrics: Mapping[str, float | None]) ->
     changes = {"recast": recast(frame, usual.view), **_beyond(usual, metrics)}
     places, kept = kept_places(now, then)
     if places < LEAST_PLACES:  # hardly anything to know the view by, and nothing that could be covered
-        return {**changes, "covered_ratio": 0.0}
+        return {**changes, "covered_ratio": 0.0, "uneven": uneven(now), "uneven_before": uneven(then)}
     whole = np.kron(kept, np.ones((PLACE_PX, PLACE_PX)))
     match = view_match(now, then, whole) if kept.sum() >= LEAST_PLACES / 2 else None
     if match is None or match < ALIKE:  # as most visits are not, and it costs as much as all the rest
-        changes |= replaced(now, then)
+        changes |= replaced(now, then) | {"uneven": uneven(now), "uneven_before": uneven(then)}
     return changes | {"covered_ratio": float(1 - kept.sum() / places), "view_match": match}
 
 
@@ -140,6 +140,43 @@ def replaced(now: Floats, then: Floats) -> dict[str, float]:
         found.append((_parted(known, kept), 1 - float(kept.sum() / known.sum())))
     patch, share = max(found, key=lambda one: (one[0], -one[1]))
     return {"replaced_ratio": share, "patch": patch, "elsewhere": _elsewhere(a, b)}
+
+
+_SIDES = (0.5, 0.6, 0.7, 0.8, 0.9)
+"""Shares of the view, from one side on, that are looked at for one texture."""
+_TEXTURE, _EVEN, _COARSE = 3.0, 2.5, 0.55
+"""Deviation in a tile, levels, from which on there is a texture; what counts as 1 of how tiles differ in that, and of
+how their levels do."""
+
+
+def uneven(view: Floats) -> float | None:
+    """How far the view, or the most even side of it (half or more), is from showing one texture all over.
+
+    By how much its tiles differ in structure, and in level but for a shade that goes evenly across. A cloth before the
+    lens has 0.5 to 1, a room seldom less: there things of all sizes stand beside each other. None where no
+    side has a texture.
+    """
+    tiles = _tiles(view)
+    level, structure = tiles.mean(axis=(1, 3)), tiles.std(axis=(1, 3))
+    rows, columns = level.shape
+    sides = [np.s_[:, :]]
+    for share in _SIDES:
+        down, across = round(rows * share), round(columns * share)
+        sides += [np.s_[:, :across], np.s_[:, columns - across :], np.s_[:down, :], np.s_[rows - down :, :]]
+    found = [_of_one_texture(level[side], structure[side]) for side in sides]
+    return min((one for one in found if one is not None), default=None)
+
+
+def _of_one_texture(level: Floats, structure: Floats) -> float | None:
+    texture = planes.quantile(structure, 0.5)
+    if texture < _TEXTURE:
+        return None
+    down, across = (np.linspace(-1, 1, size) for size in level.shape)
+    part = level - level.mean()
+    shade = across * (part @ across).sum() / (across @ across) / len(down)
+    shade = shade + (down * (down @ part).sum() / (down @ down) / len(across))[:, None]
+    differ = planes.quantile(structure, 0.9) / max(planes.quantile(structure, 0.1), 0.5)
+    return max(differ / _EVEN, float((part - shade).std()) / (_COARSE * texture))
 
 
 def _elsewhere(now: Floats, then: Floats) -> float:

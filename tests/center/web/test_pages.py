@@ -248,7 +248,7 @@ def test_the_figures_of_a_month_are_those_of_the_commands(month: Month, capsys: 
         (rate,) = (row["rate"] for row in every if row["level"] == level and (level == "all" or row["key"] == code))
         share = f"{rate['text']} {rate['numerator']}/{rate['denominator']}"
         assert f"2024-06 {share} 终稿（第 0 次修订）" in later, code
-        assert "2024-05 - 未定稿" in later
+        assert "2024-05 - 无按本办法的定稿" in later
 
 
 @pytest.mark.parametrize("wrong", ["2024-13", "24-06", "x", "2999-01", "2024-06'", "../../etc", "１９９９-01"])

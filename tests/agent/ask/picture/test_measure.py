@@ -260,6 +260,36 @@ def test_something_textured_before_the_lens_covers(share: float, turned: int) ->
     assert "block" in found(live(np.ascontiguousarray(np.rot90(covered, turned))), REFERENCE)
 
 
+def cloth(threads: float) -> Frame:
+    """Something woven, unevenly lit, so near that it is out of focus."""
+    woven = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, (HEIGHT, WIDTH)), (0, 0), threads)
+    shade = np.linspace(90, 150, WIDTH)[None, :]
+    return np.asarray(np.repeat(np.clip(shade + 28 * woven / woven.std(), 0, 255)[..., None], 3, axis=2), np.uint8)
+
+
+def test_a_cloth_that_leaves_nothing_in_sight_covers() -> None:
+    """One texture all over and out of focus is before the lens, whatever is left to see: a plain wall, or nothing."""
+    wall = np.full_like(ROOM, 200)
+    wall[:, : WIDTH // 2] = ROOM[:, : WIDTH // 2]
+    hung = wall.copy()
+    hung[:, : int(0.75 * WIDTH)] = cloth(3.0)[:, : int(0.75 * WIDTH)]
+    for view, before in ((cloth(2.5), ROOM), (hung, wall), (cloth(3.0), np.full_like(ROOM, 200))):
+        codes = found(live(view), usual(before))
+        assert "block" in codes
+        assert "scene_change" not in codes
+    assert found(live(cloth(3.0)), usual(cloth(3.0))) == ()
+
+
+def test_a_wall_of_tiles_that_the_camera_was_turned_to_is_another_view() -> None:
+    """A mosaic is as even as a cloth, and as sharp as the room."""
+    levels = np.random.default_rng(5).integers(60, 220, (HEIGHT // 10, WIDTH // 10, 1))
+    tiles = np.repeat(np.kron(levels, np.ones((10, 10, 1))), 3, axis=2).astype(np.uint8)
+    assert measure(live(tiles), REFERENCE)["uneven"] < THRESHOLDS["uneven"]
+    codes = found(live(tiles), REFERENCE)
+    assert "scene_change" in codes
+    assert "block" not in codes
+
+
 def test_another_view_is_not_covered() -> None:
     """A view found again elsewhere, another room, a ceiling with something at its edge: nothing is before the lens."""
     wall = np.full_like(ROOM, 200)
@@ -289,3 +319,11 @@ def test_a_plain_wall_is_neither_covered_nor_elsewhere() -> None:
     wall = np.full((HEIGHT, WIDTH, 3), (196, 202, 206), np.uint8)
     wall = np.asarray(wall * np.linspace(0.8, 1.0, WIDTH)[None, :, None], np.uint8)
     assert found(live(wall), usual(wall)) == ()
+
+
+def test_a_plain_wall_has_no_edges_to_lose() -> None:
+    """A soft shadow on a wall that never had an edge is no lens out of focus."""
+    wall = np.full((HEIGHT, WIDTH, 3), (196, 202, 206), np.uint8)
+    shadow = wall.copy()
+    shadow[:, WIDTH // 2 :] = 130
+    assert found(live(np.asarray(cv2.GaussianBlur(shadow, (0, 0), 5.0), np.uint8)), usual(wall)) == ()
