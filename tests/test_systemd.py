@@ -72,4 +72,4 @@ def test_an_unusable_configuration_is_not_tried_for_ever() -> None:
 
 def test_a_new_configuration_is_taken_over_by_a_signal() -> None:
     """`systemctl reload` sends what the agent reads its configuration again for."""
-    assert "ExecReload=/bin/kill -HUP $MAINPID" in UNIT.read_text().splitlines()
+    assert "ExecReload=/bin/sh -c 'kill -HUP $MAINPID'" in UNIT.read_text().splitlines()
