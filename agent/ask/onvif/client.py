@@ -141,10 +141,10 @@ class OnvifClient:
         post = post._replace(token=token, answer=answer)
         try:
             return self._post_in(dialect or self._login.dialect, post)
-        except Unclear as unclear:
+        except (Unclear, HungUp) as unclear:
             if token or answer:
                 raise
-            first = unclear
+            first: Trouble = unclear
         while self._login.next_dialect():
             try:
                 return self._post_in(self._login.dialect, post)

@@ -71,7 +71,7 @@ class Login:
         self._learnt = bool(learnt)
         self._role_refusals = 0
         self._unclear = 0
-        self._dialects = [Dialect.SOAP11, Dialect.NO_ACTION]
+        self._dialects, self._understood = [Dialect.SOAP11, Dialect.NO_ACTION], False
 
     @property
     def auth(self) -> str:
@@ -96,14 +96,15 @@ class Login:
     def next_dialect(self) -> bool:
         """Speak another dialect, because nothing intelligible came in this one; False when all have been tried."""
         if not self._dialects:
-            self.dialect = Dialect.SOAP12
+            if not self._understood:
+                self.dialect = Dialect.SOAP12
             return False
         self.dialect = self._dialects.pop(0)
         return True
 
     def understood(self) -> None:
-        """An intelligible answer: the dialect is the right one."""
-        self._dialects = []
+        """An intelligible answer: the dialect is the right one, whatever comes of the next question."""
+        self._dialects, self._understood = [], True
 
     def wanted(self, refusal: Refused) -> None:
         """A question without login was refused: where Digest is offered, it is tried before WSSE."""

@@ -157,7 +157,7 @@ def test_channels_of_a_recorder(tmp_path: Path, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("silent", "said"),
     [
-        (["GetVideoSources", "GetProfiles"], "could not ask for its channels: device busy"),
+        (["GetVideoSources", "GetProfiles"], "could not ask for its channels: busy"),
         (["GetVideoSources"], "several channels, name one as channel: VideoSourceToken001, VideoSourceToken002"),
     ],
 )

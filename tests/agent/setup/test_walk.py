@@ -137,13 +137,13 @@ def test_a_recorder_whose_channels_do_not_come(tmp_path: Path, monkeypatch: pyte
             (rf"(?s){address}\D.*set this camera up", "y"),
             ("set this camera up", "n"),
             ("camera missing", ""),
-            ("Set it up all the same", "y"),
+            ("video cannot be had", "y"),
             *LOGIN,
         ]
         with Terminal(*words(built, str(built.bundle)), XDG_STATE_HOME=str(tmp_path / "own")) as terminal:
             assert terminal.answer(first) == 1
             said = " ".join(terminal.said.split())
-        assert said.count("could not ask for its channels: device busy") == 3, said
+        assert said.count("could not ask for its channels: busy") == 3, said
         assert "position id" not in said
         assert not built.config.exists()
 

@@ -171,15 +171,19 @@ def test_a_token_that_is_swallowed_leads_to_another_dialect() -> None:
     assert camera.sent.count("wsse") == 1
 
 
+@pytest.mark.parametrize("nothing", [http("", 200), b""], ids=["empty", "hangs up"])
 @pytest.mark.parametrize("spoken", ["1.1", "no action"])
-def test_a_dialect_is_found_without_a_login(spoken: str) -> None:
-    """A camera that answers SOAP 1.2, or its action, with nothing is asked in the one it speaks; no login is spent."""
+def test_a_dialect_is_found_without_a_login(spoken: str, nothing: bytes) -> None:
+    """A camera that answers SOAP 1.2, or its action, with nothing is asked in the one it speaks; no login is spent.
+
+    One question that it answers with nothing in that one, too, does not unlearn it.
+    """
 
     class Deaf(Onvif):
         def __call__(self, request: Request) -> bytes | Iterator[bytes] | None:
             soap11, action = "schemas.xmlsoap.org" in request.body, "action" in request.head.lower()
             understood = soap11 if spoken == "1.1" else not (soap11 or action)
-            return super().__call__(request) if understood else http("", 200)
+            return super().__call__(request) if understood else nothing
 
     camera = Deaf(login="wsse")
     with Device(camera) as device:
@@ -187,6 +191,8 @@ def test_a_dialect_is_found_without_a_login(spoken: str) -> None:
         assert sum(request.token for request in device.requests) < len(device.requests)
     assert isinstance(told.stream_uri, Seen)
     assert (told.auth, camera.tries) == ("wsse", [])
+    with Device(Deaf(GetDeviceInformation=http("", 500))) as device:
+        assert isinstance(by_child(device.camera())["a"].stream_uri, Seen)
 
 
 def test_a_camera_that_wants_no_login_is_shown_none() -> None:

@@ -236,3 +236,20 @@ def test_a_prefix_before_each_slice_parts_no_picture() -> None:
     prefix, later = b"\x6e\x80\x00\x07", b"\x41\x40later"  # a slice that is not the first of its picture
     one = feed(reel(), *((0, unit) for unit in (SPS, prefix, b"\x65\x80idr", prefix, later)), (0.1, b"\x41\x80next"))
     assert one.takes[0].times == (0.0, 0.1)
+
+
+def test_parameter_sets_of_a_description_are_put_in_their_order() -> None:
+    """Whatever order it names them in: a decoder must know what each refers to."""
+    vps, sps, pps, idr = b"\x40\x01v", b"\x42\x01s", b"\x44\x01p", b"\x26\x01idr"
+    one = feed(reel("H265", sets=(pps, vps, sps)), (0, idr))
+    assert one.takes[0].data == START + START.join([vps, sps, pps, idr])
+
+
+def test_h265_begins_at_a_recovery_point() -> None:
+    """Gradual refresh has no keyframe after the first: it is right so many pictures after the SEI that says so."""
+    remark, trail = b"\x4e\x01\x06\x01\x4c\x80", b"\x02\x01\x80t"  # recovery_poc_cnt 1
+    pictures = [(at / 10, unit) for at in range(4) for unit in ((remark, trail) if at == 1 else (trail,))]
+    assert not feed(reel("H265"), *pictures[:3]).begun
+    whole = feed(reel("H265"), *pictures)
+    assert whole.begun
+    assert len(whole.takes[0].times) == 3
