@@ -19,9 +19,10 @@ from center.web.exports import KINDS
 from center.web.moment import counted
 from center.web.places import inside
 from center.web.shelf import Figures
-from center.web.site import Visit, nothing
+from center.web.site import Visit, Wrongly, nothing
 from center.web.units import unit_seen
 from contract import __version__
+from contract.text import tidy
 
 
 class Share(Struct, frozen=True):
@@ -158,6 +159,7 @@ def absences(request: Request) -> Response:
 def unit(request: Request) -> Response:
     visit = Visit(request)
     found = unit_seen(visit)
+    _known(visit)
     mine = visit.now.absent_at(found.unit)
     count: Count = counted([found], mine)
     told = [_absence(one, visit.lang) for one in mine]
@@ -189,7 +191,17 @@ def _region(visit: Visit) -> str:
     code: str = visit.request.path_params["code"]
     if not visit.scope.region_seen(visit.now.tree, code):
         raise nothing()
+    _known(visit)
     return code
+
+
+def _known(visit: Visit) -> None:
+    """A parameter that is not there would be passed over, and the answer be one to another question. Raises Wrongly."""
+    _, _, queries = ANSWERS[visit.request.scope["route"].path.replace(":path", "")]
+    if wrong := [name for name in visit.params if name not in queries | LANGUAGE]:
+        known = ", ".join((*queries, *LANGUAGE))
+        name = tidy(wrong[0], 40)
+        raise Wrongly(f"没有参数 {name}，可用的有：{known}", f"there is no parameter {name}; there are: {known}")
 
 
 def _absence(one: Any, lang: str) -> Absence:
