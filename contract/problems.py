@@ -46,6 +46,7 @@ _WHY = {
     errno.ENOSPC: Words("the disk is full", "磁盘已满"),
     errno.EDQUOT: Words("the disk quota is used up", "磁盘配额已用完"),
     errno.EADDRINUSE: Words("the port is in use", "端口已被占用"),
+    errno.EADDRNOTAVAIL: Words("this machine has no such address", "本机没有这个地址"),
     errno.ECONNREFUSED: Words("Connection refused: nothing listens there", "连接被拒绝：该端口没有服务"),
     errno.ECONNRESET: Words("the other side broke the connection off", "对方中断了连接"),
     errno.EHOSTUNREACH: Words("no way leads to that host", "无法到达该主机"),
