@@ -159,10 +159,12 @@ def uneven(view: Floats) -> float | None:
     tiles = _tiles(view)
     level, structure = tiles.mean(axis=(1, 3)), tiles.std(axis=(1, 3))
     rows, columns = level.shape
-    sides = [np.s_[:, :]]
+    whole = slice(None)
+    sides: list[tuple[slice, slice]] = [(whole, whole)]
     for share in _SIDES:
         down, across = round(rows * share), round(columns * share)
-        sides += [np.s_[:, :across], np.s_[:, columns - across :], np.s_[:down, :], np.s_[rows - down :, :]]
+        sides += [(whole, slice(across)), (whole, slice(columns - across, None))]
+        sides += [(slice(down), whole), (slice(rows - down, None), whole)]
     found = [_of_one_texture(level[side], structure[side]) for side in sides]
     return min((one for one in found if one is not None), default=None)
 
