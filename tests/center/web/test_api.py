@@ -9,6 +9,7 @@ from center.arguments import POLICY, policy_of
 from center.web.api import openapi
 from tests.center.web.conftest import TOKEN
 from tests.center.web.served import Served
+from tests.support.waiting import PATIENCE_S
 
 KNOWN = {"code": "410105", "unit": "U1"}
 DOCUMENT = schemathesis.openapi.from_dict(openapi([kind.id for kind in policy_of(POLICY).kinds if kind.counts]))
@@ -26,5 +27,6 @@ def test_every_answer_is_one_of_the_document(case, known: bool, served: Served) 
     case.call_and_validate(
         base_url=f"http://127.0.0.1:{served.port}",
         headers={"Authorization": f"Bearer {TOKEN}-sheng"},
+        timeout=PATIENCE_S,
         excluded_checks=[positive_data_acceptance],  # a month to come is refused, which no schema can say
     )
