@@ -29,8 +29,9 @@ MAY_FIND = ("canteen-agent inspect", "canteen-agent status", "canteen-agent doct
 RESIDUE = re.compile(
     r"(var/log|var/cache/(apt|debconf|ldconfig)|var/lib/(apt|dpkg|systemd)|home)(/.*)?"
     r"|etc/((passwd|group|shadow|gshadow|subuid|subgid)-|ld\.so\.cache|\.pwd\.lock)"
+    r"|var/tmp/systemd-private-[0-9a-f]+-systemd-logind\.service-\w+(/tmp)?"
 )
-"""What Debian's own tools leave of anything (logs, lists, backups), and the user's own files."""
+"""What Debian's own tools leave of anything (logs, lists, backups), logind's folder of a boot, the user's own files."""
 
 
 class Failed(Exception):
