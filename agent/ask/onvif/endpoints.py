@@ -143,7 +143,7 @@ def _parts(url: str) -> tuple[str, str, tuple[int, ...], str]:
     if not match or not match["host"]:
         return "", "", (), ""
     ports = dict.fromkeys(int(port) for port in match["ports"].split(":") if port)
-    named = parts.path or ("/" if parts.query else "")  # rtsp://192.168.1.64?channel=1
+    named = parts.path or ("/" if parts.query or parts.fragment else "")  # rtsp://192.168.1.64?channel=1
     named += (f"?{parts.query}" if parts.query else "") + (f"#{parts.fragment}" if parts.fragment else "")
     path = quote(named, safe=_SAFE)
     return (

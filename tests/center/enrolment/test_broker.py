@@ -156,6 +156,6 @@ def test_a_number_that_is_no_mosquittos_is_not_told(stage: Stage, capsys: pytest
     stale.write_text("1\n")
     assert stage.revoke("zz-0001", "--pid-file", str(stale)) == 2
     said = capsys.readouterr().err
-    assert "其中不是正在运行的 mosquitto 的进程号" in said
-    assert "文件均已写好，但 mosquitto 尚未读取，请执行：systemctl reload mosquitto" in said
+    assert "no mosquitto runs under the number in it" in said
+    assert "All is written, but mosquitto does not know: run systemctl reload mosquitto" in said
     assert "zz-0001" not in (stage.files / "recovery_passwords").read_text()

@@ -100,7 +100,7 @@ def test_simulated_cameras(canteen: Canteen) -> None:
     for one in told.values():
         assert (seen(one).width, seen(one).height, seen(one).codec) == (640, 360, "H264")
         assert seen(one).metrics["frames"] == 5
-        assert 1.5 < seen(one).metrics["span_s"] < 2.5
+        assert 1.5 < seen(one).metrics["span_s"] < 4
         assert "still_ratio" in seen(one).metrics
     assert all(unit.sessions == 0 for unit in canteen.cameras)
 
