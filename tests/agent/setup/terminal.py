@@ -22,6 +22,12 @@ Rule = tuple[str, str | None]
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
+def _as_at_a_terminal() -> None:
+    """What is started in the background ignores Ctrl-C, and hands that down: the tests may be."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Terminal:
     """`canteen-agent` with these words in a terminal of its own."""
 
@@ -36,7 +42,7 @@ class Terminal:
             stderr=theirs,
             env=known | {"TERM": "xterm", "LANG": "C.UTF-8"} | environment,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - one call, then exec
+            preexec_fn=_as_at_a_terminal,  # noqa: PLW1509 - two calls, then exec
         )
         os.close(theirs)
         self.said, self._asked = "", 0
