@@ -12,6 +12,7 @@ from center.web.app import ROUTES
 from tests.center.web.served import PASSWORD, Served
 from tests.support import axe
 from tests.support.chromium import Chromium, Missing
+from tests.support.waiting import until
 
 WIDTHS = (1280, 390)
 KINDS = {
@@ -160,8 +161,9 @@ def follow(chromium: Chromium, selector: str) -> str:
 
 
 def login(chromium: Chromium, served: Served, name: str) -> str:
-    """From the login page, whose first field has the focus."""
+    """From the login page, whose first field has the focus: the browser gives it with the first frame it draws."""
     enter(chromium, served, "", "/")
+    until(lambda: chromium.run("document.activeElement.name") == "name", "the focus in the first field")
     chromium.write(name)
     chromium.press("Tab")
     chromium.write(PASSWORD)
