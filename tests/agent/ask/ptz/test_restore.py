@@ -19,7 +19,10 @@ PERIOD_DEG = 30.0
 
 
 class Rows:
-    """Pictures of a hall whose tables repeat themselves every PERIOD_DEG, from where the head stands."""
+    """Pictures of a hall whose tables repeat themselves every PERIOD_DEG, from where the head stands.
+
+    One row ends half a period from where the head stands at first: it comes back a little to the left or the right.
+    """
 
     def __init__(self, unit: Unit) -> None:
         self._unit = unit
@@ -28,7 +31,9 @@ class Rows:
     def take(self, _: Deadline) -> bytes:
         self._seed += 1
         pan = self._unit.mount.pose(self._unit.clock()).pan
-        return cv2.imencode(".jpg", panorama.look(40.0 + pan % PERIOD_DEG, seed=self._seed))[1].tobytes()
+        return cv2.imencode(".jpg", panorama.look(40.0 + (pan + PERIOD_DEG / 2) % PERIOD_DEG, seed=self._seed))[
+            1
+        ].tobytes()
 
     def close(self) -> None: ...
 
