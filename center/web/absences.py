@@ -14,7 +14,7 @@ from center.web.crumbs import ending, region_crumbs
 from center.web.moment import Cause, Moment, causes
 from center.web.planned import stopped
 from center.web.site import Visit, nothing
-from center.web.summary import LONG_MS
+from center.web.summary import WEEK_MS
 from center.web.tables import Cell, Column, Rows
 from contract.text import lasted
 
@@ -45,7 +45,7 @@ def absences(request: Request) -> Response:
             for one in every
             if (not state or one.state == state)
             and (not bucket or one.lies_in(bucket, now.at_ms))
-            and (not days or (now.at_ms - one.since_ms > LONG_MS and one.state != "never_seen"))
+            and (not days or (now.at_ms - one.since_ms > WEEK_MS and one.state != "never_seen"))
         )
         return sorted(causes(chosen), key=lambda one: (one.first.state == "never_seen", one.since_ms))
 

@@ -13,7 +13,7 @@ from center.web import cells
 from center.web.shelf import Figures, Missing
 from center.web.site import Visit
 
-LONG_MS = 7 * 86_400_000
+WEEK_MS = 7 * 86_400_000
 
 
 class Place(NamedTuple):
@@ -63,7 +63,7 @@ def cards(visit: Visit, here: Place, figures: Figures | Missing, whole: Assessed
 def _now(visit: Visit, here: Place) -> list[Card]:
     count, code, lang = here.standing, here.region.code, visit.lang
     lasting = [visit.now.at_ms - one.since_ms for one in here.absents if one.state != "never_seen"]
-    long = sum(ms > LONG_MS for ms in lasting)
+    long = sum(ms > WEEK_MS for ms in lasting)
     found = []
     for state, title in (
         ("offline", visit.say("现在离线", "offline now")),
