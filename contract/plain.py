@@ -6,6 +6,9 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+MOST_BYTES = 64 * 1024 * 1024
+"""What is larger is another file than was meant, and might be more than the memory of a box."""
+
 
 def open_plain(path: Path) -> BinaryIO:
     """The file, to be read. Raises OSError: EISDIR for what is no regular file."""
@@ -19,13 +22,9 @@ def open_plain(path: Path) -> BinaryIO:
         raise
 
 
-MOST = 64 * 1024 * 1024
-"""Bytes. What is larger is another file than was meant, and might be more than the memory of a box."""
-
-
 def read_plain(path: Path) -> bytes:
-    """All of it. Raises OSError as `open_plain` does: EFBIG for more than MOST."""
+    """All of it. Raises OSError as `open_plain` does: EFBIG for more than MOST_BYTES."""
     with open_plain(path) as file:
-        if os.fstat(file.fileno()).st_size > MOST:
+        if os.fstat(file.fileno()).st_size > MOST_BYTES:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
         return file.read()

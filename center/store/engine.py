@@ -132,19 +132,24 @@ def address(where: str) -> sa.URL:
     return url.set(drivername=DRIVERS[url.drivername])
 
 
+def _unfit(where: str, error: OSError) -> Unavailable:
+    words = why(error)
+    return Unavailable(f"{where}: {words.en}", f"{where}：{words.zh}")
+
+
 def _check_file(where: str, file: Path, *, create: bool) -> None:
     """Before SQLite opens it, which would write a first page into an empty file, and wait at a pipe."""
     size = 0
     try:
         there = file.stat()
-        size = there.st_size
-        if not stat.S_ISREG(there.st_mode):
-            raise IsADirectoryError(errno.EISDIR, "")
     except FileNotFoundError:
         pass
     except OSError as error:  # nothing that comes by itself
-        words = why(error)
-        raise Unavailable(f"{where}: {words.en}", f"{where}：{words.zh}") from error
+        raise _unfit(where, error) from error
+    else:
+        size = there.st_size
+        if not stat.S_ISREG(there.st_mode):
+            raise _unfit(where, OSError(errno.EISDIR, ""))
     if not create and not size:
         raise Absent(f"{where}: no such database", f"{where}：没有这个数据库")
 
