@@ -27,9 +27,8 @@ def last(codec: str, film: bytes) -> bytes:
     """The last picture as a JPEG; b"" where none comes out."""
     os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = _OPTIONS.format(DEMUXERS[codec])
     capture = cv2.VideoCapture()
-    source = cast(
-        "cv2.IStreamReader", io.BytesIO(as_frames(codec, film))
-    )  # what its stub calls so is any io.BufferedIOBase
+    frames = io.BytesIO(as_frames(codec, film))
+    source = cast("cv2.IStreamReader", frames)  # what its stub calls so is any io.BufferedIOBase
     if not capture.open(source, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1]):
         return b""
     frame = None

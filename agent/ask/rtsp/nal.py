@@ -114,17 +114,22 @@ def recovery(codec: str, unit: bytes) -> int | None:
 
 def untimed(codec: str, unit: bytes) -> bytes:
     """The SEI without picture timing; b"" where that is all there is."""
-    head, at, kept = 1 if codec == "H264" else 2, 0, b""
+    head, kept = _head_size(codec), b""
+    at = head
     for kind, _, end in _messages(codec, unit):
-        at = at or head
         kept += b"" if kind == _TIMING else unit[at:end]
         at = end
     return unit[:head] + kept + b"\x80" if kept else b""
 
 
+def _head_size(codec: str) -> int:
+    """Bytes of a unit's header."""
+    return 1 if codec == "H264" else 2
+
+
 def _messages(codec: str, unit: bytes) -> Iterator[tuple[int, int, int]]:
     """Payload type of each SEI message, and where its payload begins and ends."""
-    at = 1 if codec == "H264" else 2
+    at = _head_size(codec)
     while at + 2 < len(unit):
         kind, at = _sei_number(unit, at)
         size, at = _sei_number(unit, at)
