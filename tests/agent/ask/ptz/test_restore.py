@@ -31,9 +31,8 @@ class Rows:
     def take(self, _: Deadline) -> bytes:
         self._seed += 1
         pan = self._unit.mount.pose(self._unit.clock()).pan
-        return cv2.imencode(".jpg", panorama.look(40.0 + (pan + PERIOD_DEG / 2) % PERIOD_DEG, seed=self._seed))[
-            1
-        ].tobytes()
+        seen = panorama.look(40.0 + (pan + PERIOD_DEG / 2) % PERIOD_DEG, seed=self._seed)
+        return cv2.imencode(".jpg", seen)[1].tobytes()
 
     def close(self) -> None: ...
 
