@@ -1,20 +1,22 @@
-"""How the gateways themselves stand: heard last, version, clock, disk, journal. Dark ones first."""
+"""How the gateways themselves stand: heard last, version, clock, disk, journal. Those that need somebody first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from center.rate import Rules, local
-from center.registry.tree import Tree
+from center.registry.tree import Region
 from center.store import Reader
 from center.store.lists import GatewayRow
-from contract.messages import BROKEN_JSON, ClockHealth, ConfigHealth, HostHealth, ProgramHealth
+from contract.messages import BROKEN_JSON, ClockHealth, ConfigHealth, HostHealth, ProgramHealth, UpgradeHealth
 from contract.text import lasted, tidy
 from contract.vocabulary import ClockDoubt, name
 
 STATES = ("silent", "left", "never_seen", "alive", "revoked")
 """The order of the list."""
+FULL = 0.95
+"""A disk so full has no room for the journal before long."""
 
 
 class Box(NamedTuple):
@@ -39,16 +41,42 @@ class Box(NamedTuple):
         """The configuration that it cannot use, in place of which its last good one runs."""
         return self.program.config if self.program and self.program.config.mistakes else None
 
+    @property
+    def upgrade(self) -> UpgradeHealth | None:
+        """The last one, as long as it speaks of the version that runs there now."""
+        last = self.program.upgrade if self.program else None
+        speaks_of = last and (last.before if last.state == "rolled_back" else last.to)
+        return last if speaks_of == self.version else None
+
+    @property
+    def is_sound(self) -> bool:
+        """Nobody has to see to it: it is alive and complains of nothing, or it is revoked."""
+        if self.state != "alive":
+            return self.state == "revoked"
+        rolled_back = self.upgrade and self.upgrade.state == "rolled_back"
+        ill = self.host and (self.host.journal or self.host.disk_ratio >= FULL)
+        return not (self.mistaken or rolled_back or ill or (self.clock and self.clock.untrusted))
+
 
 def boxes(reader: Reader, now_ms: int, rules: Rules) -> list[Box]:
-    """Every registered gateway: silent and stopped ones first, the longest first of all."""
-    tree = Tree(reader.regions())
-    found = [_box(row, tree, now_ms, rules) for row in reader.boxes(now_ms)]
-    return sorted(found, key=lambda box: (STATES.index(box.state), box.heard_ms, box.gateway))
+    """Every registered gateway: silent and stopped ones first, the longest first of all; of live ones the ill first."""
+    names = _places(reader.regions())
+    found = [_box(row, names.get(row.city, row.city), now_ms, rules) for row in reader.boxes(now_ms)]
+    return sorted(found, key=lambda box: (STATES.index(box.state), box.is_sound, box.heard_ms, box.gateway))
 
 
-def _box(row: GatewayRow, tree: Tree, now_ms: int, rules: Rules) -> Box:
-    place = tree[row.city].name if row.city in tree else row.city
+def _places(regions: Iterable[Region]) -> dict[str, str]:
+    """What the city of a topic is called: what a province governs directly shares one."""
+    names: dict[str, str] = {}
+    for region in regions:
+        if region.kind in ("province", "city"):
+            names[region.city] = region.name
+        elif region.place:
+            names.setdefault(region.city, "省直管")
+    return names
+
+
+def _box(row: GatewayRow, place: str, now_ms: int, rules: Rules) -> Box:
     waiting = max(0, (row.seq_high or 0) - row.acked)
     state = _state(row, now_ms, rules)
     told = (row.clock, ClockHealth), (row.host, HostHealth), (row.program, ProgramHealth)

@@ -20,7 +20,7 @@ class Count(NamedTuple):
     rolled_back: int = 0
 
     def plus(self, box: Box) -> "Count":
-        state = last.state if (last := upgrade_of(box)) else ""
+        state = last.state if (last := box.upgrade) else ""
         more = (True, box.state == "alive", *(state == one for one in ("trial", "kept", "rolled_back")))
         return Count(*(before + one for before, one in zip(self, more, strict=True)))
 
@@ -32,13 +32,6 @@ class Line(NamedTuple):
     place: str
     version: str
     counts: Count
-
-
-def upgrade_of(box: Box) -> UpgradeHealth | None:
-    """The last one, as long as it speaks of the version that runs there now."""
-    last = box.program.upgrade if box.program else None
-    speaks_of = last and (last.before if last.state == "rolled_back" else last.to)
-    return last if speaks_of == box.version else None
 
 
 def counted(found: Iterable[Box]) -> list[Line]:
@@ -55,7 +48,7 @@ def counted(found: Iterable[Box]) -> list[Line]:
 
 def rolled_back(found: Iterable[Box]) -> list[tuple[Box, UpgradeHealth]]:
     """The newest first."""
-    those = [(box, last) for box in found if (last := upgrade_of(box)) and last.state == "rolled_back"]
+    those = [(box, last) for box in found if (last := box.upgrade) and last.state == "rolled_back"]
     return sorted(those, key=lambda one: (-one[1].at_ms, one[0].gateway))
 
 

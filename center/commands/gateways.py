@@ -1,6 +1,7 @@
-"""canteen-center gateways: version, last heard, clock, disk and journal of each; dark ones first."""
+"""canteen-center gateways: version, last heard, clock, disk and journal of each; those that need somebody first."""
 
 import argparse
+from collections.abc import Iterator
 
 from center import versions
 from center.arguments import Making, now_ms, rules
@@ -16,12 +17,14 @@ from contract.text import lasted, tidy
 COLUMNS = ("gateway", "place", "state", "heard", "version", "clock", "disk", "journal")
 NOTES = ("configuration",)
 """Too long for a column: in CSV they are some, in a table lines below it."""
+SCREEN = 40
+"""Rows. A table of more gateways than a screen shows counts those that nobody has to see to."""
 
 
 def add(making: Making) -> None:
     zh, en = (
         "网关：版本、最近上报、时钟、磁盘、日志、配置",
-        "gateways: version, last heard, clock, disk, journal, configuration; dark ones first",
+        "gateways: version, last heard, clock, disk, journal, configuration; those that need somebody first",
     )
     gateways = making.command("gateways", _gateways, zh, en)
     zh, en = (
@@ -29,6 +32,11 @@ def add(making: Making) -> None:
         "versions by region: on trial, passed, rolled back, and why",
     )
     gateways.add_argument("--versions", action="store_true", help=making.say(zh, en))
+    zh, en = (
+        f"超过 {SCREEN} 台时也列出无需处理的",
+        f"list those that need nobody, too, where there are more than {SCREEN}",
+    )
+    gateways.add_argument("--all", action="store_true", help=making.say(zh, en))
     making.policy(gateways)
     making.forms(gateways)
 
@@ -41,16 +49,25 @@ def _gateways(options: argparse.Namespace) -> int:
     store.close()
     if options.versions:
         return _versions(options, found)
-    rows = [_cells(box, at_ms, lang, exact=options.csv) for box in found]
+    ill = [box for box in found if not box.is_sound]
+    shown = found if options.all or options.csv or len(found) <= SCREEN else ill
+    rows = [_cells(box, at_ms, lang, exact=options.csv) for box in shown]
     columns = COLUMNS + NOTES if options.csv else COLUMNS
-    listing = Listing(columns, rows, ("disk",), ("state", "heard", "version"))
-    back = versions.rolled_back(found)
-    mistaken = [(box, box.mistaken) for box in found if box.mistaken]
-    lines = [f"{box.gateway}: {config_words(config, at_ms, lang)}" for box, config in mistaken]
-    lines += [f"{box.gateway}: {tidy(last.to)} {word('rolled_back', lang)}: {_why(last, lang)}" for box, last in back]
-    counts = "  ".join(f"{word(state, lang)} {sum(box.state == state for box in found)}" for state in STATES)
-    tell(options, lambda: as_json(found), listing, lines=[counts, *lines])
-    return PROBLEM if mistaken or any(box.state in ("silent", "left") for box in found) else FINE
+    listed = [Listing(columns, rows, ("disk",), ("state", "heard", "version"))] if rows or options.csv else []
+    tell(options, lambda: as_json(found), *listed, lines=list(_below(found, len(shown), at_ms, lang)))
+    return PROBLEM if any(box.state != "never_seen" for box in ill) else FINE
+
+
+def _below(found: list[Box], shown: int, at_ms: int, lang: str) -> Iterator[str]:
+    """What stands below the table: how many there are of each, and what has no column."""
+    yield "  ".join(f"{word(state, lang)} {sum(box.state == state for box in found)}" for state in STATES)
+    if hidden := len(found) - shown:
+        yield word("not_listed", lang, str(hidden))
+    for box in found:
+        if config := box.mistaken:
+            yield f"{box.gateway}: {config_words(config, at_ms, lang)}"
+    for box, last in versions.rolled_back(found):
+        yield f"{box.gateway}: {tidy(last.to)} {word('rolled_back', lang)}: {_why(last, lang)}"
 
 
 def _versions(options: argparse.Namespace, found: list[Box]) -> int:

@@ -25,7 +25,7 @@ from contract.messages import (
     encode,
 )
 from tests.center.filled import filled
-from tests.center.letters import anchor, birth, event, events, letter, moved
+from tests.center.letters import anchor, beat, birth, event, events, letter, moved
 
 SHEETS = {
     "units": "unit,name,region,kind,contact,telephone\n"
@@ -66,7 +66,12 @@ class Province:
                 letter("ev", events(moved(6, 2 * HOUR, "unknown", "k3", reason="NEWER_WORD")), self.begin + 2 * HOUR),
                 letter("ev", events(event(7, "conflict", 5, slot="k2", identity="m1", addresses=["a", "b"])), self.now),
                 letter("ev", events(event(8, "store_reset", 5, before="j0", why="unreadable")), self.now),
-                self.beat("zz-0001", self.now - 20_000, seq_high=9, host=True),
+                self.beat(
+                    "zz-0001",
+                    self.now - 20_000,
+                    seq_high=9,
+                    host=HostHealth(cpu_ratio=0.1, memory_ratio=0.2, disk_ratio=0.41),
+                ),
                 letter("ev", events(moved(1, 0, "online")), self.begin, "zz-0002"),
                 self.beat("zz-0002", self.begin + HOUR),
                 letter("hb", b"{", self.begin, "zz-0002"),
@@ -81,13 +86,9 @@ class Province:
         *,
         seq_high: int = 1,
         session: str = "s1",
-        host: bool = False,
-        program: ProgramHealth | None = None,
+        **health: Any,
     ) -> Any:
-        health: dict[str, Any] = {"clock": ClockHealth(synced=True, source="ntp", err_ms=12)}
-        if host:
-            health["host"] = HostHealth(cpu_ratio=0.1, memory_ratio=0.2, disk_ratio=0.41)
-        health["program"] = program
+        health = {"clock": ClockHealth(synced=True, source="ntp", err_ms=12)} | health
         told = at - self.begin
         message = Heartbeat(
             boot="b1",
@@ -220,6 +221,64 @@ def test_a_configuration_that_a_gateway_cannot_use_is_told(
     assert "agent.yaml:9: lokk: unknown (1 more)" in asked(capsys, 1, *words, "--lang", "en", "--csv")
     province.tell(province.beat("zz-0001", province.now, seq_high=9, program=ProgramHealth()))
     assert "lokk" not in asked(capsys, 1, *words, "--lang", "zh")
+
+
+def test_gateways_that_somebody_has_to_see_to(province: Province, capsys: pytest.CaptureFixture[str]) -> None:
+    """They come before the sound ones that live, and make the exit code 1; each by itself."""
+    words = ("gateways", "--database", province.database)
+    then = province.now - 5_000
+    born = letter("state", birth(gateway="zz-0004"), then, "zz-0004")
+    province.tell(province.beat("zz-0002", then), born, province.beat("zz-0004", then))
+    asked(capsys, 0, *words)
+    sick = {"cpu_ratio": 0.1, "memory_ratio": 0.2, "disk_ratio": 0.2}
+    back = UpgradeHealth(state="rolled_back", before="1", to="2", at_ms=1)
+    ills: tuple[dict[str, Any], ...] = (
+        {"clock": ClockHealth(synced=False, untrusted="leapt")},
+        {"host": HostHealth(**sick | {"disk_ratio": 0.95})},
+        {"host": HostHealth(**sick, journal="read-only")},
+        {"program": ProgramHealth(config=ConfigHealth(mistakes=1, en="x", zh="x"))},
+        {"program": ProgramHealth(upgrade=back)},
+    )
+    for n, ill in enumerate(ills, 1):
+        province.tell(province.beat("zz-0004", then + 20 * n, **ill))
+        made = json.loads(asked(capsys, 1, *words, "--json"))
+        assert [one["gateway"] for one in made if one["state"] == "alive"] == ["zz-0004", "zz-0001", "zz-0002"], ill
+        well = {"clock": ClockHealth(synced=False), "host": HostHealth(**sick), "program": ProgramHealth()}
+        province.tell(province.beat("zz-0004", then + 20 * n + 10, **well))
+        asked(capsys, 0, *words)
+
+
+def test_of_many_gateways_those_are_listed_that_need_somebody(
+    tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others are a number, unless all are asked for; programs get all."""
+    sheet = tmp_path / "gateways.csv"
+    sheet.write_text("gateway,city\n" + "".join(f"zz-{n:04},4101\n" for n in range(60)), "utf-8")
+    assert main(["registry", "import", str(sheet), "--database", url]) == 0
+    words, now = ("gateways", "--database", url), now_ms()
+    store = Store(url)
+    Recorder(store).record([letter("hb", beat(1, 0), now, one) for one in (f"zz-{n:04}" for n in range(60))])
+    store.close()
+    out = asked(capsys, 0, *words, "--lang", "zh")
+    assert out.splitlines() == [
+        "失联 0  已停止 0  从未上线 0  通信正常 60  已注销 0",
+        "另有 60 台无需处理，未列出（--all 全部列出）",
+    ]
+    asked(capsys, 0, "registry", "import", str(_more(tmp_path)), "--database", url)
+    out = asked(capsys, 0, *words, "--lang", "en")
+    assert "zz-0060" in out
+    assert "zz-0059" not in out
+    assert "60 more need nobody and are not listed" in out
+    assert "省直管" in out
+    assert "zz-0059" in asked(capsys, 0, *words, "--all")
+    assert len(json.loads(asked(capsys, 0, *words, "--json"))) == 61
+    assert asked(capsys, 0, *words, "--csv").count("zz-00") == 61
+
+
+def _more(folder: Path) -> Path:
+    sheet = folder / "more.csv"
+    sheet.write_text("gateway,city\nzz-0060,4190\n", "utf-8")
+    return sheet.rename(folder / "gateways.csv")
 
 
 def test_versions_are_counted_by_region(province: Province, capsys: pytest.CaptureFixture[str]) -> None:
