@@ -53,8 +53,10 @@ def fortnight(options: Options, a_day: int, group: int) -> list[Figure]:
             trials.drained(site, witness, 900)
             took = time.monotonic() - began
             until(lambda: evidence.said(site), 240, "the agent records a change of its own", 0.2)
-            witness.look()
             trials.drained(site, witness)
+            site.end_of("agent")  # what it logs while the center is read would be missing there
+            witness.look()
+            trials.drained(site, witness, 15)
             found = evidence.account(site, witness)
     return [
         Figure("R5", f"{what}: journal on disk", size_mb, "MB", 64, f"{count} transitions, written in {wrote_s:.0f} s"),
