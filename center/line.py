@@ -31,7 +31,8 @@ RESUBSCRIBE_S = 5.0
 cluster that elects its leader refuses for seconds."""
 GOODBYE_S = 2.0
 DEAF_S = 25.0
-"""A PUBACK is awaited for so long. A cluster that elects a leader withholds some for ever, though the line stands."""
+"""A SUBACK or PUBACK is awaited for so long. A cluster that elects a leader withholds some for ever, though the line
+stands."""
 
 
 ADVICE = {
@@ -116,7 +117,7 @@ class Line:
         self._asks_version = True
         self._leaving = False
         self._waits_since: float | None = None
-        """Since when something is published and nothing was confirmed."""
+        """Since when something was subscribed to or published, and nothing was confirmed."""
         self._client = self._make_client()
 
     def start(self) -> None:
@@ -147,7 +148,7 @@ class Line:
         since = self._waits_since
         deaf = since is not None and time.monotonic() - since > DEAF_S
         held = self._client.socket()
-        if deaf and held and self.ready.is_set():
+        if deaf and held and self._connected:
             self._waits_since = None
             log.warning("nothing was confirmed for %.0f s: connects anew", DEAF_S)
             with contextlib.suppress(OSError):
@@ -190,6 +191,7 @@ class Line:
         if reason.is_failure:
             self._fail(failures.refusal(reason.value, str(reason)))
             return
+        self._waits_since = time.monotonic()  # for the answer to what is subscribed to now
         self._connected = True
         self._hole = ""
         self._say_connected()
@@ -207,9 +209,11 @@ class Line:
             self._subscribe_all()
 
     def _subscribe_all(self) -> None:
+        self._waits_since = time.monotonic()
         self._client.subscribe([(topic, 1) for topic in self._topics])
 
     def _on_subscribe(self, _c: object, _data: object, mid: int, reasons: Sequence[Any], _properties: object) -> None:
+        self._waits_since = None
         if mid == self._version_mid:  # granted or not: not every broker tells
             self._version_mid = None
             self._subscribe()
@@ -225,7 +229,6 @@ class Line:
             self._again.daemon = True
             self._again.start()
         elif not self.ready.is_set():
-            self._waits_since = None
             self.ready.set()
             self.problem = ""
             self._say_connected()
@@ -270,6 +273,8 @@ class Line:
         self._next_node()
 
     def _on_message(self, client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        if self._waits_since is not None and not self.ready.is_set():  # what is retained may come before the SUBACK
+            self._waits_since = time.monotonic()
         if message.topic == VERSION_TOPIC:
             self._hear_version(bytes(message.payload))
             client.ack(message.mid, message.qos)

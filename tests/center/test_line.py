@@ -193,6 +193,29 @@ def test_a_line_on_which_nothing_is_confirmed_is_made_anew(monkeypatch: pytest.M
         until(made.ready.is_set)
 
 
+@pytest.mark.parametrize("withheld", [VERSION_TOPIC, "mclz/"])
+def test_a_line_whose_subscription_is_never_answered_is_made_anew(
+    monkeypatch: pytest.MonkeyPatch, withheld: str
+) -> None:
+    """As by a cluster that elects its leader: connected, the center would hear nothing for ever."""
+    monkeypatch.setattr("center.line.DEAF_S", 0.5)
+    connections: list[int] = []
+
+    def answers_later(peer: Peer) -> None:
+        connections.append(1)
+        first = len(connections) == 1
+        while packet := _packet(peer):
+            kind, body = packet
+            if kind == 0x10:
+                peer.send(bytes((0x20, 2, 0, 0)))
+            elif kind == 0x82 and not (first and withheld.encode() in body):
+                peer.send(bytes((0x90, 3)) + body[:2] + b"\x01")
+
+    with Server(answers_later) as server, line(Options(server.address, server.port)) as made:
+        until(lambda: made.end_if_deaf() or made.ready.is_set())
+        assert len(connections) == 2
+
+
 def test_the_next_node_is_asked_when_one_is_gone() -> None:
     """The nodes of a cluster, in turn."""
     with Broker() as broker, line(Options(*closed_port(), others=((broker.host, broker.port),))) as made:
