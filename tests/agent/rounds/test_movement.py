@@ -25,7 +25,7 @@ from tests.support.waiting import until
 
 AT_0300 = 1_799_953_200.0
 """2027-01-15 03:00 in Shanghai."""
-NIGHT = MovementEntry(enabled=True, window=Window(2 * 3600, 4 * 3600), max_away=60.0)
+NIGHT = MovementEntry(enabled=True, window=Window(2 * 3600, 4 * 3600), max_away=120.0)
 SEEN = Movement(rotation=Seen(value=Rotation(span_deg=None, closed=True, method="recurrence")))
 DAY_S = 86_400
 

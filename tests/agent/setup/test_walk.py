@@ -201,10 +201,10 @@ def test_channels_of_a_recorder_and_their_pictures(tmp_path: Path) -> None:
         with Terminal(*words(built, str(built.bundle)), XDG_STATE_HOME=str(tmp_path / "own")) as terminal:
             while (question := terminal.question()) is not None:
                 if "position id" in question:
-                    seen += [one.read_bytes() for one in (built.state / "setup-pictures").iterdir()]
-                    assert all(
-                        one.stat().st_mode & 0o777 == 0o600 for one in (built.state / "setup-pictures").iterdir()
-                    )
+                    folder = built.state / "setup-pictures"
+                    assert folder.is_dir(), terminal.said
+                    seen += [one.read_bytes() for one in folder.iterdir()]
+                    assert all(one.stat().st_mode & 0o777 == 0o600 for one in folder.iterdir())
                 typed = next((answer for pattern, answer in known if re.search(pattern, question)), "") or ""
                 terminal.type(("n" if "start the service" in question else typed) + "\n")
             assert terminal.process.wait() == 0, terminal.said
