@@ -1,12 +1,15 @@
 """The center as a process of its own, and gateways that talk to it over a real broker."""
 
 import json
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Any, cast
 
 import msgspec
 import paho.mqtt.client as mqtt
@@ -19,6 +22,9 @@ from tests.center.letters import CITY, GATEWAY
 from tests.support.broker import Broker
 from tests.support.nats import Node
 from tests.support.waiting import PATIENCE_S
+
+DEAF_S = 10.0
+"""A gateway that has something to tell waits so long for a PUBACK."""
 
 
 class Center:
@@ -71,10 +77,32 @@ class Gateway:
         if user:
             self.client.username_pw_set(user, password)
         state = topics.city_state(state_of) if state_of else topics.CENTER_STATE
-        self.client.on_connect = lambda c, *_: c.subscribe([(topics.down(city, gateway, "#"), 1), (state, 1)])
-        self.client.on_message = self._heard
+        self._wanted = [(topics.down(city, gateway, "#"), 1), (state, 1)]
+        self._refused = False
+        self._confirmed_s = time.monotonic()
+        self.client.on_connect, self.client.on_subscribe = self._subscribe, self._granted
+        self.client.on_message, self.client.on_publish = self._heard, self._confirmed
         self.client.connect(broker.host, broker.port)
         self.client.loop_start()
+
+    def tend(self) -> None:
+        """As an agent does that has something to tell: a cluster that elects its leader refuses, or keeps silent."""
+        if self._refused:
+            self._subscribe()
+        if time.monotonic() - self._confirmed_s > DEAF_S and (held := self.client.socket()):
+            self._confirmed_s = time.monotonic()
+            with suppress(OSError):
+                cast("socket.socket", held).shutdown(socket.SHUT_RDWR)  # paho makes another
+
+    def _subscribe(self, *_: object) -> None:
+        self._refused = False
+        self.client.subscribe(self._wanted)
+
+    def _granted(self, _client: object, _data: object, _mid: int, reasons: Sequence[Any], _properties: object) -> None:
+        self._refused = any(one.is_failure for one in reasons)
+
+    def _confirmed(self, *_: object) -> None:
+        self._confirmed_s = time.monotonic()
 
     def _heard(self, _client: object, _data: object, message: mqtt.MQTTMessage) -> None:
         if topics.is_center_state(message.topic):
