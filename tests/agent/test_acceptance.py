@@ -45,6 +45,7 @@ from contract.vocabulary import Availability, Clause, Reason, Standing, name
 from scripts.stage import tool
 from simulator.addresses import random_loopback
 from simulator.canteen import CameraSpec, Canteen
+from tests.evil import Server
 from tests.support.waiting import PATIENCE_S
 
 POLICY = load_policy("henan-2021-45")
@@ -421,12 +422,12 @@ def until_closed(terminal: int) -> bytes:
 def test_a_place_that_cannot_be_written_is_said_before_any_camera_is_asked(tmp_path: Path) -> None:
     """Exit 2 with the path and the cause, at once, and no camera was spoken to."""
     (tmp_path / "file").write_text("")
-    with Canteen([CameraSpec(slot="camera", persona="fixed-720p")]) as canteen:
-        camera = canteen.camera("camera")
-        command = [tool("canteen-agent"), "inspect", "--address", f"{camera.address}:{camera.onvif_port}"]
+    spoken_to: list[object] = []
+    with Server(spoken_to.append) as camera:  # none that another test's agent discovers, and asks
+        command = [tool("canteen-agent"), "inspect", "--address", f"{camera.address}:{camera.port}"]
         command += ["--lang", "en", "--report", str(tmp_path / "file" / "reports")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert all(asked.service == "discovery" for asked in canteen.requests("camera"))
+    assert not spoken_to
     assert done.returncode == 2
     assert done.stderr.startswith(f"canteen-agent: cannot write the report: {tmp_path / 'file'}")
     assert "a file stands where its folder should be" in done.stderr
