@@ -178,9 +178,7 @@ def test_two_cameras_with_one_endpoint_reference_are_both_found(lan: Lan) -> Non
 def test_each_kind_is_multicast_several_times_within_the_round() -> None:
     """Every kind of probe, on one line, leaves an ephemeral port at least twice, and the round keeps its length."""
     with Responder(new_address(), lambda _text, _to: None, unicast=False) as responder:
-        began = time.monotonic()
-        probe(DiscoveryOptions(interfaces=("lo",), duration_s=2.5))
-        took = time.monotonic() - began
+        took = [_seconds_of_a_round()]
     by_sender: dict[tuple[str, int], list[str]] = {}
     for text, sender in responder.heard:
         by_sender.setdefault(sender, []).append(text)
@@ -188,8 +186,16 @@ def test_each_kind_is_multicast_several_times_within_the_round() -> None:
     assert all(sum(word in text for text in ours) >= 2 for word in KINDS.values())
     assert not any("\n" in text for text in ours)
     assert port != 3702
-    assert 2.5 <= took <= 3.5
+    while min(took) > 3.5 and len(took) < 10:  # a busy machine draws some rounds out, a longer round all of them
+        took.append(_seconds_of_a_round())
+    assert 2.5 <= min(took) <= 3.5
     assert 4.0 <= DiscoveryOptions().duration_s <= 5.0
+
+
+def _seconds_of_a_round() -> float:
+    began = time.monotonic()
+    probe(DiscoveryOptions(interfaces=("lo",), duration_s=2.5))
+    return time.monotonic() - began
 
 
 def test_a_camera_deaf_to_multicast_is_found_when_known_or_in_a_subnet() -> None:
