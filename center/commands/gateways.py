@@ -49,13 +49,13 @@ def _gateways(options: argparse.Namespace) -> int:
     store.close()
     if options.versions:
         return _versions(options, found)
-    ill = [box for box in found if not box.is_sound]
-    shown = found if options.all or options.csv or len(found) <= SCREEN else ill
+    needy = [box for box in found if not box.is_sound]
+    shown = found if options.all or options.csv or len(found) <= SCREEN else needy
     rows = [_cells(box, at_ms, lang, exact=options.csv) for box in shown]
     columns = COLUMNS + NOTES if options.csv else COLUMNS
     listed = [Listing(columns, rows, ("disk",), ("state", "heard", "version"))] if rows or options.csv else []
     tell(options, lambda: as_json(found), *listed, lines=list(_below(found, len(shown), at_ms, lang)))
-    return PROBLEM if any(box.state != "never_seen" for box in ill) else FINE
+    return PROBLEM if any(box.state != "never_seen" for box in needy) else FINE
 
 
 def _below(found: list[Box], shown: int, at_ms: int, lang: str) -> Iterator[str]:
